@@ -1,0 +1,1 @@
+"""Numeric inner loops. No estimator lives here, and nothing here knows one."""

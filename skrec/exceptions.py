@@ -1,0 +1,19 @@
+"""Narrow errors and warnings. Each inherits the built-in one that a caller would catch."""
+
+__all__ = ["ColdStartWarning", "FeatureCoverageWarning", "FormatVersionError", "TruncationWarning"]
+
+
+class FeatureCoverageWarning(UserWarning):
+    """Some ids have no row in a feature table; they get a zero vector."""
+
+
+class ColdStartWarning(UserWarning):
+    """A model has nothing to rank by and falls back to popularity."""
+
+
+class TruncationWarning(UserWarning):
+    """Some texts were longer than ``max_length`` tokens and were cut."""
+
+
+class FormatVersionError(ValueError):
+    """A saved estimator was written by a newer version of skrec than the one that reads it."""
