@@ -1,0 +1,167 @@
+"""One column of a table: made from whatever the caller has, and factorised without a detour.
+
+A column is a NumPy array or a narwhals Series. Frames hand over one column at a time, to their own
+library's factorisation: no object array of a whole table is ever made.
+"""
+
+from collections.abc import Hashable
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
+
+Column = Any  # a 1-D numpy array or a narwhals Series
+
+
+def as_column(values: Any, what: str) -> Column:
+    """Take a list, an array or a Series of ids; a list of unlike things keeps their types."""
+    if isinstance(values, str | bytes) or np.isscalar(values):
+        raise TypeError(
+            f"{what} must be a list or an array of ids; got the single value {values!r}: write [{values!r}]."
+        )
+    series = nw.from_native(values, series_only=True, pass_through=True)
+    if isinstance(series, nw.Series):
+        return series
+    if not isinstance(values, np.ndarray):
+        values = list(values)
+        array = np.asarray(values) if not _has_text(values) else None
+        if array is None or array.ndim != 1:
+            array = np.empty(len(values), dtype=object)
+            array[:] = values
+        values = array
+    if values.ndim != 1:
+        raise ValueError(f"{what} must be one-dimensional; got an array of shape {values.shape}.")
+    return values
+
+
+def _has_text(values: list) -> bool:
+    return any(not isinstance(value, int | float | np.number) for value in values)
+
+
+def factorize(column: Column, what: str) -> tuple[NDArray, NDArray[np.int64]]:
+    """Sorted distinct ids of a column and the position of each row's id among them.
+
+    Raises
+    ------
+    ValueError
+        If an id is missing (None, NaN) or infinite.
+    TypeError
+        If an id is not a hashable scalar.
+    """
+    if isinstance(column, nw.Series):
+        return _factorize_series(column, what)
+    kind = column.dtype.kind
+    if kind in "iub":
+        return _factorize_integers(column)
+    if kind == "f":
+        if not np.isfinite(column).all():
+            raise ValueError(f"{what} contain NaN or infinity; drop those rows, or give them an id.")
+        return np.unique(column, return_inverse=True)
+    if kind in "US":
+        return np.unique(column, return_inverse=True)
+    if kind == "c":
+        raise ValueError(f"Complex data not supported: {what} must be text or real numbers.")
+    if kind in "mM":
+        raise TypeError(f"{what} are date-times; pass text or numbers, or name the column 'timestamp'.")
+    return _factorize_objects(column, what)
+
+
+def _factorize_integers(values: NDArray) -> tuple[NDArray, NDArray[np.int64]]:
+    if values.dtype.kind == "b":
+        values = values.astype(np.int8)
+    if not len(values):
+        return values, np.zeros(0, np.int64)
+    low, high = int(values.min()), int(values.max())
+    if high - low > max(4 * len(values), 1 << 20):
+        return np.unique(values, return_inverse=True)
+    # Ids in a compact range need no sort: mark those present, then number the marks.
+    offset = values.astype(np.int64) - low
+    present = np.zeros(high - low + 1, dtype=bool)
+    present[offset] = True
+    number = np.cumsum(present, dtype=np.int64) - 1
+    return (np.flatnonzero(present) + low).astype(values.dtype), number[offset]
+
+
+def _factorize_objects(values: NDArray, what: str) -> tuple[NDArray, NDArray[np.int64]]:
+    first_seen: dict[Hashable, int] = {}
+    try:
+        codes = np.fromiter(
+            (first_seen.setdefault(value, len(first_seen)) for value in values.tolist()),
+            np.int64,
+            len(values),
+        )
+    except TypeError as error:
+        raise TypeError(
+            f"{what}: every id argument must be a hashable scalar, a string or a number; {error}."
+        ) from None
+    return _sort_distinct(list(first_seen), codes, what)
+
+
+def _sort_distinct(distinct: list, codes: NDArray, what: str) -> tuple[NDArray, NDArray[np.int64]]:
+    for value in distinct:
+        if value is None or value != value or (isinstance(value, float) and np.isinf(value)):
+            raise ValueError(f"{what} contain {value!r}; drop those rows, or give them an id.")
+        if not isinstance(value, str | bytes | int | float | np.generic):
+            raise TypeError(
+                f"{what} hold a {type(value).__name__}; each id argument must be a hashable scalar: "
+                "a string or a number."
+            )
+    try:
+        order = sorted(range(len(distinct)), key=distinct.__getitem__)
+    except TypeError:  # text and numbers side by side have no order of their own
+        order = sorted(range(len(distinct)), key=lambda i: (type(distinct[i]).__name__, str(distinct[i])))
+    uniques = np.empty(len(distinct), dtype=object)
+    uniques[:] = [distinct[i] for i in order]
+    if all(isinstance(value, int | float) for value in distinct):
+        uniques = np.asarray(uniques.tolist()) if len(distinct) else uniques.astype(np.float64)
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    return uniques, rank[codes]
+
+
+def _factorize_series(series: nw.Series, what: str) -> tuple[NDArray, NDArray[np.int64]]:
+    if series.null_count():
+        raise ValueError(
+            f"{what} contain {series.null_count()} missing values; drop those rows, or give them an id."
+        )
+    if series.dtype.is_numeric() or series.dtype == nw.Boolean:
+        return factorize(series.to_numpy(), what)
+    if series.dtype.is_temporal():
+        raise TypeError(f"{what} are date-times; pass text or numbers, or name the column 'timestamp'.")
+    native: Any = series.to_native()
+    if series.implementation.is_pandas():
+        import pandas as pd
+
+        codes, distinct = pd.factorize(native)
+        return _sort_distinct(list(distinct), codes, what)
+    if series.implementation.is_polars():
+        import polars as pl
+
+        texts = native.cast(pl.String) if series.dtype in (nw.Categorical, nw.Enum) else native
+        if texts.dtype != pl.String:
+            return _factorize_objects(_objects(native.to_list()), what)
+        levels = texts.unique()
+        codes = texts.cast(pl.Enum(levels)).to_physical().to_numpy()
+        return _sort_distinct(levels.to_list(), codes, what)
+    if series.implementation.is_pyarrow():
+        encoded = native.combine_chunks() if hasattr(native, "combine_chunks") else native
+        encoded = encoded if hasattr(encoded, "dictionary") else encoded.dictionary_encode()
+        used, codes = _factorize_integers(encoded.indices.to_numpy(zero_copy_only=False))
+        return _sort_distinct([encoded.dictionary[int(i)].as_py() for i in used], codes, what)
+    return _factorize_objects(_objects(series.to_list()), what)
+
+
+def _objects(values: list) -> NDArray:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def column_kind(uniques: NDArray) -> str:
+    """``"number"``, ``"text"`` or ``"mixed"``."""
+    if uniques.dtype.kind in "iufb":
+        return "number"
+    if uniques.dtype.kind in "US" or all(isinstance(value, str | bytes) for value in uniques):
+        return "text"
+    return "mixed"

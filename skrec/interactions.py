@@ -1,0 +1,429 @@
+"""The one place that reads tables: events, histories and feature tables become ids, codes and CSR."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_array, column_or_1d, validate_data
+
+from skrec._columns import Column, as_column, factorize
+from skrec._ids import IdIndex
+
+__all__ = [
+    "EventTable",
+    "FeatureTable",
+    "Features",
+    "Histories",
+    "IdIndex",
+    "Interactions",
+    "read_events",
+    "read_features",
+    "read_target",
+    "read_timestamp",
+]
+
+TARGET_NAMES = ("rating", "ratings", "score", "weight")
+TIMESTAMP = "timestamp"
+
+
+@dataclass
+class EventTable:
+    """The columns of an event log, taken apart.
+
+    Attributes
+    ----------
+    users, items : 1-D ndarray or narwhals Series
+        Ids as given.
+    timestamp : ndarray of shape (n_events,) or None
+        Numbers as given; date-times as microseconds since 1970 in UTC.
+    context : frame of the caller's kind, ndarray of shape (n_events, n_context), or None
+        What stands behind user and item.
+    """
+
+    users: Column
+    items: Column
+    timestamp: NDArray | None
+    context: Any
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+
+def read_events(X: Any, *, estimator: Any = None, reset: bool = False, what: str = "X") -> EventTable:
+    """Take an event log apart: user, item, ``timestamp`` and context columns.
+
+    Parameters
+    ----------
+    X : array-like or frame of shape (n_events, n_columns)
+        User ids, item ids, then context columns; a frame column named ``timestamp`` stands anywhere.
+    estimator : estimator, optional
+        Its ``n_features_in_`` and ``feature_names_in_`` are set (``reset=True``) or checked.
+    what : str
+        The name of the argument, for messages.
+
+    Raises
+    ------
+    ValueError
+        If X is empty, has one column, a missing timestamp, or a column named like a target.
+    TypeError
+        If X is sparse, or no table.
+    """
+    frame = nw.from_native(X, eager_only=True, pass_through=True)
+    if not isinstance(frame, nw.DataFrame):
+        array = _as_table_array(X, what)
+        if estimator is not None:
+            validate_data(estimator, array, reset=reset, skip_check_array=True)
+        if array.shape[1] < 2:
+            raise _too_narrow(what, array.shape)
+        context = array[:, 2:] if array.shape[1] > 2 else None
+        return EventTable(array[:, 0], array[:, 1], None, context)
+
+    timestamp = None
+    if TIMESTAMP in frame.columns:
+        timestamp = read_timestamp(frame[TIMESTAMP], what)
+        frame = frame.drop(TIMESTAMP)
+    targets = [name for name in frame.columns[2:] if str(name).lower() in TARGET_NAMES]
+    if targets:
+        raise ValueError(
+            f"{what} has a column {targets[0]!r}, which is a target and not a context: drop it from {what} and "
+            f"pass it as y, as in fit({what}.drop(columns=[{targets[0]!r}]), y={what}[{targets[0]!r}])."
+        )
+    if estimator is not None:
+        validate_data(estimator, frame.to_native(), reset=reset, skip_check_array=True)
+    if frame.shape[1] < 2:
+        raise _too_narrow(what, frame.shape)
+    if frame.shape[0] == 0:
+        raise ValueError(f"{what} has 0 sample(s) (shape={frame.shape}) while a minimum of 1 is required.")
+    user, item, *rest = frame.columns
+    return EventTable(frame[user], frame[item], timestamp, frame.select(rest).to_native() if rest else None)
+
+
+def _as_table_array(X: Any, what: str) -> NDArray:
+    if isinstance(X, list | tuple):
+        array = np.asarray(X, dtype=object)
+        if array.ndim == 2 and all(isinstance(v, int | float | np.number) for v in array.ravel()):
+            array = np.asarray(X)
+        X = array
+    return check_array(X, dtype=None, ensure_all_finite="allow-nan", input_name=what)
+
+
+def _too_narrow(what: str, shape: tuple) -> ValueError:
+    return ValueError(
+        f"{what} has {shape[1]} feature(s) (shape={shape}) while a minimum of 2 is required: "
+        "the user id, then the item id, then context columns."
+    )
+
+
+def read_timestamp(column: nw.Series, what: str) -> NDArray:
+    """Times as numbers: int64 microseconds for date-times, else the numbers given.
+
+    Raises
+    ------
+    ValueError
+        If a time is missing or infinite.
+    TypeError
+        If the column is neither numeric nor of date-times.
+    """
+    dtype = column.dtype
+    if dtype == nw.Date:
+        column = column.cast(nw.Datetime("us"))
+        dtype = column.dtype
+    if not (isinstance(dtype, nw.Datetime) or dtype == nw.Datetime or dtype.is_numeric()):
+        raise TypeError(f"{what}[{TIMESTAMP!r}] is of type {dtype}; pass numbers or date-times.")
+    if column.null_count():
+        raise ValueError(f"{what}[{TIMESTAMP!r}] has {column.null_count()} missing values; drop those rows.")
+    times = (column if dtype.is_numeric() else column.dt.timestamp("us")).to_numpy()
+    if times.dtype.kind == "f" and not np.isfinite(times).all():
+        raise ValueError(f"{what}[{TIMESTAMP!r}] contains NaN or infinity; drop those rows.")
+    return times
+
+
+def read_target(y: Any, n_events: int, *, feedback: str) -> NDArray[np.float32]:
+    """One finite value an event; all ones for ``None``; never negative for implicit feedback."""
+    if y is None:
+        return np.ones(n_events, np.float32)
+    y = column_or_1d(check_array(y, ensure_2d=False, dtype="numeric", input_name="y"), warn=True)
+    if len(y) != n_events:
+        raise ValueError(f"y has {len(y)} values and X has {n_events} rows; pass one value an event.")
+    if feedback == "implicit" and (y < 0).any():
+        raise ValueError(
+            f"y has negative values (the least is {y.min()}), but implicit feedback is a strength of at least 0; "
+            "pass ratings to a model with feedback='explicit', or clip them."
+        )
+    return y.astype(np.float32)
+
+
+@dataclass
+class Histories:
+    """Events grouped by row (a user or a query), in time order within the row; repeats are kept.
+
+    Attributes
+    ----------
+    indptr : int64 array of shape (n_rows + 1,)
+    items : int32 array of shape (n_events,)
+        Item codes.
+    y : float32 array of shape (n_events,)
+    timestamp : array of shape (n_events,) or None
+    """
+
+    indptr: NDArray[np.int64]
+    items: NDArray[np.int32]
+    y: NDArray[np.float32]
+    timestamp: NDArray | None = None
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    @classmethod
+    def group(
+        cls, rows: NDArray, items: NDArray, y: NDArray, timestamp: NDArray | None, n_rows: int
+    ) -> "Histories":
+        """Group events given in time order."""
+        n = len(rows)
+        # Each event is a column of its own: scipy's conversion is then a stable counting sort.
+        order = sp.coo_array((np.empty(n, np.int8), (rows, np.arange(n))), shape=(n_rows, max(n, 1))).tocsr()
+        at = order.indices
+        times = None if timestamp is None else timestamp[at]
+        return cls(order.indptr.astype(np.int64), items[at].astype(np.int32), y[at].astype(np.float32), times)
+
+    @classmethod
+    def empty(cls, n_rows: int) -> "Histories":
+        """Rows without events."""
+        return cls(np.zeros(n_rows + 1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32))
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Events a row."""
+        return np.diff(self.indptr)
+
+    def row_of_event(self) -> NDArray[np.int64]:
+        """The row that each event belongs to."""
+        return np.repeat(np.arange(len(self)), self.lengths)
+
+    def steps_back(self) -> NDArray[np.int64]:
+        """How many events of its row lie after each event: 0 for the latest."""
+        return np.repeat(self.indptr[1:], self.lengths) - 1 - np.arange(len(self.items))
+
+    def block(self, start: int, stop: int) -> "Histories":
+        """Rows ``start`` to ``stop``, without a copy of the events."""
+        first, last = self.indptr[start], self.indptr[stop]
+        times = None if self.timestamp is None else self.timestamp[first:last]
+        return Histories(
+            self.indptr[start : stop + 1] - first, self.items[first:last], self.y[first:last], times
+        )
+
+    def take(self, rows: NDArray) -> "Histories":
+        """The given rows, repeats allowed; -1 gives an empty one."""
+        starts = np.where(rows >= 0, self.indptr[rows], 0)
+        lengths = np.where(rows >= 0, self.indptr[rows + 1] - starts, 0)
+        indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        at = np.arange(indptr[-1]) + np.repeat(starts - indptr[:-1], lengths)
+        times = None if self.timestamp is None else self.timestamp[at]
+        return Histories(indptr, self.items[at], self.y[at], times)
+
+    def followed_by(self, later: "Histories") -> "Histories":
+        """Row by row, these events and then the later ones; times are kept where both have them."""
+        rows = np.concatenate([self.row_of_event(), later.row_of_event()])
+        times = None
+        if self.timestamp is not None and (later.timestamp is not None or not len(later.items)):
+            times = np.concatenate([self.timestamp, later.timestamp]) if len(later.items) else self.timestamp
+        elif later.timestamp is not None and not len(self.items):
+            times = later.timestamp
+        items, y = np.concatenate([self.items, later.items]), np.concatenate([self.y, later.y])
+        return Histories.group(rows, items, y, times, len(self))
+
+    def with_rows(self, n_rows: int) -> "Histories":
+        """The same with empty rows added at the end."""
+        more = np.full(n_rows - len(self), self.indptr[-1])
+        return Histories(np.concatenate([self.indptr, more]), self.items, self.y, self.timestamp)
+
+    def to_csr(self, n_items: int, *, values: NDArray | None = None) -> sp.csr_array:
+        """(n_rows, n_items) float32 matrix of ``y`` (or of ``values``), repeats added up."""
+        data = (self.y if values is None else values).astype(np.float32)
+        matrix = sp.csr_array((data, self.items, self.indptr), shape=(len(self), n_items), copy=True)
+        matrix.sum_duplicates()
+        return matrix
+
+    def last_rating(self, n_items: int) -> sp.csr_array:
+        """(n_rows, n_items) float32 matrix of the last ``y`` of each pair; explicit zeros are kept."""
+        pair = self.row_of_event() * n_items + self.items
+        last = np.unique(pair[::-1], return_index=True)[1]
+        keep = np.sort(len(pair) - 1 - last)
+        rows = self.row_of_event()[keep]
+        return sp.coo_array((self.y[keep], (rows, self.items[keep])), shape=(len(self), n_items)).tocsr()
+
+
+@dataclass
+class Interactions:
+    """Events with ids as integer codes, in time order (row order where there is no ``timestamp``).
+
+    Attributes
+    ----------
+    user_index, item_index : IdIndex
+        Catalogue order of users and items.
+    users, items : int64 arrays of shape (n_events,)
+        Codes.
+    y : float32 array of shape (n_events,)
+    timestamp : array of shape (n_events,) or None
+    context : frame or ndarray of n_events rows, or None
+        Context columns as given, in the order of the events as given by the caller; ``order`` sorts them.
+    order : int64 array of shape (n_events,) or None
+        Row of X of each event, None where nothing was moved.
+    """
+
+    user_index: IdIndex
+    item_index: IdIndex
+    users: NDArray[np.int64]
+    items: NDArray[np.int64]
+    y: NDArray[np.float32]
+    timestamp: NDArray | None = None
+    context: Any = None
+    order: NDArray[np.int64] | None = None
+    _histories: Histories | None = field(default=None, repr=False)
+
+    @classmethod
+    def from_events(
+        cls,
+        events: EventTable,
+        y: NDArray[np.float32],
+        users: IdIndex | None = None,
+        items: IdIndex | None = None,
+    ) -> "Interactions":
+        """Encode events; ids that ``users`` and ``items`` lack are added behind theirs."""
+        user_index, user_codes = _encode(events.users, users, "user ids")
+        item_index, item_codes = _encode(events.items, items, "item ids")
+        data = cls(user_index, item_index, user_codes, item_codes, y, events.timestamp, events.context)
+        if events.timestamp is not None and (events.timestamp[1:] < events.timestamp[:-1]).any():
+            order = np.argsort(events.timestamp, kind="stable")
+            data.users, data.items, data.y = user_codes[order], item_codes[order], y[order]
+            data.timestamp, data.order = events.timestamp[order], order
+        return data
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    @property
+    def n_users(self) -> int:
+        """Users in the catalogue, those without events included."""
+        return len(self.user_index)
+
+    @property
+    def n_items(self) -> int:
+        """Items in the catalogue, those without events included."""
+        return len(self.item_index)
+
+    @property
+    def histories(self) -> Histories:
+        """Events grouped by user."""
+        if self._histories is None or len(self._histories) != self.n_users:
+            self._histories = Histories.group(self.users, self.items, self.y, self.timestamp, self.n_users)
+        return self._histories
+
+    def to_csr(self) -> sp.csr_array:
+        """(n_users, n_items) float32 matrix of ``y``, repeats of a pair added up."""
+        return self.histories.to_csr(self.n_items)
+
+    def last_rating(self) -> sp.csr_array:
+        """(n_users, n_items) float32 matrix of the last ``y`` of each pair."""
+        return self.histories.last_rating(self.n_items)
+
+
+def _encode(ids: Column, index: IdIndex | None, what: str) -> tuple[IdIndex, NDArray[np.int64]]:
+    uniques, inverse = factorize(ids, what)
+    if index is None:
+        return IdIndex(uniques), inverse
+    index = index.extended(uniques)
+    return index, index.codes(uniques, what)[inverse]
+
+
+class FeatureTable:
+    """A table of item or user features that cross-validation passes on whole.
+
+    Cross-validation slices every fit parameter that has as many rows as X. This wrapper has no length and
+    no shape, so that it never looks like one.
+
+    Parameters
+    ----------
+    table : frame, or pair (ids, matrix)
+        The first column of a frame is the id; a pair holds n ids and a dense or sparse matrix of n rows.
+
+    Examples
+    --------
+    >>> from skrec.interactions import FeatureTable
+    >>> books = FeatureTable((["b1", "b2"], [[1.0, 0.0], [0.0, 1.0]]))
+    >>> books.table[0]
+    ['b1', 'b2']
+    """
+
+    def __init__(self, table: Any) -> None:
+        self.table = table
+
+    def __repr__(self) -> str:
+        return f"FeatureTable({type(self.table).__name__})"
+
+
+@dataclass
+class Features:
+    """A feature table taken apart: ids and, in the same order, a frame or a matrix."""
+
+    ids: Column
+    values: Any
+    is_bare_frame: bool
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def read_features(table: Any, what: str) -> Features:
+    """Take a feature table apart.
+
+    Raises
+    ------
+    TypeError
+        If ``table`` is neither a frame, nor a pair, nor a :class:`FeatureTable`.
+    ValueError
+        If it has duplicate ids, no rows, no feature column, or ids and matrix of unlike length.
+    """
+    wrapped = isinstance(table, FeatureTable)
+    inner = table.table if wrapped else table
+    frame = nw.from_native(inner, eager_only=True, pass_through=True)
+    if isinstance(frame, nw.DataFrame):
+        if frame.shape[1] < 2:
+            raise ValueError(
+                f"{what} has {frame.shape[1]} column(s); expected the id and at least one feature."
+            )
+        first, *rest = frame.columns
+        features = Features(frame[first], frame.select(rest).to_native(), not wrapped)
+    elif isinstance(inner, tuple) and len(inner) == 2:
+        matrix = inner[1] if sp.issparse(inner[1]) else _two_dimensional(inner[1], what)
+        features = Features(as_column(inner[0], f"{what} ids"), matrix, False)
+        if features.values.shape[0] != len(features.ids):
+            raise ValueError(
+                f"{what} has {len(features.ids)} ids and a matrix of {features.values.shape[0]} rows; "
+                "pass one row an id."
+            )
+    else:
+        raise TypeError(
+            f"{what} must be a frame whose first column is the id, a pair (ids, matrix), or a FeatureTable of "
+            f"one of them; got {type(inner).__name__}."
+        )
+    if not len(features):
+        raise ValueError(f"{what} has no rows; pass None for no features.")
+    uniques, inverse = factorize(features.ids, f"{what} ids")
+    if len(uniques) < len(features):
+        twice = uniques[np.flatnonzero(np.bincount(inverse) > 1)[:3]]
+        raise ValueError(
+            f"{what} has {len(features) - len(uniques)} duplicate ids, as {', '.join(map(repr, twice.tolist()))}; "
+            "keep one row an id."
+        )
+    return features
+
+
+def _two_dimensional(matrix: Any, what: str) -> NDArray:
+    matrix = np.asarray(matrix)
+    if matrix.ndim != 2:
+        raise ValueError(f"{what}: the matrix must have two dimensions; got shape {matrix.shape}.")
+    return matrix
