@@ -122,9 +122,7 @@ def _sort_distinct(distinct: list, codes: NDArray, what: str) -> tuple[NDArray, 
 
 def _factorize_series(series: nw.Series, what: str) -> tuple[NDArray, NDArray[np.int64]]:
     if series.null_count():
-        raise ValueError(
-            f"{what} contain {series.null_count()} missing values; drop those rows, or give them an id."
-        )
+        raise ValueError(f"{what} contain {series.null_count()} missing values; drop those rows, or give them an id.")
     if series.dtype.is_numeric() or series.dtype == nw.Boolean:
         return factorize(series.to_numpy(), what)
     if series.dtype.is_temporal():

@@ -1,0 +1,103 @@
+"""Events grouped by user or query."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+
+@dataclass
+class Histories:
+    """Events grouped by row (a user or a query), in time order within the row; repeats are kept.
+
+    Attributes
+    ----------
+    indptr : int64 array of shape (n_rows + 1,)
+    items : int32 array of shape (n_events,)
+        Item codes.
+    y : float32 array of shape (n_events,)
+    timestamp : array of shape (n_events,) or None
+    """
+
+    indptr: NDArray[np.int64]
+    items: NDArray[np.int32]
+    y: NDArray[np.float32]
+    timestamp: NDArray | None = None
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    @classmethod
+    def group(cls, rows: NDArray, items: NDArray, y: NDArray, timestamp: NDArray | None, n_rows: int) -> "Histories":
+        """Group events given in time order."""
+        n = len(rows)
+        # Each event is a column of its own: scipy's conversion is then a stable counting sort.
+        order = sp.coo_array((np.empty(n, np.int8), (rows, np.arange(n))), shape=(n_rows, max(n, 1))).tocsr()
+        at = order.indices
+        times = None if timestamp is None else timestamp[at]
+        return cls(order.indptr.astype(np.int64), items[at].astype(np.int32), y[at].astype(np.float32), times)
+
+    @classmethod
+    def empty(cls, n_rows: int) -> "Histories":
+        """Rows without events."""
+        return cls(np.zeros(n_rows + 1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32))
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Events a row."""
+        return np.diff(self.indptr)
+
+    def row_of_event(self) -> NDArray[np.int64]:
+        """The row that each event belongs to."""
+        return np.repeat(np.arange(len(self)), self.lengths)
+
+    def steps_back(self) -> NDArray[np.int64]:
+        """How many events of its row lie after each event: 0 for the latest."""
+        return np.repeat(self.indptr[1:], self.lengths) - 1 - np.arange(len(self.items))
+
+    def block(self, start: int, stop: int) -> "Histories":
+        """Rows ``start`` to ``stop``, without a copy of the events."""
+        first, last = self.indptr[start], self.indptr[stop]
+        times = None if self.timestamp is None else self.timestamp[first:last]
+        return Histories(self.indptr[start : stop + 1] - first, self.items[first:last], self.y[first:last], times)
+
+    def take(self, rows: NDArray) -> "Histories":
+        """The given rows, repeats allowed; -1 gives an empty one."""
+        starts = np.where(rows >= 0, self.indptr[rows], 0)
+        lengths = np.where(rows >= 0, self.indptr[rows + 1] - starts, 0)
+        indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        at = np.arange(indptr[-1]) + np.repeat(starts - indptr[:-1], lengths)
+        times = None if self.timestamp is None else self.timestamp[at]
+        return Histories(indptr, self.items[at], self.y[at], times)
+
+    def followed_by(self, later: "Histories") -> "Histories":
+        """Row by row, these events and then the later ones; times are kept where both have them."""
+        rows = np.concatenate([self.row_of_event(), later.row_of_event()])
+        times = None
+        if self.timestamp is not None and (later.timestamp is not None or not len(later.items)):
+            times = np.concatenate([self.timestamp, later.timestamp]) if len(later.items) else self.timestamp
+        elif later.timestamp is not None and not len(self.items):
+            times = later.timestamp
+        items, y = np.concatenate([self.items, later.items]), np.concatenate([self.y, later.y])
+        return Histories.group(rows, items, y, times, len(self))
+
+    def with_rows(self, n_rows: int) -> "Histories":
+        """The same with empty rows added at the end."""
+        more = np.full(n_rows - len(self), self.indptr[-1])
+        return Histories(np.concatenate([self.indptr, more]), self.items, self.y, self.timestamp)
+
+    def to_csr(self, n_items: int, *, values: NDArray | None = None) -> sp.csr_array:
+        """(n_rows, n_items) float32 matrix of ``y`` (or of ``values``), repeats added up."""
+        data = (self.y if values is None else values).astype(np.float32)
+        matrix = sp.csr_array((data, self.items, self.indptr), shape=(len(self), n_items), copy=True)
+        matrix.sum_duplicates()
+        return matrix
+
+    def last_rating(self, n_items: int) -> sp.csr_array:
+        """(n_rows, n_items) float32 matrix of the last ``y`` of each pair; explicit zeros are kept."""
+        pair = self.row_of_event() * n_items + self.items
+        last = np.unique(pair[::-1], return_index=True)[1]
+        keep = np.sort(len(pair) - 1 - last)
+        rows = self.row_of_event()[keep]
+        return sp.coo_array((self.y[keep], (rows, self.items[keep])), shape=(len(self), n_items)).tocsr()
