@@ -72,7 +72,7 @@ class Histories:
         return Histories(indptr, self.items[at], self.y[at], times)
 
     def followed_by(self, later: "Histories") -> "Histories":
-        """Row by row, these events and then the later ones; times are kept where both have them."""
+        """Row by row, both histories: by time where both have times, else the later ones behind these."""
         rows = np.concatenate([self.row_of_event(), later.row_of_event()])
         times = None
         if self.timestamp is not None and (later.timestamp is not None or not len(later.items)):
@@ -80,6 +80,9 @@ class Histories:
         elif later.timestamp is not None and not len(self.items):
             times = later.timestamp
         items, y = np.concatenate([self.items, later.items]), np.concatenate([self.y, later.y])
+        if times is not None and len(later.items):
+            order = np.argsort(times, kind="stable")
+            rows, items, y, times = rows[order], items[order], y[order], times[order]
         return Histories.group(rows, items, y, times, len(self))
 
     def with_rows(self, n_rows: int) -> "Histories":

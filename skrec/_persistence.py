@@ -16,7 +16,8 @@ class PersistenceMixin:
     """
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_format_version": FORMAT_VERSION}  # type: ignore[misc]
+        state: Any = super().__getstate__()
+        return {**state, "_format_version": FORMAT_VERSION}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)

@@ -39,7 +39,7 @@ class EventTable:
     users, items : 1-D ndarray or narwhals Series
         Ids as given.
     timestamp : ndarray of shape (n_events,) or None
-        Numbers as given; date-times as microseconds since 1970 in UTC.
+        Numbers as given; date-times as seconds since 1970 in UTC.
     context : frame of the caller's kind, ndarray of shape (n_events, n_context), or None
         What stands behind user and item.
     """
@@ -51,6 +51,15 @@ class EventTable:
 
     def __len__(self) -> int:
         return len(self.users)
+
+    def take(self, rows: NDArray) -> "EventTable":
+        """The given rows."""
+        times = None if self.timestamp is None else self.timestamp[rows]
+        context = self.context
+        if context is not None:
+            frame = nw.from_native(context, eager_only=True, pass_through=True)
+            context = frame[rows].to_native() if isinstance(frame, nw.DataFrame) else context[rows]
+        return EventTable(self.users[rows], self.items[rows], times, context)
 
 
 def read_events(X: Any, *, estimator: Any = None, reset: bool = False, what: str = "X") -> EventTable:
@@ -119,7 +128,7 @@ def _too_narrow(what: str, shape: tuple) -> ValueError:
 
 
 def read_timestamp(column: nw.Series, what: str) -> NDArray:
-    """Times as numbers: int64 microseconds for date-times, else the numbers given.
+    """Times as numbers: float64 seconds since 1970 for date-times, else the numbers given.
 
     Raises
     ------
@@ -136,7 +145,7 @@ def read_timestamp(column: nw.Series, what: str) -> NDArray:
         raise TypeError(f"{what}[{TIMESTAMP!r}] is of type {dtype}; pass numbers or date-times.")
     if column.null_count():
         raise ValueError(f"{what}[{TIMESTAMP!r}] has {column.null_count()} missing values; drop those rows.")
-    times = (column if dtype.is_numeric() else column.dt.timestamp("us")).to_numpy()
+    times = column.to_numpy() if dtype.is_numeric() else column.dt.timestamp("us").to_numpy() / 1e6
     if times.dtype.kind == "f" and not np.isfinite(times).all():
         raise ValueError(f"{what}[{TIMESTAMP!r}] contains NaN or infinity; drop those rows.")
     return times
@@ -173,6 +182,8 @@ class Interactions:
         Context columns as given, in the order of the events as given by the caller; ``order`` sorts them.
     order : int64 array of shape (n_events,) or None
         Row of X of each event, None where nothing was moved.
+    user_rows, item_rows : int64 arrays or None
+        In ``partial_fit``, the codes that the new feature tables cover.
     """
 
     user_index: IdIndex
@@ -183,6 +194,8 @@ class Interactions:
     timestamp: NDArray | None = None
     context: Any = None
     order: NDArray[np.int64] | None = None
+    user_rows: NDArray[np.int64] | None = None
+    item_rows: NDArray[np.int64] | None = None
     _histories: Histories | None = field(default=None, repr=False)
 
     @classmethod
@@ -222,6 +235,21 @@ class Interactions:
         if self._histories is None or len(self._histories) != self.n_users:
             self._histories = Histories.group(self.users, self.items, self.y, self.timestamp, self.n_users)
         return self._histories
+
+    def check_order(self, order: str) -> bool:
+        """Whether a model with this ``order`` parameter goes by time.
+
+        Raises
+        ------
+        ValueError
+            If ``order="time"`` and there is no ``timestamp``.
+        """
+        if order == "time" and self.timestamp is None:
+            raise ValueError(
+                "order='time' needs a frame X with a column named 'timestamp'; add one, or pass order='auto', "
+                "which goes without."
+            )
+        return order != "none" and self.timestamp is not None
 
     def to_csr(self) -> sp.csr_array:
         """(n_users, n_items) float32 matrix of ``y``, repeats of a pair added up."""

@@ -1,0 +1,134 @@
+"""Feature tables become matrices in catalogue order."""
+
+import warnings
+from typing import Any, TypeAlias
+
+import narwhals as nw
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
+
+from skrec._columns import factorize
+from skrec._ids import IdIndex
+from skrec.exceptions import FeatureCoverageWarning
+from skrec.interactions import Features, read_features
+
+Matrix: TypeAlias = NDArray[np.float32] | sp.csr_array
+
+
+def read_fit_features(table: Any, what: str, index: IdIndex, n_events: int) -> tuple[Features, IdIndex]:
+    """Read a table beside the ids of X; ids that are only in the table join the catalogue.
+
+    Raises
+    ------
+    ValueError
+        If no id of X has a row, or the table looks sliced by cross-validation.
+    """
+    features = read_features(table, what)
+    side = what.split("_")[0]
+    rows = index.codes(features.ids, f"{what} ids")
+    n_missing = len(index) - len(np.unique(rows[rows >= 0]))
+    if features.is_bare_frame and n_missing and len(features) == n_events:
+        raise ValueError(
+            f"{what} has exactly as many rows as X ({n_events}) and lacks {n_missing} of its {len(index)} {side}s: "
+            f"cross-validation slices such a frame. Pass {what}=FeatureTable(frame), which it leaves whole "
+            "(from skrec.interactions import FeatureTable)."
+        )
+    if n_missing == len(index):
+        raise ValueError(
+            f"{what} covers none of the {len(index)} {side}s of X (ids as {index.values[0]!r} in X); "
+            f"the first column must hold {side} ids."
+        )
+    warn_of_missing_rows(n_missing, len(index), what, side)
+    return features, index.extended(as_unique_ids(features))
+
+
+def warn_of_missing_rows(n_missing: int, n: int, what: str, side: str) -> None:
+    """One warning with the count of ids that get a zero vector."""
+    if n_missing:
+        warnings.warn(
+            f"{n_missing} of {n} {side}s have no row in {what} and get a zero vector.",
+            FeatureCoverageWarning,
+            stacklevel=5,
+        )
+
+
+def as_unique_ids(features: Features) -> NDArray:
+    """Ids of a table in its own order."""
+    uniques, inverse = factorize(features.ids, "ids")
+    return uniques[inverse]
+
+
+def encode_features(features: Features, encoder: Any, what: str, *, fit: bool) -> tuple[Matrix, Any]:
+    """(n_rows, d) float32 matrix of a table, and the fitted encoder."""
+    if encoder is None:
+        return _numeric_matrix(features.values, what), None
+    values = _one_column_as_list(features.values, encoder)
+    if fit:
+        encoder = clone(encoder)
+        matrix = encoder.fit_transform(values)
+    else:
+        matrix = encoder.transform(values)
+    return _finite_matrix(matrix, f"{what} as encoded by {type(encoder).__name__}"), encoder
+
+
+def align(matrix: Matrix, codes: NDArray[np.int64], n: int) -> Matrix:
+    """Rows in catalogue order, a zero row where there is none."""
+    if sp.issparse(matrix):
+        place = sp.csr_array((np.ones(len(codes), np.float32), (codes, np.arange(len(codes)))), shape=(n, len(codes)))
+        return sp.csr_array(place @ matrix)
+    aligned = np.zeros((n, matrix.shape[1]), np.float32)
+    aligned[codes] = matrix
+    return aligned
+
+
+def _one_column_as_list(values: Any, encoder: Any) -> Any:
+    """A vectorizer that reads a list of texts gets the only column of a frame as one."""
+    first = encoder.steps[0][1] if isinstance(encoder, Pipeline) else encoder
+    tags = get_tags(first).input_tags if hasattr(first, "__sklearn_tags__") else None
+    if tags is None or tags.two_d_array or values.shape[1] != 1:
+        return values
+    frame = nw.from_native(values, eager_only=True, pass_through=True)
+    column = frame[frame.columns[0]].to_list() if isinstance(frame, nw.DataFrame) else np.asarray(values)[:, 0].tolist()
+    return ["" if text is None or text != text else str(text) for text in column]
+
+
+def _numeric_matrix(values: Any, what: str) -> Matrix:
+    frame = nw.from_native(values, eager_only=True, pass_through=True)
+    if isinstance(frame, nw.DataFrame):
+        for name in frame.columns:
+            if not (frame[name].dtype.is_numeric() or frame[name].dtype == nw.Boolean):
+                raise _needs_encoder(what, f"column {name!r} holds {frame[name].dtype}")
+        values = np.column_stack([frame[name].to_numpy().astype(np.float32) for name in frame.columns])
+    elif not sp.issparse(values) and values.dtype.kind not in "iufb":
+        try:
+            values = values.astype(np.float32)
+        except (TypeError, ValueError):
+            raise _needs_encoder(what, f"the matrix is of dtype {values.dtype}") from None
+    return _finite_matrix(values, what)
+
+
+def _needs_encoder(what: str, found: str) -> ValueError:
+    encoder = what.replace("features", "encoder")
+    return ValueError(
+        f"{what}: {found}, which is not numeric, and {encoder} is None. Pass {encoder}=LLMTextEmbedder() for text "
+        "(from skrec.feature_extraction import LLMTextEmbedder), or a ColumnTransformer, or drop the column."
+    )
+
+
+def _finite_matrix(matrix: Any, what: str) -> Matrix:
+    if sp.issparse(matrix):
+        matrix = sp.csr_array(matrix).astype(np.float32)
+        values = matrix.data
+    else:
+        frame = nw.from_native(matrix, eager_only=True, pass_through=True)
+        matrix = np.ascontiguousarray(frame.to_numpy() if isinstance(frame, nw.DataFrame) else matrix, dtype=np.float32)
+        if matrix.ndim != 2:
+            raise ValueError(f"{what} must be a matrix of two dimensions; got shape {matrix.shape}.")
+        values = matrix
+    if not np.isfinite(values).all():
+        raise ValueError(f"{what} contains NaN or infinity; fill or drop those values first.")
+    return matrix

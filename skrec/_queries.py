@@ -1,0 +1,163 @@
+"""What is asked of a recommender: users, histories, candidates and exclusions, as integer codes."""
+
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrec._columns import as_column, factorize
+from skrec._histories import Histories
+from skrec._ids import IdIndex
+from skrec.interactions import read_events, read_target
+
+
+@dataclass
+class Queries:
+    """One row a query.
+
+    Attributes
+    ----------
+    users : int64 array of shape (n_queries,)
+        User codes, -1 for an unknown user.
+    histories : Histories of n_queries rows
+        Events of fit and those handed over, in time order.
+    context : float32 array of shape (n_queries, n_context) or None
+    """
+
+    users: NDArray[np.int64]
+    histories: Histories
+    context: NDArray[np.float32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def block(self, start: int, stop: int) -> "Queries":
+        """Queries ``start`` to ``stop``."""
+        context = None if self.context is None else self.context[start:stop]
+        return Queries(self.users[start:stop], self.histories.block(start, stop), context)
+
+
+def check_k(k: Any) -> int:
+    """``k`` as an int of at least 1."""
+    if not isinstance(k, Integral) or isinstance(k, bool):
+        raise TypeError(f"k must be a positive integer; got {k!r} of type {type(k).__name__}.")
+    if k < 1:
+        raise ValueError(f"k must be at least 1; got {k}.")
+    return int(k)
+
+
+def read_history(history: Any, item_index: IdIndex, feedback: str, default_y: float) -> "EventPairs":
+    """Events ``[user, item, ...]``, or a pair ``(events, y)``; unknown items are passed over."""
+    events, y = history if isinstance(history, tuple) else (history, None)
+    table = read_events(events, what="history")
+    values = read_target(y, len(table), feedback=feedback)
+    if y is None:
+        values = values * np.float32(default_y)
+    items = item_index.codes(table.items, "item ids of history")
+    return EventPairs(table.users, items, values, table.timestamp)
+
+
+def read_exclusions(exclude: Any, item_index: IdIndex) -> "EventPairs":
+    """Pairs ``[user, item]``; unknown items are passed over."""
+    table = read_events(exclude, what="exclude")
+    items = item_index.codes(table.items, "item ids of exclude", check_kind=False)
+    return EventPairs(table.users, items, np.ones(len(items), np.float32), None)
+
+
+@dataclass
+class EventPairs:
+    """User ids and item codes of events that were not in fit."""
+
+    users: Any
+    items: NDArray[np.int64]
+    y: NDArray[np.float32]
+    timestamp: NDArray | None
+
+    def users_in_order(self) -> NDArray:
+        """Distinct user ids in order of first appearance."""
+        uniques, inverse = factorize(self.users, "user ids of history")
+        first = np.full(len(uniques), len(inverse))
+        np.minimum.at(first, inverse, np.arange(len(inverse)))
+        return uniques[np.argsort(first, kind="stable")]
+
+    def by_query(self, query_users: NDArray, what: str) -> Histories:
+        """One row a query user, repeats of a user alike; events of other users are left out."""
+        distinct, inverse = factorize(as_column(query_users, "users"), "users")
+        rows = IdIndex(distinct).codes(self.users, f"user ids of {what}", check_kind=False)
+        order = slice(None) if self.timestamp is None else np.argsort(self.timestamp, kind="stable")
+        keep = np.zeros(len(rows), bool)
+        keep[:] = (rows >= 0) & (self.items >= 0)
+        keep = keep[order]
+        times = None if self.timestamp is None else self.timestamp[order][keep]
+        grouped = Histories.group(rows[order][keep], self.items[order][keep], self.y[order][keep], times, len(distinct))
+        return grouped.take(inverse)
+
+
+class Candidates:
+    """The eligible items: one list for all queries, or one for each.
+
+    Parameters
+    ----------
+    candidates : list of ids, or list of n_queries lists of ids
+    item_index : IdIndex
+    n_queries : int
+
+    Raises
+    ------
+    ValueError
+        If no candidate is known, or there is not one list a query.
+    """
+
+    def __init__(self, candidates: Any, item_index: IdIndex, n_queries: int) -> None:
+        self.shared: NDArray[np.int64] | None = None
+        self.rows: Histories | None = None
+        if not _is_nested(candidates):
+            self.shared = _known_codes(candidates, item_index, "candidates")
+            return
+        lists = list(candidates)
+        if len(lists) != n_queries:
+            raise ValueError(
+                f"candidates has {len(lists)} lists for {n_queries} queries; pass one list for all, or one a query."
+            )
+        codes = [_known_codes(ids, item_index, f"candidates[{i}]") for i, ids in enumerate(lists)]
+        indptr = np.concatenate([[0], np.cumsum([len(c) for c in codes])]).astype(np.int64)
+        items = np.concatenate(codes).astype(np.int32) if codes else np.zeros(0, np.int32)
+        self.rows = Histories(indptr, items, np.ones(len(items), np.float32))
+
+    def columns(self, start: int, stop: int) -> NDArray[np.int64]:
+        """Sorted codes of the items that a block of queries may be given."""
+        if self.shared is not None:
+            return self.shared
+        assert self.rows is not None
+        return np.unique(self.rows.block(start, stop).items).astype(np.int64)
+
+    def mask(self, scores: NDArray[np.float32], columns: NDArray[np.int64], start: int) -> None:
+        """Set to -inf what a query of its own list may not be given."""
+        if self.rows is None:
+            return
+        block = self.rows.block(start, start + len(scores))
+        allowed = np.zeros(scores.shape, bool)
+        allowed[block.row_of_event(), np.searchsorted(columns, block.items)] = True
+        scores[~allowed] = -np.inf
+
+
+def _is_nested(candidates: Any) -> bool:
+    if isinstance(candidates, np.ndarray) and candidates.dtype != object:
+        return candidates.ndim > 1
+    if isinstance(candidates, list | tuple | np.ndarray) and len(candidates):
+        return isinstance(candidates[0], list | tuple | set | frozenset | np.ndarray)
+    return False
+
+
+def _known_codes(ids: Any, item_index: IdIndex, what: str) -> NDArray[np.int64]:
+    ids = as_column(list(ids) if isinstance(ids, set | frozenset) else ids, what)
+    codes = item_index.codes(ids, what)
+    known = np.unique(codes[codes >= 0])
+    if not len(known):
+        raise ValueError(
+            f"{what} holds {len(ids)} ids and none is in the catalogue of {len(item_index)} items "
+            f"(ids as {item_index.values[0]!r}); pass at least one known id."
+        )
+    return known

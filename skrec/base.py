@@ -1,0 +1,22 @@
+"""The recommender contract.
+
+A model writes only what is its own. It inherits :class:`VectorRecommender` (a query vector against item
+vectors), or :class:`BaseRecommender` where it ranks in another way, and gives two or three hooks; ids,
+tables, histories, masks and top-k are done there, once.
+"""
+
+from skrec._queries import Queries
+from skrec._recommendations import Recommendations
+from skrec._recommender import BaseRecommender, PartialFitMixin, RecommenderMixin, SampleWeightMixin, is_recommender
+from skrec._vectors import VectorRecommender
+
+__all__ = [
+    "BaseRecommender",
+    "PartialFitMixin",
+    "Queries",
+    "Recommendations",
+    "RecommenderMixin",
+    "SampleWeightMixin",
+    "VectorRecommender",
+    "is_recommender",
+]
