@@ -92,17 +92,17 @@ def _one_column_as_list(values: Any, encoder: Any) -> Any:
     if tags is None or tags.two_d_array or values.shape[1] != 1:
         return values
     frame = nw.from_native(values, eager_only=True, pass_through=True)
-    column = frame[frame.columns[0]].to_list() if isinstance(frame, nw.DataFrame) else np.asarray(values)[:, 0].tolist()
+    column = frame[:, 0].to_list() if isinstance(frame, nw.DataFrame) else np.asarray(values)[:, 0].tolist()
     return ["" if text is None or text != text else str(text) for text in column]
 
 
 def _numeric_matrix(values: Any, what: str) -> Matrix:
     frame = nw.from_native(values, eager_only=True, pass_through=True)
     if isinstance(frame, nw.DataFrame):
-        for name in frame.columns:
-            if not (frame[name].dtype.is_numeric() or frame[name].dtype == nw.Boolean):
-                raise _needs_encoder(what, f"column {name!r} holds {frame[name].dtype}")
-        values = np.column_stack([frame[name].to_numpy().astype(np.float32) for name in frame.columns])
+        for name, dtype in frame.schema.items():
+            if not (dtype.is_numeric() or dtype == nw.Boolean):
+                raise _needs_encoder(what, f"column {name!r} holds {dtype}")
+        values = np.column_stack([frame[:, j].to_numpy().astype(np.float32) for j in range(frame.shape[1])])
     elif not sp.issparse(values) and values.dtype.kind not in "iufb":
         try:
             values = values.astype(np.float32)

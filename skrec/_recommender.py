@@ -148,6 +148,7 @@ class BaseRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
     def _fit_side(self, side: str, table: Any, data: Interactions, n_events: int) -> Matrix | None:
         """Read and encode one feature table; ids that only it has join the catalogue."""
         setattr(self, f"{side}_encoder_", None)
+        setattr(self, f"_n_{side}_features", None)
         if table is None:
             return None
         what = f"{side}_features"
@@ -156,6 +157,7 @@ class BaseRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
         encoder = getattr(self, f"{side}_encoder", None)
         matrix, fitted = encode_features(features, encoder, what, fit=True)
         setattr(self, f"{side}_encoder_", fitted)
+        setattr(self, f"_n_{side}_features", matrix.shape[1])
         return align(matrix, index.codes(features.ids, what), len(index))
 
     def _keep(self, data: Interactions) -> None:
@@ -281,7 +283,7 @@ class BaseRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
         """Best k item codes and scores of each query."""
 
         def score_block(start: int, stop: int, columns: NDArray[np.int64] | None) -> NDArray[np.float32]:
-            return self._scores(queries.block(start, stop), columns)
+            return self._ranked_scores(queries.block(start, stop), columns)
 
         n_jobs = getattr(self, "n_jobs", None)
         return rank(score_block, hidden, len(self._item_index), k, eligible=eligible, n_jobs=n_jobs)
@@ -293,6 +295,10 @@ class BaseRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
         if cold.any():
             scores[cold] = self._cold_scores(items)
         return scores
+
+    def _ranked_scores(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
+        """Scores to rank by, where -inf leaves an item out."""
+        return self._scores(queries, items)
 
     # Predict ---------------------------------------------------------------------------------------
 
@@ -418,8 +424,13 @@ class PartialFitMixin:
         if table is None:
             return None
         what = f"{side}_features"
+        fitted = getattr(self, f"_n_{side}_features")
+        if fitted is None:
+            raise ValueError(f"{what} was not given to fit, so no model of it can go on; call fit with {what}.")
         features = read_features(table, what)
         matrix, _ = encode_features(features, getattr(self, f"{side}_encoder_"), what, fit=False)
+        if matrix.shape[1] != fitted:
+            raise ValueError(f"{what} has {matrix.shape[1]} feature columns, but fit had {fitted}.")
         ids, position = factorize(features.ids, what)
         index = getattr(data, f"{side}_index").extended(ids[position])
         setattr(data, f"{side}_index", index)

@@ -107,8 +107,9 @@ def read_events(X: Any, *, estimator: Any = None, reset: bool = False, what: str
         raise _too_narrow(what, frame.shape)
     if frame.shape[0] == 0:
         raise ValueError(f"{what} has 0 sample(s) (shape={frame.shape}) while a minimum of 1 is required.")
-    user, item, *rest = frame.columns
-    return EventTable(frame[user], frame[item], timestamp, frame.select(rest).to_native() if rest else None)
+    # By position: pandas columns may be named 0 and 1, which narwhals would read as rows.
+    context = frame[:, 2:].to_native() if frame.shape[1] > 2 else None
+    return EventTable(frame[:, 0], frame[:, 1], timestamp, context)
 
 
 def _as_table_array(X: Any, what: str) -> NDArray:
@@ -322,8 +323,7 @@ def read_features(table: Any, what: str) -> Features:
     if isinstance(frame, nw.DataFrame):
         if frame.shape[1] < 2:
             raise ValueError(f"{what} has {frame.shape[1]} column(s); expected the id and at least one feature.")
-        first, *rest = frame.columns
-        features = Features(frame[first], frame.select(rest).to_native(), not wrapped)
+        features = Features(frame[:, 0], frame[:, 1:].to_native(), not wrapped)
     elif isinstance(inner, tuple) and len(inner) == 2:
         matrix = inner[1] if sp.issparse(inner[1]) else _two_dimensional(inner[1], what)
         features = Features(as_column(inner[0], f"{what} ids"), matrix, False)

@@ -1,0 +1,280 @@
+"""Items near what a user has chosen, in a space of embeddings."""
+
+import warnings
+from itertools import pairwise
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from scipy.special import softmax
+from sklearn.preprocessing import normalize
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+
+from skrec._features import Matrix, align
+from skrec._histories import Histories
+from skrec._queries import Candidates, Queries
+from skrec._recommender import PartialFitMixin
+from skrec._vectors import VectorRecommender, encode_texts, inner_products, is_zero_row
+from skrec.exceptions import ColdStartWarning
+from skrec.interactions import Interactions
+
+
+class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
+    """Recommend items whose vectors are near those of a user's history.
+
+    Nothing is learned from other users: an item with text and no event at all is recommended like any
+    other, and a history of a new user is enough. Item vectors come from ``item_features``, through
+    ``item_encoder`` where they are not numeric.
+
+    Parameters
+    ----------
+    item_encoder : transformer, default=None
+        Fitted on ``item_features`` (without the id column) inside ``fit``: an
+        :class:`~skrec.feature_extraction.LLMTextEmbedder`, a pipeline, a ColumnTransformer. None takes
+        numeric features as they are.
+    metric : {"cosine", "dot", "euclidean"}, default="cosine"
+        Similarity of a user and an item. The score of "euclidean" is 1 / (1 + distance).
+    aggregation : {"mean", "max", "attention"}, default="mean"
+        How a history meets an item: the similarity to the weighted mean of its vectors; the largest
+        weighted similarity to one of them; or the mean similarity weighted by a softmax of
+        ``attention_sharpness`` times similarity, so that each item is judged by the events it is near.
+    recency_decay : float in (0, 1], default=0.8
+        Factor an event's weight falls by for each event of the user that came after it.
+    order : {"auto", "time", "none"}, default="auto"
+        "auto" applies ``recency_decay`` where X has a ``timestamp``; "time" demands one; "none" counts all
+        events alike.
+    center : bool, default=True
+        Subtract the mean item vector first, for dense vectors under "cosine": embeddings of language models
+        share a large common part that says nothing.
+    attention_sharpness : float, default=10.0
+        Used by ``aggregation="attention"``; 0 is the mean.
+    min_score : float, default=None
+        Items that score lower are not recommended; a list may then be shorter than k. A user without any
+        usable event still gets popular items.
+    index : {"exact", "faiss"}, default="exact"
+        "faiss" ranks by an approximate index (HNSW; needs the faiss-cpu package) where
+        ``aggregation="mean"`` and no ``candidates`` are given; rows that come out short are ranked exactly.
+    n_jobs : int, default=None
+        Threads; None means all cores.
+
+    Attributes
+    ----------
+    item_vectors_ : float32 array or CSR array of shape (n_items, d)
+        In catalogue order, centred and of unit length under "cosine"; zero for items without features.
+    item_encoder_ : transformer or None
+        The fitted encoder.
+    center_ : float32 array of shape (d,) or None
+    popularity_ : float32 array of shape (n_items,)
+        The cold start of users without any usable event.
+    n_features_in_ : int
+        Columns of X, ``timestamp`` not counted.
+    feature_names_in_ : ndarray of str
+        Their names, where X is a frame.
+
+    Notes
+    -----
+    Context and ``user_features`` are accepted and ignored. Without ``item_features`` there is nothing to
+    be near to: every list is by popularity, and a :class:`~skrec.exceptions.ColdStartWarning` says so.
+    ``partial_fit`` keeps the centre and the encoder of the first fit; for an encoder that learns nothing
+    from the table it differs from ``fit`` on everything by the centre alone.
+
+    References
+    ----------
+    Mu and Viswanath, "All-but-the-Top: Simple and Effective Postprocessing for Word Representations",
+    ICLR 2018, for centring. He et al., "NAIS: Neural Attentive Item Similarity Model for Recommendation",
+    TKDE 2018, for attention over a history.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skrec.neighbors import EmbeddingKNNRecommender
+    >>> X = np.array([[1, 10], [2, 30]])
+    >>> items = ([10, 20, 30, 40], [[1.0, 0.1], [0.9, 0.2], [0.1, 1.0], [0.0, 0.8]])
+    >>> rec = EmbeddingKNNRecommender().fit(X, item_features=items)
+    >>> rec.recommend([1, 2], k=1).items.ravel()
+    array([20, 40])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "item_encoder": [HasMethods(["fit_transform", "transform"]), None],
+        "metric": [StrOptions({"cosine", "dot", "euclidean"})],
+        "aggregation": [StrOptions({"mean", "max", "attention"})],
+        "recency_decay": [Interval(Real, 0, 1, closed="right")],
+        "order": [StrOptions({"auto", "time", "none"})],
+        "center": ["boolean"],
+        "attention_sharpness": [Interval(Real, 0, None, closed="left")],
+        "min_score": [Interval(Real, None, None, closed="neither"), None],
+        "index": [StrOptions({"exact", "faiss"})],
+        "n_jobs": [None, int],
+    }
+
+    def __init__(
+        self,
+        *,
+        item_encoder: Any = None,
+        metric: str = "cosine",
+        aggregation: str = "mean",
+        recency_decay: float = 0.8,
+        order: str = "auto",
+        center: bool = True,
+        attention_sharpness: float = 10.0,
+        min_score: float | None = None,
+        index: str = "exact",
+        n_jobs: int | None = None,
+    ) -> None:
+        self.item_encoder = item_encoder
+        self.metric = metric
+        self.aggregation = aggregation
+        self.recency_decay = recency_decay
+        self.order = order
+        self.center = center
+        self.attention_sharpness = attention_sharpness
+        self.min_score = min_score
+        self.index = index
+        self.n_jobs = n_jobs
+
+    # Fit -------------------------------------------------------------------------------------------
+
+    def _fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
+        self._by_time = data.check_order(self.order)
+        self.center_ = None
+        if item_matrix is None:
+            warnings.warn(
+                "EmbeddingKNNRecommender was fitted without item_features: it has no vectors to compare and ranks "
+                "by popularity. Pass item_features=..., with item_encoder=LLMTextEmbedder() for text.",
+                ColdStartWarning,
+                stacklevel=4,
+            )
+            item_matrix = np.zeros((data.n_items, 1), np.float32)
+        elif self.center and self.metric == "cosine" and not sp.issparse(item_matrix):
+            told = item_matrix[~is_zero_row(item_matrix)]
+            # One row has nothing to be told apart from, and its own mean would erase it.
+            self.center_ = told.mean(axis=0) if len(told) > 1 else None
+        self._set_vectors(self._to_space(item_matrix))
+
+    def _partial_fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
+        self._by_time = data.check_order(self.order) and self._by_time
+        vectors = align(self.item_vectors_, np.arange(self.item_vectors_.shape[0]), data.n_items)
+        if item_matrix is not None:
+            kept = np.ones(data.n_items, np.float32)
+            kept[data.item_rows] = 0
+            vectors = sp.diags_array(kept) @ vectors + self._to_space(item_matrix)
+        self._set_vectors(vectors)
+
+    def _set_vectors(self, vectors: Matrix) -> None:
+        self.item_vectors_ = self._item_vectors = vectors
+        self._item_bias = None
+        if self.metric == "euclidean":
+            self._item_bias = _squared_norms(vectors) * np.float32(-0.5)
+        self._faiss_index = None
+        if self.index == "faiss":
+            from skrec.neighbors._faiss import build_index
+
+            self._faiss_index = build_index(vectors, self.metric)
+
+    def _to_space(self, vectors: Matrix) -> Matrix:
+        """Centred and of unit length under "cosine"; a zero vector stays zero."""
+        if self.metric != "cosine":
+            return vectors
+        if self.center_ is not None:
+            vectors = np.where(is_zero_row(vectors)[:, None], vectors, vectors - self.center_)
+        return normalize(vectors)
+
+    # Rank ------------------------------------------------------------------------------------------
+
+    def _weights(self, histories: Histories) -> NDArray[np.float32]:
+        """One weight an event: its strength, less for each step back; 0 for items without a vector."""
+        weights = histories.y
+        if self._by_time and self.recency_decay < 1:
+            weights = weights * np.float32(self.recency_decay) ** histories.steps_back().astype(np.float32)
+        return np.where(is_zero_row(self.item_vectors_)[histories.items], 0, weights)
+
+    def _query_vectors(self, queries: Queries) -> Matrix:
+        histories = queries.histories
+        weights = self._weights(histories)
+        total = np.bincount(histories.row_of_event(), weights=weights, minlength=len(queries))
+        share = weights / np.maximum(total, np.finfo(np.float32).tiny)[histories.row_of_event()]
+        by_item = sp.csr_array(
+            (share.astype(np.float32), histories.items, histories.indptr), shape=(len(queries), len(self._item_index))
+        )
+        vectors = by_item @ self.item_vectors_
+        return normalize(vectors) if self.metric == "cosine" else vectors
+
+    def _link(self, scores: NDArray, vectors: Matrix) -> NDArray:
+        if self.metric != "euclidean":
+            return scores
+        squared = np.maximum(_squared_norms(vectors)[:, None] - 2 * scores, 0)
+        return 1 / (1 + np.sqrt(squared))
+
+    def _scores(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
+        if self.aggregation == "mean":
+            return super()._scores(queries, items)
+        scores = np.empty((len(queries), len(self._item_index) if items is None else len(items)), np.float32)
+        weights = self._weights(queries.histories)
+        for row, (start, stop) in enumerate(pairwise(queries.histories.indptr)):
+            used = weights[start:stop] > 0
+            events, weight = queries.histories.items[start:stop][used], weights[start:stop][used]
+            scores[row] = self._judge(events, weight, items) if len(events) else self._cold_scores(items)
+        return scores
+
+    def _ranked_scores(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
+        scores = self._scores(queries, items)
+        if self.min_score is not None:
+            usable = self._weights(queries.histories) > 0
+            warm = np.bincount(queries.histories.row_of_event()[usable], minlength=len(queries)) > 0
+            scores[(scores < self.min_score) & warm[:, None]] = -np.inf
+        return scores
+
+    def _judge(self, events: NDArray, weight: NDArray, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
+        """Scores of items against single events, by the largest or by attention."""
+        vectors = self.item_vectors_[events]
+        similarity = inner_products(vectors, self.item_vectors_, items)
+        if self._item_bias is not None:
+            similarity += self._item_bias if items is None else self._item_bias[items]
+        similarity = self._link(similarity, vectors)
+        if self.aggregation == "max":
+            return (similarity * (weight / weight.max())[:, None]).max(axis=0)
+        attention = softmax(self.attention_sharpness * similarity + np.log(weight)[:, None], axis=0)
+        return (attention * similarity).sum(axis=0)
+
+    def _score_pairs(self, queries: Queries, rows: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.floating]:
+        by_vectors = super()._score_pairs if self.aggregation == "mean" else super(VectorRecommender, self)._score_pairs
+        return by_vectors(queries, rows, items)
+
+    def _rank(
+        self, queries: Queries, k: int, eligible: Candidates | None, hidden: Histories
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        if (
+            self._faiss_index is None
+            or self.aggregation != "mean"
+            or eligible is not None
+            or self.min_score is not None
+        ):
+            return super()._rank(queries, k, eligible, hidden)
+        return self._rank_by_index(queries, k, hidden)
+
+    def _rank_by_index(
+        self, queries: Queries, k: int, hidden: Histories
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        from skrec.neighbors._faiss import search_index
+
+        vectors = self._query_vectors(queries)
+        codes, scores = search_index(self._faiss_index, vectors, k, hidden, self.metric)
+        # Cold queries have no direction to search in, and a filter may leave a row short.
+        again = np.flatnonzero(is_zero_row(vectors) | (codes[:, -1] < 0))
+        if len(again):
+            exact = Queries(queries.users[again], queries.histories.take(again))
+            codes[again], scores[again] = super()._rank(exact, k, None, hidden.take(again))
+        return codes, scores
+
+    def _text_space(self, texts: list[str]) -> tuple[Matrix, Matrix]:
+        vectors = encode_texts(self.item_encoder_, texts)
+        return self._to_space(vectors), self.item_vectors_
+
+
+def _squared_norms(vectors: Matrix) -> NDArray[np.float32]:
+    if sp.issparse(vectors):
+        return np.asarray(sp.csr_array(vectors).power(2).sum(axis=1), dtype=np.float32).ravel()
+    return np.einsum("ij,ij->i", vectors, vectors)

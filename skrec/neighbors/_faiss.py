@@ -1,0 +1,69 @@
+"""Approximate nearest neighbours by faiss: an HNSW graph over the item vectors."""
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from skrec._features import Matrix
+from skrec._histories import Histories
+
+_NEIGHBORS_A_NODE = 32
+_MIN_EF = 128
+
+
+def build_index(vectors: Matrix, metric: str) -> NDArray[np.uint8]:
+    """A serialised HNSW index (Malkov and Yashunin 2018): bytes, so that it pickles.
+
+    Raises
+    ------
+    ImportError
+        If faiss is not installed.
+    ValueError
+        If the vectors are sparse.
+    """
+    faiss = _import_faiss()
+    if sp.issparse(vectors):
+        raise ValueError("index='faiss' needs dense item vectors; got a sparse matrix: pass index='exact'.")
+    kind = faiss.METRIC_L2 if metric == "euclidean" else faiss.METRIC_INNER_PRODUCT
+    index = faiss.IndexHNSWFlat(vectors.shape[1], _NEIGHBORS_A_NODE, kind)
+    n_threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)  # the graph depends on the order of insertion
+    try:
+        index.add(np.ascontiguousarray(vectors))
+    finally:
+        faiss.omp_set_num_threads(n_threads)
+    return faiss.serialize_index(index)
+
+
+def search_index(
+    index: Any, vectors: NDArray[np.float32], k: int, hidden: Histories, metric: str
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Best k codes and scores of each query, hidden items left out; -1 and -inf behind the last found."""
+    faiss = _import_faiss()
+    graph = faiss.deserialize_index(index)
+    wanted = min(graph.ntotal, k + int(hidden.lengths.max(initial=0)))
+    parameters = faiss.SearchParametersHNSW(efSearch=max(_MIN_EF, 2 * wanted))
+    scores, codes = graph.search(np.ascontiguousarray(vectors), wanted, params=parameters)
+    if metric == "euclidean":
+        scores = 1 / (1 + np.sqrt(np.maximum(scores, 0)))
+    pair = np.arange(len(codes))[:, None] * np.int64(graph.ntotal) + codes
+    seen = hidden.row_of_event() * np.int64(graph.ntotal) + hidden.items
+    drop = (codes < 0) | np.isin(pair, seen)
+    keep_first = np.argsort(drop, axis=1, kind="stable")[:, :k]
+    codes = np.where(np.take_along_axis(drop, keep_first, axis=1), -1, np.take_along_axis(codes, keep_first, axis=1))
+    scores = np.where(codes < 0, -np.inf, np.take_along_axis(scores, keep_first, axis=1))
+    pad = ((0, 0), (0, k - codes.shape[1]))
+    return (
+        np.pad(codes, pad, constant_values=-1).astype(np.int32),
+        np.pad(scores, pad, constant_values=-np.inf).astype(np.float32),
+    )
+
+
+def _import_faiss() -> Any:
+    try:
+        import faiss
+    except ImportError as error:
+        raise ImportError("index='faiss' needs the faiss-cpu package: pip install faiss-cpu.") from error
+    return faiss
