@@ -1,0 +1,60 @@
+"""The contract as a suite, for this library's recommenders and for those of others.
+
+>>> from skrec.dummy import PopularRecommender
+>>> from skrec.testing import check_recommender
+>>> check_recommender(PopularRecommender())
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sklearn.base import clone
+
+from skrec._contract import CHECKS
+
+__all__ = ["all_estimators", "check_recommender", "recommender_checks"]
+
+
+def all_estimators() -> Iterator[Any]:
+    """One instance, ready for the estimator checks, of every public estimator and transformer.
+
+    Yields
+    ------
+    estimator : estimator
+        Small and quick to fit; text transformers come with a tiny deterministic encoder.
+    """
+    from skrec.decomposition import HybridMFRecommender
+    from skrec.dummy import PopularRecommender, RandomRecommender
+    from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder
+    from skrec.neighbors import EmbeddingKNNRecommender
+
+    yield PopularRecommender()
+    yield RandomRecommender(random_state=0)
+    yield EmbeddingKNNRecommender()
+    yield HybridMFRecommender(n_factors=4, max_iter=3, random_state=0)
+    yield LLMTextEmbedder(model=HashingTextEncoder())
+
+
+def check_recommender(estimator: Any) -> None:
+    """Run every check of the recommender contract on clones of an estimator.
+
+    Parameters
+    ----------
+    estimator : recommender
+        Not fitted; quick to fit on a few hundred events.
+
+    Raises
+    ------
+    AssertionError
+        Naming the check that failed.
+    """
+    for check in recommender_checks():
+        try:
+            check(clone(estimator))
+        except Exception as error:
+            raise AssertionError(f"{type(estimator).__name__} fails {check.__name__}: {error}") from error
+
+
+def recommender_checks() -> list[Callable[[Any], None]]:
+    """The single checks, each a function of an unfitted recommender; for ``pytest.mark.parametrize``."""
+    return list(CHECKS)
