@@ -1,0 +1,167 @@
+"""Held-out events become queries with their relevant items."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import check_is_fitted
+
+from skrec._histories import Histories
+from skrec.interactions import Interactions, read_events, read_target
+
+
+def unwrap(estimator: Any, X: Any) -> tuple[Any, Any]:
+    """The fitted recommender inside a pipeline or a search, and X as it sees it."""
+    while isinstance(estimator, Pipeline | BaseSearchCV):
+        check_is_fitted(estimator)
+        if isinstance(estimator, Pipeline) and len(estimator.steps) > 1:
+            X = estimator[:-1].transform(X)
+        estimator = _inner(estimator)
+    if not hasattr(estimator, "recommend"):
+        raise TypeError(
+            f"{type(estimator).__name__} has no recommend(); pass a recommender, or a Pipeline or a search that "
+            "ends in one."
+        )
+    check_is_fitted(estimator)
+    return estimator, X
+
+
+def innermost(estimator: Any) -> Any:
+    """The recommender inside a pipeline or a search."""
+    while isinstance(estimator, Pipeline | BaseSearchCV):
+        check_is_fitted(estimator)
+        estimator = _inner(estimator)
+    return estimator
+
+
+def _inner(estimator: Pipeline | BaseSearchCV) -> Any:
+    return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator.best_estimator_
+
+
+@dataclass
+class HeldOut:
+    """One row a query that has something to find.
+
+    Attributes
+    ----------
+    users : ndarray of shape (n_queries,)
+        User ids.
+    keys : int64 array of shape (n_queries,)
+        What the query stands for in X: the number of a user, or of a row where there is context. Two
+        recommenders share queries of equal keys.
+    user_numbers : int64 array of shape (n_queries,)
+        Queries of one user have one number.
+    strengths : csr_array of shape (n_queries, n_codes)
+        Positive y of the relevant items. Codes beyond the catalogue are items that it lacks.
+    context : frame or ndarray of n_queries rows, or None
+    history : pair (events, y), events, or None
+        First events of cold users.
+    n_users : int
+        Users of X, those without a query included.
+    """
+
+    users: NDArray
+    keys: NDArray[np.int64]
+    user_numbers: NDArray[np.int64]
+    strengths: sp.csr_array
+    context: Any
+    history: Any
+    n_users: int
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+def hold_out(recommender: Any, X: Any, y: Any, *, exclude_seen: bool, n_history: int | None) -> HeldOut:
+    """Make one query a user, or one an event where X has context columns.
+
+    What was seen in training, and the first ``n_history`` events of users without training events, leave
+    the relevant items (unless ``exclude_seen`` is False). Queries with nothing left are dropped.
+    """
+    events = read_events(X, estimator=recommender)
+    data = Interactions.from_events(events, read_target(y, len(events), feedback=feedback_of(recommender)))
+    row_of_event = np.arange(len(data)) if data.order is None else data.order
+    seen = recommender.seen_items(data.user_index.values)
+
+    n_items = len(recommender.items_)
+    known = recommender._item_index.codes(data.item_index.values, "item ids of X")
+    items = np.where(known >= 0, known, n_items + np.arange(len(known)))[data.items]
+    width = n_items + len(known)
+
+    is_history = _first_events_of_cold_users(data, seen, n_history)
+    hidden = _among(data.users * width + items, seen, width) if exclude_seen else np.zeros(len(data), bool)
+    if exclude_seen and is_history.any():
+        pairs = data.users * width + items
+        hidden |= np.isin(pairs, pairs[is_history])
+    target = np.flatnonzero(~hidden & ~is_history)
+
+    by_event = data.context is not None
+    keys = row_of_event if by_event else data.users
+    n_keys = len(data) if by_event else data.n_users
+    grouped = Histories.group(keys[target], items[target], data.y[target], None, n_keys)
+    explicit = feedback_of(recommender) == "explicit"
+    strengths = _positive(grouped.last_rating(width) if explicit else grouped.to_csr(width))
+
+    kept = np.flatnonzero(np.diff(strengths.indptr))
+    numbers = _users_by_row(data, row_of_event)[kept] if by_event else kept
+    return HeldOut(
+        users=data.user_index.values[numbers],
+        keys=kept,
+        user_numbers=numbers,
+        strengths=strengths[kept],
+        context=_safe_indexing(data.context, kept) if by_event else None,
+        history=_history(X, y, np.sort(row_of_event[is_history])),
+        n_users=data.n_users,
+    )
+
+
+def feedback_of(recommender: Any) -> str:
+    """Either "explicit", for a model of ratings, or "implicit"."""
+    return getattr(recommender, "feedback", "implicit")
+
+
+def _first_events_of_cold_users(data: Interactions, seen: Histories, n_history: int | None) -> NDArray[np.bool_]:
+    if n_history is None:
+        return np.zeros(len(data), bool)
+    by_user = np.argsort(data.users, kind="stable")
+    sizes = np.bincount(data.users, minlength=data.n_users)
+    starts = np.cumsum(sizes) - sizes
+    rank = np.empty(len(data), np.int64)
+    rank[by_user] = np.arange(len(data)) - np.repeat(starts, sizes)
+    return (rank < n_history) & (seen.lengths == 0)[data.users]
+
+
+def _among(pairs: NDArray[np.int64], seen: Histories, width: int) -> NDArray[np.bool_]:
+    """Which (user, item) pairs were seen, without a sort of the training events, which may be many more."""
+    distinct, inverse = np.unique(pairs, return_inverse=True)
+    known = seen.row_of_event() * width + seen.items
+    at = np.minimum(np.searchsorted(distinct, known), len(distinct) - 1)
+    was_seen = np.zeros(len(distinct), bool)
+    was_seen[at[distinct[at] == known]] = True
+    return was_seen[inverse]
+
+
+def _positive(matrix: sp.csr_array) -> sp.csr_array:
+    matrix = sp.csr_array(matrix, dtype=np.float64)
+    matrix.sum_duplicates()
+    matrix.data[matrix.data < 0] = 0
+    matrix.eliminate_zeros()
+    return matrix
+
+
+def _users_by_row(data: Interactions, row_of_event: NDArray[np.int64]) -> NDArray[np.int64]:
+    users = np.empty(len(data), np.int64)
+    users[row_of_event] = data.users
+    return users
+
+
+def _history(X: Any, y: Any, rows: NDArray[np.int64]) -> Any:
+    if not len(rows):
+        return None
+    events = _safe_indexing(X, rows)
+    return events if y is None else (events, _safe_indexing(y, rows))

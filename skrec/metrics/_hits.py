@@ -1,0 +1,90 @@
+"""Recommended items held against relevant ones: one matrix of hits that every ranking metric reads."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+
+@dataclass
+class Hits:
+    """What was recommended and what would have been best, rank by rank.
+
+    Attributes
+    ----------
+    gains : float64 array of shape (n_queries, k)
+        Gain of the item at each rank, 0 where it is not relevant.
+    ideal : float64 array of shape (n_queries, k)
+        The greatest gains among the relevant items of the query, best first, 0 beyond the last.
+    n_relevant : int64 array of shape (n_queries,)
+    """
+
+    gains: NDArray[np.float64]
+    ideal: NDArray[np.float64]
+    n_relevant: NDArray[np.int64]
+
+    @classmethod
+    def match(cls, relevant: sp.csr_array, codes: NDArray, k: int) -> "Hits":
+        """Look up ranked codes, -1 for none, in a canonical (n_queries, n_codes) matrix of positive gains."""
+        n_queries, width = relevant.shape
+        n_relevant = np.diff(relevant.indptr).astype(np.int64)
+        row = np.repeat(np.arange(n_queries), n_relevant)
+        gains = np.zeros((n_queries, k))
+        if relevant.nnz:
+            codes = codes[:, :k].astype(np.int64)
+            keys = row * width + relevant.indices
+            wanted = np.arange(n_queries)[:, None] * width + codes
+            at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+            is_hit = (codes >= 0) & (codes < width) & (keys[at] == wanted)
+            gains[:, : codes.shape[1]] = np.where(is_hit, relevant.data[at], 0.0)
+        return cls(gains, _ideal_gains(relevant, row, k), n_relevant)
+
+    def undefined_to_nan(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """NaN for the queries that have no relevant item."""
+        return np.where(self.n_relevant > 0, values, np.nan)
+
+
+def _ideal_gains(relevant: sp.csr_array, row: NDArray, k: int) -> NDArray[np.float64]:
+    best_first = np.lexsort((-relevant.data, row))
+    rank = np.arange(relevant.nnz) - relevant.indptr[:-1].astype(np.int64)[row]
+    within = rank < k
+    ideal = np.zeros((relevant.shape[0], k))
+    ideal[row[within], rank[within]] = relevant.data[best_first][within]
+    return ideal
+
+
+def precision(hits: Hits, k: int) -> NDArray[np.float64]:
+    """Share of the k places that hold a relevant item."""
+    return hits.undefined_to_nan((hits.gains[:, :k] > 0).sum(axis=1) / k)
+
+
+def recall(hits: Hits, k: int) -> NDArray[np.float64]:
+    """Share of the relevant items that stand in the first k places."""
+    found = (hits.gains[:, :k] > 0).sum(axis=1)
+    return hits.undefined_to_nan(found / np.maximum(hits.n_relevant, 1))
+
+
+def hit_rate(hits: Hits, k: int) -> NDArray[np.float64]:
+    """1 where any of the first k places holds a relevant item."""
+    return hits.undefined_to_nan((hits.gains[:, :k] > 0).any(axis=1).astype(np.float64))
+
+
+def ndcg(hits: Hits, k: int) -> NDArray[np.float64]:
+    """Discounted gain over the greatest that there could be."""
+    discount = 1.0 / np.log2(np.arange(2, k + 2))
+    with np.errstate(invalid="ignore"):
+        return (hits.gains[:, :k] @ discount) / (hits.ideal[:, :k] @ discount)
+
+
+def average_precision(hits: Hits, k: int) -> NDArray[np.float64]:
+    """Mean of the precision at each relevant rank."""
+    found = hits.gains[:, :k] > 0
+    precisions = np.cumsum(found, axis=1) / np.arange(1, k + 1)
+    return hits.undefined_to_nan(np.einsum("qr,qr->q", precisions, found) / np.clip(hits.n_relevant, 1, k))
+
+
+def reciprocal_rank(hits: Hits, k: int) -> NDArray[np.float64]:
+    """One over the first rank that holds a relevant item, 0 where none does."""
+    found = hits.gains[:, :k] > 0
+    return hits.undefined_to_nan(np.where(found.any(axis=1), 1.0 / (found.argmax(axis=1) + 1.0), 0.0))

@@ -1,0 +1,123 @@
+"""Ranked lists and relevant items, in the shapes that people have them, as integer codes."""
+
+from collections.abc import Iterable, Mapping, Sequence, Set
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from skrec._columns import as_column, factorize
+from skrec._ids import IdIndex
+
+_SWAPPED = "the relevant items come first and the ranked lists second, as y_true and y_pred in scikit-learn"
+
+
+def read_lists(recommended: Any, k: int | None = None) -> NDArray:
+    """The first ``k`` columns of a two-dimensional array of ids or codes, with short lists padded."""
+    if sp.issparse(recommended) or isinstance(recommended, Mapping):
+        raise TypeError(f"recommended is a {type(recommended).__name__}, which has no order; {_SWAPPED}.")
+    if not isinstance(recommended, np.ndarray) and hasattr(recommended, "_item_index"):
+        recommended = recommended.items
+    if not isinstance(recommended, np.ndarray):
+        recommended = _pad(recommended)
+    if recommended.ndim != 2:
+        raise ValueError(
+            f"recommended must have one row a query and one column a rank; got shape {recommended.shape}. "
+            "Write [items] for one query."
+        )
+    return recommended[:, :k]
+
+
+def read_codes(recommended: Any, n_items: int, k: int | None, what: str) -> NDArray[np.int64]:
+    """The same, where the entries must be positions in an array of ``n_items``."""
+    codes = recommended.codes if hasattr(recommended, "_item_index") else recommended
+    codes = read_lists(codes, k)
+    if codes.dtype == object and all(v is None or isinstance(v, Integral) for v in codes.flat):
+        codes = np.where(is_padding(codes), -1, codes).astype(np.int64)
+    if codes.dtype.kind not in "iu":
+        raise TypeError(
+            f"recommended must hold integer codes, positions in {what}, -1 for none; got dtype {codes.dtype}. "
+            "Pass the Recommendations themselves, or their .codes."
+        )
+    if codes.size and (codes.max() >= n_items or codes.min() < -1):
+        raise ValueError(f"recommended holds codes from {codes.min()} to {codes.max()}; {what} has {n_items} items.")
+    return codes.astype(np.int64)
+
+
+def _pad(lists: Iterable) -> NDArray:
+    rows = list(lists)
+    for row in rows:
+        if isinstance(row, Set | Mapping):
+            raise TypeError(f"recommended holds a {type(row).__name__}, which has no order; {_SWAPPED}.")
+        if isinstance(row, str | bytes) or not isinstance(row, Sequence | np.ndarray):
+            raise ValueError(f"recommended must hold one list a query; got {row!r}. Write [items] for one query.")
+    padded = np.full((len(rows), max(map(len, rows), default=0)), None, dtype=object)
+    for i, row in enumerate(rows):
+        padded[i, : len(row)] = row
+    return padded
+
+
+def is_padding(ids: NDArray) -> NDArray[np.bool_]:
+    """Where there is no item: None, NaN or -1."""
+    if ids.dtype.kind in "iuf":
+        return (ids == -1) | (ids != ids)
+    if ids.dtype.kind in "US":
+        return np.zeros(ids.shape, bool)
+    flat = [v is None or v != v or (not isinstance(v, str | bytes) and v == -1) for v in ids.ravel()]
+    return np.array(flat, dtype=bool).reshape(ids.shape)
+
+
+def encode(relevant: Any, recommended: Any, k: int) -> tuple[sp.csr_array, NDArray[np.int64]]:
+    """Gains as a canonical (n_queries, n_codes) matrix, and ranked codes; a repeated item counts once, first."""
+    if sp.issparse(relevant):
+        gains = sp.csr_array(relevant, dtype=np.float64, copy=True)
+        codes = read_codes(recommended, gains.shape[1], k, "the columns of relevant")
+    else:
+        gains, index = _encode_relevant(relevant)
+        codes = _encode_ranked(read_lists(recommended, k), index)
+    if gains.shape[0] != len(codes):
+        raise ValueError(f"relevant has {gains.shape[0]} rows and recommended {len(codes)}; pass one of each a query.")
+    if not np.isfinite(gains.data).all():
+        raise ValueError("relevant has gains that are NaN or infinite; give every relevant item a finite gain.")
+    gains.sum_duplicates()
+    gains.data[gains.data < 0] = 0
+    gains.eliminate_zeros()
+    return gains, _without_repeats(codes)
+
+
+def _encode_relevant(relevant: Any) -> tuple[sp.csr_array, IdIndex]:
+    rows = []
+    for i, row in enumerate(relevant):
+        if isinstance(row, str | bytes) or not isinstance(row, Iterable):
+            raise TypeError(f"relevant[{i}] is {row!r}; expected a collection of ids, as a list, a set or a dict.")
+        rows.append(row if isinstance(row, Mapping) else dict.fromkeys(_as_list(row), 1.0))
+    ids = as_column([item for row in rows for item in row], "relevant")
+    if is_padding(ids).any():
+        raise ValueError("relevant holds None, NaN or -1, which stand for no item in a ranked list; drop them.")
+    uniques, inverse = factorize(ids, "relevant ids")
+    indptr = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
+    gains = np.array([gain for row in rows for gain in row.values()], dtype=np.float64)
+    return sp.csr_array((gains, inverse, indptr), shape=(len(rows), max(len(uniques), 1))), IdIndex(uniques)
+
+
+def _as_list(row: Iterable) -> list:
+    return row.tolist() if isinstance(row, np.ndarray) else list(row)
+
+
+def _encode_ranked(ids: NDArray, index: IdIndex) -> NDArray[np.int64]:
+    codes = np.full(ids.shape, -1, np.int64)
+    there = ~is_padding(ids)
+    if len(index) and there.any():
+        codes[there] = index.codes(ids[there], "recommended ids")
+    return codes
+
+
+def _without_repeats(codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    order = np.argsort(codes, axis=1, kind="stable")
+    ranked = np.take_along_axis(codes, order, axis=1)
+    ranked[:, 1:][ranked[:, 1:] == ranked[:, :-1]] = -1
+    unsorted = np.empty_like(codes)
+    np.put_along_axis(unsorted, order, ranked, axis=1)
+    return unsorted

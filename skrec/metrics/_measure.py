@@ -1,0 +1,188 @@
+"""One ranking of the held-out queries, and every metric of it."""
+
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.exceptions import UndefinedMetricWarning
+
+from skrec.interactions import read_events, read_features
+from skrec.metrics._beyond_accuracy import (
+    catalogue_coverage,
+    gini_index,
+    intra_list_diversity,
+    mean_popularity,
+    novelty,
+)
+from skrec.metrics._held_out import HeldOut, feedback_of, hold_out, innermost, unwrap
+from skrec.metrics._hits import Hits
+from skrec.metrics._names import OF_ALL_LISTS, RANKING, Metric
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How held-out events are turned into queries; see :func:`~skrec.metrics.ranking_scorer`."""
+
+    relevance_threshold: float | None = None
+    n_history: int | None = None
+    exclude_seen: bool = True
+    candidates: Any = None
+    item_vectors: Any = None
+    gain: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.n_history is not None and (not isinstance(self.n_history, Integral) or self.n_history < 1):
+            raise ValueError(f"n_history must be None or an integer of at least 1; got {self.n_history!r}.")
+        if isinstance(self.candidates, str) and self.candidates != "test":
+            raise ValueError(f"candidates must be None, 'test' or a list of item ids; got {self.candidates!r}.")
+        if self.gain not in ("auto", "binary", "y"):
+            raise ValueError(f"gain must be 'auto', 'binary' or 'y'; got {self.gain!r}.")
+
+    def gain_is_y(self, recommender: Any) -> bool:
+        """Whether the gain of NDCG is y, and not 1."""
+        return self.gain == "y" or (self.gain == "auto" and feedback_of(recommender) == "explicit")
+
+
+@dataclass
+class Measured:
+    """Values of metrics: one a query, or a single one for metrics of all lists together."""
+
+    queries: HeldOut
+    values: dict[str, NDArray[np.float64] | float]
+
+    def per_query(self, name: str) -> NDArray[np.float64] | None:
+        """One value a query, NaN where the metric is undefined; None for a metric of all lists."""
+        values = self.values[name]
+        return values if isinstance(values, np.ndarray) else None
+
+    def n_queries(self, name: str) -> int:
+        """Queries that the mean is taken over."""
+        values = self.per_query(name)
+        return len(self.queries) if values is None else int((~np.isnan(values)).sum())
+
+    def means(self) -> dict[str, float]:
+        """The mean over the queries with a value; a metric of all lists as it is."""
+        means = {}
+        undefined = []
+        for name, values in self.values.items():
+            defined = np.atleast_1d(values)[~np.isnan(np.atleast_1d(values))]
+            means[name] = float(defined.mean()) if len(defined) else float("nan")
+            if not len(defined):
+                undefined.append(name)
+        if undefined:
+            self._warn(undefined)
+        return means
+
+    def _warn(self, undefined: Sequence[str]) -> None:
+        queries = self.queries
+        why = (
+            f"all {len(queries)} queries lack what it needs (a relevant item over relevance_threshold, or a list)"
+            if len(queries)
+            else f"none of the {queries.n_users} users of X has an event with y > 0 that counts: items seen in "
+            "training do not, nor do the events that n_history folds in"
+        )
+        warnings.warn(
+            f"{', '.join(undefined)} is undefined and set to nan: {why}.", UndefinedMetricWarning, stacklevel=4
+        )
+
+
+def measure(estimator: Any, X: Any, y: Any, metrics: Iterable[Metric], protocol: Protocol) -> Measured:
+    """Rank once, to the greatest k, and compute all metrics."""
+    metrics = list(metrics)
+    recommender, X = unwrap(estimator, X)
+    queries = hold_out(recommender, X, y, exclude_seen=protocol.exclude_seen, n_history=protocol.n_history)
+    k = max(metric.k for metric in metrics)
+    codes = _rank(recommender, X, queries, k, protocol)
+    hits: dict[bool, Hits] = {}
+    values: dict[str, NDArray[np.float64] | float] = {}
+    for metric in metrics:
+        if metric.kind in RANKING:
+            graded = metric.kind == "ndcg"
+            if graded not in hits:
+                relevant = (_gains if graded else _binary)(queries.strengths, recommender, protocol)
+                hits[graded] = Hits.match(relevant, codes, k)
+            values[metric.name] = RANKING[metric.kind](hits[graded], metric.k)
+        else:
+            values[metric.name] = metric.sign * _beyond_accuracy(metric, codes, recommender, protocol)
+    return Measured(queries, values)
+
+
+def check_same_gain(estimators: Sequence[Any], metrics: Iterable[Metric], protocol: Protocol) -> None:
+    """Refuse a comparison of NDCG in which the gain is y for some models and 1 for others.
+
+    Raises
+    ------
+    ValueError
+        If it is, with what to write.
+    """
+    if not any(metric.kind == "ndcg" for metric in metrics):
+        return
+    if len({protocol.gain_is_y(innermost(estimator)) for estimator in estimators}) > 1:
+        raise ValueError(
+            "With gain='auto' the gain of NDCG is y for models of explicit feedback and 1 for the others, and these "
+            "do not compare; pass gain='binary' or gain='y'."
+        )
+
+
+def _rank(recommender: Any, X: Any, queries: HeldOut, k: int, protocol: Protocol) -> NDArray[np.integer]:
+    if not len(queries):
+        return np.zeros((0, k), np.int32)
+    candidates = read_events(X).items if isinstance(protocol.candidates, str) else protocol.candidates
+    return recommender.recommend(
+        queries.users,
+        k,
+        context=queries.context,
+        history=queries.history,
+        candidates=candidates,
+        exclude_seen=protocol.exclude_seen,
+    ).codes
+
+
+def _gains(strengths: sp.csr_array, recommender: Any, protocol: Protocol) -> sp.csr_array:
+    if protocol.gain_is_y(recommender):
+        return strengths
+    return sp.csr_array((np.ones(strengths.nnz), strengths.indices, strengths.indptr), shape=strengths.shape)
+
+
+def _binary(strengths: sp.csr_array, recommender: Any, protocol: Protocol) -> sp.csr_array:
+    if protocol.relevance_threshold is None:
+        return strengths
+    relevant = strengths.copy()
+    # y was read as float32: 0.7 must reach a threshold of 0.7.
+    relevant.data[relevant.data.astype(np.float32) < np.float32(protocol.relevance_threshold)] = 0
+    relevant.eliminate_zeros()
+    return relevant
+
+
+def _beyond_accuracy(metric: Metric, codes: NDArray, recommender: Any, protocol: Protocol) -> Any:
+    if metric.kind in OF_ALL_LISTS:
+        if not (codes[:, : metric.k] >= 0).any():
+            return float("nan")
+        of_all = catalogue_coverage if metric.kind == "coverage" else gini_index
+        return of_all(codes, len(recommender.items_), k=metric.k)
+    if metric.kind == "diversity":
+        if protocol.item_vectors is None:
+            raise ValueError(
+                f"{metric.name!r} needs item_vectors=(ids, matrix), the space that distances are taken in."
+            )
+        vectors, row_of_item = _vectors(protocol.item_vectors, recommender)
+        return intra_list_diversity(np.where(codes >= 0, row_of_item[codes], -1), vectors, k=metric.k, average=False)
+    of_each = novelty if metric.kind == "novelty" else mean_popularity
+    return of_each(codes, recommender.popularity_, k=metric.k, average=False)
+
+
+def _vectors(table: Any, recommender: Any) -> tuple[Any, NDArray[np.int64]]:
+    """The matrix of a table, and the row of each item of the catalogue, -1 for those that it lacks."""
+    features = read_features(table, "item_vectors")
+    matrix = nw.from_native(features.values, eager_only=True, pass_through=True)
+    matrix = matrix.to_numpy() if isinstance(matrix, nw.DataFrame) else matrix
+    codes = recommender._item_index.codes(features.ids, "item_vectors ids")
+    row_of_item = np.full(len(recommender.items_), -1, np.int64)
+    row_of_item[codes[codes >= 0]] = np.flatnonzero(codes >= 0)
+    return matrix, row_of_item
