@@ -136,12 +136,14 @@ def _factorize_series(series: nw.Series, what: str) -> tuple[NDArray, NDArray[np
     if series.implementation.is_polars():
         import polars as pl
 
-        texts = native.cast(pl.String) if series.dtype in (nw.Categorical, nw.Enum) else native
-        if texts.dtype != pl.String:
+        if native.dtype == pl.String:
+            native = native.cast(pl.Categorical)
+        if not isinstance(native.dtype, pl.Categorical | pl.Enum):
             return _factorize_objects(_objects(native.to_list()), what)
-        levels = texts.unique()
-        codes = texts.cast(pl.Enum(levels)).to_physical().to_numpy()
-        return _sort_distinct(levels.to_list(), codes, what)
+        used, codes = _factorize_integers(native.to_physical().to_numpy())
+        example = np.empty(len(used), np.int64)
+        example[codes] = np.arange(len(codes))
+        return _sort_distinct(native[example].cast(pl.String).to_list(), codes, what)
     if series.implementation.is_pyarrow():
         encoded = native.combine_chunks() if hasattr(native, "combine_chunks") else native
         encoded = encoded if hasattr(encoded, "dictionary") else encoded.dictionary_encode()
