@@ -56,18 +56,21 @@ def _ideal_gains(relevant: sp.csr_array, row: NDArray, k: int) -> NDArray[np.flo
 
 def precision(hits: Hits, k: int) -> NDArray[np.float64]:
     """Share of the k places that hold a relevant item."""
-    return hits.undefined_to_nan((hits.gains[:, :k] > 0).sum(axis=1) / k)
+    return hits.undefined_to_nan(_n_found(hits, k) / k)
 
 
 def recall(hits: Hits, k: int) -> NDArray[np.float64]:
     """Share of the relevant items that stand in the first k places."""
-    found = (hits.gains[:, :k] > 0).sum(axis=1)
-    return hits.undefined_to_nan(found / np.maximum(hits.n_relevant, 1))
+    return hits.undefined_to_nan(_n_found(hits, k) / np.maximum(hits.n_relevant, 1))
 
 
 def hit_rate(hits: Hits, k: int) -> NDArray[np.float64]:
     """1 where any of the first k places holds a relevant item."""
-    return hits.undefined_to_nan((hits.gains[:, :k] > 0).any(axis=1).astype(np.float64))
+    return hits.undefined_to_nan(np.minimum(_n_found(hits, k), 1.0))
+
+
+def _n_found(hits: Hits, k: int) -> NDArray[np.float64]:
+    return np.count_nonzero(hits.gains[:, :k], axis=1).astype(np.float64)
 
 
 def ndcg(hits: Hits, k: int) -> NDArray[np.float64]:
