@@ -72,7 +72,7 @@ def encode_features(features: Features, encoder: Any, what: str, *, fit: bool) -
         matrix = encoder.fit_transform(values)
     else:
         matrix = encoder.transform(values)
-    return _finite_matrix(matrix, f"{what} as encoded by {type(encoder).__name__}"), encoder
+    return finite_matrix(matrix, f"{what} as encoded by {type(encoder).__name__}"), encoder
 
 
 def align(matrix: Matrix, codes: NDArray[np.int64], n: int) -> Matrix:
@@ -108,7 +108,7 @@ def _numeric_matrix(values: Any, what: str) -> Matrix:
             values = values.astype(np.float32)
         except (TypeError, ValueError):
             raise _needs_encoder(what, f"the matrix is of dtype {values.dtype}") from None
-    return _finite_matrix(values, what)
+    return finite_matrix(values, what)
 
 
 def _needs_encoder(what: str, found: str) -> ValueError:
@@ -119,7 +119,8 @@ def _needs_encoder(what: str, found: str) -> ValueError:
     )
 
 
-def _finite_matrix(matrix: Any, what: str) -> Matrix:
+def finite_matrix(matrix: Any, what: str) -> Matrix:
+    """Float32, dense or CSR, from an array, a sparse matrix or a frame; finite, or a ValueError."""
     if sp.issparse(matrix):
         matrix = sp.csr_array(matrix).astype(np.float32)
         values = matrix.data

@@ -11,7 +11,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted
 
 from skrec._columns import as_column
-from skrec._features import Matrix
+from skrec._features import Matrix, finite_matrix
 from skrec._histories import Histories
 from skrec._queries import Candidates, Queries, check_k
 from skrec._ranking import rank
@@ -186,17 +186,14 @@ def encode_texts(encoder: Any, texts: list[str]) -> Matrix:
             "search needs an item_encoder that reads text, fitted on item_features; pass "
             "item_encoder=LLMTextEmbedder() (from skrec.feature_extraction import LLMTextEmbedder)."
         )
-    if hasattr(encoder, "encode"):
-        return np.asarray(encoder.encode(texts), dtype=np.float32)
-    if isinstance(encoder, Pipeline):
-        vectors = encode_texts(encoder.steps[0][1], texts)
-        for _, step in encoder.steps[1:]:
-            vectors = vectors if step in (None, "passthrough") else step.transform(vectors)
-        return vectors
+    first, *later = [step for _, step in encoder.steps] if isinstance(encoder, Pipeline) else [encoder]
     try:
-        return encoder.transform(texts)
-    except Exception as error:
+        vectors = first.encode(texts) if hasattr(first, "encode") else first.transform(texts)
+    except (TypeError, ValueError, AttributeError) as error:
         raise ValueError(
-            f"search: {type(encoder).__name__} does not read a list of texts ({error}); use an item_encoder with "
+            f"search: {type(first).__name__} does not read a list of texts ({error}); use an item_encoder with "
             "encode(texts), such as LLMTextEmbedder, first in a pipeline."
         ) from error
+    for step in later:
+        vectors = vectors if step in (None, "passthrough") else step.transform(vectors)
+    return finite_matrix(vectors, "the texts as encoded")
