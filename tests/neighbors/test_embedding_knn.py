@@ -1,0 +1,211 @@
+"""Against brute force, over metrics and ways to read a history."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skrec.exceptions import ColdStartWarning, FeatureCoverageWarning
+from skrec.neighbors import EmbeddingKNNRecommender
+
+N_USERS, N_ITEMS, N_COLD, D = 30, 40, 5, 6
+
+
+@pytest.fixture(scope="module")
+def log():
+    rng = np.random.default_rng(0)
+    n = 200
+    return pd.DataFrame(
+        {
+            "user": rng.integers(0, N_USERS, n),
+            "item": np.r_[np.arange(N_ITEMS), rng.integers(0, N_ITEMS, n - N_ITEMS)],
+            "timestamp": rng.permutation(n),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def vectors():
+    return np.random.default_rng(1).normal(loc=0.5, size=(N_ITEMS + N_COLD, D)).astype(np.float32)
+
+
+def _similarity(metric, a, b):
+    if metric == "euclidean":
+        return 1 / (1 + np.linalg.norm(a - b))
+    return float(a @ b) / (np.linalg.norm(a) * np.linalg.norm(b) if metric == "cosine" else 1)
+
+
+def _brute_force(log, vectors, user, metric, aggregation, decay, sharpness, strength):
+    if metric == "cosine":
+        vectors = vectors - vectors.mean(axis=0)
+    events = log[log["user"] == user].sort_values("timestamp")
+    weights = strength[events.index] * decay ** np.arange(len(events) - 1, -1, -1)
+    history = vectors[events["item"]]
+    if metric == "cosine":
+        history = history / np.linalg.norm(history, axis=1, keepdims=True)
+    scores = []
+    for vector in vectors:
+        if aggregation == "mean":
+            scores.append(_similarity(metric, weights @ history / weights.sum(), vector))
+            continue
+        near = np.array([_similarity(metric, h, vector) for h in history])
+        if aggregation == "max":
+            scores.append((weights / weights.max() * near).max())
+        else:
+            attention = weights * np.exp(sharpness * near)
+            scores.append((attention * near).sum() / attention.sum())
+    return np.array(scores)
+
+
+@pytest.mark.parametrize("aggregation", ["mean", "max", "attention"])
+@pytest.mark.parametrize("metric", ["cosine", "dot", "euclidean"])
+def test_scores_agree_with_brute_force(log, vectors, metric, aggregation):
+    strength = np.random.default_rng(2).uniform(0.5, 2, len(log)).astype(np.float32)
+    rec = EmbeddingKNNRecommender(metric=metric, aggregation=aggregation, recency_decay=0.7, attention_sharpness=3)
+    rec.fit(log, strength, item_features=(np.arange(N_ITEMS + N_COLD), vectors))
+    recommended = rec.recommend(k=15)
+    for user, items, scores in zip(rec.users_, recommended.items, recommended.scores, strict=True):
+        expected = _brute_force(log, vectors, user, metric, aggregation, 0.7, 3, strength)
+        np.testing.assert_allclose(scores, expected[items], rtol=2e-4, atol=1e-5)
+
+
+def test_order(log, vectors):
+    table = (np.arange(N_ITEMS + N_COLD), vectors)
+
+    def scores(X, **parameters):
+        return (
+            EmbeddingKNNRecommender(recency_decay=0.5, **parameters).fit(X, item_features=table).recommend(k=5).scores
+        )
+
+    untimed = log.drop(columns="timestamp")
+    np.testing.assert_allclose(scores(untimed), scores(log, order="none"), rtol=1e-5)
+    assert not np.allclose(scores(log), scores(log, order="none"))
+    with pytest.raises(ValueError, match="timestamp"):
+        scores(untimed, order="time")
+
+
+def test_sparse_and_dense_vectors_agree(log, vectors):
+    table = np.where(vectors > 0.5, vectors, 0)
+    ids = np.arange(N_ITEMS + N_COLD)
+    for metric in ("cosine", "dot", "euclidean"):
+        dense = EmbeddingKNNRecommender(metric=metric, center=False).fit(log, item_features=(ids, table))
+        sparse = EmbeddingKNNRecommender(metric=metric).fit(log, item_features=(ids, sp.csr_array(table)))
+        np.testing.assert_allclose(dense.recommend(k=5).scores, sparse.recommend(k=5).scores, rtol=1e-4)
+        np.testing.assert_allclose(dense.predict(log), sparse.predict(log), rtol=1e-4)
+
+
+def test_new_users_fold_in_and_decay_by_step(log, vectors):
+    rec = EmbeddingKNNRecommender().fit(log, item_features=(np.arange(N_ITEMS + N_COLD), vectors))
+    history = [[999, item] for item in log[log["user"] == 4].sort_values("timestamp")["item"]]
+    folded, known = rec.recommend(history=history, k=5), rec.recommend([4], k=5)
+    np.testing.assert_array_equal(folded.items, known.items)
+
+
+def test_cold_items_reach_the_top():
+    items = (["sea1", "sea2", "rose1", "rose2"], [[1.0, 0.1], [0.9, 0.0], [0.0, 1.0], [0.1, 0.9]])
+    rec = EmbeddingKNNRecommender().fit([["ann", "sea1"], ["bob", "rose1"]], item_features=items)
+    assert rec.recommend(["ann", "bob"], k=1).items.ravel().tolist() == ["sea2", "rose2"]
+
+
+def test_without_features_popularity_and_a_warning(log):
+    with pytest.warns(ColdStartWarning, match="item_encoder"):
+        rec = EmbeddingKNNRecommender().fit(log)
+    most_frequent = log["item"].mode()[0]
+    assert rec.recommend([10**6], k=1).items[0, 0] == most_frequent
+
+
+def test_users_whose_items_have_no_vector_get_popular_items(log, vectors):
+    with pytest.warns(FeatureCoverageWarning, match="20 of 40"):
+        rec = EmbeddingKNNRecommender(min_score=0.99).fit(log, item_features=(np.arange(20), vectors[:20]))
+    items = rec.recommend([777], history=[[777, 35]], k=3).items[0]
+    assert all(item is not None for item in items)
+
+
+def test_min_score_shortens_lists_and_leaves_predict_finite(log, vectors):
+    rec = EmbeddingKNNRecommender(min_score=0.5).fit(log, item_features=(np.arange(N_ITEMS + N_COLD), vectors))
+    scores = rec.recommend(k=20).scores
+    assert np.isneginf(scores).any()
+    assert (scores[np.isfinite(scores)] >= 0.5).all()
+    assert np.isfinite(rec.predict(log)).all()
+
+
+class TestFaiss:
+    pytest.importorskip("faiss")
+
+    @pytest.mark.parametrize("metric", ["cosine", "dot", "euclidean"])
+    def test_agrees_with_exact_search(self, metric):
+        rng = np.random.default_rng(5)
+        X = np.column_stack([np.repeat(np.arange(200), 5), rng.integers(0, 3000, 1000)])
+        table = (np.arange(3000), rng.normal(size=(3000, 16)))
+        exact = EmbeddingKNNRecommender(metric=metric).fit(X, item_features=table).recommend(k=10)
+        near = EmbeddingKNNRecommender(metric=metric, index="faiss").fit(X, item_features=table).recommend(k=10)
+        overlap = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exact.items, near.items, strict=True)])
+        assert overlap > 0.95
+
+    def test_it_is_used_and_survives_a_pickle(self, log, vectors, monkeypatch):
+        import pickle
+
+        from skrec.neighbors import _faiss
+
+        rec = EmbeddingKNNRecommender(index="faiss").fit(log, item_features=(np.arange(N_ITEMS + N_COLD), vectors))
+        expected = rec.recommend(k=3).items
+        loaded = pickle.loads(pickle.dumps(rec))
+        calls = []
+        search = _faiss.search_index
+        monkeypatch.setattr(_faiss, "search_index", lambda *args: calls.append(1) or search(*args))
+        np.testing.assert_array_equal(loaded.recommend(k=3).items, expected)
+        assert calls
+
+    def test_sparse_vectors_are_an_error(self, log):
+        with pytest.raises(ValueError, match="exact"):
+            EmbeddingKNNRecommender(index="faiss").fit(log, item_features=(np.arange(N_ITEMS), sp.eye_array(N_ITEMS)))
+
+    def test_a_missing_package_is_named(self, log, vectors, monkeypatch):
+        monkeypatch.setitem(__import__("sys").modules, "faiss", None)
+        with pytest.raises(ImportError, match="pip install faiss-cpu"):
+            EmbeddingKNNRecommender(index="faiss").fit(log, item_features=(np.arange(N_ITEMS + N_COLD), vectors))
+
+
+class TestPartialFit:
+    def test_new_items_join_the_space(self, log, vectors):
+        rec = EmbeddingKNNRecommender(metric="dot")
+        first = log[log["item"] < 30]
+        rec.partial_fit(first, item_features=(np.arange(30), vectors[:30]))
+        rec.partial_fit(log[log["item"] >= 30], item_features=(np.arange(30, 45), vectors[30:]))
+        whole = EmbeddingKNNRecommender(metric="dot").fit(log, item_features=(np.arange(45), vectors))
+        np.testing.assert_array_equal(np.sort(rec.items_), whole.items_)
+        np.testing.assert_allclose(rec.predict(log[["user", "item"]]), whole.predict(log[["user", "item"]]), rtol=1e-4)
+
+    def test_updated_rows_replace_old_ones(self, log, vectors):
+        for table in (vectors, sp.csr_array(vectors)):
+            rec = EmbeddingKNNRecommender(metric="dot").fit(log, item_features=(np.arange(45), table))
+            rec.partial_fit(log[:1], item_features=([3], np.ones((1, D))))
+            row = rec.item_vectors_[[3]]
+            assert (row.toarray() if sp.issparse(row) else row).tolist() == [[1.0] * D]
+
+    def test_another_width_is_an_error(self, log, vectors):
+        rec = EmbeddingKNNRecommender().fit(log, item_features=(np.arange(45), vectors))
+        with pytest.raises(ValueError, match="2 feature columns, but fit had 6"):
+            rec.partial_fit(log[:1], item_features=([3], np.ones((1, 2))))
+
+
+def test_search_needs_an_encoder_that_reads_text(log, vectors):
+    table = pd.DataFrame(vectors).assign(item=np.arange(45))[["item", 0, 1]]
+    with pytest.raises(ValueError, match="item_encoder"):
+        EmbeddingKNNRecommender().fit(log, item_features=table).search("whales")
+    rec = EmbeddingKNNRecommender(item_encoder=make_pipeline(StandardScaler())).fit(log, item_features=table)
+    with pytest.raises(ValueError, match="does not read a list of texts"):
+        rec.search(["whales"])
+    with pytest.raises(TypeError, match="list of strings"):
+        rec.search([3])
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"metric": "cos"}, {"aggregation": "sum"}, {"recency_decay": 0}, {"index": "annoy"}, {"attention_sharpness": -1}],
+)
+def test_bad_parameters(log, parameters):
+    with pytest.raises(ValueError, match=next(iter(parameters))):
+        EmbeddingKNNRecommender(**parameters).fit(log)
