@@ -1,6 +1,8 @@
 """Scorers for ``scoring=``."""
 
 from collections.abc import Iterable
+from dataclasses import fields
+from reprlib import repr as shortened
 from typing import Any
 
 from skrec.metrics._measure import Protocol, measure
@@ -24,10 +26,11 @@ class RankingScorer:
 
     def __repr__(self) -> str:
         names = repr(self.metrics if isinstance(self.metrics, str) else list(self.metrics))
-        given = {"k": (self.k, 10)} | {
-            name: (getattr(self.protocol, name), getattr(Protocol, name)) for name in Protocol.__dataclass_fields__
-        }
-        options = [f"{name}={value!r}" for name, (value, default) in given.items() if value is not default]
+        options = [] if self.k == 10 else [f"k={self.k}"]
+        for option in fields(Protocol):
+            value = getattr(self.protocol, option.name)
+            if type(value) is not type(option.default) or value != option.default:
+                options.append(f"{option.name}={shortened(value)}")
         return f"ranking_scorer({', '.join([names, *options])})"
 
 

@@ -4,7 +4,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.exceptions import UndefinedMetricWarning
 
@@ -29,6 +29,7 @@ def items_of(row):
     return [item for item in row if item >= 0]
 
 
+@settings(deadline=None)
 @given(LISTS)
 def test_coverage_and_gini_equal_their_definitions(lists):
     counts = [sum(row.count(item) for row in lists) for item in range(N)]
@@ -38,6 +39,7 @@ def test_coverage_and_gini_equal_their_definitions(lists):
         assert gini_index(lists, N) == pytest.approx(differences / (2 * N * sum(counts)))
 
 
+@settings(deadline=None)
 @given(LISTS, POPULARITY)
 def test_novelty_and_popularity_equal_their_definitions(lists, popularity):
     least = min(p for p in popularity if p > 0)
@@ -48,6 +50,7 @@ def test_novelty_and_popularity_equal_their_definitions(lists, popularity):
 
 
 @pytest.mark.parametrize("as_matrix", [np.asarray, sp.csr_array])
+@settings(deadline=None)
 @given(lists=LISTS, seed=st.integers(0, 99))
 def test_diversity_equals_its_definition(as_matrix, lists, seed):
     vectors = np.random.default_rng(seed).standard_normal((N, 3))

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import ndcg_score
@@ -63,6 +63,7 @@ def queries(draw):
     return relevant, ranked
 
 
+@settings(deadline=None)
 @given(case=queries(), k=st.integers(1, 12))
 def test_equals_the_definition(case, k):
     for metric in ALL:
@@ -70,6 +71,7 @@ def test_equals_the_definition(case, k):
         np.testing.assert_allclose(metric(*case, k=k, average=False), expected, atol=1e-12)
 
 
+@settings(deadline=None)
 @given(case=queries(), k=st.integers(1, 12))
 def test_ids_codes_and_sparse_gains_agree(case, k):
     relevant, ranked = case
@@ -87,6 +89,7 @@ def test_ids_codes_and_sparse_gains_agree(case, k):
         np.testing.assert_array_equal(metric(text_gains, texts, k=k, average=False), expected)
 
 
+@settings(deadline=None)
 @given(case=queries(), k=st.integers(1, 12))
 def test_lies_between_0_and_1(case, k):
     for metric in ALL:
@@ -94,6 +97,7 @@ def test_lies_between_0_and_1(case, k):
         assert ((values >= 0) & (values <= 1 + 1e-12) | np.isnan(values)).all()
 
 
+@settings(deadline=None)
 @given(relevant=st.lists(st.sets(ITEMS, min_size=1), min_size=1, max_size=4), k=st.integers(1, 5))
 def test_the_ideal_ranking_is_perfect_up_to_what_k_allows(relevant, k):
     n = np.array([len(row) for row in relevant])
@@ -103,6 +107,7 @@ def test_the_ideal_ranking_is_perfect_up_to_what_k_allows(relevant, k):
         np.testing.assert_allclose(values, best.get(metric, np.ones(len(n))))
 
 
+@settings(deadline=None)
 @given(case=queries(), k=st.integers(1, 8))
 def test_more_ranks_never_lower_recall_and_hit_rate(case, k):
     for metric in (recall_at_k, hit_rate_at_k, reciprocal_rank_at_k):
