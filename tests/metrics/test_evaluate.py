@@ -200,3 +200,12 @@ def test_bad_settings_say_what_to_write(split, options, error, message):
     arguments = {"recommenders": PopularRecommender().fit(train), "X_test": test} | options
     with pytest.raises(error, match=message):
         evaluate(**arguments)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_the_table_is_of_the_frame_library_that_is_installed(split, library, monkeypatch):
+    train, test = split
+    monkeypatch.setattr("skrec.metrics._evaluate.installed_frame_library", lambda: library)
+    table = evaluate(PopularRecommender().fit(train), test, metrics=["ndcg", "gini"], n_bootstrap=10)
+    assert type(table).__module__.split(".")[0] == library
+    assert table.shape == (2, 6)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError, UndefinedMetricWarning
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV, KFold, cross_validate
 from sklearn.pipeline import make_pipeline
@@ -275,6 +276,19 @@ def test_cross_validate_and_search_on_any_table(library):
     assert search.best_score_ == search.cv_results_["mean_test_ndcg@10"].max()
     one = GridSearchCV(PopularRecommender(), grid, cv=LeaveLastOut(), scoring=ranking_scorer("ndcg@10")).fit(X)
     assert one.best_score_ == search.best_score_
+
+
+@pytest.mark.parametrize("library", FRAMES)
+@pytest.mark.parametrize("frozen", [False, True])
+def test_text_ids_in_any_frame(library, frozen):
+    make = FRAMES[library]
+    recommender = PopularRecommender().fit(make({"user": ["a", "a", "b", "c"], "item": ["x", "y", "y", "z"]}))
+    test = make({"user": ["a", "b", "d", "d", "e"], "item": ["z", "z", "x", "z", "w"]})
+    scored = FrozenEstimator(recommender) if frozen else recommender
+    # a: z of [z]; b: z of [x, z]; d: of [y, x, z] or, once x is history, of [y, z]; e: w is unknown.
+    assert ranking_scorer("mrr")(scored, test) == pytest.approx((1 + 1 / 2 + 1 / 2 + 0) / 4)
+    assert ranking_scorer("mrr", n_history=1)(scored, test, np.ones(5)) == pytest.approx((1 + 1 / 2 + 1 / 2) / 3)
+    assert ranking_scorer("mrr", candidates="test")(scored, test) == pytest.approx((1 + 1 / 2 + 1 + 0) / 4)
 
 
 def test_a_dict_needs_refit_by_name():
