@@ -80,8 +80,9 @@ class HeldOut:
 def hold_out(recommender: Any, X: Any, y: Any, *, exclude_seen: bool, n_history: int | None) -> HeldOut:
     """Make one query a user, or one an event where X has context columns.
 
-    What was seen in training, and the first ``n_history`` events of users without training events, leave
-    the relevant items (unless ``exclude_seen`` is False). Queries with nothing left are dropped.
+    The first ``n_history`` events of users without training events become history. Items seen in training or
+    in that history leave the relevant items, unless ``exclude_seen`` is False. Queries with nothing left are
+    dropped.
     """
     events = read_events(X, estimator=recommender)
     data = Interactions.from_events(events, read_target(y, len(events), feedback=feedback_of(recommender)))
@@ -94,11 +95,11 @@ def hold_out(recommender: Any, X: Any, y: Any, *, exclude_seen: bool, n_history:
     width = n_items + len(known)
 
     is_history = _first_events_of_cold_users(data, seen, n_history)
-    hidden = _among(data.users * width + items, seen, width) if exclude_seen else np.zeros(len(data), bool)
-    if exclude_seen and is_history.any():
+    is_target = ~is_history
+    if exclude_seen:
         pairs = data.users * width + items
-        hidden |= np.isin(pairs, pairs[is_history])
-    target = np.flatnonzero(~hidden & ~is_history)
+        is_target &= ~(_among(pairs, seen, width) | np.isin(pairs, pairs[is_history]))
+    target = np.flatnonzero(is_target)
 
     by_event = data.context is not None
     keys = row_of_event if by_event else data.users
