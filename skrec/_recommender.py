@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skrec._columns import as_column, factorize
+from skrec._context import ContextColumns, check_rows
 from skrec._features import Matrix, align, encode_features, read_fit_features
 from skrec._histories import Histories
 from skrec._persistence import PersistenceMixin
@@ -18,6 +19,8 @@ from skrec._queries import Candidates, Queries, check_k, read_exclusions, read_h
 from skrec._ranking import block_rows, rank
 from skrec._recommendations import Recommendations
 from skrec.interactions import EventTable, Interactions, read_events, read_features, read_target
+
+_EVENT_BLOCK = 1 << 14
 
 
 def is_recommender(estimator: Any) -> bool:
@@ -69,11 +72,17 @@ class BaseRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
       given codes. A row of a query that the model knows nothing about is overwritten by
       ``_cold_scores`` where ``_cold(queries)`` says so.
 
+    A model that uses context sets ``_uses_context = True``. Where X has context columns, ``data.context`` is
+    then a float32 array (n_events, n_context) in the order of the events, and ``queries.context`` one of
+    (n_queries, n_context): the training mean for ``context=None``. Both are None where X has none.
+
     Parameters ``item_encoder``, ``user_encoder``, ``feedback`` and ``n_jobs`` are read here where a
     subclass has them.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
+    _uses_context: bool = False
+    _context: ContextColumns | None = None
 
     # What a model writes ---------------------------------------------------------------------------
 
@@ -128,6 +137,7 @@ class BaseRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
         if sample_weight is not None:
             events, target = self._weighted(events, target, sample_weight)
         data = Interactions.from_events(events, target)
+        self._read_event_context(data, reset=True)
         item_matrix = self._fit_side("item", item_features, data, len(events))
         user_matrix = self._fit_side("user", user_features, data, len(events))
         self._keep(data)
@@ -144,6 +154,20 @@ class BaseRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
             return events, (y * weight).astype(np.float32)
         kept = np.flatnonzero(weight)
         return events.take(kept), (y[kept] * weight[kept]).astype(np.float32)
+
+    def _read_event_context(self, data: Interactions, *, reset: bool) -> None:
+        """Replace ``data.context`` by numbers in the order of the events, for a model that uses context."""
+        if reset:
+            self._context = None
+        if not self._uses_context or data.context is None:
+            return
+        if reset:
+            self._context, matrix = ContextColumns.fit(data.context, type(self).__name__)
+        else:
+            assert self._context is not None  # partial_fit has as many columns as fit
+            matrix = self._context.read_events(data.context)
+            self._context.add(matrix)
+        data.context = matrix if data.order is None else matrix[data.order]
 
     def _fit_side(self, side: str, table: Any, data: Interactions, n_events: int) -> Matrix | None:
         """Read and encode one feature table; ids that only it has join the catalogue."""
@@ -218,7 +242,8 @@ class BaseRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
         k : int, default=10
             Items a user; rows are padded beyond the catalogue.
         context : array-like of shape (n_users, n_context) or (1, n_context), default=None
-            The context columns of X. Models that cannot use context ignore it.
+            The context columns of X: one row a user, or one for all. None means the mean of training. Models
+            that cannot use context ignore it.
         history : events ``[user, item, ...]`` or pair (events, y), default=None
             Events that were not in fit: appended to those of known users, folded in for new ones. For
             explicit feedback an event without y counts as the highest rating seen in fit.
@@ -237,7 +262,7 @@ class BaseRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If ``k`` < 1, or no candidate is known.
+            If ``k`` < 1, no candidate is known, or rows or columns of ``context`` do not fit.
         TypeError
             If no user is known and the ids are text where numbers were fitted, or the reverse.
         """
@@ -270,11 +295,16 @@ class BaseRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
         return user_ids, Queries(codes, histories, self._read_context(context, len(codes)))
 
     def _read_context(self, context: Any, n_queries: int) -> NDArray[np.float32] | None:
+        if self._context is not None:
+            return self._context.read_queries(context, n_queries)
         if context is None:
             return None
-        n_rows = np.shape(context)[0] if np.ndim(context) or hasattr(context, "shape") else 0
-        if n_rows not in (1, n_queries):
-            raise ValueError(f"context has {n_rows} rows for {n_queries} users; pass one row a user, or one for all.")
+        check_rows(context, n_queries)
+        if self._uses_context:
+            raise ValueError(
+                f"context was given, but X had no context columns when {type(self).__name__} was fitted: leave it "
+                "out, or fit with the columns [user, item, context...]."
+            )
         return None
 
     def _rank(
@@ -313,15 +343,28 @@ class BaseRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_events,)
-            Scores compare within a user. Seen items are scored like others.
+            Scores compare within a user (and a context). Seen items are scored like others.
         """
         check_is_fitted(self)
         events = read_events(X, estimator=self, reset=False)
         user_codes = self._user_index.codes(events.users, "user ids")
         items = self._item_index.codes(events.items, "item ids")
+        if self._context is not None:
+            return self._predict_in_context(user_codes, items, self._context.read_events(events.context))
         distinct, rows = np.unique(user_codes, return_inverse=True)
         queries = Queries(distinct, self._histories.take(distinct))
         return self._predict(queries, rows, items)
+
+    def _predict_in_context(
+        self, users: NDArray[np.int64], items: NDArray[np.int64], context: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        """Each event is a query of its own; blocks bound the copies of histories."""
+        scores = np.empty(len(users))
+        for start in range(0, len(users), _EVENT_BLOCK):
+            at = slice(start, start + _EVENT_BLOCK)
+            queries = Queries(users[at], self._histories.take(users[at]), context[at])
+            scores[at] = self._predict(queries, np.arange(len(queries)), items[at])
+        return scores
 
     def _predict(self, queries: Queries, rows: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.float64]:
         predicted = self._unknown_item_scores(queries)[rows]
@@ -412,6 +455,7 @@ class PartialFitMixin:
         events = read_events(X, estimator=self, reset=False)
         target = read_target(y, len(events), feedback=self._feedback)
         data = Interactions.from_events(events, target, self._user_index, self._item_index)
+        self._read_event_context(data, reset=False)
         item_matrix = self._read_more("item", item_features, data)
         user_matrix = self._read_more("user", user_features, data)
         self._user_index, self._item_index = data.user_index, data.item_index

@@ -182,7 +182,8 @@ class Interactions:
     y : float32 array of shape (n_events,)
     timestamp : array of shape (n_events,) or None
     context : frame or ndarray of n_events rows, or None
-        Context columns as given, in the order of the events as given by the caller; ``order`` sorts them.
+        Context columns in the order of the rows of X; ``order`` sorts them. For a model that uses context, the
+        base class makes them a float32 array in the order of the events.
     order : int64 array of shape (n_events,) or None
         Row of X of each event, None where nothing was moved.
     user_rows, item_rows : int64 arrays or None
