@@ -58,7 +58,8 @@ class RecommenderMixin:
         """
         from skrec.metrics import ranking_scorer
 
-        return ranking_scorer("ndcg@10")(self, X, y)
+        score: Any = ranking_scorer("ndcg@10")(self, X, y)
+        return score
 
 
 class BaseRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):

@@ -48,6 +48,10 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
     center : bool, default=True
         Subtract the mean item vector first, for dense vectors under "cosine": embeddings of language models
         share a large common part that says nothing.
+    whitening : float in [0, 1], default=0.5
+        Divide each principal axis of the centred vectors by its standard deviation to this power, so that
+        the few directions in which embeddings vary most do not drown the rest. 0 leaves them as they are;
+        1 also lifts what is noise. Used with ``center=True``.
     attention_sharpness : float, default=10.0
         Used by ``aggregation="attention"``; 0 is the mean.
     min_score : float, default=None
@@ -66,6 +70,8 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
     item_encoder_ : transformer or None
         The fitted encoder.
     center_ : float32 array of shape (d,) or None
+    axes_ : float32 array of shape (d, d) or None
+        What the centred vectors are multiplied by.
     popularity_ : float32 array of shape (n_items,)
         The cold start of users without any usable event.
     n_features_in_ : int
@@ -83,7 +89,8 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
     References
     ----------
     Mu and Viswanath, "All-but-the-Top: Simple and Effective Postprocessing for Word Representations",
-    ICLR 2018, for centring. He et al., "NAIS: Neural Attentive Item Similarity Model for Recommendation",
+    ICLR 2018, for centring. Su et al., "Whitening Sentence Representations for Better Semantics and Faster
+    Retrieval", 2021. He et al., "NAIS: Neural Attentive Item Similarity Model for Recommendation",
     TKDE 2018, for attention over a history.
 
     Examples
@@ -104,6 +111,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
         "recency_decay": [Interval(Real, 0, 1, closed="right")],
         "order": [StrOptions({"auto", "time", "none"})],
         "center": ["boolean"],
+        "whitening": [Interval(Real, 0, 1, closed="both")],
         "attention_sharpness": [Interval(Real, 0, None, closed="left")],
         "min_score": [Interval(Real, None, None, closed="neither"), None],
         "index": [StrOptions({"exact", "faiss"})],
@@ -119,6 +127,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
         recency_decay: float = 0.8,
         order: str = "auto",
         center: bool = True,
+        whitening: float = 0.5,
         attention_sharpness: float = 10.0,
         min_score: float | None = None,
         index: str = "exact",
@@ -130,6 +139,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
         self.recency_decay = recency_decay
         self.order = order
         self.center = center
+        self.whitening = whitening
         self.attention_sharpness = attention_sharpness
         self.min_score = min_score
         self.index = index
@@ -139,7 +149,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
 
     def _fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
         self._by_time = data.check_order(self.order)
-        self.center_ = None
+        self.center_ = self.axes_ = None
         if item_matrix is None:
             warnings.warn(
                 "EmbeddingKNNRecommender was fitted without item_features: it has no vectors to compare and ranks "
@@ -152,6 +162,8 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
             told = item_matrix[~is_zero_row(item_matrix)]
             # One row has nothing to be told apart from, and its own mean would erase it.
             self.center_ = told.mean(axis=0) if len(told) > 1 else None
+            if self.center_ is not None and self.whitening:
+                self.axes_ = _whitening_axes(told - self.center_, self.whitening)
         self._set_vectors(self._to_space(item_matrix))
 
     def _partial_fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
@@ -175,11 +187,13 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
             self._faiss_index = build_index(vectors, self.metric)
 
     def _to_space(self, vectors: Matrix) -> Matrix:
-        """Centred and of unit length under "cosine"; a zero vector stays zero."""
+        """Centred, whitened and of unit length under "cosine"; a zero vector stays zero."""
         if self.metric != "cosine":
             return vectors
         if self.center_ is not None:
-            vectors = np.where(is_zero_row(vectors)[:, None], vectors, vectors - self.center_)
+            told = ~is_zero_row(vectors)
+            centered = (vectors - self.center_) * told[:, None]
+            vectors = centered if self.axes_ is None else centered @ self.axes_
         return normalize(vectors)
 
     # Rank ------------------------------------------------------------------------------------------
@@ -278,3 +292,12 @@ def _squared_norms(vectors: Matrix) -> NDArray[np.float32]:
     if sp.issparse(vectors):
         return np.asarray(sp.csr_array(vectors).power(2).sum(axis=1), dtype=np.float32).ravel()
     return np.einsum("ij,ij->i", vectors, vectors)
+
+
+def _whitening_axes(centered: NDArray[np.float32], power: float) -> NDArray[np.float32]:
+    """(d, d) principal axes, each divided by its standard deviation to a power; axes of no variance vanish."""
+    covariance = centered.T.astype(np.float64) @ centered / len(centered)
+    variance, axes = np.linalg.eigh(covariance)
+    told = variance > variance[-1] * np.finfo(np.float32).eps
+    scale = np.where(told, np.where(told, variance, 1) ** (-power / 2), 0)
+    return (axes * scale).astype(np.float32)

@@ -63,7 +63,9 @@ def _brute_force(log, vectors, user, metric, aggregation, decay, sharpness, stre
 @pytest.mark.parametrize("metric", ["cosine", "dot", "euclidean"])
 def test_scores_agree_with_brute_force(log, vectors, metric, aggregation):
     strength = np.random.default_rng(2).uniform(0.5, 2, len(log)).astype(np.float32)
-    rec = EmbeddingKNNRecommender(metric=metric, aggregation=aggregation, recency_decay=0.7, attention_sharpness=3)
+    rec = EmbeddingKNNRecommender(
+        metric=metric, aggregation=aggregation, recency_decay=0.7, attention_sharpness=3, whitening=0
+    )
     rec.fit(log, strength, item_features=(np.arange(N_ITEMS + N_COLD), vectors))
     recommended = rec.recommend(k=15)
     for user, items, scores in zip(rec.users_, recommended.items, recommended.scores, strict=True):
@@ -94,6 +96,25 @@ def test_sparse_and_dense_vectors_agree(log, vectors):
         sparse = EmbeddingKNNRecommender(metric=metric).fit(log, item_features=(ids, sp.csr_array(table)))
         np.testing.assert_allclose(dense.recommend(k=5).scores, sparse.recommend(k=5).scores, rtol=1e-4)
         np.testing.assert_allclose(dense.predict(log), sparse.predict(log), rtol=1e-4)
+
+
+def test_full_whitening_gives_unit_covariance(log, vectors):
+    table = (np.arange(N_ITEMS + N_COLD), vectors * np.array([100, 10, 1, 1, 0.5, 0.1], dtype=np.float32))
+    rec = EmbeddingKNNRecommender(whitening=1.0).fit(log, item_features=table)
+    whitened = (table[1] - rec.center_) @ rec.axes_
+    np.testing.assert_allclose(np.cov(whitened.T, bias=True), np.eye(D), atol=1e-3)
+    half = EmbeddingKNNRecommender(whitening=0.5).fit(log, item_features=table)
+    np.testing.assert_allclose(
+        half.axes_ / np.linalg.norm(half.axes_, axis=0), rec.axes_ / np.linalg.norm(rec.axes_, axis=0)
+    )
+
+
+def test_axes_of_no_variance_do_not_hurt(log, vectors):
+    flat = vectors.copy()
+    flat[:, 2] = 3
+    rec = EmbeddingKNNRecommender().fit(log, item_features=(np.arange(N_ITEMS + N_COLD), flat))
+    rest = EmbeddingKNNRecommender().fit(log, item_features=(np.arange(N_ITEMS + N_COLD), np.delete(flat, 2, axis=1)))
+    np.testing.assert_allclose(rec.recommend(k=5).scores, rest.recommend(k=5).scores, atol=1e-4)
 
 
 def test_new_users_fold_in_and_decay_by_step(log, vectors):
