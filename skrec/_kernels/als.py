@@ -184,3 +184,13 @@ def sweep(side: Side, other: Side, bias: int | None, mean: float, n_steps: int) 
         offsets=design.offsets,
         n_steps=n_steps,
     )
+
+
+def update_rows(
+    side: Side, other: Side, at: NDArray[np.int64], bias: int | None, mean: float, make: Callable[[sp.csr_array], Rows]
+) -> None:
+    """Improve some rows of one side; the rest stays."""
+    chosen = Side(make(side.rows.matrix[at]), side.factors[at], side.penalty[at])
+    chosen.prior = side.prior[at] if len(side.prior) > 1 else side.prior
+    sweep(chosen, other, bias, mean, n_steps=3)
+    side.factors[at] = chosen.factors

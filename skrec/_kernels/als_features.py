@@ -17,10 +17,13 @@ _TOL = 1e-6
 
 
 class RidgeMap:
-    """Linear map from features (and a constant) to factors: ``min sum_i w_i |f_i - B z_i|^2 + rho |B|^2``.
+    """Linear map from features to factors: ``min sum_i w_i |f_i - B z_i|^2 + rho |B|^2``.
 
     Up to 4,096 features the normal equations are factored once; beyond, they are solved by conjugate
     gradient from the last solution on, and no (n_features, n_features) matrix ever exists.
+
+    There is no constant: a row of which the features say nothing is then pulled to zero, not to the mean
+    of all, and that ranks better.
 
     Parameters
     ----------
@@ -28,11 +31,11 @@ class RidgeMap:
     weights : array of shape (n_rows,)
         0 leaves a row out.
     regularization : float
-        ``rho``; the constant is not penalised less than the rest.
+        ``rho``.
     """
 
     def __init__(self, features: Matrix, weights: NDArray[np.float32], regularization: float) -> None:
-        self.features = with_constant(features)
+        self.features = features
         self.regularization = regularization
         self.coef: NDArray[np.float32] | None = None
         self._weights = np.asarray(weights, np.float32)[:, None]
@@ -40,7 +43,7 @@ class RidgeMap:
         if self.features.shape[1] <= _DENSE_LIMIT:
             product = self._weighted_product(self.features)
             normal = np.asarray(product.toarray() if sp.issparse(product) else product, np.float64)
-            normal[np.diag_indices_from(normal)] += regularization
+            normal[np.diag_indices_from(normal)] += self.regularization
             self._factored = cho_factor(normal, overwrite_a=True, check_finite=False)
 
     def _weighted_product(self, right: Matrix) -> Matrix:
@@ -80,11 +83,3 @@ class RidgeMap:
     def penalty(self) -> float:
         """``rho |B|^2``."""
         return 0.0 if self.coef is None else self.regularization * float(np.square(self.coef, dtype=np.float64).sum())
-
-
-def with_constant(features: Matrix) -> Matrix:
-    """The features with a column of ones behind them."""
-    ones = np.ones((features.shape[0], 1), np.float32)
-    if sp.issparse(features):
-        return sp.csr_array(sp.hstack([features, sp.csr_array(ones)], format="csr", dtype=np.float32))
-    return np.hstack([features, ones]).astype(np.float32, copy=False)

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skrec._kernels import als_features
 from skrec._kernels.als import Side, aligned_zeros, fit_als, gram_matrix, make_rows
-from skrec._kernels.als_features import RidgeMap, with_constant
+from skrec._kernels.als_features import RidgeMap
 
 
 def sparse_matrix(n_rows, n_columns, *, density=0.3, seed=0, ratings=False):
@@ -184,7 +184,7 @@ def test_cold_rows_are_what_their_features_say():
     users, items = make_sides(matrix.tocsr(), 1.0, features=True)
     fit_als(users, items, max_iter=5, tol=0)
     assert not items.active[5]
-    assert_allclose(items.factors[5], with_constant(items.ridge.features[:, :-1])[5] @ items.ridge.coef, rtol=1e-5)
+    assert_allclose(items.factors[5], items.ridge.features[5] @ items.ridge.coef, rtol=1e-5)
 
 
 def test_cold_rows_without_features_change_nothing():
@@ -219,14 +219,13 @@ def test_ridge_map_is_weighted_ridge_regression(monkeypatch, sparse, wide):
     weights, factors = rng.uniform(0, 2, 60), rng.standard_normal((60, 3)).astype(np.float32)
     features = sp.csr_array(z.astype(np.float32)) if sparse else z.astype(np.float32)
     ridge = RidgeMap(features, weights, 0.7)
-    full = np.hstack([z, np.ones((60, 1))])
     for scale in (1.0, 2.0):
         prior = ridge.fit(factors * np.float32(scale))
         expected = np.linalg.solve(
-            full.T @ (weights[:, None] * full) + 0.7 * np.eye(8), full.T @ (weights[:, None] * factors) * scale
+            z.T @ (weights[:, None] * z) + 0.7 * np.eye(7), z.T @ (weights[:, None] * factors) * scale
         )
         assert_allclose(ridge.coef, expected, atol=1e-4)
-        assert_allclose(prior, full @ expected, atol=1e-4)
+        assert_allclose(prior, z @ expected, atol=1e-4)
     assert_allclose(ridge.penalty(), 0.7 * np.square(expected).sum(), rtol=1e-4)
 
 

@@ -1,0 +1,81 @@
+"""Settings that follow from the data."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from skrec._features import Matrix
+
+_NOISE_SHARE = 0.7
+_MAX_ALPHA = 40.0
+
+
+def mean_events(entries: sp.csr_array) -> float:
+    """Entries a row, over the rows that have any."""
+    counts = np.diff(entries.indptr)
+    return float(entries.nnz / max(1, np.count_nonzero(counts)))
+
+
+def auto_alpha(entries: sp.csr_array) -> float:
+    """The confidence of a seen pair: the sparser the data, the less an unseen pair says."""
+    if not entries.nnz:
+        return 0.0
+    n_cells = np.count_nonzero(np.diff(entries.indptr)) * len(np.unique(entries.indices))
+    density = entries.nnz / n_cells
+    return float(min(0.07 * density**-0.75, _MAX_ALPHA) / entries.data.mean(dtype=np.float64))
+
+
+def auto_regularization(entries: sp.csr_array, alpha: float | None) -> float:
+    """The order of the largest singular value of noise in a matrix of this shape and density.
+
+    ``alpha`` is None for explicit feedback.
+    """
+    if not entries.nnz:
+        return 1.0
+    size = np.sqrt(mean_events(entries)) + np.sqrt(entries.nnz / len(np.unique(entries.indices)))
+    if alpha is None:
+        spread = entries.data.std(dtype=np.float64) or 1.0
+    else:
+        spread = np.sqrt(1.0 + alpha * entries.data.mean(dtype=np.float64))
+    return float(_NOISE_SHARE * spread * size)
+
+
+def row_penalty(entries: sp.csr_array, mean: float, regularization: float, scaling: float) -> NDArray[np.float32]:
+    """Penalty of each row: that of a row with ``mean`` entries is ``regularization``."""
+    counts = np.maximum(np.diff(entries.indptr), 1)
+    return (regularization * (counts / max(mean, 1.0)) ** scaling).astype(np.float32)
+
+
+def mean_squared_length(features: Matrix) -> float:
+    """Over the rows that are not zero; 1 if there is none."""
+    if sp.issparse(features):
+        squared = np.asarray(sp.csr_array(features).power(2).sum(axis=1), dtype=np.float64).ravel()
+    else:
+        squared = np.einsum("ij,ij->i", features, features, dtype=np.float64)
+    return float(squared[squared > 0].mean()) if squared.any() else 1.0
+
+
+def resolve_device(device: str | None) -> str | None:
+    """The device of torch to fit on; None for the CPU, which needs no torch.
+
+    Raises
+    ------
+    ValueError
+        If torch does not know the device, or has none of that kind.
+    """
+    if device is None or device == "cpu":
+        return None
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else None
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            f"device={device!r} cannot be used here ({str(error).splitlines()[0]}); pass None for the CPU, or "
+            "'auto' for CUDA where there is one."
+        ) from error
+    return device

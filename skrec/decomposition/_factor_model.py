@@ -1,0 +1,177 @@
+"""Ranking by user and item factors, however they were learned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.preprocessing import normalize
+
+from skrec._features import Matrix
+from skrec._histories import Histories
+from skrec._queries import Queries
+from skrec._vectors import VectorRecommender, encode_texts, is_zero_row
+from skrec.decomposition._defaults import row_penalty
+
+if TYPE_CHECKING:
+    from skrec._kernels.als import Side
+
+_FOLD_IN_STEPS = 32
+_FOLD_IN_TOL = 1e-5
+
+
+class FactorModel(VectorRecommender):
+    """Scores are p.q, and with ratings the mean and the biases; histories that were not in fit are folded in.
+
+    A subclass calls ``_set_sides`` when it has learned. Factor matrices hold ``n_factors`` columns, the bias
+    (explicit feedback) and zeros up to a full register.
+    """
+
+    _explicit: bool
+    _n_factors: int
+    _mean_events: tuple[float, float]
+    _best_rating: float
+    _item_texts: Matrix | None
+    mean_: float
+    alpha_: float
+    regularization_: float
+    _frequency_scaling: float
+    user_coef_: NDArray[np.float32] | None
+    item_coef_: NDArray[np.float32] | None
+
+    @property
+    def _bias(self) -> int | None:
+        """The column of the biases."""
+        return self._n_factors if self._explicit else None
+
+    @property
+    def _n_columns(self) -> int:
+        return self._n_factors + self._explicit
+
+    def _entries(self, histories: Histories) -> sp.csr_array:
+        """What is fitted: strengths above 0 added up, or the last ratings."""
+        n_items = len(self._item_index)
+        if self._explicit:
+            return histories.last_rating(n_items)
+        entries = histories.to_csr(n_items)
+        entries.eliminate_zeros()
+        return entries
+
+    def _set_sides(self, users: Side, items: Side) -> None:
+        self._users, self._items = users.factors, items.factors
+        self._user_prior, self._item_prior = users.prior, items.prior
+        self._active_items = items.active
+        self._derive()
+
+    def _derive(self) -> None:
+        """What follows from the rest of the state, and is not saved."""
+        from skrec._kernels.als import Design
+        from skrec._kernels.threads import single_threaded_blas
+
+        with single_threaded_blas():
+            self._design = Design.of(self._items, self._active_items, self._bias, self.mean_)
+        self._item_vectors, self._item_bias = self.item_factors_, None
+        if self._explicit:
+            # The last column meets what a query adds to all of its scores, which _link does instead.
+            self._item_vectors = np.pad(self.item_factors_, ((0, 0), (0, 1)))
+            self._item_bias = self.item_biases_
+
+    def __getstate__(self) -> dict[str, Any]:
+        derived = ("_design", "_item_vectors", "_item_bias")
+        return {name: value for name, value in super().__getstate__().items() if name not in derived}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if hasattr(self, "_items"):
+            self._derive()
+
+    # What was learned ------------------------------------------------------------------------------
+
+    @property
+    def user_factors_(self) -> NDArray[np.float32]:
+        """User vectors in catalogue order."""
+        return self._users[:, : self._n_factors]
+
+    @property
+    def item_factors_(self) -> NDArray[np.float32]:
+        """Item vectors in catalogue order."""
+        return self._items[:, : self._n_factors]
+
+    @property
+    def user_biases_(self) -> NDArray[np.float32]:
+        """User biases; zero for implicit feedback."""
+        return self._users[:, self._n_factors] if self._explicit else np.zeros(len(self._users), np.float32)
+
+    @property
+    def item_biases_(self) -> NDArray[np.float32]:
+        """Item biases; zero for implicit feedback."""
+        return self._items[:, self._n_factors] if self._explicit else np.zeros(len(self._items), np.float32)
+
+    # Rank ------------------------------------------------------------------------------------------
+
+    def _query_vectors(self, queries: Queries) -> NDArray[np.float32]:
+        known = queries.users >= 0
+        factors = np.zeros((len(queries), self._users.shape[1]), np.float32)
+        factors[known] = self._users[queries.users[known]]
+        fitted = np.where(known, np.diff(self._histories.indptr)[queries.users], 0)
+        changed = np.flatnonzero(queries.histories.lengths != fitted)
+        if len(changed):
+            factors[changed] = self._fold_in(queries.users[changed], queries.histories.take(changed))
+            known[changed] = True
+        vectors = factors[:, : self._n_columns]
+        if self._explicit:
+            vectors[known, -1] += self.mean_
+        return vectors
+
+    def _fold_in(self, users: NDArray[np.int64], histories: Histories) -> NDArray[np.float32]:
+        """Rows of histories that were not in fit, with the items as they are."""
+        from skrec._kernels.als import aligned_zeros
+        from skrec._kernels.als_numba import CPURows
+
+        entries = self._entries(histories)
+        prior = aligned_zeros(len(users), self._n_columns)
+        if self.user_coef_ is not None:
+            prior[users >= 0] = self._user_prior[users[users >= 0]]
+        factors = aligned_zeros(*prior.shape)
+        factors[:] = np.where(users[:, None] >= 0, self._users[users], prior)
+        CPURows(entries, None if self._explicit else self.alpha_, n_jobs=1).solve(
+            factors,
+            self._design.others,
+            gram=self._design.gram,
+            penalty=row_penalty(entries, self._mean_events[0], self.regularization_, self._frequency_scaling),
+            prior=prior,
+            offsets=self._design.offsets,
+            n_steps=_FOLD_IN_STEPS,
+            tol=_FOLD_IN_TOL,
+        )
+        return factors
+
+    def _link(self, scores: NDArray, vectors: Matrix) -> NDArray:
+        return scores + vectors[:, -1:] if self._explicit else scores
+
+    def _cold_scores(self, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
+        if not self._explicit:
+            return super()._cold_scores(items)
+        biases = self.item_biases_ if items is None else self.item_biases_[items]
+        return np.float32(self.mean_) + biases
+
+    def _unknown_item_scores(self, queries: Queries) -> NDArray[np.float64]:
+        if not self._explicit:
+            return super()._unknown_item_scores(queries)
+        vectors = self._query_vectors(queries)
+        return np.where(is_zero_row(vectors), self.mean_, vectors[:, -1]).astype(np.float64)
+
+    def _history_rating(self) -> float:
+        return self._best_rating if self._explicit else 1.0
+
+    def _text_space(self, texts: list[str]) -> tuple[Matrix, Matrix]:
+        vectors = encode_texts(self.item_encoder_, texts)
+        assert self._item_texts is not None
+        if sp.issparse(self._item_texts):
+            return normalize(vectors), normalize(self._item_texts)
+        told = ~is_zero_row(self._item_texts)
+        # Embeddings of language models share a large common part that says nothing.
+        center = self._item_texts[told].mean(axis=0) if told.sum() > 1 else 0.0
+        return normalize(vectors - center), normalize(np.where(told[:, None], self._item_texts - center, 0.0))
