@@ -273,8 +273,8 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
             for side, factors in ((users, self._users), (items, self._items)):
                 side.factors[: len(factors)] = factors
                 self._draw(side.factors[len(factors) :], rng)
-            self._go_on(users, self._user_prior, self.user_coef_, user_matrix, data.user_rows, "user_features")
-            self._go_on(items, self._item_prior, self.item_coef_, item_matrix, data.item_rows, "item_features")
+            self._go_on(users, self._user_prior, self.user_coef_, user_matrix, data.user_rows)
+            self._go_on(items, self._item_prior, self.item_coef_, item_matrix, data.item_rows)
             for _ in range(_UPDATE_SWEEPS):
                 update_rows(users, items, user_codes, self._bias, self.mean_, self._rows)
                 update_rows(items, users, item_codes, self._bias, self.mean_, self._rows)
@@ -289,20 +289,15 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         coef: NDArray[np.float32] | None,
         features: Matrix | None,
         codes: NDArray[np.int64] | None,
-        what: str,
     ) -> None:
         """Priors of the rows there were, and of new ones by the maps that were learned."""
         from skrec._kernels.als import aligned_zeros
 
         if coef is None:
-            if features is not None:
-                raise ValueError(f"partial_fit got {what}, but fit had none; call fit with them first.")
             return
         side.prior = aligned_zeros(len(side.factors), self._n_columns)
         side.prior[: len(prior)] = prior
         if features is not None:
-            if features.shape[1] != len(coef):
-                raise ValueError(f"{what} has {features.shape[1]} features; fit had {len(coef)}.")
             side.prior[codes, : self._n_columns] = features[codes] @ coef
         side.factors[~side.active] = side.prior[~side.active]
 
