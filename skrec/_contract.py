@@ -263,10 +263,11 @@ def check_feature_tables(rec: Any) -> None:
     bad = {
         "duplicate ids": (np.zeros_like(ids), values),
         "no item of X": (ids + 1000, values),
-        "NaN": (ids, np.where(values == values.max(), np.nan, values)),
         "too few rows": (ids, values[:-1]),
     }
-    if getattr(rec, "item_encoder", None) is None:
+    if hasattr(rec, "item_encoder"):
+        bad["NaN"] = (ids, np.where(values == values.max(), np.nan, values))
+    if getattr(rec, "item_encoder", "") is None:
         bad["text without an encoder"] = (ids, np.full((len(ids), 1), "a text", dtype=object))
     for what, table in bad.items():
         _raises(ValueError, f"item_features with {what}", clone(rec).fit, X, item_features=table)

@@ -19,8 +19,16 @@ from skrec.interactions import Features, read_features
 Matrix: TypeAlias = NDArray[np.float32] | sp.csr_array
 
 
-def read_fit_features(table: Any, what: str, index: IdIndex, n_events: int) -> tuple[Features, IdIndex]:
-    """Read a table beside the ids of X; ids that are only in the table join the catalogue.
+def read_fit_features(table: Any, what: str, index: IdIndex, n_events: int) -> tuple[Features, IdIndex, int]:
+    """Read a table beside the ids of X.
+
+    Returns
+    -------
+    features : Features
+    index : IdIndex
+        With the ids that are only in the table behind those of X.
+    n_missing : int
+        Ids of X without a row.
 
     Raises
     ------
@@ -42,15 +50,14 @@ def read_fit_features(table: Any, what: str, index: IdIndex, n_events: int) -> t
             f"{what} covers none of the {len(index)} {side}s of X (ids as {index.values[0]!r} in X); "
             f"the first column must hold {side} ids."
         )
-    warn_of_missing_rows(n_missing, len(index), what, side)
-    return features, index.extended(as_unique_ids(features))
+    return features, index.extended(as_unique_ids(features)), n_missing
 
 
-def warn_of_missing_rows(n_missing: int, n: int, what: str, side: str) -> None:
+def warn_of_missing_rows(n_missing: int, what: str) -> None:
     """One warning with the count of ids that get a zero vector."""
     if n_missing:
         warnings.warn(
-            f"{n_missing} of {n} {side}s have no row in {what} and get a zero vector.",
+            f"{n_missing} {what.split('_')[0]}s of X have no row in {what} and get a zero vector.",
             FeatureCoverageWarning,
             stacklevel=5,
         )
@@ -66,7 +73,7 @@ def encode_features(features: Features, encoder: Any, what: str, *, fit: bool) -
     """(n_rows, d) float32 matrix of a table, and the fitted encoder."""
     if encoder is None:
         return _numeric_matrix(features.values, what), None
-    values = _one_column_as_list(features.values, encoder)
+    values = one_column_as_list(features.values, encoder)
     if fit:
         encoder = clone(encoder)
         matrix = encoder.fit_transform(values)
@@ -85,7 +92,7 @@ def align(matrix: Matrix, codes: NDArray[np.int64], n: int) -> Matrix:
     return aligned
 
 
-def _one_column_as_list(values: Any, encoder: Any) -> Any:
+def one_column_as_list(values: Any, encoder: Any) -> Any:
     """A vectorizer that reads a list of texts gets the only column of a frame as one."""
     first = encoder.steps[0][1] if isinstance(encoder, Pipeline) else encoder
     tags = get_tags(first).input_tags if hasattr(first, "__sklearn_tags__") else None

@@ -10,9 +10,16 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from skrec._columns import as_column, factorize
+from skrec._columns import as_column
 from skrec._context import ContextColumns, check_rows
-from skrec._features import Matrix, align, encode_features, read_fit_features
+from skrec._features import (
+    Matrix,
+    align,
+    as_unique_ids,
+    encode_features,
+    read_fit_features,
+    warn_of_missing_rows,
+)
 from skrec._histories import Histories
 from skrec._persistence import PersistenceMixin
 from skrec._queries import Candidates, Queries, check_k, read_exclusions, read_history
@@ -78,7 +85,8 @@ class BaseRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
     (n_queries, n_context): the training mean for ``context=None``. Both are None where X has none.
 
     Parameters ``item_encoder``, ``user_encoder``, ``feedback`` and ``n_jobs`` are read here where a
-    subclass has them.
+    subclass has them. A model without an encoder parameter for a side ignores that side's features, and
+    takes the ids of the table into its catalogue all the same.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
@@ -171,16 +179,21 @@ class BaseRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
         data.context = matrix if data.order is None else matrix[data.order]
 
     def _fit_side(self, side: str, table: Any, data: Interactions, n_events: int) -> Matrix | None:
-        """Read and encode one feature table; ids that only it has join the catalogue."""
+        """Read one feature table, and encode it where the model has an encoder for that side.
+
+        Ids that only the table has join the catalogue of every model.
+        """
         setattr(self, f"{side}_encoder_", None)
         setattr(self, f"_n_{side}_features", None)
         if table is None:
             return None
         what = f"{side}_features"
-        features, index = read_fit_features(table, what, getattr(data, f"{side}_index"), n_events)
+        features, index, n_missing = read_fit_features(table, what, getattr(data, f"{side}_index"), n_events)
         setattr(data, f"{side}_index", index)
-        encoder = getattr(self, f"{side}_encoder", None)
-        matrix, fitted = encode_features(features, encoder, what, fit=True)
+        if not hasattr(self, f"{side}_encoder"):
+            return None
+        warn_of_missing_rows(n_missing, what)
+        matrix, fitted = encode_features(features, getattr(self, f"{side}_encoder"), what, fit=True)
         setattr(self, f"{side}_encoder_", fitted)
         setattr(self, f"_n_{side}_features", matrix.shape[1])
         return align(matrix, index.codes(features.ids, what), len(index))
@@ -469,16 +482,17 @@ class PartialFitMixin:
         if table is None:
             return None
         what = f"{side}_features"
+        features = read_features(table, what)
+        index = getattr(data, f"{side}_index").extended(as_unique_ids(features))
+        setattr(data, f"{side}_index", index)
+        if not hasattr(self, f"{side}_encoder"):
+            return None
         fitted = getattr(self, f"_n_{side}_features")
         if fitted is None:
             raise ValueError(f"{what} was not given to fit, so no model of it can go on; call fit with {what}.")
-        features = read_features(table, what)
         matrix, _ = encode_features(features, getattr(self, f"{side}_encoder_"), what, fit=False)
         if matrix.shape[1] != fitted:
             raise ValueError(f"{what} has {matrix.shape[1]} feature columns, but fit had {fitted}.")
-        ids, position = factorize(features.ids, what)
-        index = getattr(data, f"{side}_index").extended(ids[position])
-        setattr(data, f"{side}_index", index)
         rows = index.codes(features.ids, what)
         setattr(data, f"{side}_rows", rows)
         return align(matrix, rows, len(index))

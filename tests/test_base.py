@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skrec.base import is_recommender
 from skrec.dummy import PopularRecommender
-from skrec.exceptions import FeatureCoverageWarning, FormatVersionError
+from skrec.exceptions import ColdStartWarning, FeatureCoverageWarning, FormatVersionError
 from skrec.interactions import FeatureTable
 from skrec.neighbors import EmbeddingKNNRecommender
 
@@ -54,7 +54,7 @@ class TestFeatureTables:
             EmbeddingKNNRecommender().fit(X, item_features=BOOKS)
 
     def test_missing_rows_are_counted_once(self):
-        with pytest.warns(FeatureCoverageWarning, match="1 of 3 items have no row") as caught:
+        with pytest.warns(FeatureCoverageWarning, match="1 items of X have no row") as caught:
             EmbeddingKNNRecommender().fit(X, item_features=BOOKS[["item", "pages"]].iloc[1:])
         assert len(caught) == 1
 
@@ -88,9 +88,18 @@ def test_catalogue_order():
 
 
 def test_partial_fit_cannot_take_features_that_fit_did_not_have():
-    rec = PopularRecommender().fit(X)
+    rec = EmbeddingKNNRecommender(metric="dot")
+    with pytest.warns(ColdStartWarning):
+        rec.fit(X)
     with pytest.raises(ValueError, match="was not given to fit"):
         rec.partial_fit(X, item_features=BOOKS[["item", "pages"]])
+
+
+def test_a_model_without_an_encoder_takes_only_the_ids_of_a_table():
+    rec = PopularRecommender().fit(X, item_features=BOOKS)
+    assert rec.items_.tolist() == ["b1", "b2", "b3", "b4", "b5"]
+    rec.partial_fit(X, item_features=pd.DataFrame({"item": ["b6"], "title": ["a cold book"]}))
+    assert rec.recommend(["zoe"], k=6).items[0, -1] == "b6"
 
 
 @pytest.mark.parametrize("routing", [False, True])

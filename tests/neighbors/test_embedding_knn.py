@@ -137,7 +137,7 @@ def test_without_features_popularity_and_a_warning(log):
 
 
 def test_users_whose_items_have_no_vector_get_popular_items(log, vectors):
-    with pytest.warns(FeatureCoverageWarning, match="20 of 40"):
+    with pytest.warns(FeatureCoverageWarning, match="20 items of X"):
         rec = EmbeddingKNNRecommender(min_score=0.99).fit(log, item_features=(np.arange(20), vectors[:20]))
     items = rec.recommend([777], history=[[777, 35]], k=3).items[0]
     assert all(item is not None for item in items)
