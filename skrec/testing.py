@@ -25,7 +25,7 @@ def all_estimators() -> Iterator[Any]:
     """
     from skrec.decomposition import HybridMFRecommender
     from skrec.dummy import PopularRecommender, RandomRecommender
-    from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder
+    from skrec.feature_extraction import ContextEncoder, HashingTextEncoder, LLMTextEmbedder
     from skrec.neighbors import EmbeddingKNNRecommender
 
     yield PopularRecommender()
@@ -33,6 +33,7 @@ def all_estimators() -> Iterator[Any]:
     yield EmbeddingKNNRecommender()
     yield HybridMFRecommender(n_factors=4, max_iter=3, random_state=0)
     yield LLMTextEmbedder(model=HashingTextEncoder())
+    yield ContextEncoder(random_state=0)
 
 
 def check_recommender(estimator: Any) -> None:

@@ -1,7 +1,8 @@
 """Features from text."""
 
 from skrec.feature_extraction._cache import memory_cache
+from skrec.feature_extraction._context_encoder import ContextEncoder
 from skrec.feature_extraction._hashing import HashingTextEncoder
 from skrec.feature_extraction._text_embedder import LLMTextEmbedder
 
-__all__ = ["HashingTextEncoder", "LLMTextEmbedder", "memory_cache"]
+__all__ = ["ContextEncoder", "HashingTextEncoder", "LLMTextEmbedder", "memory_cache"]

@@ -1,0 +1,105 @@
+"""What each context column is: given, or told from its type."""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+
+from skrec._columns import Column
+from skrec.feature_extraction._context_cells import is_missing
+
+ROLES = ("datetime", "latitude", "longitude", "category", "number", "text", "drop")
+
+_WORDS_OF_TEXT = 2
+_SAMPLED_CELLS = 10_000
+_LATITUDE = re.compile(r"(.*?)(?:latitude|lat)", re.IGNORECASE)
+_LONGITUDE = re.compile(r"(.*?)(?:longitude|long|lng|lon)", re.IGNORECASE)
+
+
+def find_roles(columns: dict[str, Column], given: Mapping | None) -> dict[str, str]:
+    """One role a column.
+
+    Parameters
+    ----------
+    columns : dict from name to column
+    given : mapping from name, or position among the columns of X (from 2), to role; or None
+
+    Raises
+    ------
+    ValueError
+        If a role or a column of ``given`` is unknown, a column has no role of its own, or a latitude lacks
+        its longitude.
+    """
+    names = list(columns)
+    chosen = {_name_of(key, names): role for key, role in (given or {}).items()}
+    unknown = [role for role in chosen.values() if role not in ROLES]
+    if unknown:
+        raise ValueError(f"roles has the unknown role {unknown[0]!r}; choose from {', '.join(ROLES)}.")
+    roles = {name: chosen.get(name) or _infer(columns[name], name) for name in names}
+    for latitude, longitude in _named_pairs([name for name in names if roles[name] == "number" and name not in chosen]):
+        roles[latitude], roles[longitude] = "latitude", "longitude"
+    n_latitudes, n_longitudes = (sum(role == side for role in roles.values()) for side in ("latitude", "longitude"))
+    if n_latitudes != n_longitudes:
+        raise ValueError(
+            f"roles has {n_latitudes} columns of latitude and {n_longitudes} of longitude; they come in pairs, in "
+            "the same order."
+        )
+    return roles
+
+
+def _name_of(key: Any, names: list[str]) -> str:
+    if isinstance(key, int | np.integer) and 2 <= key < len(names) + 2:
+        return names[key - 2]
+    if str(key) in names:
+        return str(key)
+    raise ValueError(
+        f"roles names the column {key!r}, which X does not have; its context columns are {names}, or positions 2 to "
+        f"{len(names) + 1}."
+    )
+
+
+def _named_pairs(names: list[str]) -> list[tuple[str, str]]:
+    """Columns such as ``home_lat`` and ``home_lon``."""
+    latitudes = {match[1]: name for name in names if (match := _LATITUDE.fullmatch(name))}
+    longitudes = {match[1]: name for name in names if (match := _LONGITUDE.fullmatch(name))}
+    return [(latitudes[stem], longitudes[stem]) for stem in latitudes if stem in longitudes]
+
+
+def _infer(column: Column, name: str) -> str:
+    if isinstance(column, nw.Series):
+        dtype = column.dtype
+        if dtype.is_numeric() or dtype == nw.Boolean:
+            return "number"
+        if dtype in (nw.Categorical, nw.Enum):
+            return "category"
+        if isinstance(dtype, nw.Datetime) or dtype == nw.Datetime or dtype == nw.Date:
+            return "datetime"
+        if dtype not in (nw.String, nw.Object, nw.Unknown):
+            raise ValueError(
+                f"column {name!r} holds {dtype}, which is no role of ContextEncoder; convert it to numbers, text or "
+                f"date-times, or leave it out with roles={{{name!r}: 'drop'}}."
+            )
+    elif column.dtype.kind in "iufb":
+        return "number"
+    elif column.dtype.kind == "M":
+        return "datetime"
+    return _infer_from_cells(column)
+
+
+def _infer_from_cells(column: Column) -> str:
+    column = column[:_SAMPLED_CELLS]
+    cells = [cell for cell, gone in zip(list(column), is_missing(column), strict=True) if not gone]
+    if not cells:
+        return "category"
+    if all(isinstance(cell, int | float | np.number) for cell in cells):
+        return "number"
+    if all(isinstance(cell, date | np.datetime64) for cell in cells):
+        return "datetime"
+    return "text" if _mean_words({str(cell) for cell in cells}) > _WORDS_OF_TEXT else "category"
+
+
+def _mean_words(values: set[str]) -> float:
+    return sum(len(value.split()) for value in values) / len(values)
