@@ -26,11 +26,12 @@ def all_estimators() -> Iterator[Any]:
     from skrec.decomposition import HybridMFRecommender
     from skrec.dummy import PopularRecommender, RandomRecommender
     from skrec.feature_extraction import ContextEncoder, HashingTextEncoder, LLMTextEmbedder
-    from skrec.neighbors import EmbeddingKNNRecommender
+    from skrec.neighbors import EmbeddingKNNRecommender, UserKNNRecommender
 
     yield PopularRecommender()
     yield RandomRecommender(random_state=0)
     yield EmbeddingKNNRecommender()
+    yield UserKNNRecommender()
     yield HybridMFRecommender(n_factors=4, max_iter=3, random_state=0)
     yield LLMTextEmbedder(model=HashingTextEncoder())
     yield ContextEncoder(random_state=0)

@@ -1,5 +1,6 @@
 """Recommenders that go by neighbours."""
 
 from skrec.neighbors._embedding_knn import EmbeddingKNNRecommender
+from skrec.neighbors._user_knn import UserKNNRecommender
 
-__all__ = ["EmbeddingKNNRecommender"]
+__all__ = ["EmbeddingKNNRecommender", "UserKNNRecommender"]

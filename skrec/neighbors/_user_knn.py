@@ -1,0 +1,273 @@
+"""What users with a like history or like features have chosen."""
+
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.preprocessing import normalize
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.extmath import safe_sparse_dot
+
+from skrec._features import Matrix, align
+from skrec._histories import Histories
+from skrec._queries import Queries
+from skrec._recommender import BaseRecommender, PartialFitMixin
+from skrec._vectors import VectorRecommender
+from skrec.interactions import Interactions
+
+_BLOCK_CELLS = 1 << 19
+
+
+class UserKNNRecommender(PartialFitMixin, VectorRecommender):
+    """Recommend what the most similar users have chosen.
+
+    A user is compared with every user by the items they share, and by ``user_features`` where there are
+    any. The ``n_neighbors`` most similar ones vote with their events: the score of an item is the sum of
+    similarity times event strength. A new user needs a history or a row in ``user_features``, and no refit.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=100
+        Users that vote; ties go to the first in catalogue order.
+    metric : {"cosine", "jaccard"}, default="cosine"
+        Similarity of two histories: the cosine of their weighted items, or shared items over all items of
+        both, whatever their strength and order.
+    weighting : {"none", "tf-idf", "bm25"}, default="tf-idf"
+        Weight of an item in "cosine": y itself; sqrt(y) times the item's inverse document frequency, so
+        that what few users chose tells more; or BM25, where strength saturates and long histories count
+        less an event. Unused by "jaccard".
+    bm25_k1 : float, default=1.2
+        Strength at which BM25 is half saturated, in a history of mean length.
+    bm25_b : float in [0, 1], default=0.75
+        How far BM25 discounts long histories.
+    amplification : float, default=1.0
+        Power that similarities are raised to before the vote; above 1 the nearest users count for more.
+    recency_decay : float in (0, 1], default=0.8
+        Factor an event of the query's history falls by, in "cosine", for each event that came after it.
+    vote_decay : float in (0, 1], default=0.9
+        The same for the votes of a neighbour.
+    order : {"auto", "time", "none"}, default="auto"
+        "auto" applies both decays where X has a ``timestamp``; "time" demands one; "none" counts all events
+        alike.
+    feature_weight : float, default=0.05
+        Similarity is that of the histories plus ``feature_weight`` times the cosine of the features.
+    user_encoder : transformer, default=None
+        Fitted on ``user_features`` (without the id column) inside ``fit``. None takes numeric features as
+        they are.
+    n_jobs : int, default=None
+        Threads; None means all cores. The result does not depend on it.
+
+    Attributes
+    ----------
+    item_weights_ : float64 array of shape (n_items,)
+        Inverse document frequencies; ones for ``weighting="none"``.
+    user_vectors_ : float32 array or CSR array of shape (n_users, n_features) or None
+        Encoded features of unit length; zero for users without a row.
+    user_encoder_ : transformer or None
+        The fitted encoder.
+    popularity_ : float32 array of shape (n_items,)
+        The cold start of users who resemble nobody.
+    n_features_in_ : int
+        Columns of X, ``timestamp`` not counted.
+    feature_names_in_ : ndarray of str
+        Their names, where X is a frame.
+
+    Notes
+    -----
+    Similarities are computed for a block of users at a time and cut to ``n_neighbors``; no matrix of all
+    users by all users exists. Nothing but the inverted index of the events is stored. Users without events
+    have no vote. Context and ``item_features`` are accepted and ignored: items without events join the
+    catalogue and score 0.
+
+    ``partial_fit`` equals ``fit`` on all events, except that the encoder keeps what it learned first.
+    ``similar_items`` compares items by the users that share them.
+
+    References
+    ----------
+    Resnick, Iacovou, Suchak, Bergstrom and Riedl, "GroupLens: An Open Architecture for Collaborative
+    Filtering of Netnews", CSCW 1994. Breese, Heckerman and Kadie, "Empirical Analysis of Predictive
+    Algorithms for Collaborative Filtering", UAI 1998, for inverse frequencies and amplification. Robertson
+    and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skrec.neighbors import UserKNNRecommender
+    >>> X = np.array([[1, 10], [1, 20], [2, 10], [2, 20], [2, 30], [3, 40], [3, 50]])
+    >>> rec = UserKNNRecommender(n_neighbors=1).fit(X)
+    >>> rec.recommend([1], k=1).items
+    array([[30]])
+    >>> rec.recommend([9], k=1, history=[[9, 50]]).items
+    array([[40]])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "metric": [StrOptions({"cosine", "jaccard"})],
+        "weighting": [StrOptions({"none", "tf-idf", "bm25"})],
+        "bm25_k1": [Interval(Real, 0, None, closed="neither")],
+        "bm25_b": [Interval(Real, 0, 1, closed="both")],
+        "amplification": [Interval(Real, 0, None, closed="neither")],
+        "recency_decay": [Interval(Real, 0, 1, closed="right")],
+        "vote_decay": [Interval(Real, 0, 1, closed="right")],
+        "order": [StrOptions({"auto", "time", "none"})],
+        "feature_weight": [Interval(Real, 0, None, closed="left")],
+        "user_encoder": [HasMethods(["fit_transform", "transform"]), None],
+        "n_jobs": [None, Integral],
+    }
+
+    _dtype: ClassVar[Any] = np.float32  # of similarities
+
+    def __init__(
+        self,
+        n_neighbors: int = 100,
+        *,
+        metric: str = "cosine",
+        weighting: str = "tf-idf",
+        bm25_k1: float = 1.2,
+        bm25_b: float = 0.75,
+        amplification: float = 1.0,
+        recency_decay: float = 0.8,
+        vote_decay: float = 0.9,
+        order: str = "auto",
+        feature_weight: float = 0.05,
+        user_encoder: Any = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.n_neighbors = n_neighbors
+        self.metric = metric
+        self.weighting = weighting
+        self.bm25_k1 = bm25_k1
+        self.bm25_b = bm25_b
+        self.amplification = amplification
+        self.recency_decay = recency_decay
+        self.vote_decay = vote_decay
+        self.order = order
+        self.feature_weight = feature_weight
+        self.user_encoder = user_encoder
+        self.n_jobs = n_jobs
+
+    # Fit -------------------------------------------------------------------------------------------
+
+    def _fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
+        self._by_time = data.check_order(self.order)
+        self.user_vectors_ = None if user_matrix is None else normalize(user_matrix)
+        self._index_events()
+
+    def _partial_fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
+        self._by_time = data.check_order(self.order) and self._by_time
+        if self.user_vectors_ is not None:
+            grown = align(self.user_vectors_, np.arange(self.user_vectors_.shape[0]), data.n_users)
+            if user_matrix is not None:
+                kept = np.ones(data.n_users, np.float32)
+                kept[data.user_rows] = 0
+                grown = sp.diags_array(kept) @ grown + normalize(user_matrix)
+            self.user_vectors_ = grown
+        self._index_events()
+
+    def _index_events(self) -> None:
+        chosen = self._histories.to_csr(len(self._item_index))
+        chosen.eliminate_zeros()
+        lengths = np.diff(chosen.indptr)
+        self._mean_length = lengths.sum() / max(1, np.count_nonzero(lengths)) or 1.0
+        self.item_weights_ = _inverse_document_frequencies(chosen, self.weighting)
+        # By item, so that a query meets those users alone who share an item with it.
+        self._item_vectors = sp.csr_array(self._weigh(chosen).T.tocsr())
+        self._set_sizes = lengths.astype(np.float32)
+        self._votes = self._histories.to_csr(
+            len(self._item_index), values=self._decayed(self._histories, self.vote_decay)
+        )
+        self._votes.eliminate_zeros()
+
+    def _decayed(self, histories: Histories, decay: float) -> NDArray[np.floating]:
+        """Strength of each event, less for each step back."""
+        if not self._by_time or decay == 1:
+            return histories.y
+        return histories.y * decay ** histories.steps_back()
+
+    def _weigh(self, strength: sp.csr_array) -> sp.csr_array:
+        """Rows of a (users, items) matrix as they are compared: of unit length, or sets."""
+        if self.metric == "jaccard":
+            ones = np.ones(strength.nnz, self._dtype)
+            return sp.csr_array((ones, strength.indices, strength.indptr), strength.shape)
+        values = strength.data.astype(self._dtype)
+        if self.weighting == "tf-idf":
+            values = np.sqrt(values)
+        elif self.weighting == "bm25":
+            lengths = np.diff(strength.indptr)
+            scale = self.bm25_k1 * (1 - self.bm25_b + self.bm25_b * lengths / self._mean_length)
+            values = values / (values + np.repeat(scale, lengths))
+        values = (values * self.item_weights_[strength.indices]).astype(self._dtype)
+        return normalize(sp.csr_array((values, strength.indices, strength.indptr), strength.shape))
+
+    # Rank ------------------------------------------------------------------------------------------
+
+    def _query_vectors(self, queries: Queries) -> sp.csr_array:
+        """(n_queries, n_users) similarities to the nearest users, ``n_neighbors`` a row."""
+        from skrec._kernels.nearest_columns import nearest_columns
+
+        n_users = len(self._user_index)
+        shape = (len(queries), min(self.n_neighbors, n_users))
+        codes, similarities = np.empty(shape, np.int32), np.empty(shape, self._dtype)
+        sizes = np.empty(len(queries), np.int64)
+        history = queries.histories
+        decayed = history.y if self.metric == "jaccard" else self._decayed(history, self.recency_decay)
+        strength = history.to_csr(len(self._item_index), values=decayed)
+        strength.eliminate_zeros()
+        weights = self._weigh(strength)
+        step = max(1, _BLOCK_CELLS // n_users)
+        for start in range(0, len(queries), step):
+            at = slice(start, start + step)
+            block = self._similarities(weights[at], queries.users[at])
+            # Nobody is a neighbour of their own; a user who is not in the catalogue has code -1.
+            nearest_columns(block, queries.users[at], codes[at], similarities[at], sizes[at])
+        kept = np.arange(shape[1]) < sizes[:, None]
+        indptr = np.concatenate([[0], np.cumsum(sizes)])
+        votes = (similarities[kept] ** self.amplification).astype(np.float32)
+        return sp.csr_array((votes, codes[kept], indptr), shape=(len(queries), n_users))
+
+    def _similarities(self, weights: sp.csr_array, users: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Similarities of a few queries, given by their weighted items and their codes, to all users."""
+        block = np.zeros((len(users), len(self._user_index)), self._dtype)
+        add_product(weights, self._item_vectors, block)
+        if self.metric == "jaccard":
+            block /= np.maximum(np.diff(weights.indptr)[:, None] + self._set_sizes - block, 1)
+        if self.user_vectors_ is not None and self.feature_weight > 0:
+            known = np.flatnonzero(users >= 0)
+            own = align(self.user_vectors_[users[known]], known, len(users))
+            block += self.feature_weight * safe_sparse_dot(own, self.user_vectors_.T, dense_output=True)
+            block[:, self._set_sizes == 0] = 0
+        return block
+
+    def _scores(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
+        neighbours = self._query_vectors(queries)
+        scores = np.zeros((len(queries), len(self._item_index)), np.float32)
+        add_product(neighbours, self._votes, scores)
+        scores = scores if items is None else scores[:, items]
+        cold = np.diff(neighbours.indptr) == 0
+        if cold.any():
+            scores[cold] = self._cold_scores(items)
+        return scores
+
+    def _score_pairs(self, queries: Queries, rows: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.floating]:
+        return BaseRecommender._score_pairs(self, queries, rows, items)
+
+
+def add_product(a: sp.csr_array, b: sp.csr_array, out: NDArray) -> None:
+    """Add ``a @ b`` to a dense ``out``."""
+    from skrec._kernels.sparse_products import add_sparse_product
+
+    add_sparse_product(a.indptr, a.indices, a.data, b.indptr, b.indices, b.data, out)
+
+
+def _inverse_document_frequencies(chosen: sp.csr_array, weighting: str) -> NDArray[np.float64]:
+    """One weight an item; positive also for an item that every user chose."""
+    n_users, n_items = np.count_nonzero(np.diff(chosen.indptr)), chosen.shape[1]
+    frequency = np.bincount(chosen.indices, minlength=n_items)
+    if weighting == "tf-idf":
+        return np.log((1 + n_users) / (1 + frequency)) + 1
+    if weighting == "bm25":
+        return np.log(1 + (n_users - frequency + 0.5) / (frequency + 0.5))
+    return np.ones(n_items)
