@@ -52,7 +52,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
         Divide each principal axis of the centred vectors by its standard deviation to this power, so that
         the few directions in which embeddings vary most do not drown the rest. 0 leaves them as they are.
         Purchases, which follow brand and kind, gain from more; tastes, which follow broad themes, from less.
-        Used with ``center=True``.
+        Used with ``center=True``, and not in ``search``.
     attention_sharpness : float, default=10.0
         Used by ``aggregation="attention"``; 0 is the mean.
     min_score : float, default=None
@@ -285,8 +285,15 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
         return codes, scores
 
     def _text_space(self, texts: list[str]) -> tuple[Matrix, Matrix]:
-        vectors = encode_texts(self.item_encoder_, texts)
-        return self._to_space(vectors), self.item_vectors_
+        """Centred, but not whitened: a query is no item, and the axes in which items differ say little of it."""
+        queries = encode_texts(self.item_encoder_, texts)
+        if self.axes_ is None:
+            return self._to_space(queries), self.item_vectors_
+        # An item vector is u A / |u A| for its centred vector u: back through A, up to a length.
+        back = np.linalg.pinv(self.axes_)
+        lengths = np.sqrt(_squared_norms(self.item_vectors_ @ back))
+        scale = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+        return normalize(queries - self.center_) @ back.T, self.item_vectors_ * scale[:, None]
 
 
 def _squared_norms(vectors: Matrix) -> NDArray[np.float32]:

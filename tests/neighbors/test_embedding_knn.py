@@ -8,6 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skrec.exceptions import ColdStartWarning, FeatureCoverageWarning
+from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder
 from skrec.neighbors import EmbeddingKNNRecommender
 
 N_USERS, N_ITEMS, N_COLD, D = 30, 40, 5, 6
@@ -209,6 +210,20 @@ class TestPartialFit:
         rec = EmbeddingKNNRecommender().fit(log, item_features=(np.arange(45), vectors))
         with pytest.raises(ValueError, match="2 feature columns, but fit had 6"):
             rec.partial_fit(log[:1], item_features=([3], np.ones((1, 2))))
+
+
+def test_search_is_by_cosine_to_centred_items_whitened_or_not():
+    texts = ["whales and the sea", "a ship at sea", "roses in a garden", "a quiet garden", "storms, ships and whales"]
+    X, table = [["ann", "b0"]], pd.DataFrame({"item": [f"b{i}" for i in range(5)], "text": texts})
+    encoder = HashingTextEncoder(n_features=64)
+    vectors = encoder.encode(texts)
+    center = vectors.mean(axis=0)
+    query, items = encoder.encode(["a garden"]) - center, vectors - center
+    expected = (items @ query[0]) / np.linalg.norm(items, axis=1) / np.linalg.norm(query)
+    for whitening in (0, 0.5):
+        rec = EmbeddingKNNRecommender(item_encoder=LLMTextEmbedder(model=encoder), whitening=whitening)
+        found = rec.fit(X, item_features=table).search("a garden", k=5)
+        np.testing.assert_allclose(found.scores[0], np.sort(expected)[::-1], atol=1e-4)
 
 
 def test_search_needs_an_encoder_that_reads_text(log, vectors):
