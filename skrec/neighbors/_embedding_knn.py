@@ -287,7 +287,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
     def _text_space(self, texts: list[str]) -> tuple[Matrix, Matrix]:
         """Centred, but not whitened: a query is no item, and the axes in which items differ say little of it."""
         queries = encode_texts(self.item_encoder_, texts)
-        if self.axes_ is None:
+        if self.axes_ is None or self.center_ is None:
             return self._to_space(queries), self.item_vectors_
         # An item vector is u A / |u A| for its centred vector u: back through A, up to a length.
         back = np.linalg.pinv(self.axes_)
