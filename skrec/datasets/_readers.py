@@ -15,9 +15,9 @@ DAY = 86_400
 OPEN_DAYS = 4 * 365
 _SEED = 1871
 
-APPEAL = 0.8
+APPEAL = 0.6
 """Log-odds of being bought, for one step of a book's appeal (1 to 3)."""
-TASTE = 4.5
+TASTE = 9.0
 """Log-odds between a book that is all taste and one that has none of it."""
 MOOD_SHARE = 0.6
 """Part of the taste that is the mood of the moment; the rest is the reader's lasting mixture."""
