@@ -28,3 +28,29 @@ class PersistenceMixin:
                 f"{FORMAT_VERSION}. Load it with the skrec that saved it, or a newer one."
             )
         super().__setstate__(state)  # type: ignore[misc]
+
+
+_PARTS = [
+    "scipy.sparse._csr.csr_array",
+    "skrec._histories.Histories",
+    "skrec._ids.IdIndex",
+    "skrec.feature_extraction._context_parts.Categories",
+    "skrec.feature_extraction._hashing.HashingTextEncoder",
+]
+
+
+def skops_trusted_types() -> list[str]:
+    """Names of the types in saved estimators of skrec, for ``trusted=`` of :func:`skops.io.load`.
+
+    Every public estimator, and the plain holders of arrays and ids inside. What a user nests in one, such as
+    an encoder of another library, is not among them.
+
+    Examples
+    --------
+    >>> from skrec.base import skops_trusted_types
+    >>> "skrec.dummy.PopularRecommender" in skops_trusted_types()
+    True
+    """
+    from skrec.testing import all_estimators
+
+    return sorted({f"{type(e).__module__}.{type(e).__qualname__}" for e in all_estimators()} | set(_PARTS))

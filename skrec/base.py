@@ -1,10 +1,13 @@
 """The recommender contract.
 
 A model writes only what is its own. It inherits :class:`VectorRecommender` (a query vector against item
-vectors), or :class:`BaseRecommender` where it ranks in another way, and gives two or three hooks; ids,
-tables, histories, masks and top-k are done there, once.
+vectors), :class:`ItemGraphRecommender` (a weighted history against an item-item matrix), or
+:class:`BaseRecommender` where it ranks in another way, and gives two or three hooks; ids, tables,
+histories, masks and top-k are done there, once.
 """
 
+from skrec._item_graph import ItemGraphRecommender
+from skrec._persistence import skops_trusted_types
 from skrec._queries import Queries
 from skrec._recommendations import Recommendations
 from skrec._recommender import BaseRecommender, PartialFitMixin, RecommenderMixin, SampleWeightMixin, is_recommender
@@ -12,6 +15,7 @@ from skrec._vectors import VectorRecommender
 
 __all__ = [
     "BaseRecommender",
+    "ItemGraphRecommender",
     "PartialFitMixin",
     "Queries",
     "Recommendations",
@@ -19,4 +23,5 @@ __all__ = [
     "SampleWeightMixin",
     "VectorRecommender",
     "is_recommender",
+    "skops_trusted_types",
 ]
