@@ -1,0 +1,229 @@
+"""Item-item similarities: which items meet in histories, and which have like features."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import DTypeLike, NDArray
+from sklearn.preprocessing import normalize
+
+from skrec._features import Matrix
+from skrec._histories import Histories
+from skrec._item_graph import csr_arrays
+from skrec._ranking import rank
+from skrec._vectors import inner_products, is_zero_row
+
+_BLOCK = 64
+
+
+def pair_table(
+    histories: Histories,
+    n_items: int,
+    source: NDArray,
+    target: NDArray,
+    *,
+    lags: tuple[NDArray, NDArray] | None = None,
+    dtype: DTypeLike = np.float32,
+) -> Any:
+    """What :class:`~skrec._kernels.item_graph_build.PairTable` holds.
+
+    Parameters
+    ----------
+    histories : Histories
+    n_items : int
+    source, target : arrays of shape (n_events,)
+        Weight of an event as the source of a pair, and as its target.
+    lags : pair of arrays of shape (window + 1,), or None
+        Weight of a pair by distance, forward and backward; None counts every pair of a row once.
+    dtype : float32 or float64
+    """
+    from skrec._kernels.item_graph_build import PairTable
+
+    items = histories.items
+    counts = np.bincount(items, minlength=n_items)
+    forward, backward = (np.zeros(1), np.zeros(1)) if lags is None else lags
+    return PairTable(
+        item_ptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        event_of=np.argsort(items, kind="stable"),
+        row_of=histories.row_of_event(),
+        indptr=histories.indptr.astype(np.int64),
+        items=items,
+        group=_equal_times(histories),
+        source=source.astype(dtype),
+        target=target.astype(dtype),
+        forward=forward.astype(dtype),
+        backward=backward.astype(dtype),
+        constant=float(lags is None),
+    )
+
+
+def _equal_times(histories: Histories) -> NDArray[np.int64]:
+    """One number for all neighbouring events of equal time, another for every other event."""
+    if histories.timestamp is None or not len(histories.items):
+        return np.arange(len(histories.items))
+    return np.concatenate([[0], np.cumsum(histories.timestamp[1:] != histories.timestamp[:-1])]).astype(np.int64)
+
+
+def distance_weights(pair_decay: float, backward_weight: float, window: int) -> tuple[NDArray, NDArray]:
+    """Weight of a pair of events by its distance in steps, forward and backward; 0 at distance 0."""
+    forward = np.concatenate([[0], np.power(float(pair_decay), np.arange(window))])
+    return forward, backward_weight * forward
+
+
+@dataclass
+class Similarity:
+    """How pair weights become similarities: scaled by row and column, or by the union of two sets."""
+
+    pairs: Any
+    row_scale: NDArray
+    column_scale: NDArray
+    is_jaccard: bool = False
+
+    def best(self, n_neighbors: int, n_jobs: int | None = None) -> sp.csr_array:
+        """(n_items, n_items) matrix of the ``n_neighbors`` largest positive similarities of each item."""
+        from skrec._kernels.item_graph_build import best_pair_rows
+
+        dtype = self.pairs.source.dtype
+        scales = self.row_scale.astype(dtype), self.column_scale.astype(dtype)
+
+        def best_rows(start: int, stop: int, values: NDArray, columns: NDArray, sizes: NDArray) -> None:
+            best_pair_rows(start, stop, self.pairs, *scales, self.is_jaccard, values, columns, sizes)
+
+        return _collect(best_rows, len(self.row_scale), n_neighbors, dtype, n_jobs)
+
+
+def asymmetric(
+    histories: Histories,
+    n_items: int,
+    *,
+    source_exponent: float,
+    target_exponent: float,
+    length_exponent: float,
+    lags: tuple[NDArray, NDArray] | None = None,
+    dtype: DTypeLike = np.float32,
+    n_jobs: int | None = None,
+) -> Similarity:
+    """Pair weights divided by powers of what source and target have of them altogether.
+
+    Each user's pairs are divided by (1 + events of the user) ** ``length_exponent``, then a pair weight by
+    (1 + all of the source) ** ``source_exponent`` and (1 + all of the target) ** ``target_exponent``.
+    """
+    from skrec._kernels.item_graph_build import pair_mass
+    from skrec._kernels.threads import run_blocks
+
+    share = np.power(1.0 + histories.lengths, -length_exponent)
+    pairs = pair_table(
+        histories, n_items, histories.y * share[histories.row_of_event()], histories.y, lags=lags, dtype=dtype
+    )
+    masses = np.zeros((2, len(histories.items)))
+    run_blocks(lambda start, stop: pair_mass(start, stop, pairs, *masses), len(histories), 1024, n_jobs)
+    of_source, of_target = (np.bincount(histories.items, weights=mass, minlength=n_items) for mass in masses)
+    return Similarity(pairs, (1 + of_source) ** -source_exponent, (1 + of_target) ** -target_exponent)
+
+
+def classical(
+    by_user: sp.csr_array, similarity: str, *, bm25_k1: float, bm25_b: float, dtype: DTypeLike = np.float32
+) -> Similarity:
+    """Cosine, Jaccard, TF-IDF (cosine) or BM25 similarity of the columns of a (n_users, n_items) matrix.
+
+    TF-IDF and BM25 weights are those of the implicit library; an idf below 0, of an item that nearly every
+    user has, counts as 0.
+    """
+    by_user = by_user.astype(np.float64)
+    by_user.eliminate_zeros()
+    n_items = by_user.shape[1]
+    if similarity == "jaccard":
+        by_user.data[:] = 1
+        sizes = np.bincount(by_user.indices, minlength=n_items).astype(float)
+        return Similarity(_unordered_pairs(by_user, dtype), sizes, sizes, is_jaccard=True)
+    if similarity in ("tfidf", "bm25") and by_user.nnz:
+        from implicit.nearest_neighbours import bm25_weight, tfidf_weight
+
+        plain = sp.csr_matrix(by_user)
+        weighted = tfidf_weight(plain) if similarity == "tfidf" else bm25_weight(plain, K1=bm25_k1, B=bm25_b)
+        by_user = sp.csr_array(weighted)
+        by_user.data = np.maximum(by_user.data, 0)
+    scale = np.ones(n_items)
+    if similarity in ("cosine", "tfidf"):
+        norms = np.sqrt(np.bincount(by_user.indices, weights=by_user.data**2, minlength=n_items))
+        scale = 1 / np.where(norms > 0, norms, 1)
+    return Similarity(_unordered_pairs(by_user, dtype), scale, scale)
+
+
+def _unordered_pairs(by_user: sp.csr_array, dtype: DTypeLike) -> Any:
+    rows = Histories(by_user.indptr.astype(np.int64), by_user.indices.astype(np.int32), by_user.data)
+    return pair_table(rows, by_user.shape[1], by_user.data, by_user.data, dtype=dtype)
+
+
+def text_similarity(vectors: Matrix, n_neighbors: int, exponent: float, n_jobs: int | None = None) -> sp.csr_array:
+    """(n_items, n_items) matrix: cosine ** exponent of each item's ``n_neighbors`` nearest, where positive.
+
+    Dense vectors are centred first: embeddings of language models share a large common part. A zero
+    vector has no neighbours.
+    """
+    n_items = vectors.shape[0]
+    if not sp.issparse(vectors):
+        told = ~is_zero_row(vectors)
+        center = vectors[told].mean(axis=0) if told.sum() > 1 else 0
+        vectors = np.where(told[:, None], vectors - center, 0)
+    unit = normalize(vectors)
+    own = Histories(np.arange(n_items + 1), np.arange(n_items, dtype=np.int32), np.ones(n_items, np.float32))
+
+    def score_block(start: int, stop: int, columns: NDArray[np.int64] | None) -> NDArray[np.float32]:
+        return inner_products(unit[start:stop], unit, columns)
+
+    codes, cosines = rank(score_block, own, n_items, min(n_neighbors, n_items), n_jobs=n_jobs)
+    near = cosines > 0
+    indptr = np.concatenate([[0], np.cumsum(near.sum(axis=1))])
+    graph = sp.csr_array((cosines[near] ** np.float32(exponent), codes[near], indptr), shape=(n_items, n_items))
+    graph.sort_indices()
+    return graph
+
+
+def blend(
+    graph: sp.csr_array,
+    text: sp.csr_array,
+    *,
+    smoothing: float,
+    text_weight: float,
+    column_scale: NDArray,
+    n_neighbors: int,
+    n_jobs: int | None = None,
+) -> sp.csr_array:
+    """The ``n_neighbors`` largest of each row of ``(S + smoothing (P S + S P') + text_weight T) diag(column_scale)``.
+
+    S is ``graph`` in units of the mean of its row maxima, T is ``text``, P is T with rows that add up to 1.
+    """
+    from skrec._kernels.item_graph_build import best_blended_rows
+
+    dtype = graph.dtype
+    near = normalize(text, norm="l1").astype(dtype)
+    largest = graph.max(axis=1).toarray()
+    unit = largest[largest > 0].mean() if (largest > 0).any() else 1
+    scaled, lent = csr_arrays(graph / dtype.type(unit)), csr_arrays(near)
+    lent_back, alike = csr_arrays(sp.csr_array(near.T)), csr_arrays(text.astype(dtype))
+    lending, weight, scale = dtype.type(smoothing), dtype.type(text_weight), column_scale.astype(dtype)
+
+    def best_rows(start: int, stop: int, values: NDArray, columns: NDArray, sizes: NDArray) -> None:
+        best_blended_rows(start, stop, scaled, lent, lent_back, alike, lending, weight, scale, values, columns, sizes)
+
+    return _collect(best_rows, graph.shape[0], n_neighbors, dtype, n_jobs)
+
+
+def _collect(
+    best_rows: Callable[..., None], n_items: int, n_neighbors: int, dtype: np.dtype, n_jobs: int | None
+) -> sp.csr_array:
+    """Run a kernel that keeps the best of each row, in blocks of rows, and put the rows together."""
+    from skrec._kernels.threads import run_blocks
+
+    width = max(1, min(n_neighbors, n_items - 1))
+    values, columns = np.empty((n_items, width), dtype), np.empty((n_items, width), np.int32)
+    sizes = np.zeros(n_items, np.int64)
+    run_blocks(lambda start, stop: best_rows(start, stop, values, columns, sizes), n_items, _BLOCK, n_jobs)
+    kept = np.arange(width) < sizes[:, None]
+    indptr = np.concatenate([[0], np.cumsum(sizes)])
+    graph = sp.csr_array((values[kept], columns[kept], indptr), shape=(n_items, n_items))
+    graph.sort_indices()
+    return graph
