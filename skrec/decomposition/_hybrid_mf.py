@@ -51,7 +51,7 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
     alpha : float or "auto", default="auto"
         Implicit feedback: a seen pair has confidence 1 + alpha * y, an unseen one 1; 0 weighs both alike.
         "auto" grows with the sparsity of the data: see Notes. Unused for explicit feedback.
-    frequency_scaling : float in [0, 1], default=0.5
+    frequency_scaling : float in [0, 1], default=0.4
         A row with n times as many events as the mean has a pull of regularization * n ** frequency_scaling.
     feature_regularization : float, default=10.0
         rho, in units of the regularization and of the mean squared length of the feature rows, so that it
@@ -158,7 +158,7 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         *,
         regularization: float | str = "auto",
         alpha: float | str = "auto",
-        frequency_scaling: float = 0.5,
+        frequency_scaling: float = 0.4,
         feature_regularization: float = 10.0,
         feedback: str = "implicit",
         solver: str = "als",
