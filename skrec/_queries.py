@@ -66,6 +66,14 @@ def read_exclusions(exclude: Any, item_index: IdIndex) -> "EventPairs":
     return EventPairs(table.users, items, np.ones(len(items), np.float32), None)
 
 
+def first_appearance(users: Any) -> NDArray:
+    """Distinct ids of a column in the order in which they come."""
+    uniques, inverse = factorize(users, "user ids of history")
+    first = np.full(len(uniques), len(inverse))
+    np.minimum.at(first, inverse, np.arange(len(inverse)))
+    return uniques[np.argsort(first, kind="stable")]
+
+
 @dataclass
 class EventPairs:
     """User ids and item codes of events that were not in fit."""
@@ -77,10 +85,7 @@ class EventPairs:
 
     def users_in_order(self) -> NDArray:
         """Distinct user ids in order of first appearance."""
-        uniques, inverse = factorize(self.users, "user ids of history")
-        first = np.full(len(uniques), len(inverse))
-        np.minimum.at(first, inverse, np.arange(len(inverse)))
-        return uniques[np.argsort(first, kind="stable")]
+        return first_appearance(self.users)
 
     def by_query(self, query_users: NDArray, what: str) -> Histories:
         """One row a query user, repeats of a user alike; events of other users are left out."""

@@ -40,6 +40,8 @@ class RecommenderMixin:
 
     _estimator_type = "recommender"
     __metadata_request__fit: ClassVar = {"item_features": True, "user_features": True}
+    # scikit-learn's Pipeline routes it to every score, given or not.
+    __metadata_request__score: ClassVar = {"sample_weight": None}
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()  # type: ignore[misc]

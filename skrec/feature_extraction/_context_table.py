@@ -113,6 +113,8 @@ def _join_arrays(ids: NDArray, matrix: NDArray[np.float32]) -> NDArray:
     ValueError
         If an integer id is too large for a float.
     """
+    if not matrix.shape[1]:
+        return ids
     if ids.dtype.kind not in "iufb":
         ids = ids.astype(object)
         joined = np.empty((len(ids), 2 + matrix.shape[1]), dtype=object)
