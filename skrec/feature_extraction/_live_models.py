@@ -1,5 +1,6 @@
 """Live models and pickles: weights that have a path stay out of them."""
 
+import copy
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ def state_to_pickle(embedder: "LLMTextEmbedder", state: dict[str, Any]) -> dict[
         if embedder.base_url is None and isinstance(model, str | os.PathLike) and state.get("_stored") is None:
             loaded, _ = local_model(os.fspath(model), LoadSettings(device="cpu"))
             state["_stored"] = (os.fspath(model), loaded.model)
+        if is_sentence_transformer(model) and model.device.type != "cpu":
+            state["model"] = copy.deepcopy(model).cpu()  # so that a machine without that device can load it
         return state
     state.pop("_stored", None)
     if not _is_torch_module(model):
