@@ -178,6 +178,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
 
     def _set_vectors(self, vectors: Matrix) -> None:
         self.item_vectors_ = self._item_vectors = vectors
+        self._has_vector = ~is_zero_row(vectors)
         self._item_bias = None
         if self.metric == "euclidean":
             self._item_bias = _squared_norms(vectors) * np.float32(-0.5)
@@ -204,7 +205,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
         weights = histories.y
         if self._by_time and self.recency_decay < 1:
             weights = weights * np.float32(self.recency_decay) ** histories.steps_back().astype(np.float32)
-        return np.where(is_zero_row(self.item_vectors_)[histories.items], 0, weights)
+        return np.where(self._has_vector[histories.items], weights, 0)
 
     def _query_vectors(self, queries: Queries) -> Matrix:
         histories = queries.histories
