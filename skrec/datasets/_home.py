@@ -1,6 +1,7 @@
 """The data home, and downloads that are whole or not there."""
 
 import hashlib
+import http.client
 import os
 import shutil
 import tempfile
@@ -146,7 +147,7 @@ def _download(remote: RemoteFile, file: IO[bytes], hint: str) -> None:
     except urllib.error.HTTPError as error:
         with error:
             raise OSError(f"{remote.url} answered {error.code} {error.reason}. {hint}") from error
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         raise OSError(f"{remote.url} could not be reached ({getattr(error, 'reason', error)}). {hint}") from error
     if announced is not None and received != int(announced):
         raise OSError(

@@ -55,11 +55,14 @@ def read_ratings(path: Folder, delimiter: str) -> Ratings:
         with path.open("r", encoding="latin-1") as file:
             rows = (line.replace(delimiter, "\t") for line in file)
             first = next(rows, "")
-            header = not first.split("\t")[0].strip().isdigit()
-            table = np.loadtxt(rows if header else _chain(first, rows), delimiter="\t", dtype=np.float64, ndmin=2)
+            if not first.split("\t")[0].strip().isdigit():
+                first = next(rows, "")
+            if not first.strip():
+                raise ValueError("it has no line of data")
+            table = np.loadtxt(_chain(first, rows), delimiter="\t", dtype=np.float64, ndmin=2)
     except ValueError as error:
         raise ValueError(f"{path} does not hold lines of user, item, rating and time: {error}") from error
-    if not len(table) or table.shape[1] != 4:
+    if table.shape[1] != 4:
         raise ValueError(
             f"{path} does not hold lines of user, item, rating and time: its table has shape {table.shape}."
         )

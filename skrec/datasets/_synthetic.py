@@ -43,7 +43,7 @@ def make_interactions(
     n_events: int = 20_000,
     *,
     n_topics: int = 8,
-    topic_concentration: float = 0.2,
+    topic_concentration: float = 0.1,
     popularity_exponent: float = 0.8,
     activity_exponent: float = 0.5,
     noise: float = 0.1,
@@ -67,7 +67,7 @@ def make_interactions(
         Sizes. Every event is kept: ``n_events`` rows come back.
     n_topics : int, default=8
         Number of latent topics, at most 16.
-    topic_concentration : float, default=0.2
+    topic_concentration : float, default=0.1
         Parameter of the symmetric Dirichlet distribution of the mixtures; near 0 everyone has one topic.
     popularity_exponent : float, default=0.8
         The item of popularity rank r has weight r ** -popularity_exponent.
