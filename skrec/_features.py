@@ -92,6 +92,16 @@ def align(matrix: Matrix, codes: NDArray[np.int64], n: int) -> Matrix:
     return aligned
 
 
+def with_rows(old: Matrix, new: Matrix | None, rows: NDArray[np.int64] | None, n: int) -> Matrix:
+    """``old`` with zero rows behind it up to ``n``, and the given rows replaced by those of ``new``."""
+    grown = align(old, np.arange(old.shape[0]), n)
+    if new is None:
+        return grown
+    kept = np.ones(n, np.float32)
+    kept[rows] = 0
+    return sp.diags_array(kept) @ grown + new
+
+
 def one_column_as_list(values: Any, encoder: Any) -> Any:
     """A vectorizer that reads a list of texts gets the only column of a frame as one."""
     first = encoder.steps[0][1] if isinstance(encoder, Pipeline) else encoder

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from skrec._features import Matrix, align
+from skrec._features import Matrix, with_rows
 from skrec._recommender import PartialFitMixin, SampleWeightMixin
 from skrec.decomposition._defaults import (
     auto_alpha,
@@ -279,7 +279,7 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
                 update_rows(users, items, user_codes, self._bias, self.mean_, self._rows)
                 update_rows(items, users, item_codes, self._bias, self.mean_, self._rows)
         if self._item_texts is not None:
-            self._item_texts = _with_rows(self._item_texts, item_matrix, data.item_rows, data.n_items)
+            self._item_texts = with_rows(self._item_texts, item_matrix, data.item_rows, data.n_items)
         self._set_sides(users, items)
 
     def _go_on(
@@ -305,13 +305,3 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
 def _touched(codes: NDArray[np.int64], table_rows: NDArray[np.int64] | None) -> NDArray[np.int64]:
     """Distinct codes of the new events and of the new feature rows."""
     return np.unique(codes if table_rows is None else np.concatenate([codes, table_rows]))
-
-
-def _with_rows(old: Matrix, new: Matrix | None, rows: NDArray[np.int64] | None, n: int) -> Matrix:
-    """``old`` with zero rows behind it up to ``n``, and the given rows replaced by those of ``new``."""
-    grown = align(old, np.arange(old.shape[0]), n)
-    if new is None:
-        return grown
-    kept = np.ones(n, np.float32)
-    kept[rows] = 0
-    return sp.diags_array(kept) @ grown + new

@@ -12,7 +12,7 @@ from scipy.special import softmax
 from sklearn.preprocessing import normalize
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from skrec._features import Matrix, align
+from skrec._features import Matrix, with_rows
 from skrec._histories import Histories
 from skrec._queries import Candidates, Queries
 from skrec._recommender import PartialFitMixin
@@ -169,11 +169,8 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
 
     def _partial_fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
         self._by_time = data.check_order(self.order) and self._by_time
-        vectors = align(self.item_vectors_, np.arange(self.item_vectors_.shape[0]), data.n_items)
-        if item_matrix is not None:
-            kept = np.ones(data.n_items, np.float32)
-            kept[data.item_rows] = 0
-            vectors = sp.diags_array(kept) @ vectors + self._to_space(item_matrix)
+        new = None if item_matrix is None else self._to_space(item_matrix)
+        vectors = with_rows(self.item_vectors_, new, data.item_rows, data.n_items)
         self._set_vectors(vectors)
 
     def _set_vectors(self, vectors: Matrix) -> None:
