@@ -16,6 +16,7 @@ _SUBMODULES = [
     "exceptions",
     "feature_extraction",
     "interactions",
+    "linear_model",
     "metrics",
     "model_selection",
     "neighbors",

@@ -25,16 +25,20 @@ def all_estimators() -> Iterator[Any]:
     """
     from skrec.decomposition import HybridMFRecommender
     from skrec.dummy import PopularRecommender, RandomRecommender
-    from skrec.feature_extraction import ContextEncoder, HashingTextEncoder, LLMTextEmbedder
-    from skrec.neighbors import EmbeddingKNNRecommender, UserKNNRecommender
+    from skrec.feature_extraction import ContextEncoder, HashingTextEncoder, KeywordExtractor, LLMTextEmbedder
+    from skrec.linear_model import EASERecommender
+    from skrec.neighbors import EmbeddingKNNRecommender, ItemKNNRecommender, UserKNNRecommender
 
     yield PopularRecommender()
     yield RandomRecommender(random_state=0)
     yield EmbeddingKNNRecommender()
+    yield ItemKNNRecommender()
     yield UserKNNRecommender()
+    yield EASERecommender()
     yield HybridMFRecommender(n_factors=4, max_iter=3, random_state=0)
     yield LLMTextEmbedder(model=HashingTextEncoder())
     yield ContextEncoder(random_state=0)
+    yield KeywordExtractor(LLMTextEmbedder(model=HashingTextEncoder()))
 
 
 def check_recommender(estimator: Any) -> None:

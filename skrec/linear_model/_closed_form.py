@@ -1,0 +1,194 @@
+"""The closed form of EASE: Gram matrix, weights, exact updates, and the sparse approximation."""
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import DTypeLike, NDArray
+from scipy.linalg import get_lapack_funcs
+from sklearn.preprocessing import normalize
+from sklearn.utils.extmath import safe_sparse_dot
+
+from skrec._features import Matrix
+from skrec._histories import Histories
+from skrec._item_graph import csr_arrays
+from skrec._vectors import is_zero_row
+from skrec.neighbors._similarity import blend, classical, pair_table, text_similarity
+
+_BLOCK = 64
+_NEGLIGIBLE = 1e-4
+
+
+def gram_pairs(
+    histories: Histories,
+    n_items: int,
+    *,
+    order_weight: float = 0.0,
+    pair_decay: float = 0.9,
+    dtype: DTypeLike = np.float32,
+) -> Any:
+    """Pairs of events whose weights make up the Gram matrix: 1 + order_weight * pair_decay ** distance."""
+    lags = None
+    if order_weight > 0:
+        longest = int(histories.lengths.max(initial=1))
+        reach = longest if pair_decay == 1 else int(np.ceil(np.log(_NEGLIGIBLE) / np.log(pair_decay)))
+        lag = order_weight * np.power(float(pair_decay), np.arange(min(longest, max(reach, 1)) + 1))
+        lags = lag, lag
+    return pair_table(histories, n_items, histories.y, histories.y, lags=lags, dtype=dtype)._replace(constant=1.0)
+
+
+def unit_features(matrix: Matrix) -> Matrix:
+    """Rows of unit length; dense ones centred first, since a direction that all share tells nothing."""
+    if not sp.issparse(matrix):
+        told = ~is_zero_row(matrix)
+        center = matrix[told].mean(axis=0) if told.sum() > 1 else 0
+        matrix = np.where(told[:, None], matrix - center, 0)
+    return normalize(matrix)
+
+
+def gram_matrix(pairs: Any, features: Matrix | None, side_weight: float, n_jobs: int | None) -> NDArray:
+    """(n_items, n_items) dense Gram matrix of events plus ``side_weight`` times that of features."""
+    from skrec._kernels.item_graph_build import dense_pair_rows
+    from skrec._kernels.threads import run_blocks
+
+    n_items = len(pairs.item_ptr) - 1
+    gram = np.zeros((n_items, n_items), pairs.source.dtype)
+
+    def add_rows(start: int, stop: int) -> None:
+        dense_pair_rows(start, stop, pairs, gram)
+        if features is not None and side_weight > 0:
+            near = safe_sparse_dot(features[start:stop], features.T, dense_output=True)
+            gram[start:stop] += side_weight * near
+
+    run_blocks(add_rows, n_items, _BLOCK, n_jobs)
+    return gram
+
+
+def penalties(histories: Histories, n_items: int, regularization: float, exponent: float) -> NDArray[np.float64]:
+    """``regularization``, larger for items of more events where ``exponent`` is positive."""
+    mass = np.maximum(np.bincount(histories.items, weights=histories.y.astype(np.float64) ** 2, minlength=n_items), 1)
+    return regularization * (mass / mass.mean()) ** exponent
+
+
+def solve_in_place(gram: NDArray, n_jobs: int | None) -> NDArray:
+    """Turn a positive definite matrix into the weights of EASE; returns the diagonal of its inverse.
+
+    Raises
+    ------
+    ValueError
+        If the matrix is not positive definite in its precision.
+    """
+    from skrec._kernels.item_graph_ease import mirror_rows
+    from skrec._kernels.threads import run_blocks
+
+    # Seen by LAPACK the rows are columns, so its lower triangle is our upper one: nothing is copied.
+    potrf, potri = get_lapack_funcs(("potrf", "potri"), (gram,))
+    rounding = 8 * np.finfo(gram.dtype).eps * gram.diagonal()
+    factor, info = potrf(gram.T, lower=True, overwrite_a=True, clean=False)
+    if info == 0 and (factor.diagonal() ** 2 > rounding).all():
+        inverse, info = potri(factor, lower=True, overwrite_c=True)
+    else:
+        raise ValueError(
+            f"The Gram matrix is not positive definite in {gram.dtype}: regularization is too small for this data; "
+            "pass a larger one."
+        )
+    if not np.shares_memory(inverse, gram):
+        gram[:] = inverse.T
+    run_blocks(lambda start, stop: mirror_rows(start, stop, gram), len(gram), _BLOCK, n_jobs)
+    return to_weights(gram, n_jobs)
+
+
+def to_weights(inverse: NDArray, n_jobs: int | None) -> NDArray:
+    """Turn the inverse Gram matrix into weights, in place; returns its diagonal."""
+    from skrec._kernels.item_graph_ease import weight_rows
+    from skrec._kernels.threads import run_blocks
+
+    diagonal = inverse.diagonal().copy()
+    run_blocks(lambda start, stop: weight_rows(start, stop, inverse, diagonal), len(inverse), _BLOCK, n_jobs)
+    return diagonal
+
+
+def updated_weights(
+    weights: NDArray,
+    diagonal: NDArray,
+    before: sp.csr_array,
+    after: sp.csr_array,
+    regularization: float,
+    n_jobs: int | None,
+) -> tuple[NDArray, NDArray]:
+    """Weights after some users' rows have changed, by the identity of Woodbury; new items come behind the old.
+
+    Parameters
+    ----------
+    weights, diagonal : arrays of shape (n_old_items, n_old_items) and (n_old_items,)
+        Of the model; overwritten where no item is new.
+    before, after : CSR arrays of shape (n_changed_users, n_items)
+
+    Returns
+    -------
+    weights, diagonal : arrays of shape (n_items, n_items) and (n_items,)
+    """
+    from skrec._kernels.item_graph_ease import inverse_rows
+    from skrec._kernels.threads import run_blocks
+
+    n_old, n_items = len(weights), after.shape[1]
+    run_blocks(lambda start, stop: inverse_rows(start, stop, weights, diagonal), n_old, _BLOCK, n_jobs)
+    inverse = weights
+    if n_items > n_old:
+        inverse = np.zeros((n_items, n_items), weights.dtype)
+        inverse[:n_old, :n_old] = weights
+        added = np.arange(n_old, n_items)
+        inverse[added, added] = 1 / regularization
+    told = before.indptr[1:] > before.indptr[:-1]
+    rows = sp.csr_array(sp.vstack([after, before[told]]))
+    sign = np.concatenate([np.ones(after.shape[0]), -np.ones(int(told.sum()))])
+    through = rows @ inverse
+    inner = np.asarray((rows @ through.T.astype(np.float64)).T)
+    inner[np.diag_indices_from(inner)] += sign
+    inner = np.linalg.solve(inner, through).astype(inverse.dtype)
+
+    def subtract_rows(start: int, stop: int) -> None:
+        inverse[start:stop] -= through[:, start:stop].T @ inner
+
+    run_blocks(subtract_rows, n_items, _BLOCK, n_jobs)
+    return inverse, to_weights(inverse, n_jobs)
+
+
+def sparse_weights(
+    pairs: Any,
+    by_user: sp.csr_array,
+    features: Matrix | None,
+    *,
+    side_weight: float,
+    penalty: NDArray[np.float64],
+    n_neighbors: int,
+    n_jobs: int | None,
+) -> sp.csr_array:
+    """(n_items, n_items) weights: each item regressed on its ``n_neighbors`` nearest by cosine."""
+    from skrec._kernels.item_graph_ease import ridge_columns
+    from skrec._kernels.threads import run_blocks
+
+    n_items = by_user.shape[1]
+    nearest = classical(by_user, "cosine", bm25_k1=0, bm25_b=0).best(n_neighbors, n_jobs)
+    dense = np.zeros((n_items, 0))
+    if features is not None and side_weight > 0:
+        if sp.issparse(features):
+            raise ValueError(
+                "n_neighbors with sparse item features is not supported: reduce them to dense ones, as by "
+                "item_encoder=make_pipeline(..., TruncatedSVD(100)), or pass n_neighbors=None."
+            )
+        alike = text_similarity(features, n_neighbors, 1.0, n_jobs)
+        ones = np.ones(n_items)
+        nearest = blend(
+            nearest, alike, smoothing=0, text_weight=1, column_scale=ones, n_neighbors=n_neighbors, n_jobs=n_jobs
+        )
+        dense = features.astype(np.float64)
+    arrays, values = csr_arrays(nearest), np.zeros(nearest.nnz, np.float64)
+
+    def solve_rows(start: int, stop: int) -> None:
+        ridge_columns(start, stop, arrays, pairs, dense, float(side_weight), penalty, values)
+
+    # Each block sets up lists of all users and events, so blocks are few.
+    run_blocks(solve_rows, n_items, max(_BLOCK, -(-n_items // 64)), n_jobs)
+    columns = sp.csr_array((values.astype(np.float32), nearest.indices, nearest.indptr), shape=nearest.shape)
+    return sp.csr_array(columns.T)
