@@ -23,7 +23,7 @@ def all_estimators() -> Iterator[Any]:
     estimator : estimator
         Small and quick to fit; text transformers come with a tiny deterministic encoder.
     """
-    from skrec.decomposition import HybridMFRecommender
+    from skrec.decomposition import BPRRecommender, HybridMFRecommender, LogisticMFRecommender
     from skrec.dummy import PopularRecommender, RandomRecommender
     from skrec.feature_extraction import ContextEncoder, HashingTextEncoder, KeywordExtractor, LLMTextEmbedder
     from skrec.linear_model import EASERecommender
@@ -36,6 +36,8 @@ def all_estimators() -> Iterator[Any]:
     yield UserKNNRecommender()
     yield EASERecommender()
     yield HybridMFRecommender(n_factors=4, max_iter=3, random_state=0)
+    yield BPRRecommender(n_factors=4, max_iter=20, random_state=0)
+    yield LogisticMFRecommender(n_factors=4, random_state=0)
     yield LLMTextEmbedder(model=HashingTextEncoder())
     yield ContextEncoder(random_state=0)
     yield KeywordExtractor(LLMTextEmbedder(model=HashingTextEncoder()))

@@ -21,6 +21,7 @@ from skrec.feature_extraction._context_cells import SECONDS
 from skrec.feature_extraction._context_parts import CYCLES, Categories, Numbers, Places, Texts, Times
 from skrec.feature_extraction._context_roles import find_roles
 from skrec.feature_extraction._context_table import EventColumns, distinct_names, join
+from skrec.feature_extraction._encoding import default_encoder
 from skrec.interactions import TIMESTAMP
 
 _Part = Times | Places | Categories | Numbers | Texts
@@ -316,15 +317,10 @@ class ContextEncoder(
         if "number" in by_role:
             parts.append((by_role["number"], Numbers(by_role["number"])))
         for name in by_role.get("text", []):
-            parts.append(([name], Texts(name, self._text_encoder(), self.text_components, self.random_state)))
+            parts.append(
+                ([name], Texts(name, default_encoder(self.text_encoder), self.text_components, self.random_state))
+            )
         return parts
-
-    def _text_encoder(self) -> Any:
-        if self.text_encoder is not None:
-            return self.text_encoder
-        from skrec.feature_extraction._text_embedder import LLMTextEmbedder
-
-        return LLMTextEmbedder()
 
     def _columns_of(self, events: EventColumns, inputs: list[str]) -> list[Column]:
         if inputs != [TIMESTAMP] or TIMESTAMP in events.context:

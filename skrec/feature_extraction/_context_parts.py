@@ -12,8 +12,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils import check_random_state, resample
 
 from skrec._columns import Column
-from skrec._features import finite_matrix, one_column_as_list
 from skrec.feature_extraction._context_cells import check_same_kind, distinct, numbers, wall_clock
+from skrec.feature_extraction._encoding import encode_column
 from skrec.feature_extraction._rendering import column_texts
 
 EARTH_RADIUS_KM = 6371.0088
@@ -230,7 +230,7 @@ class Texts:
         if not texts:
             self.n_features = 0
             return np.zeros((len(inverse), 0), np.float32)
-        vectors = self._vectors(texts, "fit_transform")
+        vectors = encode_column(self.encoder, texts, f"column {self.name!r}", fit=True)
         if self.n_components is None:
             self.n_features = vectors.shape[1]
         else:
@@ -244,11 +244,7 @@ class Texts:
         texts, inverse = _distinct_texts(columns[0])
         if not self.n_features or not texts:
             return np.zeros((len(inverse), self.n_features), np.float32)
-        return self._spread(self._vectors(texts, "transform"), inverse)
-
-    def _vectors(self, texts: list[str], method: str) -> Any:
-        read = one_column_as_list(_as_cells(texts), self.encoder)
-        return finite_matrix(getattr(self.encoder, method)(read), f"column {self.name!r} as embedded")
+        return self._spread(encode_column(self.encoder, texts, f"column {self.name!r}"), inverse)
 
     def _spread(self, vectors: Any, inverse: NDArray[np.int64]) -> NDArray[np.float32]:
         """Rows of the distinct texts to the rows of X; -1 is a missing text."""

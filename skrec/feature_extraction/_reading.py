@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 def read_texts(embedder: "LLMTextEmbedder", X: Any, reset: bool) -> list[Text]:
     """X to one text a row, with scikit-learn's checks of its shape and names."""
+    return write_rows(read_columns(embedder, X, reset), embedder.template)
+
+
+def read_columns(embedder: Any, X: Any, reset: bool) -> dict[str, list[Text]]:
+    """The columns that the ``columns`` or ``template`` of a text transformer name, as text."""
     if isinstance(X, list | tuple):
         X = as_object_array(X)
     data = nw.from_native(X, eager_only=True, allow_series=True, pass_through=True)
@@ -30,10 +35,10 @@ def read_texts(embedder: "LLMTextEmbedder", X: Any, reset: bool) -> list[Text]:
         names, columns = [f"x{j}" for j in range(array.shape[1])], list(array.T)
     table = dict(zip(names, columns, strict=True))
     used = _used_columns(embedder, names)
-    return write_rows({name: column_texts(table[name]) for name in used}, embedder.template)
+    return {name: column_texts(table[name]) for name in used}
 
 
-def _used_columns(embedder: "LLMTextEmbedder", names: list[str]) -> list[str]:
+def _used_columns(embedder: Any, names: list[str]) -> list[str]:
     if embedder.template is not None:
         used = [field for _, field in template_fields(embedder.template) if field is not None]
         source = f"template={embedder.template!r}"
@@ -53,7 +58,7 @@ def _check_shape(shape: tuple[int, int]) -> None:
             raise ValueError(f"Found 0 {what}(s) (shape={shape}) while a minimum of 1 is required.")
 
 
-def _check_one_column(embedder: "LLMTextEmbedder", X: Any, reset: bool) -> None:
+def _check_one_column(embedder: Any, X: Any, reset: bool) -> None:
     """As validate_data does, which takes no one-dimensional X."""
     if isinstance(X, np.ndarray) and X.dtype.kind in "biufc" and not np.isnan(X).all():
         raise ValueError(
