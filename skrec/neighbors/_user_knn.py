@@ -10,7 +10,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 
-from skrec._features import Matrix, align
+from skrec._features import Matrix, align, with_rows
 from skrec._histories import Histories
 from skrec._queries import Queries
 from skrec._recommender import BaseRecommender, PartialFitMixin
@@ -159,12 +159,8 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
     def _partial_fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
         self._by_time = data.check_order(self.order) and self._by_time
         if self.user_vectors_ is not None:
-            grown = align(self.user_vectors_, np.arange(self.user_vectors_.shape[0]), data.n_users)
-            if user_matrix is not None:
-                kept = np.ones(data.n_users, np.float32)
-                kept[data.user_rows] = 0
-                grown = sp.diags_array(kept) @ grown + normalize(user_matrix)
-            self.user_vectors_ = grown
+            new = None if user_matrix is None else normalize(user_matrix)
+            self.user_vectors_ = with_rows(self.user_vectors_, new, data.user_rows, data.n_users)
         self._index_events()
 
     def _index_events(self) -> None:

@@ -1,0 +1,165 @@
+"""Bayesian personalized ranking."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.utils._param_validation import HasMethods, Interval
+
+from skrec.decomposition._implicit_models import ImplicitFactorRecommender
+
+
+class BPRRecommender(ImplicitFactorRecommender):
+    """Matrix factorization for ranking: what a user chose should score above what others chose.
+
+    Fitted by the implicit library (``implicit.cpu.bpr``): stochastic gradient steps on pairs of an event's
+    item and an item drawn by popularity. Only whether y > 0 counts.
+
+    Parameters
+    ----------
+    n_factors : int, default=64
+        Length of the vectors.
+    learning_rate : float, default=0.05
+        Length of a gradient step.
+    regularization : float, default=0.03
+        Pull towards zero at each step, in factors and biases.
+    max_iter : int, default=100
+        Passes over the events.
+    verify_negative_samples : bool, default=True
+        Draw no item as unwanted that the user has chosen. Slower, and usually better.
+    item_encoder, user_encoder : transformer, default=None
+        Fitted on ``item_features`` and ``user_features`` (without the id column) inside ``fit``. None takes
+        numeric features as they are.
+    feature_regularization : float, default=10.0
+        Penalty of the ridge maps from features to factors, in units of the mean squared length of the
+        feature rows.
+    random_state : int, RandomState instance or None, default=None
+        Draws the first factors and the pairs. A value makes ``fit`` run on one thread, since the threads of
+        implicit write over each other: the result is then the same for any ``n_jobs``.
+    n_jobs : int, default=None
+        Threads; None means all cores.
+    verbose : int, default=0
+        1 shows implicit's progress bar.
+
+    Attributes
+    ----------
+    user_factors_, item_factors_ : float32 arrays of shape (n_users, n_factors) and (n_items, n_factors)
+        In catalogue order.
+    item_biases_ : float32 array of shape (n_items,)
+    fold_in_scale_ : float
+        Length of a vector in ``user_factors_`` over that of a folded-in one, root mean square.
+    user_map_, item_map_ : Ridge or None
+        From features to factors (and bias, for items); for rows without events.
+    user_encoder_, item_encoder_ : transformer or None
+        The fitted encoders.
+    popularity_ : float32 array of shape (n_items,)
+        The cold start of users of whom nothing is known.
+    n_features_in_ : int
+        Columns of X, ``timestamp`` not counted.
+    feature_names_in_ : ndarray of str
+        Their names, where X is a frame.
+
+    Notes
+    -----
+    Context is accepted and ignored; order is not used. The score is ``p.q + b``. No object of implicit is
+    kept: ranking is done here, and a saved model loads without it.
+
+    *New histories* are folded in without a refit: the factors of the items added up, over the square root
+    of their number, scaled to the length of fitted vectors. Of users held out of fit, this gave 1.17 times
+    the NDCG@10 of their fitted vectors on MovieLens 100K (random split) and 0.87 times on Amazon Beauty. A
+    known user with new events is folded in as a whole. *Items without events* have what their features say,
+    else the least bias and zero factors; so have users, else popular items.
+
+    ``partial_fit`` goes on from the present factors for ``max_iter`` passes over all events, the earlier
+    ones included: it costs as much as ``fit`` and is not equal to it, but keeps the vectors comparable with
+    those of before. The encoders stay.
+
+    References
+    ----------
+    Rendle, Freudenthaler, Gantner and Schmidt-Thieme, "BPR: Bayesian Personalized Ranking from Implicit
+    Feedback", UAI 2009.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skrec.decomposition import BPRRecommender
+    >>> # Even users choose even items, odd users odd ones; each leaves out one.
+    >>> X = np.array([[u, i] for u in range(20) for i in range(10) if u % 2 == i % 2 and u % 10 != i])
+    >>> rec = BPRRecommender(n_factors=8, random_state=0).fit(X)
+    >>> rec.recommend([3, 4], k=1).items
+    array([[3],
+           [4]])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_factors": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "regularization": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "verify_negative_samples": ["boolean"],
+        "item_encoder": [HasMethods(["fit_transform", "transform"]), None],
+        "user_encoder": [HasMethods(["fit_transform", "transform"]), None],
+        "feature_regularization": [Interval(Real, 0, None, closed="left")],
+        "random_state": ["random_state"],
+        "n_jobs": [None, Integral],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        n_factors: int = 64,
+        *,
+        learning_rate: float = 0.05,
+        regularization: float = 0.03,
+        max_iter: int = 100,
+        verify_negative_samples: bool = True,
+        item_encoder: Any = None,
+        user_encoder: Any = None,
+        feature_regularization: float = 10.0,
+        random_state: int | np.random.RandomState | None = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_factors = n_factors
+        self.learning_rate = learning_rate
+        self.regularization = regularization
+        self.max_iter = max_iter
+        self.verify_negative_samples = verify_negative_samples
+        self.item_encoder = item_encoder
+        self.user_encoder = user_encoder
+        self.feature_regularization = feature_regularization
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def _make_model(self, **options: Any) -> Any:
+        from implicit.cpu.bpr import BayesianPersonalizedRanking
+
+        return BayesianPersonalizedRanking(
+            factors=self.n_factors,
+            learning_rate=self.learning_rate,
+            regularization=self.regularization,
+            iterations=self.max_iter,
+            verify_negative_samples=self.verify_negative_samples,
+            **options,
+        )
+
+    def _read(self, model: Any) -> None:
+        # The last column of implicit's items is their bias; that of the users holds ones.
+        self.user_factors_ = np.ascontiguousarray(model.user_factors[:, :-1])
+        self.item_factors_ = np.ascontiguousarray(model.item_factors[:, :-1])
+        self.item_biases_ = model.item_factors[:, -1].copy()
+
+    def _go_on(self, model: Any, n_users: int, n_items: int, rng: np.random.Generator) -> None:
+        users = self._drawn(n_users, rng)
+        users[: len(self.user_factors_), :-1] = self.user_factors_
+        users[:, -1] = 1
+        items = self._drawn(n_items, rng)
+        items[: len(self.item_factors_)] = np.column_stack([self.item_factors_, self.item_biases_])
+        model.user_factors, model.item_factors = users, items
+
+    def _drawn(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """First factors and biases as implicit draws them."""
+        return (rng.random((n, self.n_factors + 1), dtype=np.float32) - 0.5) / self.n_factors

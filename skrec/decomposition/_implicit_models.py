@@ -1,0 +1,173 @@
+"""What the models of the implicit library share here: fitting by theirs, serving by ours."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.linear_model import Ridge
+from sklearn.utils import check_random_state
+
+from skrec._features import Matrix, with_rows
+from skrec._histories import Histories
+from skrec._queries import Queries
+from skrec._recommender import PartialFitMixin
+from skrec._vectors import VectorRecommender, is_zero_row
+from skrec.interactions import Interactions
+
+_MAX_SEED = 2**31 - 1
+
+
+class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
+    """Factors that a model of the implicit library learns, kept as plain arrays.
+
+    A subclass gives ``_make_model(**options)`` and ``_read(model)``; where it fits more than zeros and ones
+    ``_entries(chosen)``, and where it can start from what it has ``_go_on(model, ...)``.
+    """
+
+    random_state: Any
+    n_jobs: int | None
+    verbose: int
+    feature_regularization: float
+    user_factors_: NDArray[np.float32]
+    item_factors_: NDArray[np.float32]
+    item_biases_: NDArray[np.float32]
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
+
+    def _make_model(self, **options: Any) -> Any:
+        """The unfitted model of implicit; ``options`` are the seed and the number of threads."""
+        raise NotImplementedError
+
+    def _entries(self, chosen: sp.csr_matrix) -> sp.csr_matrix:
+        """What the model is fitted to, from sums of ``y`` above 0."""
+        return chosen
+
+    def _read(self, model: Any) -> None:
+        """Set ``user_factors_``, ``item_factors_`` and ``item_biases_``."""
+        raise NotImplementedError
+
+    def _go_on(self, model: Any, n_users: int, n_items: int, rng: np.random.Generator) -> None:
+        """Start a model from the present factors, with drawn ones for new rows; without this, anew."""
+
+    # Fit -------------------------------------------------------------------------------------------
+
+    def _fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
+        self._learn(item_matrix, user_matrix, go_on=False)
+
+    def _partial_fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
+        items, users = self._item_matrix, self._user_matrix
+        if items is not None:
+            items = with_rows(items, item_matrix, data.item_rows, data.n_items)
+        if users is not None:
+            users = with_rows(users, user_matrix, data.user_rows, data.n_users)
+        self._learn(items, users, go_on=True)
+
+    def _learn(self, item_matrix: Matrix | None, user_matrix: Matrix | None, *, go_on: bool) -> None:
+        self._item_matrix, self._user_matrix = item_matrix, user_matrix
+        self._train(go_on=go_on)
+        self.user_map_ = self._map_features(user_matrix, self._user_is_active, self.user_factors_)
+        targets = np.column_stack([self.item_factors_, self.item_biases_])
+        self.item_map_ = self._map_features(item_matrix, self._item_is_active, targets)
+        self._complete_users()
+        self._complete_items()
+        self._item_vectors, self._item_bias = self.item_factors_, self.item_biases_
+        self._scale_fold_in()
+
+    def _train(self, *, go_on: bool) -> None:
+        """Fit by implicit, on one BLAS thread, as it asks for."""
+        chosen = sp.csr_matrix(self._histories.to_csr(len(self._item_index)))
+        chosen.eliminate_zeros()
+        chosen.sort_indices()
+        self._user_is_active = np.diff(chosen.indptr) > 0
+        self._item_is_active = np.bincount(chosen.indices, minlength=chosen.shape[1]) > 0
+        seed = int(check_random_state(self.random_state).randint(_MAX_SEED))
+        model = self._make_model(random_state=seed, num_threads=self._n_threads())
+        if go_on:
+            self._go_on(model, chosen.shape[0], chosen.shape[1], np.random.default_rng(seed))
+        fit_model(model, self._entries(chosen), verbose=self.verbose)
+        self._read(model)
+
+    def _n_threads(self) -> int:
+        from skrec._kernels.threads import effective_n_threads
+
+        return 1 if self.random_state is not None else effective_n_threads(self.n_jobs)
+
+    def _map_features(self, features: Matrix | None, active: NDArray[np.bool_], targets: NDArray) -> Ridge | None:
+        """A ridge map from features to what was learned of the rows with events."""
+        if features is None:
+            return None
+        values = features.data if sp.issparse(features) else features
+        scale = float(np.square(values, dtype=np.float64).sum())
+        penalty = self.feature_regularization * scale / features.shape[0]
+        return Ridge(alpha=max(penalty, np.finfo(np.float32).tiny)).fit(features[active], targets[active])
+
+    def _complete_users(self) -> None:
+        """Users without events are what their features say, else nothing."""
+        missing = ~self._user_is_active
+        self.user_factors_[missing] = 0
+        if self.user_map_ is not None and self._user_matrix is not None:
+            told = missing & ~is_zero_row(self._user_matrix)
+            self.user_factors_[told] = _predict(self.user_map_, self._user_matrix[told])
+
+    def _complete_items(self) -> None:
+        """Items without events are what their features say, else nothing, at the least bias."""
+        missing = ~self._item_is_active
+        self.item_factors_[missing] = 0
+        self.item_biases_[missing] = 0 if missing.all() else self.item_biases_[~missing].min()
+        if self.item_map_ is not None and self._item_matrix is not None:
+            told = missing & ~is_zero_row(self._item_matrix)
+            predicted = _predict(self.item_map_, self._item_matrix[told])
+            self.item_factors_[told], self.item_biases_[told] = predicted[:, :-1], predicted[:, -1]
+
+    def _scale_fold_in(self) -> None:
+        active = self._user_is_active
+        learned = np.square(self.user_factors_[active], dtype=np.float64).sum()
+        length = np.square(self._sums(self._histories)[active], dtype=np.float64).sum()
+        self.fold_in_scale_ = float(np.sqrt(learned / length)) if length else 1.0
+
+    # Rank ------------------------------------------------------------------------------------------
+
+    def _sums(self, histories: Histories) -> NDArray[np.float32]:
+        """Factors of a row's distinct items added up, over the square root of their number."""
+        chosen = histories.to_csr(len(self._item_index))
+        chosen.eliminate_zeros()
+        chosen.data[:] = 1
+        root = np.sqrt(np.maximum(np.diff(chosen.indptr), 1)).astype(np.float32)
+        return (chosen @ self.item_factors_) / root[:, None]
+
+    def _query_vectors(self, queries: Queries) -> NDArray[np.float32]:
+        known = queries.users >= 0
+        vectors = np.zeros((len(queries), self.item_factors_.shape[1]), np.float32)
+        vectors[known] = self.user_factors_[queries.users[known]]
+        fitted = np.where(known, self._histories.lengths[queries.users], 0)
+        more = np.flatnonzero(queries.histories.lengths != fitted)
+        if len(more):
+            folded = self._sums(queries.histories.take(more)) * np.float32(self.fold_in_scale_)
+            vectors[more] = np.where(~is_zero_row(folded)[:, None], folded, vectors[more])
+        return vectors
+
+
+def _predict(ridge: Ridge, features: Matrix) -> NDArray[np.float32]:
+    """What a map says, in two dimensions even where there is one row or one factor."""
+    if not features.shape[0]:
+        return np.zeros((0, np.shape(ridge.coef_)[0]), np.float32)
+    return ridge.predict(features).reshape(features.shape[0], -1).astype(np.float32)
+
+
+def fit_model(model: Any, entries: sp.csr_matrix, *, verbose: int) -> None:
+    """Fit a model of implicit; what diverges is an error that says what to change."""
+    from implicit.recommender_base import ModelFitError
+    from threadpoolctl import threadpool_limits
+
+    # Set now, when implicit and what it links are loaded: the limit holds for loaded libraries alone.
+    try:
+        with threadpool_limits(1, user_api="blas"):
+            model.fit(entries, show_progress=bool(verbose))
+    except ModelFitError as error:
+        raise ValueError(
+            f"{type(model).__name__} of implicit diverged ({error}); lower learning_rate={model.learning_rate} "
+            f"or raise regularization={model.regularization}."
+        ) from error
