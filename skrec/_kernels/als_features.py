@@ -12,6 +12,7 @@ from scipy.linalg import cho_factor, cho_solve
 Matrix: TypeAlias = Any  # dense, or scipy's CSR, which has no types
 
 _DENSE_LIMIT = 4096
+_BLOCK = 8192
 _MAX_STEPS = 200
 _TOL = 1e-6
 
@@ -41,10 +42,19 @@ class RidgeMap:
         self._weights = np.asarray(weights, np.float32)[:, None]
         self._factored = None
         if self.features.shape[1] <= _DENSE_LIMIT:
-            product = self._weighted_product(self.features)
-            normal = np.asarray(product.toarray() if sp.issparse(product) else product, np.float64)
+            normal = self._normal_matrix()
             normal[np.diag_indices_from(normal)] += self.regularization
             self._factored = cho_factor(normal, overwrite_a=True, check_finite=False)
+
+    def _normal_matrix(self) -> NDArray[np.float64]:
+        """``Z' W Z``; in float32 it would lose the penalty beside millions of rows."""
+        if sp.issparse(self.features):
+            return self._weighted_product(self.features.astype(np.float64)).toarray()
+        normal = np.zeros((self.features.shape[1],) * 2)
+        for start in range(0, len(self.features), _BLOCK):
+            block = self.features[start : start + _BLOCK].astype(np.float64)
+            normal += block.T @ (block * self._weights[start : start + _BLOCK])
+        return normal
 
     def _weighted_product(self, right: Matrix) -> Matrix:
         """``Z' W right``."""
