@@ -25,7 +25,13 @@ def all_estimators() -> Iterator[Any]:
     """
     from skrec.decomposition import BPRRecommender, HybridMFRecommender, LogisticMFRecommender
     from skrec.dummy import PopularRecommender, RandomRecommender
-    from skrec.feature_extraction import ContextEncoder, HashingTextEncoder, KeywordExtractor, LLMTextEmbedder
+    from skrec.feature_extraction import (
+        ContextEncoder,
+        HashingTextEncoder,
+        KeywordExtractor,
+        LLMTextEmbedder,
+        UserProfileText,
+    )
     from skrec.linear_model import EASERecommender
     from skrec.neighbors import EmbeddingKNNRecommender, ItemKNNRecommender, UserKNNRecommender
 
@@ -41,6 +47,7 @@ def all_estimators() -> Iterator[Any]:
     yield LLMTextEmbedder(model=HashingTextEncoder())
     yield ContextEncoder(random_state=0)
     yield KeywordExtractor(LLMTextEmbedder(model=HashingTextEncoder()))
+    yield UserProfileText(text_encoder=LLMTextEmbedder(model=HashingTextEncoder()))
 
 
 def check_recommender(estimator: Any) -> None:

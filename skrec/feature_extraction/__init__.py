@@ -4,6 +4,14 @@ from skrec.feature_extraction._cache import memory_cache
 from skrec.feature_extraction._context_encoder import ContextEncoder
 from skrec.feature_extraction._hashing import HashingTextEncoder
 from skrec.feature_extraction._keywords import KeywordExtractor
+from skrec.feature_extraction._profiles import UserProfileText
 from skrec.feature_extraction._text_embedder import LLMTextEmbedder
 
-__all__ = ["ContextEncoder", "HashingTextEncoder", "KeywordExtractor", "LLMTextEmbedder", "memory_cache"]
+__all__ = [
+    "ContextEncoder",
+    "HashingTextEncoder",
+    "KeywordExtractor",
+    "LLMTextEmbedder",
+    "UserProfileText",
+    "memory_cache",
+]

@@ -77,13 +77,13 @@ def distinct_names(names: list[str], taken: set[str]) -> list[str]:
     return found
 
 
-def join(events: EventColumns, matrix: NDArray[np.float32], names: list[str], library: str | None) -> Any:
+def join(events: EventColumns, matrix: NDArray, names: list[str], library: str | None) -> Any:
     """Ids, ``timestamp`` and features as one table.
 
     Parameters
     ----------
     events : EventColumns
-    matrix : float32 array of shape (n_events, n_features)
+    matrix : array of shape (n_events, n_features), of float32 or of texts
     names : list of str
     library : {"pandas", "polars"} or None
         The kind of table; None is that of ``events``.
@@ -92,36 +92,33 @@ def join(events: EventColumns, matrix: NDArray[np.float32], names: list[str], li
         array = _join_arrays(events.ids, matrix)
         return array if library is None else _to_frame(array, [*events.id_names, *names], library)
     parts = events.ids
-    renamed = {old: new for old, new in zip(parts.columns[:2], events.id_names, strict=True) if old != new}
+    new_names = dict(zip(parts.columns, events.id_names, strict=False))
+    renamed = {old: new for old, new in new_names.items() if old != new}
     parts = parts.rename(renamed) if renamed else parts
     if library not in (None, parts.implementation.value):
         columns = {name: parts[name].to_list() for name in parts.columns}
         parts = nw.from_dict(columns, backend=library)  # type: ignore[arg-type]
     if not names:
         return parts.to_native()
-    features = nw.from_numpy(matrix, schema=names, backend=parts.implementation)
+    features = nw.from_native(_to_frame(matrix, names, parts.implementation), eager_only=True)
     if parts.implementation.is_pandas():
         features.to_native().index = parts.to_native().index  # or rows would be matched by their labels
     return nw.concat([parts, features], how="horizontal").to_native()
 
 
-def _join_arrays(ids: NDArray, matrix: NDArray[np.float32]) -> NDArray:
-    """One array: of floats for numeric ids, else of objects.
+def _join_arrays(ids: NDArray, features: NDArray) -> NDArray:
+    """One array: of floats where both are numeric, else of objects.
 
     Raises
     ------
     ValueError
         If an integer id is too large for a float.
     """
-    if not matrix.shape[1]:
+    if not features.shape[1]:
         return ids
-    if ids.dtype.kind not in "iufb":
-        ids = ids.astype(object)
-        joined = np.empty((len(ids), 2 + matrix.shape[1]), dtype=object)
-    else:
-        joined = np.empty((len(ids), 2 + matrix.shape[1]), dtype=np.result_type(ids.dtype, np.float32))
-    joined[:, :2], joined[:, 2:] = ids, matrix
-    check_ids_survive(ids, joined[:, :2])
+    numeric = ids.dtype.kind in "iufb" and features.dtype.kind == "f"
+    joined = np.hstack([part if numeric else part.astype(object) for part in (ids, features)])
+    check_ids_survive(ids, joined)
     return joined
 
 
@@ -139,8 +136,8 @@ def check_ids_survive(ids: NDArray, joined: NDArray) -> None:
         )
 
 
-def _to_frame(array: NDArray, names: list[str], library: str) -> Any:
+def _to_frame(array: NDArray, names: list[str], library: Any) -> Any:
     if array.dtype.kind == "O":
         columns = {name: array[:, j].tolist() for j, name in enumerate(names)}
-        return nw.from_dict(columns, backend=library).to_native()  # type: ignore[arg-type]
-    return nw.from_numpy(array, schema=names, backend=library).to_native()  # type: ignore[arg-type]
+        return nw.from_dict(columns, backend=library).to_native()
+    return nw.from_numpy(array, schema=names, backend=library).to_native()
