@@ -20,8 +20,8 @@ class EventTemplate:
 
     Attributes
     ----------
-    schema : dict from column name to narwhals type, or None for arrays
-        In the order of X, ``timestamp`` included.
+    schema : dict from column name to type, or None for arrays
+        In the order of X, ``timestamp`` included. Types are lists of plain values, which every format saves.
     library : {"pandas", "polars", "pyarrow"} or None for arrays
     dtype : dtype of an array, or None for frames
     n_columns : int
@@ -30,7 +30,7 @@ class EventTemplate:
         One of the items: it fills the item column of a request.
     """
 
-    schema: dict[Any, Any] | None
+    schema: dict[Any, list[Any]] | None
     library: str | None
     dtype: np.dtype | None
     n_columns: int
@@ -43,7 +43,8 @@ class EventTemplate:
         if isinstance(frame, nw.DataFrame):
             n_columns = frame.shape[1] - (TIMESTAMP in frame.columns)
             item = read_events(X[:1]).items.to_list()[0]
-            return cls(dict(frame.schema), frame.implementation.value, None, n_columns, item)
+            schema = {name: _describe(dtype) for name, dtype in frame.schema.items()}
+            return cls(schema, frame.implementation.value, None, n_columns, item)
         events = read_events(X)
         n_columns = 2 if events.context is None else 2 + events.context.shape[1]
         return cls(None, None, events.items.dtype, n_columns, events.items[0])
@@ -142,7 +143,7 @@ class EventTemplate:
                 values = nw.new_series(name, cells, backend=library)
             except (TypeError, ValueError) as error:
                 raise ValueError(f"column {name!r} holds values of several types: {error}") from None
-        return _cast_where_equal(values.alias(name), self.schema[name])
+        return _cast_where_equal(values.alias(name), _restore(self.schema[name]))
 
 
 def _as_array(context: Any) -> NDArray:
@@ -153,6 +154,21 @@ def _as_array(context: Any) -> NDArray:
         array[row] = cells
     numeric = all(isinstance(cell, int | float | np.number) for cell in array.ravel())
     return np.asarray(context) if numeric else array
+
+
+def _describe(dtype: Any) -> list[Any]:
+    """A narwhals type as its name and arguments."""
+    if isinstance(dtype, nw.Datetime):
+        return ["Datetime", dtype.time_unit, dtype.time_zone]
+    if isinstance(dtype, nw.Enum):
+        return ["Enum", list(dtype.categories)]
+    simple = dtype.is_numeric() or dtype in (nw.Boolean, nw.String, nw.Categorical, nw.Date)
+    return [str(dtype)] if simple and not dtype.is_decimal() else ["Unknown"]
+
+
+def _restore(described: list[Any]) -> Any:
+    name, *arguments = described
+    return getattr(nw, name)(*arguments)
 
 
 def _cast_where_equal(series: nw.Series, dtype: Any) -> nw.Series:

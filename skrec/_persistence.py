@@ -32,10 +32,14 @@ class PersistenceMixin:
 
 _PARTS = [
     "scipy.sparse._csr.csr_array",
+    "skrec._context.ContextColumns",
+    "skrec._event_template.EventTemplate",
     "skrec._histories.Histories",
     "skrec._ids.IdIndex",
-    "skrec.feature_extraction._context_parts.Categories",
+    *[f"skrec.feature_extraction._context_parts.{n}" for n in ("Categories", "Numbers", "Places", "Texts", "Times")],
     "skrec.feature_extraction._hashing.HashingTextEncoder",
+    "skrec.feature_extraction._keywords.Phrases",
+    "skrec.pipeline.Pipeline",
 ]
 
 

@@ -19,7 +19,7 @@ from sklearn.model_selection import GridSearchCV, KFold, cross_validate
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
-from skrec.base import BaseRecommender, is_recommender
+from skrec.base import BaseRecommender, is_recommender, skops_trusted_types
 from skrec.dummy import PopularRecommender, RandomRecommender
 from skrec.exceptions import FormatVersionError
 from skrec.feature_extraction import ContextEncoder, HashingTextEncoder, LLMTextEmbedder
@@ -295,6 +295,21 @@ class TestModelSelection:
         for other in (again, joblib.load(tmp_path / "pipe.joblib")):
             assert_array_equal(
                 other.recommend([3], k=3, context=EVENING).scores, pipe.recommend([3], k=3, context=EVENING).scores
+            )
+
+    @pytest.mark.parametrize("kind", [pl.Categorical(), pl.Enum(["kitchen", "pub", "office"])])
+    def test_skops(self, kind):
+        skops_io = pytest.importorskip("skops.io")
+        pipe = make_pipeline(encoder(), PopularRecommender()).fit(
+            pl.from_pandas(X).with_columns(pl.col("place").cast(kind))
+        )
+        data = skops_io.dumps(pipe)
+        untrusted = skops_io.get_untrusted_types(data=data)
+        assert set(untrusted) <= set(skops_trusted_types())
+        loaded = skops_io.loads(data, trusted=untrusted)
+        for context in (EVENING, EVENING.assign(place="elsewhere")):
+            assert_array_equal(
+                loaded.recommend([3, 3], k=2, context=context).items, pipe.recommend([3, 3], k=2, context=context).items
             )
 
     def test_a_newer_format_is_refused(self, pipe):

@@ -156,7 +156,7 @@ class KeywordExtractor(PersistenceMixin, TransformerMixin, BaseEstimator):
             raise ValueError(f"ngram_range={self.ngram_range}: expected (min_n, max_n) with 1 <= min_n <= max_n.")
         texts = self._read(X, reset=True)
         self._vectorizer = TfidfVectorizer(
-            analyzer=_Phrases(self.ngram_range, self.stop_words),
+            analyzer=Phrases(self.ngram_range, self.stop_words),
             min_df=self.min_df,
             max_df=self.max_df,
             max_features=self.max_features,
@@ -320,12 +320,12 @@ def marginal_relevance(relevance: NDArray, vectors: NDArray, n: int, diversity: 
     return np.array(taken, dtype=np.int64)
 
 
-class _Phrases:
+class Phrases:
     """Runs of words within a sentence that neither begin nor end with a stop word."""
 
     def __init__(self, ngram_range: tuple[int, int], stop_words: str | list[str] | None) -> None:
         self.ngram_range = ngram_range
-        self.stop_words = ENGLISH_STOP_WORDS if stop_words == "english" else frozenset(stop_words or ())
+        self.stop_words = set(ENGLISH_STOP_WORDS if stop_words == "english" else stop_words or ())
 
     def __call__(self, text: str) -> list[str]:
         shortest, longest = self.ngram_range

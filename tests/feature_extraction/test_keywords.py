@@ -13,7 +13,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import GridSearchCV
 
 from skrec.feature_extraction import HashingTextEncoder, KeywordExtractor, LLMTextEmbedder
-from skrec.feature_extraction._keywords import _Phrases, marginal_relevance
+from skrec.feature_extraction._keywords import Phrases, marginal_relevance
 from skrec.interactions import FeatureTable
 from skrec.neighbors import EmbeddingKNNRecommender
 from skrec.pipeline import make_pipeline
@@ -33,7 +33,7 @@ def make_extractor(**options):
 
 class TestPhrases:
     def test_stop_words_stand_inside_and_nothing_crosses_a_sentence(self):
-        phrases = _Phrases((1, 3), "english")("The theory of relativity. Children's well-known trains")
+        phrases = Phrases((1, 3), "english")("The theory of relativity. Children's well-known trains")
         assert phrases == [
             *["theory", "theory of relativity", "relativity"],
             *["children's", "children's well-known", "children's well-known trains"],
@@ -41,8 +41,8 @@ class TestPhrases:
         ]
 
     def test_a_range_and_own_stop_words(self):
-        assert _Phrases((2, 2), ["b"])("a b c d") == ["c d"]
-        assert _Phrases((1, 1), None)("The cat") == ["the", "cat"]
+        assert Phrases((2, 2), ["b"])("a b c d") == ["c d"]
+        assert Phrases((1, 1), None)("The cat") == ["the", "cat"]
 
     def test_columns_are_not_joined_into_phrases(self):
         X = pd.DataFrame({"title": ["white"], "text": ["whale"]})
@@ -84,7 +84,7 @@ class TestMarginalRelevance:
 class TestTransform:
     def test_against_the_steps_one_by_one(self):
         extractor = make_extractor(n_keywords=3, n_candidates=6).fit(TEXTS)
-        tfidf = TfidfVectorizer(analyzer=_Phrases((1, 3), "english")).fit_transform(TEXTS).toarray()
+        tfidf = TfidfVectorizer(analyzer=Phrases((1, 3), "english")).fit_transform(TEXTS).toarray()
         names = extractor.vocabulary_
         for text, weights, found in zip(TEXTS, tfidf, extractor.extract(TEXTS), strict=True):
             order = sorted(range(len(names)), key=lambda j: (-np.float32(weights[j]), j))
