@@ -33,6 +33,7 @@ def all_estimators() -> Iterator[Any]:
         UserProfileText,
     )
     from skrec.linear_model import EASERecommender
+    from skrec.model_selection import TunedRecommender
     from skrec.neighbors import EmbeddingKNNRecommender, ItemKNNRecommender, UserKNNRecommender
 
     yield PopularRecommender()
@@ -44,6 +45,7 @@ def all_estimators() -> Iterator[Any]:
     yield HybridMFRecommender(n_factors=4, max_iter=3, random_state=0)
     yield BPRRecommender(n_factors=4, max_iter=20, random_state=0)
     yield LogisticMFRecommender(n_factors=4, random_state=0)
+    yield TunedRecommender(PopularRecommender(), {"recency_decay": [0.5]}, n_iter=2)
     yield LLMTextEmbedder(model=HashingTextEncoder())
     yield ContextEncoder(random_state=0)
     yield KeywordExtractor(LLMTextEmbedder(model=HashingTextEncoder()))

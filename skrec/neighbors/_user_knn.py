@@ -31,13 +31,11 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
     ----------
     n_neighbors : int, default=100
         Users that vote; ties go to the first in catalogue order.
-    metric : {"cosine", "jaccard"}, default="cosine"
-        Similarity of two histories: the cosine of their weighted items, or shared items over all items of
-        both, whatever their strength and order.
-    weighting : {"none", "tf-idf", "bm25"}, default="tf-idf"
-        Weight of an item in "cosine": y itself; sqrt(y) times the item's inverse document frequency, so
-        that what few users chose tells more; or BM25, where strength saturates and long histories count
-        less an event. Unused by "jaccard".
+    similarity : {"cosine", "jaccard", "tfidf", "bm25"}, default="tfidf"
+        Of two histories. "cosine" compares y itself; "tfidf" sqrt(y) times the inverse document frequency of
+        the item, so that what few users chose tells more; "bm25" the same with a strength that saturates,
+        less an event in long histories. "jaccard" is shared items over all items of both, whatever their
+        strength and order.
     bm25_k1 : float, default=1.2
         Strength at which BM25 is half saturated, in a history of mean length.
     bm25_b : float in [0, 1], default=0.75
@@ -45,7 +43,7 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
     amplification : float, default=1.0
         Power that similarities are raised to before the vote; above 1 the nearest users count for more.
     recency_decay : float in (0, 1], default=0.8
-        Factor an event of the query's history falls by, in "cosine", for each event that came after it.
+        Factor an event of the query's history falls by for each event that came after it; not in "jaccard".
     vote_decay : float in (0, 1], default=0.9
         The same for the votes of a neighbour.
     order : {"auto", "time", "none"}, default="auto"
@@ -62,7 +60,7 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
     Attributes
     ----------
     item_weights_ : float64 array of shape (n_items,)
-        Inverse document frequencies; ones for ``weighting="none"``.
+        Inverse document frequencies; ones for "cosine" and "jaccard".
     user_vectors_ : float32 array or CSR array of shape (n_users, n_features) or None
         Encoded features of unit length; zero for users without a row.
     user_encoder_ : transformer or None
@@ -105,9 +103,8 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
-        "metric": [StrOptions({"cosine", "jaccard"})],
-        "weighting": [StrOptions({"none", "tf-idf", "bm25"})],
-        "bm25_k1": [Interval(Real, 0, None, closed="neither")],
+        "similarity": [StrOptions({"cosine", "jaccard", "tfidf", "bm25"})],
+        "bm25_k1": [Interval(Real, 0, None, closed="left")],
         "bm25_b": [Interval(Real, 0, 1, closed="both")],
         "amplification": [Interval(Real, 0, None, closed="neither")],
         "recency_decay": [Interval(Real, 0, 1, closed="right")],
@@ -124,8 +121,7 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
         self,
         n_neighbors: int = 100,
         *,
-        metric: str = "cosine",
-        weighting: str = "tf-idf",
+        similarity: str = "tfidf",
         bm25_k1: float = 1.2,
         bm25_b: float = 0.75,
         amplification: float = 1.0,
@@ -137,8 +133,7 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
         n_jobs: int | None = None,
     ) -> None:
         self.n_neighbors = n_neighbors
-        self.metric = metric
-        self.weighting = weighting
+        self.similarity = similarity
         self.bm25_k1 = bm25_k1
         self.bm25_b = bm25_b
         self.amplification = amplification
@@ -168,7 +163,7 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
         chosen.eliminate_zeros()
         lengths = np.diff(chosen.indptr)
         self._mean_length = lengths.sum() / max(1, np.count_nonzero(lengths)) or 1.0
-        self.item_weights_ = _inverse_document_frequencies(chosen, self.weighting)
+        self.item_weights_ = _inverse_document_frequencies(chosen, self.similarity)
         # By item, so that a query meets those users alone who share an item with it.
         self._item_vectors = sp.csr_array(self._weigh(chosen).T.tocsr())
         self._set_sizes = lengths.astype(np.float32)
@@ -185,13 +180,13 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
 
     def _weigh(self, strength: sp.csr_array) -> sp.csr_array:
         """Rows of a (users, items) matrix as they are compared: of unit length, or sets."""
-        if self.metric == "jaccard":
+        if self.similarity == "jaccard":
             ones = np.ones(strength.nnz, self._dtype)
             return sp.csr_array((ones, strength.indices, strength.indptr), strength.shape)
         values = strength.data.astype(self._dtype)
-        if self.weighting == "tf-idf":
+        if self.similarity == "tfidf":
             values = np.sqrt(values)
-        elif self.weighting == "bm25":
+        elif self.similarity == "bm25":
             lengths = np.diff(strength.indptr)
             scale = self.bm25_k1 * (1 - self.bm25_b + self.bm25_b * lengths / self._mean_length)
             values = values / (values + np.repeat(scale, lengths))
@@ -209,7 +204,7 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
         codes, similarities = np.empty(shape, np.int32), np.empty(shape, self._dtype)
         sizes = np.empty(len(queries), np.int64)
         history = queries.histories
-        decayed = history.y if self.metric == "jaccard" else self._decayed(history, self.recency_decay)
+        decayed = history.y if self.similarity == "jaccard" else self._decayed(history, self.recency_decay)
         strength = history.to_csr(len(self._item_index), values=decayed)
         strength.eliminate_zeros()
         weights = self._weigh(strength)
@@ -228,7 +223,7 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
         """Similarities of a few queries, given by their weighted items and their codes, to all users."""
         block = np.zeros((len(users), len(self._user_index)), self._dtype)
         add_product(weights, self._item_vectors, block)
-        if self.metric == "jaccard":
+        if self.similarity == "jaccard":
             block /= np.maximum(np.diff(weights.indptr)[:, None] + self._set_sizes - block, 1)
         if self.user_vectors_ is not None and self.feature_weight > 0:
             known = np.flatnonzero(users >= 0)
@@ -258,12 +253,12 @@ def add_product(a: sp.csr_array, b: sp.csr_array, out: NDArray) -> None:
     add_sparse_product(a.indptr, a.indices, a.data, b.indptr, b.indices, b.data, out)
 
 
-def _inverse_document_frequencies(chosen: sp.csr_array, weighting: str) -> NDArray[np.float64]:
+def _inverse_document_frequencies(chosen: sp.csr_array, similarity: str) -> NDArray[np.float64]:
     """One weight an item; positive also for an item that every user chose."""
     n_users, n_items = np.count_nonzero(np.diff(chosen.indptr)), chosen.shape[1]
     frequency = np.bincount(chosen.indices, minlength=n_items)
-    if weighting == "tf-idf":
+    if similarity == "tfidf":
         return np.log((1 + n_users) / (1 + frequency)) + 1
-    if weighting == "bm25":
+    if similarity == "bm25":
         return np.log(1 + (n_users - frequency + 0.5) / (frequency + 0.5))
     return np.ones(n_items)

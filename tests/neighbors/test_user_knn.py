@@ -55,9 +55,9 @@ class _BruteForce:
         weights = {}
         for item, y in strength.items():
             frequency = sum(item in other for other in self.plain.values())
-            if rec.weighting == "tf-idf":
+            if rec.similarity == "tfidf":
                 y = np.sqrt(y) * (np.log((1 + self.n_users) / (1 + frequency)) + 1)
-            elif rec.weighting == "bm25":
+            elif rec.similarity == "bm25":
                 scale = rec.bm25_k1 * (1 - rec.bm25_b + rec.bm25_b * len(strength) / self.mean_length)
                 y = y / (y + scale) * np.log(1 + (self.n_users - frequency + 0.5) / (frequency + 0.5))
             weights[item] = y
@@ -67,7 +67,7 @@ class _BruteForce:
     def similarity(self, u, v):
         if not self.plain[v]:
             return 0.0
-        if self.rec.metric == "jaccard":
+        if self.rec.similarity == "jaccard":
             a, b = set(self.plain[u]), set(self.plain[v])
             near = len(a & b) / len(a | b)
         else:
@@ -90,17 +90,16 @@ class _BruteForce:
 @settings(max_examples=25)
 @given(
     seed=st.integers(0, 10**6),
-    metric=st.sampled_from(["cosine", "jaccard"]),
-    weighting=st.sampled_from(["none", "tf-idf", "bm25"]),
+    similarity=st.sampled_from(["cosine", "jaccard", "tfidf", "bm25"]),
     order=st.sampled_from(["auto", "none"]),
     with_features=st.booleans(),
 )
-def test_similarities_agree_with_brute_force(seed, metric, weighting, order, with_features):
+def test_similarities_agree_with_brute_force(seed, similarity, order, with_features):
     """In float64: the same code, with the one constant that says how similarities are stored."""
     rng = np.random.default_rng(seed)
     log, y = _log(rng)
     features = {u: rng.normal(size=3) for u in range(N_USERS + 1)} if with_features else None
-    rec = UserKNNRecommender(metric=metric, weighting=weighting, order=order, recency_decay=0.6, feature_weight=0.4)
+    rec = UserKNNRecommender(similarity=similarity, order=order, recency_decay=0.6, feature_weight=0.4)
     rec._dtype = np.float64
     table = None if features is None else (list(features), np.array(list(features.values())))
     rec.fit(log, y, user_features=table)
@@ -125,14 +124,16 @@ def _all_similarities(rec):
 @settings(max_examples=25)
 @given(
     seed=st.integers(0, 10**6),
-    metric=st.sampled_from(["cosine", "jaccard"]),
+    similarity=st.sampled_from(["tfidf", "jaccard"]),
     n_neighbors=st.integers(1, 20),
     amplification=st.sampled_from([0.5, 1.0, 2.5]),
 )
-def test_votes_agree_with_brute_force(seed, metric, n_neighbors, amplification):
+def test_votes_agree_with_brute_force(seed, similarity, n_neighbors, amplification):
     rng = np.random.default_rng(seed)
     log, y = _log(rng)
-    rec = UserKNNRecommender(n_neighbors, metric=metric, amplification=amplification, vote_decay=0.7).fit(log, y)
+    rec = UserKNNRecommender(n_neighbors, similarity=similarity, amplification=amplification, vote_decay=0.7).fit(
+        log, y
+    )
     truth = _BruteForce(rec, log, y)
     # Among equals in float64, rounding decides who is a neighbour; such draws prove nothing.
     for u in rec.users_:
@@ -212,17 +213,17 @@ class TestUserFeatures:
 
 
 class TestPartialFit:
-    @pytest.mark.parametrize("metric", ["cosine", "jaccard"])
-    def test_it_equals_fit_on_everything(self, metric):
+    @pytest.mark.parametrize("similarity", ["bm25", "jaccard"])
+    def test_it_equals_fit_on_everything(self, similarity):
         log, y = _log(np.random.default_rng(3), n=200)
         first = log["timestamp"].to_numpy() < 120
         features = np.random.default_rng(4).normal(size=(N_USERS, 2))
         users = np.arange(N_USERS)
-        rec = UserKNNRecommender(metric=metric)
+        rec = UserKNNRecommender(similarity=similarity)
         known = np.unique(log["user"][first])
         rec.partial_fit(log[first], y[first], user_features=(known, features[known]))
         rec.partial_fit(log[~first], y[~first], user_features=(users[5:], features[5:]))
-        whole = UserKNNRecommender(metric=metric).fit(log, y, user_features=(users, features))
+        whole = UserKNNRecommender(similarity=similarity).fit(log, y, user_features=(users, features))
         pairs = pd.DataFrame({"user": np.repeat(users, N_ITEMS), "item": np.tile(np.arange(N_ITEMS), N_USERS)})
         np.testing.assert_allclose(rec.predict(pairs), whole.predict(pairs), rtol=1e-5)
 
@@ -263,12 +264,12 @@ class TestBadInput:
         assert UserKNNRecommender().fit([[1, 10]]).recommend([1, 2], k=1).items.tolist() == [[None], [10]]
         one_user = UserKNNRecommender().fit([[1, 10], [1, 20]])
         assert np.isfinite(one_user.predict([[1, 10], [2, 20]])).all()
-        one_item = UserKNNRecommender(weighting="bm25").fit([[1, 10], [2, 10], [3, 10]])
+        one_item = UserKNNRecommender(similarity="bm25").fit([[1, 10], [2, 10], [3, 10]])
         assert one_item.predict([[1, 10]])[0] > 0
 
     def test_an_item_seen_by_all_still_makes_neighbours(self):
-        for weighting in ("none", "tf-idf", "bm25"):
-            rec = UserKNNRecommender(weighting=weighting).fit([[1, 10], [2, 10], [2, 20]])
+        for similarity in ("cosine", "tfidf", "bm25", "jaccard"):
+            rec = UserKNNRecommender(similarity=similarity).fit([[1, 10], [2, 10], [2, 20]])
             assert rec.recommend([1], k=1).items.tolist() == [[20]]
 
     def test_zeros_are_seen_and_have_no_weight(self):
@@ -276,8 +277,8 @@ class TestBadInput:
         items, scores = rec.recommend([1], k=2)
         assert items.tolist() == [[30, 40]]
         assert scores[0, 1] == 0
-        for weighting in ("none", "tf-idf", "bm25"):
-            silent = UserKNNRecommender(weighting=weighting).fit([[1, 10], [2, 10]], [0, 0])
+        for similarity in ("cosine", "tfidf", "bm25", "jaccard"):
+            silent = UserKNNRecommender(similarity=similarity).fit([[1, 10], [2, 10]], [0, 0])
             assert np.isfinite(silent.recommend([9], history=[[9, 10]], exclude_seen=False, k=1).scores).all()
 
     @pytest.mark.parametrize("times", [[5, 5, 5, 5], [4, 2, 3, 1], [-4, -2, -3, -1]])
@@ -293,9 +294,8 @@ class TestBadInput:
         "parameters",
         [
             {"n_neighbors": 0},
-            {"metric": "dot"},
-            {"weighting": "tfidf"},
-            {"bm25_k1": 0},
+            {"similarity": "dot"},
+            {"bm25_k1": -1},
             {"bm25_b": 2},
             {"amplification": 0},
             {"recency_decay": 0},

@@ -1,0 +1,258 @@
+"""A recommender that chooses its own parameters."""
+
+from collections.abc import Callable, Iterable
+from numbers import Integral
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.model_selection import ParameterSampler
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.utils import get_tags
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from skrec._persistence import PersistenceMixin
+from skrec.interactions import FeatureTable, read_events
+from skrec.model_selection._base import Split, user_codes
+from skrec.model_selection._per_user import LeaveLastOut
+from skrec.model_selection._search_spaces import search_space
+from skrec.model_selection._time import TimeSplit
+
+_LAST_SHARE = 0.2
+
+
+def _has(name: str) -> Callable[[Any], bool]:
+    def check(self: Any) -> bool:
+        getattr(getattr(self, "best_estimator_", self.estimator), name)
+        return True
+
+    return check
+
+
+class TunedRecommender(PersistenceMixin, BaseSearchCV):
+    """A recommender tuned on the last training events by random search, then fitted to all of them.
+
+    The parameters that the recommender comes with are the first candidate, so that tuning never chooses
+    what did worse than they did. What is found is used through the same methods as any recommender.
+
+    Parameters
+    ----------
+    estimator : recommender
+        Or a :class:`skrec.pipeline.Pipeline` that ends in one.
+    param_distributions : dict of str to list or distribution, default=None
+        What to draw candidates from, as in :class:`~sklearn.model_selection.RandomizedSearchCV`. None takes
+        :func:`search_space` of the recommender.
+    n_iter : int, default=20
+        Candidates, the given parameters included.
+    cv : splitter, iterable of splits or int, default=None
+        None tests on the last event of each user that has several, as :class:`LeaveLastOut`; on the last
+        fifth of the events where no user has.
+    scoring : str, callable, list or dict, default=None
+        None is NDCG@10; others from :func:`skrec.metrics.ranking_scorer`.
+    refit : bool or str, default=True
+        With several metrics, the one that decides.
+    random_state : int, RandomState instance or None, default=None
+        Draws the candidates.
+    n_jobs : int, default=None
+        Candidates fitted side by side, as processes; the recommenders use threads of their own.
+    error_score : "raise" or float, default=nan
+        The score of a candidate that fails.
+    verbose : int, default=0
+        Messages of the search.
+
+    Attributes
+    ----------
+    best_estimator_ : recommender
+        Fitted to all events with the parameters that were chosen.
+    best_params_ : dict
+        What was changed; empty where the given parameters did best.
+    best_score_ : float
+        On the validation events.
+    cv_results_ : dict of arrays
+        As in scikit-learn's searches.
+    users_, items_ : ndarray
+        Ids in catalogue order.
+    n_features_in_ : int
+        Columns of X, ``timestamp`` not counted.
+    feature_names_in_ : ndarray of str
+        Their names, where X is a frame.
+
+    Notes
+    -----
+    Frames of ``item_features`` and ``user_features`` are passed to every split whole. ``partial_fit`` tunes
+    at the first call and goes on with the chosen parameters after it. ``recommend``, ``similar_items``,
+    ``search``, ``explain`` and ``partial_fit`` exist where the recommender has them.
+
+    References
+    ----------
+    Bergstra and Bengio, "Random Search for Hyper-Parameter Optimization", JMLR 2012.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skrec.decomposition import LogisticMFRecommender
+    >>> from skrec.model_selection import TunedRecommender
+    >>> X = np.array([[u, i] for u in range(20) for i in range(10) if u % 2 == i % 2 and u % 10 != i])
+    >>> rec = TunedRecommender(LogisticMFRecommender(random_state=0), n_iter=3, random_state=0).fit(X)
+    >>> len(rec.cv_results_["params"]), len(rec.recommend([3, 4], k=1))
+    (3, 2)
+    """
+
+    _estimator_type = "recommender"
+    cv: Any
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **BaseSearchCV._parameter_constraints,
+        "param_distributions": [dict, list, None],
+        "n_iter": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        param_distributions: Any = None,
+        *,
+        n_iter: int = 20,
+        cv: Any = None,
+        scoring: Any = None,
+        refit: bool | str = True,
+        random_state: int | np.random.RandomState | None = None,
+        n_jobs: int | None = None,
+        error_score: float | str = np.nan,
+        verbose: int = 0,
+    ) -> None:
+        super().__init__(
+            estimator=estimator,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            error_score=error_score,
+            return_train_score=False,
+        )
+        self.param_distributions = param_distributions
+        self.n_iter = n_iter
+        self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.estimator_type = "recommender"
+        tags.target_tags = get_tags(self.estimator).target_tags
+        return tags
+
+    # Search ----------------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any = None, *, item_features: Any = None, user_features: Any = None) -> Any:
+        """Tune, then fit to all events.
+
+        Parameters
+        ----------
+        X, y, item_features, user_features
+            As in the recommender's ``fit``.
+
+        Returns
+        -------
+        self : object
+        """
+        tables = {"item_features": item_features, "user_features": user_features}
+        given = {name: table for name, table in tables.items() if table is not None}
+        cv = self.cv
+        # scikit-learn reads it from here, and knows no splitter of ours to fall back on.
+        self.cv = last_events(X) if cv is None else cv
+        try:
+            super().fit(X, y, **{name: _whole(table) for name, table in given.items()})
+        except ValueError:
+            # Where no candidate could be fitted, the cause is in the data: let the recommender say it.
+            clone(self.estimator).fit(X, y, **given)
+            raise
+        finally:
+            self.cv = cv
+        return self
+
+    def _run_search(self, evaluate_candidates: Callable[[Iterable[dict[str, Any]]], Any]) -> None:
+        space = search_space(self.estimator) if self.param_distributions is None else self.param_distributions
+        drawn = ParameterSampler(space, _n_draws(space, self.n_iter - 1), random_state=self.random_state)
+        evaluate_candidates([{}, *drawn])
+
+    # The recommender inside ------------------------------------------------------------------------
+
+    @property
+    def users_(self) -> NDArray:
+        """User ids in catalogue order."""
+        check_is_fitted(self)
+        return self.best_estimator_.users_
+
+    @property
+    def items_(self) -> NDArray:
+        """Item ids in catalogue order."""
+        check_is_fitted(self)
+        return self.best_estimator_.items_
+
+    @available_if(_has("partial_fit"))
+    def partial_fit(self, X: Any, y: Any = None, *, item_features: Any = None, user_features: Any = None) -> Any:
+        """Go on with new events; the first call tunes and fits.
+
+        Parameters
+        ----------
+        X, y, item_features, user_features
+            As in the recommender's ``partial_fit``.
+
+        Returns
+        -------
+        self : object
+        """
+        if not hasattr(self, "best_estimator_"):
+            return self.fit(X, y, item_features=item_features, user_features=user_features)
+        self.best_estimator_.partial_fit(X, y, item_features=item_features, user_features=user_features)
+        return self
+
+    @available_if(_has("recommend"))
+    def recommend(self, users: Any = None, k: int = 10, **options: Any) -> Any:
+        """Rank items for users, with the options of the recommender's ``recommend``."""
+        check_is_fitted(self)
+        return self.best_estimator_.recommend(users, k, **options)
+
+    @available_if(_has("similar_items"))
+    def similar_items(self, items: Any, k: int = 10, **options: Any) -> Any:
+        """Items like the given ones, with the options of the recommender's ``similar_items``."""
+        check_is_fitted(self)
+        return self.best_estimator_.similar_items(items, k, **options)
+
+    @available_if(_has("search"))
+    def search(self, texts: Any, k: int = 10, **options: Any) -> Any:
+        """Rank the catalogue for free text, with the options of the recommender's ``search``."""
+        check_is_fitted(self)
+        return self.best_estimator_.search(texts, k, **options)
+
+    @available_if(_has("explain"))
+    def explain(self, users: Any, items: Any, **options: Any) -> Any:
+        """Say why, with the options of the recommender's ``explain``."""
+        check_is_fitted(self)
+        return self.best_estimator_.explain(users, items, **options)
+
+
+def last_events(X: Any) -> list[Split]:
+    """One split: the last event of each user that has several, else the last fifth of the events."""
+    events = read_events(X)
+    if len(events) < 2:
+        raise ValueError("Tuning needs events to fit to and events to test on; got n_samples=1. Pass more events.")
+    if np.bincount(user_codes(events)).max() > 1:
+        return list(LeaveLastOut().split(X))
+    return list(TimeSplit(1, test_size=max(1, round(_LAST_SHARE * len(events)))).split(X))
+
+
+def _whole(table: Any) -> Any:
+    """A table that no split cuts."""
+    return table if isinstance(table, FeatureTable | tuple) else FeatureTable(table)
+
+
+def _n_draws(space: Any, n: int) -> int:
+    """At most as many as a space of lists alone holds."""
+    spaces = [space] if isinstance(space, dict) else space
+    if any(hasattr(values, "rvs") for one in spaces for values in one.values()):
+        return n
+    return min(n, sum(int(np.prod([len(values) for values in one.values()])) for one in spaces))
