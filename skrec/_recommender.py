@@ -170,12 +170,12 @@ class BaseRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
         """Replace ``data.context`` by numbers in the order of the events, for a model that uses context."""
         if reset:
             self._context = None
-        if not self._uses_context or data.context is None:
-            return
-        if reset:
+            if not self._uses_context or data.context is None:
+                return
             self._context, matrix = ContextColumns.fit(data.context, type(self).__name__)
+        elif self._context is None:
+            return
         else:
-            assert self._context is not None  # partial_fit has as many columns as fit
             matrix = self._context.read_events(data.context)
             self._context.add(matrix)
         data.context = matrix if data.order is None else matrix[data.order]

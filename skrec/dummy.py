@@ -1,25 +1,36 @@
 """Baselines: what every recommender must beat."""
 
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_random_state, resample
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skrec._features import Matrix
+from skrec._histories import Histories
 from skrec._recommender import BaseRecommender, PartialFitMixin, SampleWeightMixin
 from skrec.base import Queries
 from skrec.interactions import Interactions
 
 __all__ = ["PopularRecommender", "RandomRecommender"]
 
+_MAX_KMEANS_ROWS = 20_000
+_TINY = np.finfo(np.float32).tiny
+
 
 class PopularRecommender(SampleWeightMixin, PartialFitMixin, BaseRecommender):
     """Recommend what most events are about, recent events first where asked.
 
-    Context and features are ignored; items that are only in ``item_features`` join the catalogue with
-    popularity 0. ``partial_fit`` equals ``fit`` on all events.
+    With ``n_segments``, popularity is that of the segment a context falls into, so that breakfast and midnight
+    each have their own list, for new users too: the last resort where nothing is known of a user but the
+    moment. Without it, context is ignored, as features always are; items that are only in ``item_features``
+    join the catalogue with popularity 0. ``partial_fit`` equals ``fit`` on all events, but keeps the segments
+    of the first fit.
 
     Parameters
     ----------
@@ -31,11 +42,23 @@ class PopularRecommender(SampleWeightMixin, PartialFitMixin, BaseRecommender):
         tenth of the time from the first event to the last.
     order : {"auto", "time", "none"}, default="auto"
         "auto" lets events age where X has a ``timestamp``; "time" demands one; "none" counts all alike.
+    n_segments : int, default=None
+        Most segments of the context columns, found by k-means on the standardised columns; as many distinct
+        contexts, or fewer, are a segment each. None ignores context.
+    smoothing : float, default=10.0
+        Strength of all events together that is mixed into each segment: of a segment with as much strength
+        of its own, one half counts.
+    random_state : int, RandomState instance or None, default=None
+        Seed of k-means.
 
     Attributes
     ----------
     item_scores_ : float32 array of shape (n_items,)
-        Decayed sum of ``y``, in catalogue order.
+        Decayed sum of ``y``, in catalogue order: the scores without context.
+    segment_scores_ : float32 array of shape (n_segments, n_items) or None
+        Smoothed share of each item in a segment.
+    segmenter_ : Pipeline or None
+        ``predict`` gives the segment of encoded context rows.
     popularity_ : float32 array of shape (n_items,)
         Plain sum of ``y``.
     n_features_in_ : int
@@ -58,33 +81,91 @@ class PopularRecommender(SampleWeightMixin, PartialFitMixin, BaseRecommender):
         "recency_decay": [Interval(Real, 0, 1, closed="right")],
         "time_step": [Interval(Real, 0, None, closed="neither"), None],
         "order": [StrOptions({"auto", "time", "none"})],
+        "n_segments": [Interval(Integral, 1, None, closed="left"), None],
+        "smoothing": [Interval(Real, 0, None, closed="left")],
+        "random_state": ["random_state"],
     }
 
-    def __init__(self, *, recency_decay: float = 1.0, time_step: float | None = None, order: str = "auto") -> None:
+    def __init__(
+        self,
+        *,
+        recency_decay: float = 1.0,
+        time_step: float | None = None,
+        order: str = "auto",
+        n_segments: int | None = None,
+        smoothing: float = 10.0,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.recency_decay = recency_decay
         self.time_step = time_step
         self.order = order
+        self.n_segments = n_segments
+        self.smoothing = smoothing
+        self.random_state = random_state
+
+    @property
+    def _uses_context(self) -> bool:  # type: ignore[override]
+        return self.n_segments is not None
 
     def _fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
         data.check_order(self.order)
+        self.segmenter_ = None if data.context is None or self.n_segments is None else self._find_segments(data.context)
+        self._log = None if self.segmenter_ is None else self._in_segments(data)
         self._count()
 
     def _partial_fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
         data.check_order(self.order)
+        if self._log is not None:
+            self._log = self._log.followed_by(self._in_segments(data))
         self._count()
 
+    def _find_segments(self, context: NDArray[np.float32]) -> Pipeline:
+        rng = check_random_state(self.random_state)
+        sample = resample(context, replace=False, n_samples=min(len(context), _MAX_KMEANS_ROWS), random_state=rng)
+        n_segments = min(self.n_segments or 1, len(np.unique(sample, axis=0)))
+        return make_pipeline(StandardScaler(), KMeans(n_segments, n_init=3, random_state=rng)).fit(sample)
+
+    def _in_segments(self, data: Interactions) -> Histories:
+        """The events of each segment."""
+        assert self.segmenter_ is not None
+        segments = self.segmenter_.predict(data.context)
+        return Histories.group(segments, data.items, data.y, data.timestamp, self.segmenter_[-1].n_clusters)
+
     def _count(self) -> None:
-        histories = self._histories
-        self.item_scores_ = self.popularity_
+        n_items = len(self._item_index)
+        scores = np.bincount(self._histories.items, self._weights(self._histories), n_items)
+        self.item_scores_ = scores.astype(np.float32)
+        self.segment_scores_ = None
+        if self._log is not None:
+            n_segments = len(self._log)
+            cells = self._log.row_of_event() * n_items + self._log.items
+            counts = np.bincount(cells, self._weights(self._log), n_segments * n_items).reshape(n_segments, n_items)
+            mixed = counts + self.smoothing * scores / max(scores.sum(), _TINY)
+            self.segment_scores_ = (mixed / np.maximum(mixed.sum(axis=1, keepdims=True), _TINY)).astype(np.float32)
+
+    def _weights(self, histories: Histories) -> NDArray:
+        """One weight an event, decayed by its age at the last event."""
         if self.recency_decay == 1 or self.order == "none" or histories.timestamp is None:
-            return
+            return histories.y
         age = np.asarray(histories.timestamp.max() - histories.timestamp, dtype=np.float64)
         step = age.max() / 10 if self.time_step is None else self.time_step
-        weight = histories.y * self.recency_decay ** (age / step if step else age)
-        self.item_scores_ = np.bincount(histories.items, weights=weight, minlength=len(self.items_)).astype(np.float32)
+        return histories.y * self.recency_decay ** (age / step if step else age)
 
     def _score(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
-        return np.tile(self._cold_scores(items), (len(queries), 1))
+        scores = np.tile(self._cold_scores(items), (len(queries), 1))
+        if self.segment_scores_ is None or self._context is None or queries.context is None:
+            return scores
+        # The mean of all contexts, which stands for none given, lies in no segment.
+        told = np.flatnonzero((queries.context != self._context.mean).any(axis=1))
+        if len(told):
+            assert self.segmenter_ is not None
+            segments = self.segmenter_.predict(queries.context[told])
+            shares = self.segment_scores_ if items is None else self.segment_scores_[:, items]
+            scores[told] = shares[segments]
+        return scores
+
+    def _cold(self, queries: Queries) -> NDArray[np.bool_]:
+        return np.zeros(len(queries), bool)
 
     def _cold_scores(self, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
         return self.item_scores_ if items is None else self.item_scores_[items]
@@ -124,8 +205,6 @@ class RandomRecommender(SampleWeightMixin, PartialFitMixin, BaseRecommender):
         self.random_state = random_state
 
     def _fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
-        from sklearn.utils import check_random_state
-
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _partial_fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:

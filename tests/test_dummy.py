@@ -6,6 +6,9 @@ import pytest
 from scipy.stats import chisquare
 
 from skrec.dummy import PopularRecommender, RandomRecommender
+from skrec.feature_extraction import ContextEncoder
+from skrec.pipeline import make_pipeline
+from skrec.testing import check_recommender
 
 EVENTS = pd.DataFrame({"user": range(7), "item": ["old"] * 4 + ["new"] * 3, "timestamp": [0, 1, 2, 3, 97, 98, 100]})
 
@@ -75,3 +78,66 @@ def test_random_is_uniform_and_a_users_own():
 def test_bad_decay(bad):
     with pytest.raises(ValueError, match="recency_decay"):
         PopularRecommender(recency_decay=bad).fit(EVENTS)
+
+
+class TestSegments:
+    """Popularity by context."""
+
+    RNG = np.random.default_rng(0)
+    NIGHT = RNG.random(200) < 0.3
+    LOG = pd.DataFrame(
+        {
+            "user": RNG.integers(0, 20, 200),
+            "item": np.where(RNG.random(200) < 0.2, "bread", np.where(NIGHT, "wine", "tea")),
+            "timestamp": np.arange(200.0),
+            "hour": np.where(NIGHT, 23.0, 8.0),
+        }
+    )
+
+    def fit(self, log=LOG, **options):
+        return PopularRecommender(**{"n_segments": 4, "random_state": 0} | options).fit(log)
+
+    def test_breakfast_and_midnight_for_a_stranger(self):
+        items = self.fit().recommend([99, 99], k=1, context=[[8.0], [23.0]]).items
+        assert items.tolist() == [["tea"], ["wine"]]
+
+    @pytest.mark.parametrize("options", [{}, {"smoothing": 0}, {"recency_decay": 0.9, "time_step": 20}])
+    def test_scores_are_smoothed_shares(self, options):
+        rec = self.fit(**options)
+        age = self.LOG["timestamp"].max() - self.LOG["timestamp"]
+        weight = options.get("recency_decay", 1.0) ** (age / 20)
+        share = weight.groupby(self.LOG["item"]).sum() / weight.sum()
+        inside = weight[self.NIGHT].groupby(self.LOG["item"][self.NIGHT]).sum().reindex(share.index, fill_value=0)
+        smoothing = options.get("smoothing", 10.0)
+        expected = (inside + smoothing * share) / (inside.sum() + smoothing)
+        night = pd.DataFrame({"user": 99, "item": share.index, "hour": 23.0})
+        assert rec.predict(night) == pytest.approx(expected.to_numpy(), rel=1e-5)
+
+    def test_no_context_is_popularity_over_all(self):
+        plain = PopularRecommender().fit(self.LOG)
+        assert self.fit().recommend([99], k=3).scores.tolist() == plain.recommend([99], k=3).scores.tolist()
+
+    def test_partial_fit_equals_fit_where_the_segments_do(self):
+        first, later = self.LOG[:120], self.LOG[120:].assign(item=lambda log: log["item"].replace("tea", "rolls"))
+        grown = self.fit(first, recency_decay=0.9).partial_fit(later)
+        whole = self.fit(pd.concat([first, later]), recency_decay=0.9)
+        rows = pd.DataFrame({"user": 99, "item": ["bread", "rolls", "tea", "wine"] * 2, "hour": [8.0] * 4 + [23.0] * 4})
+        assert grown.predict(rows) == pytest.approx(whole.predict(rows), rel=1e-5)
+
+    def test_many_contexts_share_few_segments(self):
+        log = self.LOG.assign(hour=self.LOG["hour"] + self.RNG.normal(scale=0.5, size=200))
+        rec = self.fit(log, n_segments=2)
+        assert rec.segment_scores_.shape == (2, 3)
+        assert rec.recommend([99, 99], k=1, context=[[7.0], [22.5]]).items.tolist() == [["tea"], ["wine"]]
+
+    def test_in_a_pipeline(self):
+        log = self.LOG.assign(place=np.where(self.NIGHT, "pub", "kitchen")).drop(columns="hour")
+        pipe = make_pipeline(ContextEncoder(), PopularRecommender(n_segments=3, random_state=0)).fit(log)
+        assert pipe.recommend([99], k=1, context=[["pub"]]).items.tolist() == [["wine"]]
+
+    def test_the_contract(self):
+        check_recommender(PopularRecommender(n_segments=3, random_state=0))
+
+    def test_text_left_unencoded(self):
+        with pytest.raises(ValueError, match=r"column 'hour' holds .*ContextEncoder"):
+            self.fit(self.LOG.assign(hour="late"))
