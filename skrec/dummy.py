@@ -152,17 +152,15 @@ class PopularRecommender(SampleWeightMixin, PartialFitMixin, BaseRecommender):
         return histories.y * self.recency_decay ** (age / step if step else age)
 
     def _score(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
-        scores = np.tile(self._cold_scores(items), (len(queries), 1))
+        scores = self._cold_scores(items)
         if self.segment_scores_ is None or self._context is None or queries.context is None:
-            return scores
+            return np.tile(scores, (len(queries), 1))
+        assert self.segmenter_ is not None
+        shares = self.segment_scores_ if items is None else self.segment_scores_[:, items]
         # The mean of all contexts, which stands for none given, lies in no segment.
-        told = np.flatnonzero((queries.context != self._context.mean).any(axis=1))
-        if len(told):
-            assert self.segmenter_ is not None
-            segments = self.segmenter_.predict(queries.context[told])
-            shares = self.segment_scores_ if items is None else self.segment_scores_[:, items]
-            scores[told] = shares[segments]
-        return scores
+        told = (queries.context != self._context.mean).any(axis=1)
+        segments = np.where(told, self.segmenter_.predict(queries.context), len(shares))
+        return np.vstack([shares, scores])[segments]
 
     def _cold(self, queries: Queries) -> NDArray[np.bool_]:
         return np.zeros(len(queries), bool)
