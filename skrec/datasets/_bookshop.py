@@ -57,12 +57,13 @@ def load_bookshop(*, return_X_y: bool = False, frame: FrameName = "auto") -> Any
         user_tastes : ndarray of shape (600, 20)
             The true tastes of the readers; rows sum to 1.
         theme_names : list of str
+            The columns of ``item_themes`` and ``user_tastes``.
         cold_items : ndarray of str
             The 24 books that nobody has bought yet.
         DESCR : str
             Description of the data.
     (interactions, y) : tuple
-        If ``return_X_y`` is True.
+        In its place, if ``return_X_y`` is True.
 
     Examples
     --------

@@ -1,0 +1,87 @@
+"""Sphinx configuration of the documentation."""
+
+import inspect
+import os
+import warnings
+from importlib import import_module
+from pathlib import Path
+
+import skrec
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+project = "skrec"
+author = "the skrec developers"
+copyright = author
+version = release = skrec.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.linkcode",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "**/README.rst"]
+nitpicky = False
+default_role = "literal"
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"skrec {version}"
+html_theme_options = {
+    "show_prev_next": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "navbar_align": "left",
+    "pygments_light_style": "tango",
+}
+html_show_sourcelink = False
+
+autosummary_generate = True
+# The pages list what a package names in __all__, wherever it is defined.
+autosummary_ignore_module_all = False
+autosummary_imported_members = True
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
+numpydoc_xref_param_type = False
+
+intersphinx_mapping = {
+    "python": ("https://docs.python.org/3/", None),
+    "numpy": ("https://numpy.org/doc/stable/", None),
+    "sklearn": ("https://scikit-learn.org/stable/", None),
+}
+intersphinx_timeout = 5
+
+# Scripts named plot_*.py are run when the site is built, others are shown.
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "ignore_pattern": r"(__init__\.py|/benchmarks/)",
+    "doc_module": ("skrec",),
+    "reference_url": {"skrec": None},
+    "backreferences_dir": None,
+    "write_computation_times": False,
+    "download_all_examples": False,
+    "remove_config_comments": True,
+}
+
+# A page is read without the chatter of the libraries below.
+warnings.filterwarnings("ignore", category=FutureWarning)
+
+
+def linkcode_resolve(domain: str, info: dict[str, str]) -> str | None:
+    """Lines of an object in the repository, where ``SKREC_SOURCE_URL`` names it."""
+    root = os.environ.get("SKREC_SOURCE_URL")
+    if domain != "py" or root is None:
+        return None
+    try:
+        found = import_module(info["module"])
+        for part in info["fullname"].split("."):
+            found = getattr(found, part)
+        path = Path(inspect.getsourcefile(inspect.unwrap(found)) or "")
+        lines, start = inspect.getsourcelines(inspect.unwrap(found))
+        relative = path.relative_to(Path(skrec.__file__).parent.parent)
+    except (AttributeError, ImportError, OSError, TypeError, ValueError):
+        return None
+    return f"{root}/{relative.as_posix()}#L{start}-L{start + len(lines) - 1}"
