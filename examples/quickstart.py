@@ -73,7 +73,7 @@ def plot(tables, path):
 
 def main():
     """Everything, in the order of the page."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
+    parser = argparse.ArgumentParser(description="Recommendations from events and text.")
     parser.add_argument("--data", metavar="FOLDER", help="MovieLens 100K, instead of the bookshop")
     parser.add_argument("--plot", metavar="FILE", default="quickstart.png", help="where to save the plot")
     arguments = parser.parse_args()

@@ -22,7 +22,7 @@ _PAIR_BLOCK = 1 << 16
 
 
 class VectorRecommender(BaseRecommender):
-    """A recommender that ranks by ``query vector . item vector + bias``.
+    """A recommender that ranks by the inner product of query and item vector, plus a bias.
 
     ``_fit`` sets ``_item_vectors`` ((n_items, d), dense or CSR) and ``_item_bias`` ((n_items,) or None); a
     subclass gives ``_query_vectors(queries)``. A query whose vector is zero gets the cold start.
