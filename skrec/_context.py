@@ -7,7 +7,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec.interactions import TIMESTAMP
+from skrec.interactions import without_timestamp
 
 
 @dataclass
@@ -72,8 +72,7 @@ class ContextColumns:
         frame = _as_frame(context)
         if frame is None:
             return context
-        if TIMESTAMP in frame.columns:
-            frame = frame.drop(TIMESTAMP)
+        frame = without_timestamp(frame)
         if self.names is not None:
             check_names(frame.columns, self.names, "context")
             frame = frame[:, [list(frame.columns).index(name) for name in self.names]]

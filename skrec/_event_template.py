@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from skrec._columns import Column, as_column
 from skrec._context import check_names, check_rows
-from skrec.interactions import TIMESTAMP, read_events
+from skrec.interactions import TIMESTAMP, read_events, without_timestamp
 
 _FIRST_ROUNDED = 2**53  # from here on, a float64 may stand for several integers
 
@@ -95,8 +95,7 @@ class EventTemplate:
         assert self.dtype is not None
         frame = nw.from_native(context, eager_only=True, pass_through=True)
         if isinstance(frame, nw.DataFrame):
-            frame = frame.drop(TIMESTAMP) if TIMESTAMP in frame.columns else frame
-            context = frame.to_numpy()
+            context = without_timestamp(frame).to_numpy()
         context = _as_array(context)
         if context.shape[1] != self.n_columns - 2:
             raise ValueError(f"context has {context.shape[1]} columns, but X had {self.n_columns - 2} in fit.")

@@ -96,7 +96,7 @@ def read_events(X: Any, *, estimator: Any = None, reset: bool = False, what: str
     timestamp = None
     if TIMESTAMP in frame.columns:
         timestamp = read_timestamp(frame[TIMESTAMP], what)
-        frame = frame.drop(TIMESTAMP)
+        frame = without_timestamp(frame)
     targets = [name for name in frame.columns[2:] if str(name).lower() in TARGET_NAMES]
     if targets:
         raise ValueError(
@@ -112,6 +112,13 @@ def read_events(X: Any, *, estimator: Any = None, reset: bool = False, what: str
     # By position: pandas columns may be named 0 and 1, which narwhals would read as rows.
     context = frame[:, 2:].to_native() if frame.shape[1] > 2 else None
     return EventTable(frame[:, 0], frame[:, 1], timestamp, context)
+
+
+def without_timestamp(frame: nw.DataFrame) -> nw.DataFrame:
+    """The other columns; by position, which costs a request of one row less than ``drop`` does."""
+    if TIMESTAMP not in frame.columns:
+        return frame
+    return frame[:, [j for j, name in enumerate(frame.columns) if name != TIMESTAMP]]
 
 
 def _as_table_array(X: Any, what: str) -> NDArray:

@@ -15,7 +15,7 @@ from skrec._event_template import EventTemplate, check_same_ids
 from skrec._persistence import PersistenceMixin
 from skrec._queries import first_appearance
 from skrec._recommendations import Recommendations
-from skrec.interactions import TIMESTAMP, read_events
+from skrec.interactions import read_events, without_timestamp
 
 __all__ = ["Pipeline", "make_pipeline"]
 
@@ -229,8 +229,7 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
         frame = nw.from_native(encoded, eager_only=True, pass_through=True)
         if not isinstance(frame, nw.DataFrame):
             return encoded[:, 2:]
-        frame = frame.drop(TIMESTAMP) if TIMESTAMP in frame.columns else frame
-        return frame[:, 2:].to_native()
+        return without_timestamp(frame)[:, 2:].to_native()
 
     def _encoded_history(self, history: Any) -> Any:
         if history is None:
