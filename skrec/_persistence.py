@@ -32,6 +32,8 @@ class PersistenceMixin:
 
 _PARTS = [
     "scipy.sparse._csr.csr_array",
+    "sklearn.metrics._scorer._PassthroughScorer",
+    "sklearn.model_selection._split._CVIterableWrapper",
     "skrec._context.ContextColumns",
     "skrec._event_template.EventTemplate",
     "skrec._histories.Histories",

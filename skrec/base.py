@@ -6,11 +6,12 @@ vectors), :class:`ItemGraphRecommender` (a weighted history against an item-item
 histories, masks and top-k are done there, once.
 """
 
+from skrec._fitting import PartialFitMixin, SampleWeightMixin
 from skrec._item_graph import ItemGraphRecommender
 from skrec._persistence import skops_trusted_types
 from skrec._queries import Queries
 from skrec._recommendations import Recommendations
-from skrec._recommender import BaseRecommender, PartialFitMixin, RecommenderMixin, SampleWeightMixin, is_recommender
+from skrec._recommender import BaseRecommender, RecommenderMixin, is_recommender
 from skrec._vectors import VectorRecommender
 
 __all__ = [

@@ -12,8 +12,9 @@ from sklearn.utils import check_random_state, resample
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skrec._features import Matrix
+from skrec._fitting import PartialFitMixin, SampleWeightMixin
 from skrec._histories import Histories
-from skrec._recommender import BaseRecommender, PartialFitMixin, SampleWeightMixin
+from skrec._recommender import BaseRecommender
 from skrec.base import Queries
 from skrec.interactions import Interactions
 

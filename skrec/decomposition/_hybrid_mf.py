@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skrec._features import Matrix, with_rows
-from skrec._recommender import PartialFitMixin, SampleWeightMixin
+from skrec._fitting import PartialFitMixin, SampleWeightMixin
 from skrec.decomposition._defaults import (
     auto_alpha,
     auto_regularization,

@@ -11,9 +11,9 @@ from sklearn.linear_model import Ridge
 from sklearn.utils import check_random_state
 
 from skrec._features import Matrix, with_rows
+from skrec._fitting import PartialFitMixin
 from skrec._histories import Histories
 from skrec._queries import Queries
-from skrec._recommender import PartialFitMixin
 from skrec._vectors import VectorRecommender, is_zero_row
 from skrec.interactions import Interactions
 

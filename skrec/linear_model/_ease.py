@@ -8,8 +8,8 @@ import scipy.sparse as sp
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skrec._features import Matrix, align
+from skrec._fitting import PartialFitMixin
 from skrec._item_graph import ItemGraphRecommender
-from skrec._recommender import PartialFitMixin
 from skrec.interactions import Interactions
 
 

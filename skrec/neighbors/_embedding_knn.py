@@ -13,9 +13,9 @@ from sklearn.preprocessing import normalize
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skrec._features import Matrix, with_rows
+from skrec._fitting import PartialFitMixin
 from skrec._histories import Histories
 from skrec._queries import Candidates, Queries
-from skrec._recommender import PartialFitMixin
 from skrec._vectors import VectorRecommender, encode_texts, inner_products, is_zero_row
 from skrec.exceptions import ColdStartWarning
 from skrec.interactions import Interactions
