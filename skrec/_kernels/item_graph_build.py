@@ -184,7 +184,9 @@ def _add_row(weight, matrix, row, acc):
 def best_blended_rows(
     start, stop, graph, near, near_transposed, text, smoothing, text_weight, column_scale, values, columns, sizes
 ) -> None:  # fmt: skip
-    """Rows of ``(S + smoothing (P S + S P') + text_weight T) diag(column_scale)``, the best entries of each kept.
+    """Best entries of the rows of ``((I + s P) S (I + s P)' + text_weight T) diag(column_scale)``.
+
+    Of a row of ``(I + s P) S``, too, only the best entries off the diagonal go on.
 
     Parameters
     ----------
@@ -193,20 +195,27 @@ def best_blended_rows(
     graph, near, near_transposed, text : Csr
         S, P, the transpose of P, and T, each (n_items, n_items).
     smoothing, text_weight : float
+        s and the weight of T.
     column_scale : array of shape (n_items,)
     values, columns, sizes : arrays of shape (n_items, n_neighbors), twice, and (n_items,)
         Filled as by :func:`best_pair_rows`.
     """
+    one = values.dtype.type(1)
     acc = np.zeros(len(column_scale), values.dtype)
     for item in range(start, stop):
-        _add_row(values.dtype.type(1), graph, item, acc)
+        row_values, row_columns = values[item], columns[item]
+        _add_row(one, graph, item, acc)
         if smoothing > 0:
             for at in range(near.indptr[item], near.indptr[item + 1]):
                 _add_row(smoothing * near.data[at], graph, near.indices[at], acc)
-            for at in range(graph.indptr[item], graph.indptr[item + 1]):
-                _add_row(smoothing * graph.data[at], near_transposed, graph.indices[at], acc)
+        acc[item] = 0
+        size = _keep_best(acc, row_values, row_columns)
+        for at in range(size):
+            acc[row_columns[at]] += row_values[at]
+            if smoothing > 0:
+                _add_row(smoothing * row_values[at], near_transposed, row_columns[at], acc)
         _add_row(text_weight, text, item, acc)
         acc[item] = 0
         for column in range(len(acc)):
             acc[column] *= column_scale[column]
-        sizes[item] = _keep_best(acc, values[item], columns[item])
+        sizes[item] = _keep_best(acc, row_values, row_columns)

@@ -29,10 +29,11 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
     With ``item_features``, T is the cosine of the encoded features of an item's ``n_text_neighbors`` nearest
     items to the power ``text_exponent``, P is T with rows that add up to 1, and the similarity is
 
-    .. math:: S + text\_smoothing (P S + S P^T) + text\_weight \, T
+    .. math:: (I + s P) \, S \, (I + s P)^T + text\_weight \, T
 
-    S in units of the mean largest similarity of an item. Smoothing lends to an item what is known of items with
-    a like text; through it, and through T, items without any event are recommended as well.
+    with s for ``text_smoothing`` and S in units of the mean largest similarity of an item. Smoothing lends to
+    an item what is known of items with a like text; through it, and through T, items without any event are
+    recommended as well.
 
     Parameters
     ----------
@@ -42,11 +43,14 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
         The others are the classical similarities of the columns of the (users, items) matrix and know no
         order; the two exponents have no say in them. TF-IDF (a cosine) and BM25 take their weights from the
         implicit library.
-    source_exponent, target_exponent : float, default=0.45 and 0.1
-        How far popularity is divided out: of the item in the history, and of the item recommended.
-    length_exponent : float, default=0.2
-        How far the pairs of a long history count less.
-    pair_decay : float in (0, 1], default=0.8
+    source_exponent : float, default=0.5
+        How far the popularity of the item in the history is divided out.
+    target_exponent : float or "auto", default="auto"
+        How far the popularity of the item recommended is divided out; "auto" is 0.05 with an order and 0.5
+        without.
+    length_exponent : float or "auto", default="auto"
+        How far the pairs of a long history count less; "auto" is 0.1 with an order and 0.8 without.
+    pair_decay : float in (0, 1], default=0.75
         Factor a pair's weight falls by for each step between its events.
     backward_weight : float, default=0.25
         Weight of a pair from the later item to the earlier one. Events of equal time meet forward both ways.
@@ -60,15 +64,17 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
         Fitted on ``item_features`` (without the id column) inside ``fit``. None takes numeric features.
     text_weight : float, default=1.0
         Weight of T.
-    text_smoothing : float, default=1.0
+    text_smoothing : float, default=1.5
         Weight of what is lent between items of like features.
     text_exponent : float, default=3.0
         The larger, the more the nearest items count.
     n_text_neighbors : int, default=50
         Neighbours kept in T.
-    cold_boost : float, default=1.0
+    cold_boost : float, default=2.0
         Factor on the similarities to items that have no event: it trades warm for cold. At 1 an item without
-        events rarely comes before one with; see the Notes.
+        events rarely comes before one with, since it has no pairs of its own; the larger, the more such items
+        are shown. It does not change the order of cold items among themselves, but for those cut at
+        ``n_neighbors``.
     bm25_k1, bm25_b : float, default=1.2 and 0.75
         Saturation and length normalisation of ``similarity="bm25"``.
     n_jobs : int, default=None
@@ -90,7 +96,9 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
     Notes
     -----
     Context and ``user_features`` are accepted and ignored. Memory is 8 bytes a kept similarity, twice that
-    while fitting; no (n_items, n_items) array exists. Smoothing works from the ``n_neighbors`` kept in S.
+    while fitting; no (n_items, n_items) array exists. Smoothing works from the ``n_neighbors`` kept in S, and in
+    (I + s P) S.
+
     ``partial_fit`` builds the similarities anew from all events and equals ``fit`` on everything but for the
     encoder, which stays as first fitted.
 
@@ -117,8 +125,8 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "similarity": [StrOptions({"asymmetric", "cosine", "jaccard", "tfidf", "bm25"})],
         "source_exponent": [Interval(Real, 0, None, closed="left")],
-        "target_exponent": [Interval(Real, 0, None, closed="left")],
-        "length_exponent": [Interval(Real, 0, None, closed="left")],
+        "target_exponent": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
+        "length_exponent": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "pair_decay": [Interval(Real, 0, 1, closed="right")],
         "backward_weight": [Interval(Real, 0, None, closed="left")],
         "window": [Interval(Integral, 1, None, closed="left")],
@@ -140,20 +148,20 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
         n_neighbors: int = 200,
         *,
         similarity: str = "asymmetric",
-        source_exponent: float = 0.45,
-        target_exponent: float = 0.1,
-        length_exponent: float = 0.2,
-        pair_decay: float = 0.8,
+        source_exponent: float = 0.5,
+        target_exponent: float | str = "auto",
+        length_exponent: float | str = "auto",
+        pair_decay: float = 0.75,
         backward_weight: float = 0.25,
         window: int = 30,
         recency_decay: float = 0.55,
         order: str = "auto",
         item_encoder: Any = None,
         text_weight: float = 1.0,
-        text_smoothing: float = 1.0,
+        text_smoothing: float = 1.5,
         text_exponent: float = 3.0,
         n_text_neighbors: int = 50,
-        cold_boost: float = 1.0,
+        cold_boost: float = 2.0,
         bm25_k1: float = 1.2,
         bm25_b: float = 0.75,
         n_jobs: int | None = None,
@@ -224,8 +232,12 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
             self._histories,
             n_items,
             source_exponent=self.source_exponent,
-            target_exponent=self.target_exponent,
-            length_exponent=self.length_exponent,
+            target_exponent=_resolve(self.target_exponent, 0.05 if self._by_time else 0.5),
+            length_exponent=_resolve(self.length_exponent, 0.1 if self._by_time else 0.8),
             lags=lags,
             n_jobs=self.n_jobs,
         )
+
+
+def _resolve(value: float | str, default: float) -> float:
+    return default if isinstance(value, str) else value

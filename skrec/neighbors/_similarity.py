@@ -192,9 +192,10 @@ def blend(
     n_neighbors: int,
     n_jobs: int | None = None,
 ) -> sp.csr_array:
-    """The ``n_neighbors`` largest of each row of ``(S + smoothing (P S + S P') + text_weight T) diag(column_scale)``.
+    """The ``n_neighbors`` largest of each row of ``((I + s P) S (I + s P)' + text_weight T) diag(column_scale)``.
 
-    S is ``graph`` in units of the mean of its row maxima, T is ``text``, P is T with rows that add up to 1.
+    S is ``graph`` in units of the mean of its row maxima, T is ``text``, P is T with rows that add up to 1, s is
+    ``smoothing``. Of ``(I + s P) S`` the ``n_neighbors`` largest of each row go on.
     """
     from skrec._kernels.item_graph_build import best_blended_rows
 

@@ -170,7 +170,8 @@ def test_text_smoothing_is_the_docstring(seed, smoothing, weight, n_neighbors):
     near = t / np.maximum(t.sum(axis=1, keepdims=True), 1e-300)
     largest = graph.max(axis=1)
     unit = graph / largest[largest > 0].mean()
-    whole = (unit + smoothing * (near @ unit + unit @ near.T) + weight * t) * scale
+    lent = _best(unit + smoothing * near @ unit, n_neighbors)
+    whole = (lent + smoothing * lent @ near.T + weight * t) * scale
     np.testing.assert_allclose(got.toarray(), _best(whole, n_neighbors), rtol=1e-5, atol=1e-7)
 
 
@@ -224,7 +225,7 @@ def test_text_reaches_items_without_events():
     assert cold.items.ravel().tolist() == ["boat", "cake"]
     assert (cold.scores > 0).all()
     more = ItemKNNRecommender(item_encoder=TfidfVectorizer(), cold_boost=100).fit(log, item_features=books)
-    assert more.recommend(["u1"], k=1).items[0, 0] == "boat"
+    assert set(more.recommend(["u1"], k=2).items[0]) == {"boat", "cake"}
     none = ItemKNNRecommender(item_encoder=TfidfVectorizer(), cold_boost=0).fit(log, item_features=books)
     assert none.similarity_[:, [3, 4]].nnz == 0
     assert rec.similar_items(["boat"], k=1).items[0, 0] == "ship"
