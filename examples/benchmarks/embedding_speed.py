@@ -10,6 +10,7 @@ ratio; the table shows the median and the smallest ratio over the rounds. Loadin
 
 import argparse
 import json
+import sys
 import tempfile
 import time
 
@@ -43,7 +44,7 @@ def seconds(work, *args):
 
 
 def best_batch_size(model, texts):
-    sample = texts[:: max(len(texts) // 1000, 1)]
+    sample = texts[:: max(len(texts) // 500, 1)]
     times = {size: [] for size in BATCH_SIZES}
     for _ in range(3):
         for size in BATCH_SIZES:
@@ -79,6 +80,7 @@ def measure(name, texts, repeats, device):
                 row[key], vectors = seconds(embedder.transform, texts)
                 cosines[key] = least_cosine(exact, vectors)
             rounds.append(row)
+            print(f"round {len(rounds)}: " + ", ".join(f"{k} {v:.2f} s" for k, v in row.items()), file=sys.stderr)
     return {
         "model": name,
         "n_texts": len(texts),

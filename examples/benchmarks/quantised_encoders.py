@@ -11,6 +11,7 @@ this PyTorch no longer has it.
 
 import argparse
 import json
+import sys
 import warnings
 
 import numpy as np
@@ -70,6 +71,7 @@ def measure(name, texts, repeats):
         for label, work in contenders.items():
             row[label], vectors[label] = seconds(work, texts)
         rounds.append(row)
+        print(f"round {len(rounds)}: " + ", ".join(f"{k} {v:.2f} s" for k, v in row.items()), file=sys.stderr)
     exact = nearest(vectors["float32"])
     return {
         label: {

@@ -91,6 +91,8 @@ class LocalModel:
         """
         import torch
 
+        from skrec.feature_extraction._onednn import fast_linear
+
         if not self.reads_tokens:
             if max_length is not None:
                 raise ValueError("max_length needs a transformer with a tokenizer; this model has none.")
@@ -104,7 +106,7 @@ class LocalModel:
         if token_budget is None:
             token_budget = 2_000 if self.model.device.type == "cpu" else 16_384
         rows: list[Any] = [None] * len(texts)
-        with torch.inference_mode():
+        with torch.inference_mode(), fast_linear(self.model.device):
             for batch in pack_by_tokens(lengths, token_budget, mix=self._is_float32()):
                 vectors = self._forward(self._pad([tokens[i] for i in batch], lengths[batch]) | shared)
                 for i, vector in zip(batch, vectors.float().cpu().numpy(), strict=True):

@@ -310,3 +310,24 @@ def test_device_that_is_not_there(bert_folder):
 
 def test_lone_surrogates_and_long_words(bert_folder):
     assert np.isfinite(embed(bert_folder, ["a \ud800 film", "é" * 1000])).all()
+
+
+def test_linear_layers_by_onednn_are_linear_layers():
+    from skrec.feature_extraction._onednn import OneDNNLinear, fast_linear
+
+    if not isinstance(fast_linear(torch.device("cpu")), OneDNNLinear):
+        pytest.skip("this PyTorch has no oneDNN")
+    generator = torch.Generator().manual_seed(0)
+    for bias in (True, False):
+        layer = torch.nn.Linear(12, 7, bias=bias)
+        for shape in [(5, 12), (2, 3, 12), (1, 12), (0, 12), (12,)]:
+            x = torch.randn(shape, generator=generator)
+            with torch.inference_mode():
+                expected = layer(x)
+                with OneDNNLinear():
+                    given = layer(x)
+                    exact = layer.double()(x.double())  # other precisions go their usual way
+            layer.float()
+            assert given.shape == expected.shape
+            torch.testing.assert_close(given, expected, atol=1e-5, rtol=1e-5)
+            assert exact.dtype == torch.float64
