@@ -62,13 +62,13 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
         Such as ``"cpu"`` or ``"cuda:0"``; by default the best there is. A device that this machine lacks
         becomes the CPU, with a warning, so that what was fitted on one machine runs on another.
     dtype : {"float32", "bfloat16", "float16"}, default="float32"
-        Precision of the transformer. With bfloat16 a CPU that has it (AVX512-BF16, AMX) is two to three times
-        as fast, at a cosine above 0.999 to float32; others are slower with it than without.
+        Precision of the transformer. With bfloat16 a CPU that has it (AVX512-BF16, AMX) is 1.5 to two times as
+        fast, at a cosine above 0.999 to float32; others are slower with it than without.
     quantization : {"int8"}, default=None
-        Linear layers in 8 bits, weights by output and inputs by token, on the CPU. It moves about a tenth of
-        the ten nearest neighbours of a text (bfloat16: one or two in a hundred) for a speed below bfloat16's:
-        worth it on CPUs without bfloat16, and for a quarter of the memory. The script
-        ``examples/benchmarks/quantised_encoders.py`` measures both.
+        Linear layers in 8 bits, weights by output and inputs by token, on the CPU. About as fast as bfloat16
+        (1.5 times float32 on film titles), and it moved 8 % of the ten nearest neighbours of a title where
+        bfloat16 moved 1 % and PyTorch's own dynamic int8 32 %: worth it on CPUs without bfloat16, and for a
+        quarter of the memory. ``examples/benchmarks/quantised_encoders.py`` measures it.
     pooling : {"mean", "cls", "last", "max"}, default=None
         Which token vectors make the text's: for plain transformers that bring no pooling along ("last" for
         GPT-like ones, "mean" or "cls" for BERT-like ones). By default the model's own, else the mean.
