@@ -25,8 +25,8 @@ def as_column(values: Any, what: str) -> Column:
         return series
     if not isinstance(values, np.ndarray):
         values = list(values)
-        array = np.asarray(values) if not _has_text(values) else None
-        if array is None or array.ndim != 1:
+        array = None if _has_text(values) else np.asarray(values)
+        if array is None or array.ndim != 1 or not is_exact(array, values):
             array = np.empty(len(values), dtype=object)
             array[:] = values
         values = array
@@ -37,6 +37,11 @@ def as_column(values: Any, what: str) -> Column:
 
 def _has_text(values: list) -> bool:
     return any(not isinstance(value, int | float | np.number) for value in values)
+
+
+def is_exact(array: NDArray, values: list) -> bool:
+    """Whether numbers survived their way into an array: a float64 rounds integers beyond 2**53."""
+    return array.dtype.kind in "iub" or array.tolist() == values
 
 
 def factorize(column: Column, what: str) -> tuple[NDArray, NDArray[np.int64]]:
@@ -76,11 +81,12 @@ def _factorize_integers(values: NDArray) -> tuple[NDArray, NDArray[np.int64]]:
     if high - low > max(4 * len(values), 1 << 20):
         return np.unique(values, return_inverse=True)
     # Ids in a compact range need no sort: mark those present, then number the marks.
-    offset = values.astype(np.int64) - low
+    offset = (values - values.dtype.type(low)).astype(np.int64) if values.dtype.kind == "u" else values - np.int64(low)
     present = np.zeros(high - low + 1, dtype=bool)
     present[offset] = True
     number = np.cumsum(present, dtype=np.int64) - 1
-    return (np.flatnonzero(present) + low).astype(values.dtype), number[offset]
+    distinct = np.flatnonzero(present)
+    return distinct.astype(values.dtype) + values.dtype.type(low), number[offset]
 
 
 def _factorize_objects(values: NDArray, what: str) -> tuple[NDArray, NDArray[np.int64]]:
@@ -99,10 +105,12 @@ def _factorize_objects(values: NDArray, what: str) -> tuple[NDArray, NDArray[np.
 
 
 def _sort_distinct(distinct: list, codes: NDArray, what: str) -> tuple[NDArray, NDArray[np.int64]]:
+    distinct = [value.item() if isinstance(value, np.generic) else value for value in distinct]
     for value in distinct:
         if value is None or value != value or (isinstance(value, float) and np.isinf(value)):
-            raise ValueError(f"{what} contain {value!r}; drop those rows, or give them an id.")
-        if not isinstance(value, str | bytes | int | float | np.generic):
+            found = "NaN" if value is not None and value != value else repr(value)
+            raise ValueError(f"{what} contain {found}; drop those rows, or give them an id.")
+        if not isinstance(value, str | bytes | int | float):
             raise TypeError(
                 f"{what} hold a {type(value).__name__}; each id argument must be a hashable scalar: "
                 "a string or a number."
@@ -114,7 +122,8 @@ def _sort_distinct(distinct: list, codes: NDArray, what: str) -> tuple[NDArray, 
     uniques = np.empty(len(distinct), dtype=object)
     uniques[:] = [distinct[i] for i in order]
     if all(isinstance(value, int | float) for value in distinct):
-        uniques = np.asarray(uniques.tolist()) if len(distinct) else uniques.astype(np.float64)
+        numbers = np.asarray(uniques.tolist(), dtype=None if distinct else np.float64)
+        uniques = numbers if is_exact(numbers, uniques.tolist()) and numbers.dtype.kind != "O" else uniques
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))
     return uniques, rank[codes]
@@ -164,4 +173,4 @@ def column_kind(uniques: NDArray) -> str:
         return "number"
     if uniques.dtype.kind in "US" or all(isinstance(value, str | bytes) for value in uniques):
         return "text"
-    return "mixed"
+    return "number" if all(isinstance(value, int | float) for value in uniques) else "mixed"

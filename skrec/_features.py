@@ -73,6 +73,11 @@ def encode_features(features: Features, encoder: Any, what: str, *, fit: bool) -
     """(n_rows, d) float32 matrix of a table, and the fitted encoder."""
     if encoder is None:
         return _numeric_matrix(features.values, what), None
+    if _reads_lists(encoder) and features.values.shape[1] > 1:
+        raise ValueError(
+            f"{what} has {features.values.shape[1]} feature columns, and {type(encoder).__name__} reads one column of "
+            "texts; pass LLMTextEmbedder(), which writes rows out as text, or a ColumnTransformer."
+        )
     values = one_column_as_list(features.values, encoder)
     if fit:
         encoder = clone(encoder)
@@ -104,13 +109,16 @@ def with_rows(old: Matrix, new: Matrix | None, rows: NDArray[np.int64] | None, n
 
 def one_column_as_list(values: Any, encoder: Any) -> Any:
     """A vectorizer that reads a list of texts gets the only column of a frame as one."""
-    first = encoder.steps[0][1] if isinstance(encoder, Pipeline) else encoder
-    tags = get_tags(first).input_tags if hasattr(first, "__sklearn_tags__") else None
-    if tags is None or tags.two_d_array or values.shape[1] != 1:
+    if not _reads_lists(encoder) or values.shape[1] != 1:
         return values
     frame = nw.from_native(values, eager_only=True, pass_through=True)
     column = frame[:, 0].to_list() if isinstance(frame, nw.DataFrame) else np.asarray(values)[:, 0].tolist()
     return ["" if text is None or text != text else str(text) for text in column]
+
+
+def _reads_lists(encoder: Any) -> bool:
+    first = encoder.steps[0][1] if isinstance(encoder, Pipeline) else encoder
+    return hasattr(first, "__sklearn_tags__") and not get_tags(first).input_tags.two_d_array
 
 
 def _numeric_matrix(values: Any, what: str) -> Matrix:

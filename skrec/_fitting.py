@@ -1,5 +1,7 @@
 """Further ways to fit: sample weights, and more events later."""
 
+import warnings
+from copy import copy
 from typing import Any, ClassVar
 
 from sklearn.base import _fit_context
@@ -63,11 +65,31 @@ class PartialFitMixin:
         -------
         self : object
         """
-        if not hasattr(self, "_histories"):
+        if not self.__sklearn_is_fitted__():
             return self._fit_events(X, y, None, item_features, user_features)
+        before = {**self.__dict__, "_context": copy(self._context)}
+        try:
+            self._go_on_with(X, y, item_features, user_features)
+        except Exception:
+            self.__dict__ = before  # refused events leave the model as it was
+            raise
+        return self
+
+    def _go_on_with(self: Any, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
         events = read_events(X, estimator=self, reset=False)
         target = read_target(y, len(events), feedback=self._feedback)
         data = Interactions.from_events(events, target, self._user_index, self._item_index)
+        if (
+            self._histories.timestamp is not None
+            and data.timestamp is None
+            and getattr(self, "order", "none") != "none"
+        ):
+            warnings.warn(
+                "X has no 'timestamp', and fit had one: from here on the events of this model have no order. Pass the "
+                "times to partial_fit too.",
+                UserWarning,
+                stacklevel=4,
+            )
         self._read_event_context(data, reset=False)
         item_matrix = self._read_more("item", item_features, data)
         user_matrix = self._read_more("user", user_features, data)
@@ -75,7 +97,6 @@ class PartialFitMixin:
         self._histories = self._histories.with_rows(data.n_users).followed_by(data.histories)
         self._set_popularity()
         self._partial_fit(data, item_matrix, user_matrix)
-        return self
 
     def _read_more(self: Any, side: str, table: Any, data: Interactions) -> Matrix | None:
         if table is None:

@@ -18,7 +18,9 @@ class IdIndex:
     """
 
     def __init__(self, values: NDArray) -> None:
-        self.values = values
+        # Handed out as users_ and items_: nobody may change the catalogue from outside.
+        self.values = values.view()
+        self.values.flags.writeable = False
         self._ordered: tuple[NDArray, NDArray] | None = None
         self._positions: dict | None = None
 
@@ -41,14 +43,15 @@ class IdIndex:
         """
         uniques, inverse = factorize(as_column(ids, what), what)
         found = self._find(uniques)
-        if check_kind and len(found) and (found < 0).all():
+        if check_kind and len(found) and len(self.values) and (found < 0).all():
             self._check_kind(uniques, what)
         return found[inverse]
 
     def _find(self, uniques: NDArray) -> NDArray[np.int64]:
         if not len(self.values) or not len(uniques):
             return np.full(len(uniques), -1, np.int64)
-        if self.values.dtype.kind in "iuf" and uniques.dtype.kind in "iuf":
+        # Between kinds, as int64 and uint64, NumPy would compare through float64 and round.
+        if self.values.dtype.kind == uniques.dtype.kind and uniques.dtype.kind in "iuf":
             if self._ordered is None:
                 order = np.argsort(self.values, kind="stable")
                 self._ordered = (self.values[order], order)
@@ -74,10 +77,13 @@ class IdIndex:
         new = ids[self._find(ids) < 0]
         if not len(new):
             return self
+        if self.values.dtype.kind == new.dtype.kind and new.dtype.kind in "iufU":
+            return IdIndex(np.concatenate([self.values, new]))
         if self.values.dtype.kind in "iuf" and new.dtype.kind in "iuf":
-            return IdIndex(np.concatenate([self.values, new]))
-        if self.values.dtype.kind == new.dtype.kind == "U":
-            return IdIndex(np.concatenate([self.values, new]))
+            with np.errstate(invalid="ignore"):
+                same = new.astype(self.values.dtype)
+            if same.tolist() == new.tolist():
+                return IdIndex(np.concatenate([self.values, same]))
         values = np.empty(len(self.values) + len(new), dtype=object)
         values[:] = self.values.tolist() + new.tolist()
         return IdIndex(values)

@@ -1,5 +1,6 @@
 """What is asked of a recommender: users, histories, candidates and exclusions, as integer codes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -62,7 +63,7 @@ def read_history(history: Any, item_index: IdIndex, feedback: str, default_y: fl
 def read_exclusions(exclude: Any, item_index: IdIndex) -> "EventPairs":
     """Pairs ``[user, item]``; unknown items are passed over."""
     table = read_events(exclude, what="exclude")
-    items = item_index.codes(table.items, "item ids of exclude", check_kind=False)
+    items = item_index.codes(table.items, "item ids of exclude")
     return EventPairs(table.users, items, np.ones(len(items), np.float32), None)
 
 
@@ -90,7 +91,7 @@ class EventPairs:
     def by_query(self, query_users: NDArray, what: str) -> Histories:
         """One row a query user, repeats of a user alike; events of other users are left out."""
         distinct, inverse = factorize(as_column(query_users, "users"), "users")
-        rows = IdIndex(distinct).codes(self.users, f"user ids of {what}", check_kind=False)
+        rows = IdIndex(distinct).codes(self.users, f"user ids of {what}")
         order = slice(None) if self.timestamp is None else np.argsort(self.timestamp, kind="stable")
         keep = np.zeros(len(rows), bool)
         keep[:] = (rows >= 0) & (self.items >= 0)
@@ -148,7 +149,17 @@ class Candidates:
         scores[~allowed] = -np.inf
 
 
+def is_empty(table: Any) -> bool:
+    """Whether a table of events has no rows: nothing to fold in, nothing to exclude."""
+    if isinstance(table, list):
+        return not table
+    shape = getattr(table, "shape", None)
+    return isinstance(shape, tuple) and len(shape) > 0 and shape[0] == 0
+
+
 def _is_nested(candidates: Any) -> bool:
+    if isinstance(candidates, Mapping):
+        raise TypeError("candidates is a mapping; pass one list of item ids, or a list of lists, one a user.")
     if isinstance(candidates, np.ndarray) and candidates.dtype != object:
         return candidates.ndim > 1
     if isinstance(candidates, list | tuple | np.ndarray) and len(candidates):

@@ -21,7 +21,7 @@ from skrec._features import (
 )
 from skrec._histories import Histories
 from skrec._persistence import PersistenceMixin
-from skrec._queries import Candidates, Queries, check_k, read_exclusions, read_history
+from skrec._queries import Candidates, Queries, check_k, is_empty, read_exclusions, read_history
 from skrec._ranking import block_rows, rank
 from skrec._recommendations import Recommendations
 from skrec.interactions import EventTable, Interactions, read_events, read_target
@@ -141,6 +141,7 @@ class BaseRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
         return self._fit_events(X, y, None, item_features, user_features)
 
     def _fit_events(self, X: Any, y: Any, sample_weight: Any, item_features: Any, user_features: Any) -> Any:
+        self._is_fitted = False
         events = read_events(X, estimator=self, reset=True)
         self._frame_backend = _frame_backend(X)
         target = read_target(y, len(events), feedback=self._feedback)
@@ -152,7 +153,11 @@ class BaseRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
         user_matrix = self._fit_side("user", user_features, data, len(events))
         self._keep(data)
         self._fit(data, item_matrix, user_matrix)
+        self._is_fitted = True
         return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return getattr(self, "_is_fitted", False)
 
     def _weighted(self, events: EventTable, y: NDArray, sample_weight: Any) -> tuple[EventTable, NDArray]:
         if self._feedback == "explicit":
@@ -286,7 +291,7 @@ class BaseRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
         user_ids, queries = self._read_queries(users, context, history)
         eligible = None if candidates is None else Candidates(candidates, self._item_index, len(queries))
         hidden = queries.histories if exclude_seen else Histories.empty(len(queries))
-        if exclude is not None:
+        if exclude is not None and not is_empty(exclude):
             excluded = read_exclusions(exclude, self._item_index).by_query(user_ids, "exclude")
             hidden = hidden.followed_by(excluded)
         codes, scores = self._rank(queries, k, eligible, hidden)
@@ -294,7 +299,7 @@ class BaseRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
 
     def _read_queries(self, users: Any, context: Any, history: Any) -> tuple[NDArray, Queries]:
         events = None
-        if history is not None:
+        if history is not None and not (is_empty(history) and users is not None):
             events = read_history(history, self._item_index, self._feedback, self._history_rating())
         if users is None and events is None:
             user_ids, codes = self._user_index.values, np.arange(len(self._user_index))
@@ -302,7 +307,7 @@ class BaseRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
         else:
             assert events is not None or users is not None
             column = events.users_in_order() if users is None and events is not None else as_column(users, "users")
-            user_ids = column.to_numpy() if isinstance(column, nw.Series) else column
+            user_ids = np.array(column.to_numpy() if isinstance(column, nw.Series) else column)
             codes = self._user_index.codes(column, "users", check_kind=events is None)
             histories = self._histories.take(codes)
         if events is not None:

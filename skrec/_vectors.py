@@ -122,6 +122,8 @@ class VectorRecommender(BaseRecommender):
         texts = [texts] if isinstance(texts, str) else list(texts)
         if not all(isinstance(text, str) for text in texts):
             raise TypeError("texts must be a string or a list of strings.")
+        if not texts:
+            raise ValueError("texts is empty; pass a string or a list of at least one.")
         queries, vectors = self._text_space(texts)
         asked = np.empty(len(texts), dtype=object)
         asked[:] = texts
@@ -144,7 +146,9 @@ class VectorRecommender(BaseRecommender):
         eligible = None if candidates is None else Candidates(candidates, self._item_index, len(asked))
 
         def score_block(start: int, stop: int, columns: NDArray[np.int64] | None) -> NDArray[np.float32]:
-            return inner_products(vectors[start:stop], item_vectors, columns)
+            scores = inner_products(vectors[start:stop], item_vectors, columns)
+            scores[is_zero_row(vectors[start:stop])] = self._cold_scores(columns)
+            return scores
 
         n_jobs = getattr(self, "n_jobs", None)
         codes, scores = rank(score_block, hidden, len(self._item_index), k, eligible=eligible, n_jobs=n_jobs)
@@ -188,7 +192,8 @@ def encode_texts(encoder: Any, texts: list[str]) -> Matrix:
         )
     first, *later = [step for _, step in encoder.steps] if isinstance(encoder, Pipeline) else [encoder]
     try:
-        vectors = first.encode(texts) if hasattr(first, "encode") else first.transform(texts)
+        encode = getattr(first, "encode_query", None) or getattr(first, "encode", None) or first.transform
+        vectors = encode(texts)
     except (TypeError, ValueError, AttributeError) as error:
         raise ValueError(
             f"search: {type(first).__name__} does not read a list of texts ({error}); use an item_encoder with "

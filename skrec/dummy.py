@@ -148,7 +148,7 @@ class PopularRecommender(SampleWeightMixin, PartialFitMixin, BaseRecommender):
         """One weight an event, decayed by its age at the last event."""
         if self.recency_decay == 1 or self.order == "none" or histories.timestamp is None:
             return histories.y
-        age = np.asarray(histories.timestamp.max() - histories.timestamp, dtype=np.float64)
+        age = histories.timestamp.max() - np.asarray(histories.timestamp, dtype=np.float64)
         step = age.max() / 10 if self.time_step is None else self.time_step
         return histories.y * self.recency_decay ** (age / step if step else age)
 

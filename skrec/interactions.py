@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_array, column_or_1d, validate_data
 
-from skrec._columns import Column, as_column, factorize
+from skrec._columns import Column, as_column, factorize, is_exact
 from skrec._histories import Histories
 from skrec._ids import IdIndex
 
@@ -28,6 +28,7 @@ __all__ = [
 
 TARGET_NAMES = ("rating", "ratings", "score", "weight")
 TIMESTAMP = "timestamp"
+_LARGEST_TARGET = 1e15
 
 
 @dataclass
@@ -125,7 +126,8 @@ def _as_table_array(X: Any, what: str) -> NDArray:
     if isinstance(X, list | tuple):
         array = np.asarray(X, dtype=object)
         if array.ndim == 2 and all(isinstance(v, int | float | np.number) for v in array.ravel()):
-            array = np.asarray(X)
+            numbers = np.asarray(X)
+            array = numbers if is_exact(numbers, array.tolist()) else array
         X = array
     return check_array(X, dtype=None, ensure_all_finite="allow-nan", input_name=what)
 
@@ -173,6 +175,8 @@ def read_target(y: Any, n_events: int, *, feedback: str) -> NDArray[np.float32]:
             f"y has negative values (the least is {y.min()}), but implicit feedback is a strength of at least 0; "
             "pass ratings to a model with feedback='explicit', or clip them."
         )
+    if np.abs(y).max(initial=0) > _LARGEST_TARGET:
+        raise ValueError(f"y reaches {np.abs(y).max():.3g}, and at most 1e15 adds up in float32: rescale y.")
     return y.astype(np.float32)
 
 

@@ -1,21 +1,25 @@
 """What the contract suite does not say: errors read by their reader, metadata routing, plain pipelines."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import joblib
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 import sklearn
+from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import GridSearchCV, KFold, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_info
 
 from skrec.base import is_recommender
 from skrec.dummy import PopularRecommender
 from skrec.exceptions import ColdStartWarning, FeatureCoverageWarning, FormatVersionError
 from skrec.interactions import FeatureTable
-from skrec.neighbors import EmbeddingKNNRecommender
+from skrec.neighbors import EmbeddingKNNRecommender, ItemKNNRecommender, UserKNNRecommender
 
 X = pd.DataFrame({"user": ["ann", "ann", "bob", "bob", "cid"], "item": ["b1", "b2", "b2", "b3", "b1"]})
 BOOKS = pd.DataFrame(
@@ -153,3 +157,73 @@ def test_exclusions_of_unknown_users():
     rec = PopularRecommender().fit(X)
     items = rec.recommend(["zoe"], k=2, exclude=[["zoe", "b1"], ["ann", "b2"]]).items
     assert items.tolist() == [["b2", "b3"]]
+
+
+class TestRefusedCalls:
+    timed = pd.DataFrame({"user": [1, 1, 2], "item": [10, 20, 30], "timestamp": [1, 2, 3]})
+
+    @pytest.mark.parametrize("make", [PopularRecommender, ItemKNNRecommender, UserKNNRecommender])
+    def test_a_refused_partial_fit_leaves_the_model_as_it_was(self, make):
+        rec = make(order="time").fit(self.timed)
+        before = rec.recommend(k=3)
+        with pytest.warns(UserWarning, match="timestamp"), pytest.raises(ValueError, match="timestamp"):
+            rec.partial_fit(pd.DataFrame({"user": [9] * 3, "item": [77, 78, 79]}))
+        assert rec.users_.tolist() == [1, 2]
+        np.testing.assert_array_equal(rec.recommend(k=3).items, before.items)
+
+    def test_a_refused_fit_leaves_nothing_fitted(self):
+        rec = PopularRecommender(order="time")
+        with pytest.raises(ValueError, match="timestamp"):
+            rec.fit([[1, 2]])
+        with pytest.raises(NotFittedError):
+            rec.recommend()
+        assert rec.partial_fit(self.timed).users_.tolist() == [1, 2]
+
+    def test_lost_times_are_warned_of(self):
+        rec = PopularRecommender(recency_decay=0.5).fit(self.timed)
+        with pytest.warns(UserWarning, match="no order"):
+            rec.partial_fit(pd.DataFrame({"user": [9], "item": [77]}))
+
+
+class TestArguments:
+    rec = PopularRecommender().fit([[1, 10], [1, 20], [2, 10], [2, 30], [3, 40]])
+
+    def test_the_other_kind_of_ids_is_an_error_everywhere(self):
+        for option in ({"exclude": [["1", 30]]}, {"history": [["1", 30]]}, {"exclude": np.array([["1", "30"]])}):
+            with pytest.raises(TypeError, match="text"):
+                self.rec.recommend([1], k=2, **option)
+
+    @pytest.mark.parametrize("empty", [[], np.empty((0, 2)), pd.DataFrame({"user": [], "item": []})])
+    def test_nothing_to_exclude_or_to_add(self, empty):
+        expected = self.rec.recommend([1], k=2).items
+        np.testing.assert_array_equal(self.rec.recommend([1], k=2, exclude=empty, history=empty).items, expected)
+
+    def test_a_mapping_of_candidates(self):
+        with pytest.raises(TypeError, match="a list of lists"):
+            self.rec.recommend([1], candidates={1: [30]})
+
+    def test_results_do_not_share_memory_with_the_model(self):
+        users = np.array([1, 2])
+        shown = self.rec.recommend(users, k=1)
+        users[:] = 0
+        assert shown.users.tolist() == [1, 2]
+        with pytest.raises(ValueError, match="read-only"):
+            self.rec.users_[:] = 0
+        with pytest.raises(ValueError, match="read-only"):
+            self.rec.recommend(k=1).users[:] = 0
+
+
+def test_a_vectorizer_of_one_column_refuses_two():
+    with pytest.raises(ValueError, match=r"2 feature columns.*ColumnTransformer"):
+        EmbeddingKNNRecommender(item_encoder=TfidfVectorizer()).fit(X, item_features=BOOKS)
+
+
+def test_threads_leave_the_blas_setting_alone():
+    events = np.column_stack([np.arange(3000), np.arange(3000) % 40])
+    vectors = np.random.default_rng(0).normal(size=(40, 8))
+    rec = EmbeddingKNNRecommender().fit(events, item_features=(np.arange(40), vectors))
+    before = [library["num_threads"] for library in threadpool_info()]
+    with ThreadPoolExecutor(8) as pool:
+        lists = list(pool.map(lambda _: rec.recommend(k=5).codes, range(16)))
+    assert [library["num_threads"] for library in threadpool_info()] == before
+    assert all((codes == lists[0]).all() for codes in lists)

@@ -129,7 +129,7 @@ class TestTimestamp:
         ([[1, None]], ValueError, "None"),
         ([[1.0, np.nan]], ValueError, "NaN"),
         ([[np.inf, 1.0]], ValueError, "infinity"),
-        (np.array([["a", np.nan]], dtype=object), ValueError, "nan"),
+        (np.array([["a", np.nan]], dtype=object), ValueError, "NaN"),
         (pd.DataFrame({"user": ["a", None], "item": [1, 2]}), ValueError, "missing"),
         (pl.DataFrame({"user": ["a", None], "item": [1, 2]}), ValueError, "missing"),
         (pd.DataFrame({"user": pd.to_datetime(["2020-01-01"]), "item": [1]}), TypeError, "date-times"),
@@ -246,3 +246,48 @@ class TestFeatures:
     def test_a_feature_table_looks_like_no_array(self):
         table = FeatureTable(pd.DataFrame({"item": [1], "x": [1.0]}))
         assert not any(hasattr(table, name) for name in ("__len__", "shape", "__array__"))
+
+
+class TestLargeIds:
+    big = 2**60
+
+    def test_integers_of_the_other_sign_are_compared_exactly(self):
+        index = IdIndex(np.array([self.big + 1, self.big + 2], dtype=np.uint64))
+        assert index.codes(np.array([self.big + 2, self.big + 3], dtype=np.int64), "ids").tolist() == [1, -1]
+        assert index.codes(np.array([float(self.big)]), "ids").tolist() == [-1]
+
+    def test_extension_keeps_the_dtype_and_every_id(self):
+        index = IdIndex(np.array([self.big + 1, self.big + 2]))
+        for new in (np.array([7], dtype=np.uint64), np.array([7.0])):
+            grown = index.extended(new)
+            assert grown.values.dtype == np.int64
+            assert grown.values.tolist() == [self.big + 1, self.big + 2, 7]
+        assert index.extended(np.array([0.5])).values.tolist() == [self.big + 1, self.big + 2, 0.5]
+
+    def test_lists_and_objects_do_not_round(self):
+        X = [[2**53, 1, 0.5], [2**53 + 1, 2, 0.5]]
+        assert _interactions(X).user_index.values.tolist() == [2**53, 2**53 + 1]
+        X = np.array([[2**63, 1], [2**63 + 1, 2], [-1, 3]], dtype=object)
+        assert _interactions(X).user_index.values.tolist() == [-1, 2**63, 2**63 + 1]
+
+    def test_compact_unsigned_ids(self):
+        ids = 2**63 + np.array([3, 1, 3], dtype=np.uint64)
+        data = _interactions(np.column_stack([ids, ids]))
+        assert data.users.tolist() == [1, 0, 1]
+        assert data.user_index.values.tolist() == [2**63 + 1, 2**63 + 3]
+
+
+def test_numpy_scalars_in_object_columns_are_plain_ids():
+    X = np.array([["u1", np.int64(10)], ["u2", np.int64(20)]], dtype=object)
+    data = _interactions(X)
+    assert data.item_index.values.dtype.kind == "i"
+    with pytest.raises(TypeError, match=r"fitted|in fit"):
+        data.item_index.codes(["10"], "ids")
+    for bad in (np.float32("inf"), np.datetime64("2020-01-01"), np.complex64(1)):
+        with pytest.raises((TypeError, ValueError), match=r"inf|hashable"):
+            _interactions(np.array([["u1", bad], ["u2", 1.0]], dtype=object))
+
+
+def test_targets_beyond_float32_are_an_error():
+    with pytest.raises(ValueError, match="rescale y"):
+        read_target([1.0, 1e39], 2, feedback="implicit")

@@ -9,7 +9,8 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
+from threading import Lock
+from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
@@ -30,16 +31,62 @@ def effective_n_threads(n_jobs: int | None) -> int:
     return n_jobs if n_jobs > 0 else max(1, available + 1 + n_jobs)
 
 
-@cache
-def _blas_controller() -> ThreadpoolController:
-    return ThreadpoolController().select(user_api="blas")
+class _SingleThreadedBlas:
+    """The process's BLAS at one thread for as long as any thread is inside.
+
+    threadpoolctl lets only the thread that set a limit undo it, and overlapping limits of several threads
+    would restore each other's: so one thread of its own sets the limit for the first in and undoes it after
+    the last out.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._setter = ThreadPoolExecutor(1)
+        self._controller: ThreadpoolController | None = None
+        self._limit: Any = None
+        self._inside = 0
+
+    def _set(self) -> None:
+        if self._controller is None:
+            self._controller = ThreadpoolController().select(user_api="blas")
+        self._limit = self._controller.limit(limits=1)
+        self._limit.__enter__()
+
+    def enter(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._setter.submit(self._set).result()
+
+    def exit(self) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._setter.submit(self._limit.__exit__, None, None, None).result()
+
+
+_blas = _SingleThreadedBlas()
+
+
+def _forget_threads() -> None:
+    """In a forked child, the thread that sets limits is not there."""
+    global _blas
+    _blas = _SingleThreadedBlas()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_threads)
 
 
 @contextmanager
 def single_threaded_blas() -> Iterator[None]:
     """One BLAS thread inside the block: blocks run side by side instead, and round alike."""
-    with _blas_controller().limit(limits=1):
+    blas = _blas
+    blas.enter()
+    try:
         yield
+    finally:
+        blas.exit()
 
 
 def run_blocks(task: Callable[[int, int], None], n_rows: int, block: int, n_jobs: int | None) -> None:

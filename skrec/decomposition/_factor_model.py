@@ -174,4 +174,5 @@ class FactorModel(VectorRecommender):
         told = ~is_zero_row(self._item_texts)
         # Embeddings of language models share a large common part that says nothing.
         center = self._item_texts[told].mean(axis=0) if told.sum() > 1 else 0.0
-        return normalize(vectors - center), normalize(np.where(told[:, None], self._item_texts - center, 0.0))
+        queries = np.where(is_zero_row(vectors)[:, None], 0.0, vectors - center)
+        return normalize(queries), normalize(np.where(told[:, None], self._item_texts - center, 0.0))

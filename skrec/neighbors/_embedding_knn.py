@@ -20,6 +20,8 @@ from skrec._vectors import VectorRecommender, encode_texts, inner_products, is_z
 from skrec.exceptions import ColdStartWarning
 from skrec.interactions import Interactions
 
+_OFF_CENTER = 0.0123
+
 
 class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
     """Recommend items whose vectors are near those of a user's history.
@@ -71,7 +73,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
     item_encoder_ : transformer or None
         The fitted encoder.
     center_ : float32 array of shape (d,) or None
-    axes_ : float32 array of shape (d, d) or None
+    axes_ : float32 array of shape (d, min(n_items, d)) or None
         What the centred vectors are multiplied by.
     popularity_ : float32 array of shape (n_items,)
         The cold start of users without any usable event.
@@ -150,7 +152,10 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
 
     def _fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
         self._by_time = data.check_order(self.order)
-        self.center_ = self.axes_ = None
+        # Kept: set_params must not change what fitted vectors mean.
+        self._metric = self.metric
+        self.center_: NDArray[np.float32] | None = None
+        self.axes_: NDArray[np.float32] | None = None
         if item_matrix is None:
             warnings.warn(
                 "EmbeddingKNNRecommender was fitted without item_features: it has no vectors to compare and ranks "
@@ -159,13 +164,21 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
                 stacklevel=4,
             )
             item_matrix = np.zeros((data.n_items, 1), np.float32)
-        elif self.center and self.metric == "cosine" and not sp.issparse(item_matrix):
-            told = item_matrix[~is_zero_row(item_matrix)]
-            # One row has nothing to be told apart from, and its own mean would erase it.
-            self.center_ = told.mean(axis=0) if len(told) > 1 else None
-            if self.center_ is not None and self.whitening:
-                self.axes_ = _whitening_axes(told - self.center_, self.whitening)
+        elif not sp.issparse(item_matrix):
+            self._place_center(item_matrix[~is_zero_row(item_matrix)])
         self._set_vectors(self._to_space(item_matrix))
+
+    def _place_center(self, told: NDArray[np.float32]) -> None:
+        """Where the space begins: vectors that lie close together far from zero would lose their differences."""
+        # One row has nothing to be told apart from, and its own mean would erase it.
+        if len(told) > 1 and self._metric == "cosine" and self.center:
+            center = told.mean(axis=0)
+            self.center_ = center
+            self.axes_ = _whitening_axes(told - center, self.whitening) if self.whitening else None
+        elif len(told) > 1 and self._metric == "euclidean":
+            # Distances do not depend on it. Off the mean, since a zero vector stands for an item without features.
+            mean, spread = told.mean(axis=0, dtype=np.float64), told.std(axis=0, dtype=np.float64)
+            self.center_ = (mean + _OFF_CENTER * spread).astype(np.float32)
 
     def _partial_fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
         self._by_time = data.check_order(self.order) and self._by_time
@@ -177,23 +190,20 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
         self.item_vectors_ = self._item_vectors = vectors
         self._has_vector = ~is_zero_row(vectors)
         self._item_bias = None
-        if self.metric == "euclidean":
+        if self._metric == "euclidean":
             self._item_bias = _squared_norms(vectors) * np.float32(-0.5)
         self._faiss_index = None
         if self.index == "faiss":
             from skrec.neighbors._faiss import build_index
 
-            self._faiss_index = build_index(vectors, self.metric)
+            self._faiss_index = build_index(vectors, self._metric)
 
     def _to_space(self, vectors: Matrix) -> Matrix:
         """Centred, whitened and of unit length under "cosine"; a zero vector stays zero."""
-        if self.metric != "cosine":
-            return vectors
         if self.center_ is not None:
-            told = ~is_zero_row(vectors)
-            centered = (vectors - self.center_) * told[:, None]
+            centered = (vectors - self.center_) * ~is_zero_row(vectors)[:, None]
             vectors = centered if self.axes_ is None else centered @ self.axes_
-        return normalize(vectors)
+        return normalize(vectors) if self._metric == "cosine" else vectors
 
     # Rank ------------------------------------------------------------------------------------------
 
@@ -213,10 +223,10 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
             (share.astype(np.float32), histories.items, histories.indptr), shape=(len(queries), len(self._item_index))
         )
         vectors = by_item @ self.item_vectors_
-        return normalize(vectors) if self.metric == "cosine" else vectors
+        return normalize(vectors) if self._metric == "cosine" else vectors
 
     def _link(self, scores: NDArray, vectors: Matrix) -> NDArray:
-        if self.metric != "euclidean":
+        if self._metric != "euclidean":
             return scores
         squared = np.maximum(_squared_norms(vectors)[:, None] - 2 * scores, 0)
         return 1 / (1 + np.sqrt(squared))
@@ -274,7 +284,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
         from skrec.neighbors._faiss import search_index
 
         vectors = self._query_vectors(queries)
-        codes, scores = search_index(self._faiss_index, vectors, k, hidden, self.metric)
+        codes, scores = search_index(self._faiss_index, vectors, k, hidden, self._metric)
         # Cold queries have no direction to search in, and a filter may leave a row short.
         again = np.flatnonzero(is_zero_row(vectors) | (codes[:, -1] < 0))
         if len(again):
@@ -291,7 +301,8 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
         back = np.linalg.pinv(self.axes_)
         lengths = np.sqrt(_squared_norms(self.item_vectors_ @ back))
         scale = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
-        return normalize(queries - self.center_) @ back.T, self.item_vectors_ * scale[:, None]
+        centered = np.where(is_zero_row(queries)[:, None], 0, queries - self.center_)
+        return normalize(centered) @ back.T, self.item_vectors_ * scale[:, None]
 
 
 def _squared_norms(vectors: Matrix) -> NDArray[np.float32]:
@@ -301,9 +312,12 @@ def _squared_norms(vectors: Matrix) -> NDArray[np.float32]:
 
 
 def _whitening_axes(centered: NDArray[np.float32], power: float) -> NDArray[np.float32]:
-    """(d, d) principal axes, each divided by its standard deviation to a power; axes of no variance vanish."""
-    covariance = centered.T.astype(np.float64) @ centered / len(centered)
-    variance, axes = np.linalg.eigh(covariance)
-    told = variance > variance[-1] * np.finfo(np.float32).eps
+    """(d, min(n, d)) principal axes, each divided by its standard deviation to a power; axes of no variance vanish."""
+    if len(centered) < centered.shape[1]:
+        _, lengths, rows = np.linalg.svd(centered.astype(np.float64), full_matrices=False)
+        variance, axes = lengths**2 / len(centered), rows.T
+    else:
+        variance, axes = np.linalg.eigh(centered.T.astype(np.float64) @ centered / len(centered))
+    told = variance > variance.max() * np.finfo(np.float32).eps
     scale = np.where(told, np.where(told, variance, 1) ** (-power / 2), 0)
     return (axes * scale).astype(np.float32)

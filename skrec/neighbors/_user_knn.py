@@ -148,6 +148,7 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
     # Fit -------------------------------------------------------------------------------------------
 
     def _fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
+        self._similarity = self.similarity  # kept: set_params must not change what fitted weights mean
         self._by_time = data.check_order(self.order)
         self.user_vectors_ = None if user_matrix is None else normalize(user_matrix)
         self._index_events()
@@ -164,7 +165,7 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
         chosen.eliminate_zeros()
         lengths = np.diff(chosen.indptr)
         self._mean_length = lengths.sum() / max(1, np.count_nonzero(lengths)) or 1.0
-        self.item_weights_ = _inverse_document_frequencies(chosen, self.similarity)
+        self.item_weights_ = _inverse_document_frequencies(chosen, self._similarity)
         # By item, so that a query meets those users alone who share an item with it.
         self._item_vectors = sp.csr_array(self._weigh(chosen).T.tocsr())
         self._set_sizes = lengths.astype(np.float32)
@@ -181,13 +182,13 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
 
     def _weigh(self, strength: sp.csr_array) -> sp.csr_array:
         """Rows of a (users, items) matrix as they are compared: of unit length, or sets."""
-        if self.similarity == "jaccard":
+        if self._similarity == "jaccard":
             ones = np.ones(strength.nnz, self._dtype)
             return sp.csr_array((ones, strength.indices, strength.indptr), strength.shape)
         values = strength.data.astype(self._dtype)
-        if self.similarity == "tfidf":
+        if self._similarity == "tfidf":
             values = np.sqrt(values)
-        elif self.similarity == "bm25":
+        elif self._similarity == "bm25":
             lengths = np.diff(strength.indptr)
             scale = self.bm25_k1 * (1 - self.bm25_b + self.bm25_b * lengths / self._mean_length)
             values = values / (values + np.repeat(scale, lengths))
@@ -205,7 +206,7 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
         codes, similarities = np.empty(shape, np.int32), np.empty(shape, self._dtype)
         sizes = np.empty(len(queries), np.int64)
         history = queries.histories
-        decayed = history.y if self.similarity == "jaccard" else self._decayed(history, self.recency_decay)
+        decayed = history.y if self._similarity == "jaccard" else self._decayed(history, self.recency_decay)
         strength = history.to_csr(len(self._item_index), values=decayed)
         strength.eliminate_zeros()
         weights = self._weigh(strength)
@@ -224,7 +225,7 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
         """Similarities of a few queries, given by their weighted items and their codes, to all users."""
         block = np.zeros((len(users), len(self._user_index)), self._dtype)
         add_product(weights, self._item_vectors, block)
-        if self.similarity == "jaccard":
+        if self._similarity == "jaccard":
             block /= np.maximum(np.diff(weights.indptr)[:, None] + self._set_sizes - block, 1)
         if self.user_vectors_ is not None and self.feature_weight > 0:
             known = np.flatnonzero(users >= 0)

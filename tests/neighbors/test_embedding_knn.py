@@ -1,5 +1,7 @@
 """Against brute force, over metrics and ways to read a history."""
 
+from typing import ClassVar
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -244,3 +246,40 @@ def test_search_needs_an_encoder_that_reads_text(log, vectors):
 def test_bad_parameters(log, parameters):
     with pytest.raises(ValueError, match=next(iter(parameters))):
         EmbeddingKNNRecommender(**parameters).fit(log)
+
+
+def test_euclidean_distances_survive_a_large_offset():
+    table = (np.arange(30), (np.arange(30.0) + 20000)[:, None])
+    rec = EmbeddingKNNRecommender(metric="euclidean").fit([[1, 5], [2, 20]], item_features=table)
+    items, scores = rec.recommend([1], k=4)
+    assert items.tolist() == [[4, 6, 3, 7]]
+    np.testing.assert_allclose(scores, [[1 / 2, 1 / 2, 1 / 3, 1 / 3]], rtol=1e-4)
+
+
+def test_wide_vectors_of_few_items():
+    table = (np.arange(20), np.random.default_rng(0).normal(size=(20, 3000)))
+    rec = EmbeddingKNNRecommender().fit([[1, 5], [2, 19]], item_features=table)
+    assert rec.axes_.shape == (3000, 20)
+    assert np.isfinite(rec.recommend(k=3).scores).all()
+
+
+def test_set_params_after_fit_does_not_mix_models(log, vectors):
+    rec = EmbeddingKNNRecommender().fit(log, item_features=(np.arange(N_ITEMS + N_COLD), vectors))
+    before = rec.predict(log)
+    np.testing.assert_array_equal(rec.set_params(metric="euclidean").predict(log), before)
+
+
+def test_search_uses_the_query_prompt_and_an_empty_text_gets_popular_items():
+    class Spy(HashingTextEncoder):
+        seen: ClassVar[list[str]] = []
+
+        def encode(self, texts):
+            self.seen.extend(texts)
+            return super().encode(texts)
+
+    table = pd.DataFrame({"item": ["a", "b", "c"], "text": ["red fox", "blue sea", "grey sky"]})
+    encoder = LLMTextEmbedder(model=Spy(32), prompt="passage: ", query_prompt="query: ", cache=None)
+    rec = EmbeddingKNNRecommender(item_encoder=encoder).fit([[1, "b"], [2, "b"], [2, "c"]], item_features=table)
+    assert rec.search("fox", k=1).items.tolist() == [["a"]]
+    assert Spy.seen[-1] == "query: fox"
+    assert rec.search(["  "], k=3).items.tolist() == [["b", "c", "a"]]
