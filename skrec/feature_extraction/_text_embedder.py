@@ -62,7 +62,7 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
         Such as ``"cpu"`` or ``"cuda:0"``; by default the best there is. A device that this machine lacks
         becomes the CPU, with a warning, so that what was fitted on one machine runs on another.
     dtype : {"float32", "bfloat16", "float16"}, default="float32"
-        Precision of the transformer. With bfloat16 a CPU that has it (AVX512-BF16, AMX) is 1.5 to two times as
+        Precision of the transformer. With bfloat16 a CPU that has it (AVX512-BF16, AMX) is 1.2 to 1.6 times as
         fast, at a cosine above 0.999 to float32; others are slower with it than without.
     quantization : {"int8"}, default=None
         Linear layers in 8 bits, weights by output and inputs by token, on the CPU. About as fast as bfloat16
