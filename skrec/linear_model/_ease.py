@@ -37,7 +37,8 @@ class EASERecommender(PartialFitMixin, ItemGraphRecommender):
     pair_decay : float in (0, 1], default=0.9
         Factor this weight falls by for each step between two events.
     recency_decay : float in (0, 1], default=0.9
-        Factor an event's weight falls by, when a history is read, for each event after it.
+        Factor an event's weight falls by, when a history is read, for each event after it. Right where the
+        next event is to be predicted; 1 where held-out events lie anywhere in a history.
     order : {"auto", "time", "none"}, default="auto"
         "auto" goes by order where X has a ``timestamp``; "time" demands one; "none" counts all events alike.
     item_encoder : transformer, default=None
@@ -70,8 +71,7 @@ class EASERecommender(PartialFitMixin, ItemGraphRecommender):
     Cost: 4 n_items**2 bytes, in which the Gram matrix, its factor, its inverse and the weights follow one
     another, and n_items**3 multiplications. With ``n_neighbors``: 12 n_items n_neighbors bytes for the weights,
     and on each thread 16 bytes an event and a user and 16 n_neighbors**2 bytes; n_items n_neighbors**3 / 3
-    multiplications. It is exact where every item that was ever chosen with another is among its neighbours
-    and all were.
+    multiplications. With all items as neighbours it is the dense solution.
 
     ``partial_fit`` equals ``fit`` on everything up to rounding, the encoder apart, which stays as first fitted. Where
     ``regularization_exponent=0``, there is no order and the model is dense, new events are a change of r rows

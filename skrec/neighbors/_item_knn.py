@@ -57,7 +57,8 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
     window : int, default=30
         Pairs of more steps apart do not count.
     recency_decay : float in (0, 1], default=0.55
-        Factor an event's weight falls by, when a history is read, for each event after it.
+        Factor an event's weight falls by, when a history is read, for each event after it. Right where the
+        next event is to be predicted; 1 where held-out events lie anywhere in a history.
     order : {"auto", "time", "none"}, default="auto"
         "auto" goes by order where X has a ``timestamp``; "time" demands one; "none" counts all events alike.
     item_encoder : transformer, default=None
@@ -98,6 +99,10 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
     Context and ``user_features`` are accepted and ignored. Memory is 8 bytes a kept similarity, twice that
     while fitting; no (n_items, n_items) array exists. Smoothing works from the ``n_neighbors`` kept in S, and in
     (I + s P) S.
+
+    Defaults were chosen on validation events of Amazon Beauty and Amazon Industrial, with order and text, and
+    of MovieLens 100K and Last.fm without either. On Beauty they cost about 1 % of the NDCG@10 of what did best
+    there.
 
     ``partial_fit`` builds the similarities anew from all events and equals ``fit`` on everything but for the
     encoder, which stays as first fitted.
