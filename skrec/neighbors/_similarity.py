@@ -128,8 +128,8 @@ def classical(
 ) -> Similarity:
     """Cosine, Jaccard, TF-IDF (cosine) or BM25 similarity of the columns of a (n_users, n_items) matrix.
 
-    TF-IDF and BM25 weights are those of the implicit library; an idf below 0, of an item that nearly every
-    user has, counts as 0.
+    TF-IDF and BM25 weights are those of the implicit library: items are the documents and users the terms, so that
+    users of many items tell less. An idf below 0, of a user who has nearly every item, counts as 0.
     """
     by_user = by_user.astype(np.float64)
     by_user.eliminate_zeros()
@@ -141,9 +141,9 @@ def classical(
     if similarity in ("tfidf", "bm25") and by_user.nnz:
         from implicit.nearest_neighbours import bm25_weight, tfidf_weight
 
-        plain = sp.csr_matrix(by_user)
-        weighted = tfidf_weight(plain) if similarity == "tfidf" else bm25_weight(plain, K1=bm25_k1, B=bm25_b)
-        by_user = sp.csr_array(weighted)
+        by_item = sp.csr_matrix(by_user.T)
+        weighted = tfidf_weight(by_item) if similarity == "tfidf" else bm25_weight(by_item, K1=bm25_k1, B=bm25_b)
+        by_user = sp.csr_array(weighted.T)
         by_user.data = np.maximum(by_user.data, 0)
     scale = np.ones(n_items)
     if similarity in ("cosine", "tfidf"):

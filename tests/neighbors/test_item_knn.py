@@ -8,6 +8,7 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from implicit.nearest_neighbours import BM25Recommender, CosineRecommender, TFIDFRecommender
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from skrec._queries import Queries
@@ -95,16 +96,16 @@ def test_asymmetric_similarity_is_the_docstring(seed, ordered, ties, window, exp
 
 def _classical_by_hand(by_user, similarity):
     x = by_user.toarray().astype(float)
-    n_users = len(x)
+    n_items = x.shape[1]
     if similarity == "jaccard":
         sets = [set(np.flatnonzero(column)) for column in x.T]
         return np.array([[len(a & b) / max(1, len(a | b)) for b in sets] for a in sets])
     if similarity in ("tfidf", "bm25"):
-        idf = np.maximum(np.log(n_users) - np.log1p((x > 0).sum(axis=0)), 0)
+        idf = np.maximum(np.log(n_items) - np.log1p((x > 0).sum(axis=1)), 0)[:, None]
         if similarity == "bm25":
-            lengths = x.sum(axis=1)
+            lengths = x.sum(axis=0)
             norm = (1 - 0.75) + 0.75 * lengths / lengths.mean()
-            return (lambda w: w.T @ w)(np.where(x > 0, x * 2.2 / (1.2 * norm[:, None] + x), 0) * idf)
+            return (lambda w: w.T @ w)(np.where(x > 0, x * 2.2 / (1.2 * norm + x), 0) * idf)
         x = np.sqrt(x) * idf
     norms = np.linalg.norm(x, axis=0)
     return x.T @ x / np.maximum(np.outer(norms, norms), 1e-300)
@@ -120,6 +121,20 @@ def test_classical_similarities_are_their_formulas(similarity, seed):
     expected = _classical_by_hand(by_user, similarity)
     np.fill_diagonal(expected, 0)
     np.testing.assert_allclose(got.toarray(), expected, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore:Method expects CSR input")
+@pytest.mark.parametrize("similarity", ["cosine", "tfidf", "bm25"])
+def test_classical_similarities_are_those_of_implicit(similarity):
+    peers = {"cosine": CosineRecommender, "tfidf": TFIDFRecommender, "bm25": BM25Recommender}
+    rng = np.random.default_rng(0)
+    by_user = sp.random_array((60, 40), density=0.15, rng=rng, format="csr")
+    peer = peers[similarity](K=100, num_threads=1)
+    peer.fit(sp.csr_matrix(by_user), show_progress=False)
+    expected = peer.similarity.toarray()
+    np.fill_diagonal(expected, 0)
+    got = classical(by_user, similarity, bm25_k1=1.2, bm25_b=0.75, dtype=np.float64).best(40)
+    np.testing.assert_allclose(got.toarray(), expected, rtol=1e-8, atol=1e-12)
 
 
 @pytest.mark.parametrize("n_neighbors", [1, 3, 100])
