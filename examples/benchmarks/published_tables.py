@@ -6,7 +6,8 @@ A folder holds one of
 
 - ``user_sequence.txt`` and ``item_text.txt`` (Amazon Beauty and its kin): leave-last-out. The last item of a user
   is the test, the one before it the validation; the whole catalogue is ranked, less the history;
-- ``item.json``, ``valid.csv`` and ``test.csv``: users, histories and targets as given, in the same way;
+- ``item.json``, ``valid.csv`` and ``test.csv``: users, histories and targets as given. A user is one query from the
+  training events alone, whatever the number of targets: not the protocol of papers that query every row;
 - ``ua.base``, ``ua.test``, ``u.item`` (MovieLens 100K): the official split; validation holds out ten random
   events of each training user.
 
