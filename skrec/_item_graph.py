@@ -7,10 +7,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from skrec._columns import as_column
 from skrec._features import Matrix
 from skrec._histories import Histories
-from skrec._queries import Candidates, Queries, check_k
+from skrec._queries import Candidates, Queries, check_k, read_items
 from skrec._recommendations import Recommendations
 from skrec._recommender import BaseRecommender
 
@@ -149,14 +148,7 @@ class ItemGraphRecommender(BaseRecommender):
         """
         check_is_fitted(self)
         k = check_k(k)
-        column = as_column(items, "items")
-        asked = self._item_index.codes(column, "items")
-        ids = np.asarray(column)
-        if (asked < 0).any():
-            unknown = ids[asked < 0].tolist()
-            raise KeyError(
-                f"{len(unknown)} unknown item ids, as {unknown[0]!r}; items_ lists the {len(self.items_)} known."
-            )
+        ids, asked = read_items(items, self._item_index)
         own = Histories(np.arange(len(asked) + 1), asked.astype(np.int32), np.ones(len(asked), np.float32))
         eligible = None if candidates is None else Candidates(candidates, self._item_index, len(asked))
         codes, scores = _Neighbours(self)._rank(Queries(np.full(len(asked), -1), own), k, eligible, own)

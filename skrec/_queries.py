@@ -49,6 +49,17 @@ def check_k(k: Any) -> int:
     return int(k)
 
 
+def read_items(items: Any, item_index: IdIndex) -> tuple[NDArray, NDArray[np.int64]]:
+    """Item ids and their codes; an unknown id is a KeyError."""
+    column = as_column(items, "items")
+    codes = item_index.codes(column, "items")
+    ids = np.asarray(column)
+    if (codes < 0).any():
+        unknown = ids[codes < 0].tolist()
+        raise KeyError(f"{len(unknown)} unknown item ids, as {unknown[0]!r}; items_ lists the {len(item_index)} known.")
+    return ids, codes
+
+
 def read_history(history: Any, item_index: IdIndex, feedback: str, default_y: float) -> "EventPairs":
     """Events ``[user, item, ...]``, or a pair ``(events, y)``; unknown items are passed over."""
     events, y = history if isinstance(history, tuple) else (history, None)

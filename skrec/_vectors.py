@@ -10,10 +10,9 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted
 
-from skrec._columns import as_column
 from skrec._features import Matrix, finite_matrix
 from skrec._histories import Histories
-from skrec._queries import Candidates, Queries, check_k
+from skrec._queries import Candidates, Queries, check_k, read_items
 from skrec._ranking import rank
 from skrec._recommendations import Recommendations
 from skrec._recommender import BaseRecommender
@@ -86,14 +85,7 @@ class VectorRecommender(BaseRecommender):
         """
         check_is_fitted(self)
         k = check_k(k)
-        column = as_column(items, "items")
-        codes = self._item_index.codes(column, "items")
-        ids = np.asarray(column)
-        if (codes < 0).any():
-            unknown = ids[codes < 0].tolist()
-            raise KeyError(
-                f"{len(unknown)} unknown item ids, as {unknown[0]!r}; items_ lists the {len(self.items_)} known."
-            )
+        ids, codes = read_items(items, self._item_index)
         vectors = normalize(self._item_vectors)
         own = Histories.group(np.arange(len(codes)), codes, np.ones(len(codes), np.float32), None, len(codes))
         return self._nearest(vectors[codes], vectors, ids, own, k, candidates, "item")

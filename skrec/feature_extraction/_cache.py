@@ -19,6 +19,8 @@ Vector = NDArray[np.float32]
 
 
 class VectorCache(Protocol):
+    """What a cache of vectors offers, in memory or in a folder."""
+
     def get(self, keys: Sequence[bytes]) -> list[Vector | None]: ...
 
     def put(self, keys: Sequence[bytes], vectors: NDArray[np.float32]) -> None: ...
