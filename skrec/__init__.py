@@ -17,6 +17,7 @@ _SUBMODULES = [
     "feature_extraction",
     "interactions",
     "linear_model",
+    "llm",
     "metrics",
     "model_selection",
     "neighbors",

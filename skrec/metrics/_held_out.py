@@ -31,14 +31,6 @@ def unwrap(estimator: Any, X: Any) -> tuple[Any, Any]:
     return estimator, X
 
 
-def innermost(estimator: Any) -> Any:
-    """The recommender inside a pipeline or a search."""
-    while isinstance(estimator, Pipeline | BaseSearchCV):
-        check_is_fitted(estimator)
-        estimator = _inner(estimator)
-    return estimator
-
-
 def _inner(estimator: Pipeline | BaseSearchCV) -> Any:
     return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator.best_estimator_
 

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.exceptions import UndefinedMetricWarning
 
+from skrec._wrapper import innermost
 from skrec.interactions import read_events, read_features
 from skrec.metrics._beyond_accuracy import (
     catalogue_coverage,
@@ -20,7 +21,7 @@ from skrec.metrics._beyond_accuracy import (
     mean_popularity,
     novelty,
 )
-from skrec.metrics._held_out import HeldOut, feedback_of, hold_out, innermost, unwrap
+from skrec.metrics._held_out import HeldOut, feedback_of, hold_out, unwrap
 from skrec.metrics._hits import Hits
 from skrec.metrics._names import OF_ALL_LISTS, RANKING, Metric
 

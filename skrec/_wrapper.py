@@ -1,0 +1,206 @@
+"""What wraps a recommender: it fits a clone, hands on what it does not change, and keeps the contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from skrec._histories import Histories
+from skrec._ids import IdIndex
+from skrec._persistence import PersistenceMixin
+from skrec._recommendations import Recommendations
+from skrec._recommender import RecommenderMixin
+
+
+def innermost(estimator: Any) -> Any:
+    """The recommender inside a pipeline or a search; before fit, the one that a search starts from."""
+    while isinstance(estimator, Pipeline | BaseSearchCV):
+        if isinstance(estimator, Pipeline):
+            estimator = estimator.steps[-1][1]
+        else:
+            estimator = getattr(estimator, "best_estimator_", estimator.estimator)
+    return estimator
+
+
+def _inner_has(name: str) -> Any:
+    def check(wrapper: WrapperRecommender) -> bool:
+        getattr(getattr(wrapper, "recommender_", wrapper.recommender), name)
+        return True
+
+    return available_if(check)
+
+
+class WrapperRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
+    """A recommender around another, its parameter ``recommender``.
+
+    ``fit`` clones and fits it as ``recommender_``; a :class:`~sklearn.frozen.FrozenEstimator` keeps a fitted
+    one as it is. A subclass gives ``recommend`` and what it learns itself in ``_fit_wrapper``.
+    """
+
+    recommender: Any
+    recommender_: Any
+
+    def _fit_wrapper(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
+        """Learn what the wrapper adds; ``recommender_`` is fitted."""
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Any, y: Any = None, *, item_features: Any = None, user_features: Any = None) -> Any:
+        """Fit a clone of the recommender.
+
+        Parameters
+        ----------
+        X, y, item_features, user_features
+            As in the recommender's ``fit``.
+
+        Returns
+        -------
+        self : object
+        """
+        if not hasattr(self.recommender, "recommend"):
+            raise TypeError(
+                f"recommender must have recommend(); got {self.recommender!r}. Pass a recommender, or a "
+                "skrec.pipeline.Pipeline that ends in one."
+            )
+        self.recommender_ = clone(self.recommender)
+        self.recommender_.fit(X, y, **_given(item_features, user_features))
+        self._fit_wrapper(X, y, item_features, user_features)
+        return self
+
+    @_inner_has("partial_fit")
+    def partial_fit(self, X: Any, y: Any = None, *, item_features: Any = None, user_features: Any = None) -> Any:
+        """Let the recommender go on; the first call fits.
+
+        Parameters
+        ----------
+        X, y, item_features, user_features
+            As in the recommender's ``partial_fit``.
+
+        Returns
+        -------
+        self : object
+        """
+        if not hasattr(self, "recommender_"):
+            return self.fit(X, y, item_features=item_features, user_features=user_features)
+        self.recommender_.partial_fit(X, y, **_given(item_features, user_features))
+        self._partial_fit_wrapper(X, y, item_features, user_features)
+        return self
+
+    def _partial_fit_wrapper(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
+        """Learn from more events what the wrapper adds."""
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "recommender_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.recommender)
+        tags.target_tags, tags.input_tags = inner.target_tags, inner.input_tags
+        return tags
+
+    # Handed on -------------------------------------------------------------------------------------
+
+    def predict(self, X: Any) -> NDArray:
+        """Score of each (user, item) row, as the recommender has it.
+
+        Parameters
+        ----------
+        X : array-like or frame of shape (n_events, n_columns)
+
+        Returns
+        -------
+        ndarray of shape (n_events,)
+        """
+        check_is_fitted(self)
+        return self.recommender_.predict(X)
+
+    @_inner_has("similar_items")
+    def similar_items(self, items: Any, k: int = 10, **options: Any) -> Recommendations:
+        """Items like the given ones, as the recommender has them.
+
+        Parameters
+        ----------
+        items : array-like of item ids
+        k : int, default=10
+        **options
+            As in the recommender's ``similar_items``.
+
+        Returns
+        -------
+        Recommendations
+        """
+        check_is_fitted(self)
+        return self.recommender_.similar_items(items, k, **options)
+
+    @_inner_has("search")
+    def search(self, texts: Any, k: int = 10, **options: Any) -> Recommendations:
+        """Rank the catalogue for free text, as the recommender does.
+
+        Parameters
+        ----------
+        texts : str or list of str
+        k : int, default=10
+        **options
+            As in the recommender's ``search``.
+
+        Returns
+        -------
+        Recommendations
+        """
+        check_is_fitted(self)
+        return self.recommender_.search(texts, k, **options)
+
+    # What is known ---------------------------------------------------------------------------------
+
+    @property
+    def users_(self) -> NDArray:
+        """User ids in catalogue order."""
+        check_is_fitted(self)
+        return self.recommender_.users_
+
+    @property
+    def items_(self) -> NDArray:
+        """Item ids in catalogue order: position is code."""
+        check_is_fitted(self)
+        return self.recommender_.items_
+
+    @property
+    def n_features_in_(self) -> int:
+        """Columns of X, ``timestamp`` not counted."""
+        check_is_fitted(self)
+        return self.recommender_.n_features_in_
+
+    @property
+    def feature_names_in_(self) -> NDArray:
+        """Their names, where X was a frame."""
+        return self.recommender_.feature_names_in_
+
+    def seen_items(self, users: Any) -> Histories:
+        """Item codes that each user has events with in fit, one row a user; empty for unknown users."""
+        check_is_fitted(self)
+        return innermost(self.recommender_).seen_items(users)
+
+    @property
+    def feedback(self) -> str:
+        """Of the recommender: "implicit" or "explicit"."""
+        inner = innermost(getattr(self, "recommender_", self.recommender))
+        return getattr(inner, "feedback", "implicit")
+
+    @property
+    def _item_index(self) -> IdIndex:
+        return innermost(self.recommender_)._item_index
+
+    @property
+    def _frame_backend(self) -> str | None:
+        return innermost(self.recommender_)._frame_backend
+
+
+def _given(item_features: Any, user_features: Any) -> dict[str, Any]:
+    tables = {"item_features": item_features, "user_features": user_features}
+    return {name: table for name, table in tables.items() if table is not None}

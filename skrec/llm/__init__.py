@@ -1,0 +1,5 @@
+"""Language models that rerank, explain and converse."""
+
+from skrec.llm._chat import BaseChat, CallableChat, ChatResult, Usage
+
+__all__ = ["BaseChat", "CallableChat", "ChatResult", "Usage"]

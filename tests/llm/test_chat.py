@@ -1,0 +1,79 @@
+"""The protocol of chat models, on plain functions."""
+
+import asyncio
+
+import pytest
+from sklearn.base import clone
+
+from skrec.llm import CallableChat
+from skrec.llm._chat import as_chat, read_conversation
+from skrec.llm._json import parse_json
+from skrec.llm._prompts import Prompt
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"order": {"type": "array", "items": {"type": "string"}}},
+    "required": ["order"],
+}
+
+
+def test_one_failing_conversation_fails_alone():
+    def answer(messages):
+        if "bad" in messages[-1]["content"]:
+            raise RuntimeError("a secret that must not get out")
+        return messages[-1]["content"].upper()
+
+    chat = as_chat(answer)
+    good, bad = chat.complete(["good", "bad"])
+    assert (good.text, good.error, good.usage.n_calls) == ("GOOD", None, 1)
+    assert bad.text == ""
+    assert bad.error == "the function raised RuntimeError"
+    again = asyncio.run(chat.acomplete(["good"]))
+    assert again[0].text == "GOOD"
+
+
+def test_a_clone_is_the_same_client():
+    chat = CallableChat(str)
+    assert clone(chat) is chat
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"order": ["a", "b"]}',
+        'Sure!\n```json\n{"order": ["a", "b"]}\n```\nAnything else?',
+        '<think>{"order": ["z"]}</think>Here: {"order": ["a", "b"]} {"order": []}',
+        '{"other": 1} {"order": ["a", "b"]}',
+    ],
+)
+def test_json_is_found_in_chatter(text):
+    assert parse_json(text, SCHEMA)[1:] == ({"order": ["a", "b"]}, None)
+
+
+@pytest.mark.parametrize("text", ["", "none", '{"order": [1]}', '{"order": ["a"', "[" * 5000])
+def test_what_does_not_fit_is_an_error(text):
+    _, parsed, error = parse_json(text, SCHEMA)
+    assert parsed is None
+    assert "schema" in error
+
+
+@pytest.mark.parametrize("llm", ["gpt", 3, None, CallableChat])
+def test_an_llm_that_is_not_one(llm):
+    with pytest.raises(TypeError, match="chat client"):
+        as_chat(llm)
+
+
+@pytest.mark.parametrize(
+    ("conversation", "error"),
+    [([], ValueError), ([{"role": "root", "content": "x"}], ValueError), (["x"], TypeError)],
+)
+def test_conversations_that_are_none(conversation, error):
+    with pytest.raises(error):
+        read_conversation(conversation)
+
+
+def test_prompts_are_filled_once():
+    prompt = Prompt("p-v1", "rules", "{a} and {b}")
+    assert prompt.write(a="{b}", b="{a.__class__}")[1]["content"] == "{b} and {a.__class__}"
+    with pytest.raises(ValueError, match="names"):
+        prompt.write(a="x")

@@ -1,0 +1,73 @@
+"""What every wrapper of a recommender hands on."""
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV
+from sklearn.utils.estimator_checks import estimator_checks_generator
+from sklearn.utils.validation import check_is_fitted
+
+from skrec._wrapper import WrapperRecommender
+from skrec.decomposition import HybridMFRecommender
+from skrec.dummy import PopularRecommender
+from skrec.feature_extraction import ContextEncoder
+from skrec.metrics import evaluate
+from skrec.pipeline import make_pipeline
+from skrec.testing import check_recommender
+
+X = np.array([[1, 10], [1, 20], [2, 20], [2, 30], [3, 10], [3, 30]])
+
+
+class Plain(WrapperRecommender):
+    """Changes nothing."""
+
+    def __init__(self, recommender):
+        self.recommender = recommender
+
+    _parameter_constraints = {}  # noqa: RUF012
+
+    def recommend(self, users=None, k=10, **options):
+        check_is_fitted(self)
+        return self.recommender_.recommend(users, k, **options)
+
+
+def test_a_wrapper_keeps_both_contracts():
+    plain = Plain(HybridMFRecommender(n_factors=4, max_iter=3, random_state=0))
+    check_recommender(plain)
+    for estimator, check in estimator_checks_generator(plain, mark=None):
+        if check.func.__name__ != "check_array_api_input":
+            with warnings.catch_warnings(action="ignore"):
+                check(estimator)
+
+
+def test_nested_parameters_are_tuned():
+    search = GridSearchCV(Plain(PopularRecommender()), {"recommender__recency_decay": [0.5, 1.0]}, cv=2).fit(X)
+    assert np.isfinite(search.best_score_)
+
+
+def test_a_frozen_recommender_is_kept():
+    fitted = PopularRecommender().fit(X)
+    wrapper = Plain(FrozenEstimator(fitted)).fit(X[:2])
+    assert wrapper.items_.tolist() == [10, 20, 30]
+
+
+def test_around_a_pipeline():
+    rows = np.column_stack([X, np.arange(6) % 2])
+    wrapper = Plain(make_pipeline(ContextEncoder(), PopularRecommender(n_segments=2, random_state=0)))
+    assert clone(wrapper).feedback == "implicit"
+    wrapper.fit(rows)
+    assert wrapper.recommend([1], k=1, context=[[1]]).items.shape == (1, 1)
+    assert len(evaluate(wrapper, rows, metrics=["ndcg@2"], exclude_seen=False)) == 1
+
+
+def test_what_is_no_recommender_is_refused():
+    with pytest.raises(TypeError, match="recommend"):
+        Plain(ContextEncoder()).fit(X)
+
+
+def test_methods_are_those_of_the_recommender():
+    assert not hasattr(Plain(PopularRecommender()), "similar_items")
+    assert hasattr(Plain(HybridMFRecommender()), "similar_items")
