@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_scalar
 
 from skrec.metrics._evaluate import as_matrix, bootstrap_interval, check_resampling, draw_seed, to_frame
-from skrec.metrics._measure import Protocol, check_same_gain, measure
+from skrec.metrics._measure import Protocol, check_same_gain, check_same_queries, measure
 from skrec.metrics._names import parse_metrics
 from skrec.metrics._resampling import sign_flip_p_values, sums_by_user
 
@@ -31,6 +31,7 @@ def compare(
     candidates: Any = None,
     item_vectors: Any = None,
     gain: str = "auto",
+    per: str = "auto",
 ) -> Any:
     """Compare two fitted recommenders query by query on the same held-out events.
 
@@ -48,7 +49,7 @@ def compare(
         Sign flips of the paired permutation test.
     random_state : int, RandomState instance or None, default=None
         Seed of resamples and sign flips.
-    relevance_threshold, n_history, exclude_seen, candidates, item_vectors, gain
+    relevance_threshold, n_history, exclude_seen, candidates, item_vectors, gain, per
         As in :func:`ranking_scorer`.
 
     Returns
@@ -79,10 +80,11 @@ def compare(
     check_resampling(n_bootstrap, confidence)
     check_scalar(n_permutations, "n_permutations", int, min_val=1)
     parsed = parse_metrics(metrics, k)
-    protocol = Protocol(relevance_threshold, n_history, exclude_seen, candidates, item_vectors, gain)
+    protocol = Protocol(relevance_threshold, n_history, exclude_seen, candidates, item_vectors, gain, per)
     check_same_gain([recommender_a, recommender_b], parsed, protocol)
     a = measure(recommender_a, X_test, y_test, parsed, protocol)
     b = measure(recommender_b, X_test, y_test, parsed, protocol)
+    check_same_queries([a, b])
     names = [metric.name for metric in parsed]
     _, in_a, in_b = np.intersect1d(a.queries.keys, b.queries.keys, assume_unique=True, return_indices=True)
     values_a, values_b = as_matrix(a, names)[in_a], as_matrix(b, names)[in_b]

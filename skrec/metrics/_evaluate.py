@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state, check_scalar
 
 from skrec._recommendations import installed_frame_library
-from skrec.metrics._measure import Measured, Protocol, check_same_gain, measure
+from skrec.metrics._measure import Measured, Protocol, check_same_gain, check_same_queries, measure
 from skrec.metrics._names import parse_metrics
 from skrec.metrics._resampling import bootstrap_means, interval, sums_by_user
 
@@ -32,6 +32,7 @@ def evaluate(
     candidates: Any = None,
     item_vectors: Any = None,
     gain: str = "auto",
+    per: str = "auto",
 ) -> Any:
     """Measure fitted recommenders on held-out events, with bootstrap confidence intervals.
 
@@ -52,14 +53,15 @@ def evaluate(
         Level of the percentile intervals.
     random_state : int, RandomState instance or None, default=None
         Seed of the resamples, which are the same for all recommenders.
-    relevance_threshold, n_history, exclude_seen, candidates, item_vectors, gain
+    relevance_threshold, n_history, exclude_seen, candidates, item_vectors, gain, per
         As in :func:`ranking_scorer`.
 
     Returns
     -------
     frame
-        One row a recommender and metric: ``model``, ``metric``, ``mean``, ``ci_low``, ``ci_high`` and
-        ``n_queries``, over which the mean is taken. pandas, polars or pyarrow, the first that is installed.
+        One row a recommender and metric: ``model``, ``metric``, ``mean``, ``ci_low``, ``ci_high``,
+        ``n_queries``, over which the mean is taken, and ``n_dropped``, the events with y > 0 that do not count,
+        since their user had the item before. pandas, polars or pyarrow, the first that is installed.
         Coverage and Gini index belong to all lists together; resamples would repeat lists and so be biased,
         and their interval is NaN.
 
@@ -78,17 +80,16 @@ def evaluate(
     """
     check_resampling(n_bootstrap, confidence)
     parsed = parse_metrics(metrics, k)
-    protocol = Protocol(relevance_threshold, n_history, exclude_seen, candidates, item_vectors, gain)
+    protocol = Protocol(relevance_threshold, n_history, exclude_seen, candidates, item_vectors, gain, per)
     if not isinstance(recommenders, Mapping):
         recommenders = {type(recommenders).__name__: recommenders}
     if not recommenders:
         raise ValueError("recommenders is empty; pass a fitted recommender, or a dict from name to recommender.")
     check_same_gain(list(recommenders.values()), parsed, protocol)
     seed = draw_seed(random_state)
-    rows = []
-    for model, recommender in recommenders.items():
-        measured = measure(recommender, X_test, y_test, parsed, protocol)
-        rows += _rows(str(model), measured, n_bootstrap, confidence, seed)
+    measured = {str(name): measure(model, X_test, y_test, parsed, protocol) for name, model in recommenders.items()}
+    check_same_queries(list(measured.values()))
+    rows = [row for name, found in measured.items() for row in _rows(name, found, n_bootstrap, confidence, seed)]
     return to_frame(rows)
 
 
@@ -105,6 +106,7 @@ def _rows(model: str, measured: Measured, n_bootstrap: int, confidence: float, s
             "ci_low": low[j],
             "ci_high": high[j],
             "n_queries": measured.n_queries(name),
+            "n_dropped": measured.queries.n_dropped,
         }
         for j, name in enumerate(names)
     ]

@@ -55,6 +55,10 @@ class HeldOut:
         First events of cold users.
     n_users : int
         Users of X, those without a query included.
+    n_dropped : int
+        Events of X with y > 0 that do not count, since their item was seen before.
+    by_event : bool
+        Whether a query is an event, and not a user.
     """
 
     users: NDArray
@@ -64,13 +68,17 @@ class HeldOut:
     context: Any
     history: Any
     n_users: int
+    n_dropped: int
+    by_event: bool
 
     def __len__(self) -> int:
         return len(self.keys)
 
 
-def hold_out(recommender: Any, X: Any, y: Any, *, exclude_seen: bool, n_history: int | None) -> HeldOut:
-    """Make one query a user, or one an event where X has context columns.
+def hold_out(
+    recommender: Any, X: Any, y: Any, *, exclude_seen: bool, n_history: int | None, per: str = "auto"
+) -> HeldOut:
+    """Make one query a user, or one an event: with ``per="auto"`` where X has context columns.
 
     The first ``n_history`` events of users without training events become history. Items seen in training or
     in that history leave the relevant items, unless ``exclude_seen`` is False. Queries with nothing left are
@@ -93,7 +101,7 @@ def hold_out(recommender: Any, X: Any, y: Any, *, exclude_seen: bool, n_history:
         is_target &= ~(_among(pairs, seen, width) | np.isin(pairs, pairs[is_history]))
     target = np.flatnonzero(is_target)
 
-    by_event = data.context is not None
+    by_event = per == "event" or (per == "auto" and data.context is not None)
     keys = row_of_event if by_event else data.users
     n_keys = len(data) if by_event else data.n_users
     grouped = Histories.group(keys[target], items[target], data.y[target], None, n_keys)
@@ -107,9 +115,11 @@ def hold_out(recommender: Any, X: Any, y: Any, *, exclude_seen: bool, n_history:
         keys=kept,
         user_numbers=numbers,
         strengths=strengths[kept],
-        context=_safe_indexing(data.context, kept) if by_event else None,
+        context=_safe_indexing(data.context, kept) if by_event and data.context is not None else None,
         history=_history(X, y, np.sort(row_of_event[is_history])),
         n_users=data.n_users,
+        n_dropped=int(((data.y > 0) & ~is_history & ~is_target).sum()),
+        by_event=by_event,
     )
 
 

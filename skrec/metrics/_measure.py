@@ -36,6 +36,7 @@ class Protocol:
     candidates: Any = None
     item_vectors: Any = None
     gain: str = "auto"
+    per: str = "auto"
 
     def __post_init__(self) -> None:
         if self.n_history is not None and (not isinstance(self.n_history, Integral) or self.n_history < 1):
@@ -44,6 +45,8 @@ class Protocol:
             raise ValueError(f"candidates must be None, 'test' or a list of item ids; got {self.candidates!r}.")
         if self.gain not in ("auto", "binary", "y"):
             raise ValueError(f"gain must be 'auto', 'binary' or 'y'; got {self.gain!r}.")
+        if self.per not in ("auto", "event", "user"):
+            raise ValueError(f"per must be 'auto', 'event' or 'user'; got {self.per!r}.")
 
     def gain_is_y(self, recommender: Any) -> bool:
         """Whether the gain of NDCG is y, and not 1."""
@@ -85,8 +88,9 @@ class Measured:
         why = (
             f"all {len(queries)} queries lack what it needs (a relevant item over relevance_threshold, or a list)"
             if len(queries)
-            else f"none of the {queries.n_users} users of X has an event with y > 0 that counts: items seen in "
-            "training do not, nor do the events that n_history folds in"
+            else f"none of the {queries.n_users} users of X has an event with y > 0 that counts: "
+            f"{queries.n_dropped} were dropped, since the user had the item in training or in the events that "
+            "n_history folds in (to score events of training, pass exclude_seen=False)"
         )
         warnings.warn(
             f"{', '.join(undefined)} is undefined and set to nan: {why}.", UndefinedMetricWarning, stacklevel=4
@@ -97,7 +101,9 @@ def measure(estimator: Any, X: Any, y: Any, metrics: Iterable[Metric], protocol:
     """Rank once, to the greatest k, and compute all metrics."""
     metrics = list(metrics)
     recommender, X = unwrap(estimator, X)
-    queries = hold_out(recommender, X, y, exclude_seen=protocol.exclude_seen, n_history=protocol.n_history)
+    queries = hold_out(
+        recommender, X, y, exclude_seen=protocol.exclude_seen, n_history=protocol.n_history, per=protocol.per
+    )
     k = max(metric.k for metric in metrics)
     codes = _rank(recommender, X, queries, k, protocol)
     hits: dict[bool, Hits] = {}
@@ -128,6 +134,21 @@ def check_same_gain(estimators: Sequence[Any], metrics: Iterable[Metric], protoc
         raise ValueError(
             "With gain='auto' the gain of NDCG is y for models of explicit feedback and 1 for the others, and these "
             "do not compare; pass gain='binary' or gain='y'."
+        )
+
+
+def check_same_queries(measured: Sequence[Measured]) -> None:
+    """Refuse a comparison in which a query is a user for some models and an event for others.
+
+    Raises
+    ------
+    ValueError
+        If it is, with what to write.
+    """
+    if len({one.queries.by_event for one in measured}) > 1:
+        raise ValueError(
+            "With per='auto' a query is an event for models whose X has context columns and a user for the others, "
+            "and these do not compare; pass per='event' or per='user'."
         )
 
 

@@ -44,16 +44,18 @@ def ranking_scorer(
     candidates: Any = None,
     item_vectors: Any = None,
     gain: str = "auto",
+    per: str = "auto",
 ) -> RankingScorer:
     """Make a scorer for ``scoring=`` of :class:`~sklearn.model_selection.GridSearchCV` and the like.
 
     Each distinct user of the test events is one query, or each event where X has context columns, with its
-    own context. What counts:
+    own context (see ``per``). What counts:
 
     - An event is relevant where ``y > 0``; ``y=None`` means 1. Repeats of a user and an item add up, and for
       explicit feedback the last one counts.
     - Items of the user's training events are not recommended and leave the relevant items. A query with
-      none left is skipped.
+      none left is skipped; :func:`evaluate` says how many events were dropped. All events of training are,
+      so that training scores (``return_train_score=True``) need ``exclude_seen=False``.
     - Items that the recommender does not know stay relevant: recall and the ideal ranking count them.
     - Users that were not in training count, with the recommender's cold start.
 
@@ -80,6 +82,11 @@ def ranking_scorer(
         The space in which "diversity" measures. Items without a row are left out of it.
     gain : {"auto", "binary", "y"}, default="auto"
         Gain of a relevant item in NDCG: 1 ("binary"), y, or y for explicit feedback and else 1 ("auto").
+    per : {"auto", "event", "user"}, default="auto"
+        What a query is. "event": each held-out event, with its own context and its item alone as relevant;
+        the history is that of fit and of ``n_history``, and means are over events. "user": each user, who is
+        asked for without context (the mean of training), since their events have different ones. "auto" is
+        "event" where X, as the recommender gets it, has context columns, else "user".
 
     Returns
     -------
@@ -107,5 +114,5 @@ def ranking_scorer(
     >>> result["test_recall@2"].round(2)
     array([1.])
     """
-    protocol = Protocol(relevance_threshold, n_history, exclude_seen, candidates, item_vectors, gain)
+    protocol = Protocol(relevance_threshold, n_history, exclude_seen, candidates, item_vectors, gain, per)
     return RankingScorer(metrics if isinstance(metrics, str) else tuple(metrics), k, protocol)

@@ -1,10 +1,13 @@
 import math
+from functools import partial
 from itertools import product
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from skrec.dummy import PopularRecommender, RandomRecommender
 from skrec.metrics import _resampling, compare, evaluate, ranking_scorer
@@ -45,7 +48,7 @@ def test_several_recommenders_and_the_same_seed_give_the_same_table(split):
     first, second = (evaluate(models, test, random_state=7) for _ in range(2))
     pd.testing.assert_frame_equal(first, second)
     assert first["model"].unique().tolist() == ["popular", "chance"]
-    assert list(first.columns) == ["model", "metric", "mean", "ci_low", "ci_high", "n_queries"]
+    assert list(first.columns) == ["model", "metric", "mean", "ci_low", "ci_high", "n_queries", "n_dropped"]
     without = evaluate(models, test, n_bootstrap=0)
     assert without["ci_low"].isna().all()
     np.testing.assert_array_equal(without["mean"], first["mean"])
@@ -159,6 +162,45 @@ def test_context_makes_queries_of_events_and_units_of_users():
     assert row["ci_high"] == 1.0
 
 
+def test_targets_seen_in_training_are_counted():
+    a = PopularRecommender().fit(np.array([[1, 10], [2, 10], [2, 20]]))
+    b = PopularRecommender().fit(np.array([[1, 20], [1, 30], [2, 10]]))
+    test, y = np.array([[1, 20], [1, 20], [1, 30], [2, 20], [3, 20]]), [1, 1, 0, 1, 1]
+    table = evaluate({"a": a, "b": b}, test, y, metrics=["recall@2", "mrr@2"], n_bootstrap=0)
+    assert table["n_dropped"].tolist() == [1, 1, 2, 2]  # y = 0 is no target
+    assert table["n_queries"].tolist() == [2, 2, 2, 2]
+    table = evaluate(a, test, y, metrics="recall@2", n_bootstrap=0, exclude_seen=False)
+    assert table[["n_queries", "n_dropped"]].to_numpy().tolist() == [[3, 0]]
+
+
+def test_per_event_pairs_events_and_resamples_users():
+    train = np.array([[1, 10], [2, 10], [2, 20], [3, 30]])
+    test = np.array([[1, 20], [1, 20], [1, 30], [2, 30], [3, 30]])
+    popular = PopularRecommender().fit(train)
+    row = evaluate(popular, test, metrics="recall@1", random_state=0, n_bootstrap=400, per="event").iloc[0]
+    assert row[["n_queries", "n_dropped"]].tolist() == [4, 1]
+    assert row["mean"] == pytest.approx(3 / 4)
+    assert [row["ci_low"], row["ci_high"]] == pytest.approx([2 / 3, 1.0])  # user 1 alone, or user 2 alone
+    chance = RandomRecommender(random_state=0).fit(train)
+    row = compare(popular, chance, test, metrics="recall@1", random_state=0, per="event").iloc[0]
+    assert row["n_queries"] == 4
+
+
+def test_users_and_events_are_not_compared():
+    train = pd.DataFrame({"user": [1, 2, 2, 3], "item": [10, 10, 20, 30], "hour": 0.0})
+    test = pd.DataFrame({"user": [1, 1], "item": [20, 30], "hour": [1.0, 2.0]})
+    aware = PopularRecommender().fit(train)
+    blind = make_pipeline(FunctionTransformer(lambda X: X[["user", "item"]]), PopularRecommender()).fit(train)
+    for measure in (
+        lambda **rules: evaluate({"a": aware, "b": blind}, test, **rules),
+        partial(compare, aware, blind, test),
+    ):
+        with pytest.raises(ValueError, match="pass per='event' or per='user'"):
+            measure()
+        assert set(measure(metrics="recall@2", per="event")["n_queries"]) == {2}
+        assert set(measure(metrics="recall@2", per="user")["n_queries"]) == {1}
+
+
 def test_nothing_to_evaluate_is_nan():
     X = np.array([[1, 10], [2, 20]])
     recommender = PopularRecommender().fit(X)
@@ -208,4 +250,4 @@ def test_the_table_is_of_the_frame_library_that_is_installed(split, library, mon
     monkeypatch.setattr("skrec.metrics._evaluate.installed_frame_library", lambda: library)
     table = evaluate(PopularRecommender().fit(train), test, metrics=["ndcg", "gini"], n_bootstrap=10)
     assert type(table).__module__.split(".")[0] == library
-    assert table.shape == (2, 6)
+    assert table.shape == (2, 7)

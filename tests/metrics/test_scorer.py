@@ -17,9 +17,11 @@ from sklearn.model_selection import GridSearchCV, KFold, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from skrec.base import BaseRecommender
 from skrec.dummy import PopularRecommender, RandomRecommender
 from skrec.metrics import (
     average_precision_at_k,
+    evaluate,
     hit_rate_at_k,
     ndcg_at_k,
     precision_at_k,
@@ -56,24 +58,25 @@ TRAIN = events((1, 10), (2, 10), (3, 10), (2, 20), (3, 20), (3, 30), (4, 40))
 # One by one, against a plain reading of the rules -------------------------------------------------------
 
 
-def slow_queries(train, test, y, explicit, exclude_seen, n_history, known_items):
-    """The rules, user by user, in plain Python: [(user, history rows, {item: y})]."""
-    queries = []
+def slow_queries(train, test, y, explicit, exclude_seen, n_history, per):
+    """The rules, user by user, in plain Python: [(user, history rows, {item: y})], and the events dropped."""
+    queries, n_dropped = [], 0
     for user in sorted(set(test[:, 0])):
         seen = {item for u, item in train if u == user}
         rows = [row for row in range(len(test)) if test[row, 0] == user]
         n = 0 if n_history is None or seen else n_history
         history, rows = rows[:n], rows[n:]
-        found: dict = {}
-        for row in rows:
-            item = test[row, 1]
-            found[item] = y[row] if explicit else found.get(item, 0) + y[row]
-        if exclude_seen:
-            found = {i: v for i, v in found.items() if i not in seen | {test[row, 1] for row in history}}
-        found = {i: v for i, v in found.items() if v > 0}
-        if found:
-            queries.append((user, history, found))
-    return queries
+        had = seen | {test[row, 1] for row in history} if exclude_seen else set()
+        n_dropped += sum(y[row] > 0 and test[row, 1] in had for row in rows)
+        for group in [rows] if per == "user" else [[row] for row in rows]:
+            found: dict = {}
+            for row in group:
+                item = test[row, 1]
+                found[item] = y[row] if explicit else found.get(item, 0) + y[row]
+            found = {i: v for i, v in found.items() if v > 0 and i not in had}
+            if found:
+                queries.append((user, history, found))
+    return queries, n_dropped
 
 
 @st.composite
@@ -93,11 +96,12 @@ def logs(draw):
     n_history=st.sampled_from([None, 1, 2]),
     threshold=st.sampled_from([None, 2.0]),
     k=st.integers(1, 4),
+    per=st.sampled_from(["user", "event"]),
 )
-def test_equals_a_plain_reading_of_the_rules(log, explicit, exclude_seen, n_history, threshold, k):
+def test_equals_a_plain_reading_of_the_rules(log, explicit, exclude_seen, n_history, threshold, k, per):
     train, test, y = log
     recommender = (Rated if explicit else PopularRecommender)().fit(train)
-    queries = slow_queries(train.tolist(), test, y, explicit, exclude_seen, n_history, recommender.items_)
+    queries, n_dropped = slow_queries(train.tolist(), test, y, explicit, exclude_seen, n_history, per)
     if not queries:
         return
     lists, relevant, binary = [], [], []
@@ -117,8 +121,10 @@ def test_equals_a_plain_reading_of_the_rules(log, explicit, exclude_seen, n_hist
             "map": average_precision_at_k(binary, lists, k=k),
             "mrr": reciprocal_rank_at_k(binary, lists, k=k),
         }
-    scorer = ranking_scorer(names, k=k, exclude_seen=exclude_seen, n_history=n_history, relevance_threshold=threshold)
-    assert scorer(recommender, test, y) == pytest.approx(names)
+    rules = {"exclude_seen": exclude_seen, "n_history": n_history, "relevance_threshold": threshold, "per": per}
+    assert ranking_scorer(names, k=k, **rules)(recommender, test, y) == pytest.approx(names)
+    table = evaluate(recommender, test, y, names, k=k, n_bootstrap=0, **rules)
+    assert set(table["n_dropped"]) == {n_dropped}
 
 
 def test_training_items_leave_the_relevant_set_and_the_ranking():
@@ -174,6 +180,55 @@ def test_one_query_an_event_where_there_is_context():
     assert recommender.asked["context"]["hour"].tolist() == [7.0, 8.0, 9.0]
 
 
+class ByHour(BaseRecommender):
+    """Ranks first the item of the hour: even hours want 20, odd ones 30."""
+
+    _uses_context = True
+
+    def _fit(self, data, item_matrix, user_matrix):
+        self.hours_ = data.context.mean()
+
+    def _score(self, queries, items):
+        wanted = np.where(queries.context[:, :1] % 2, 30, 20)
+        return (self.items_[None, :] == wanted).astype(np.float32)
+
+    def _cold(self, queries):
+        return np.zeros(len(queries), bool)
+
+
+def test_each_event_is_asked_with_its_own_context_and_per_user_without_any():
+    train = TRAIN.assign(hour=[0.0, 0, 0, 0, 0, 0, 7])  # mean 1
+    test = events((1, 20, 4.0), (1, 20, 5.0), (4, 30, 7.0), (2, 40, 2.0), columns=("user", "item", "hour"))
+    recommender = ByHour().fit(train)
+    for per in ("auto", "event"):
+        assert ranking_scorer("recall@1", per=per)(recommender, test) == pytest.approx(2 / 4)
+    scorer = ranking_scorer("recall@1", per="user")
+    assert scorer(recommender, test) == pytest.approx(1 / 3)  # at the mean hour 30 comes first: user 4 alone wants it
+    assert repr(scorer) == "ranking_scorer('recall@1', per='user')"
+
+
+def test_each_event_is_a_query_without_context_too():
+    test = events((1, 20), (1, 20), (1, 30), (2, 30), (2, 10))
+    recommender = Recording().fit(TRAIN)
+    assert ranking_scorer("recall@1", per="event")(recommender, test) == pytest.approx(3 / 4)
+    assert recommender.asked["users"].tolist() == [1, 1, 1, 2]  # user 2 has seen item 10
+    assert recommender.asked["context"] is None
+    assert recommender.asked["history"] is None
+    assert ranking_scorer("recall@1")(recommender, test) == pytest.approx((1 / 2 + 1) / 2)
+
+
+def test_training_scores_need_the_seen_items():
+    X = random_events()
+    folds = KFold(2, shuffle=True, random_state=0)
+    with pytest.warns(UndefinedMetricWarning, match="100 were dropped.*pass exclude_seen=False"):
+        result = cross_validate(PopularRecommender(), X, cv=folds, return_train_score=True)
+    assert np.isnan(result["train_score"]).all()
+    assert np.isfinite(result["test_score"]).all()
+    scoring = ranking_scorer("ndcg@10", exclude_seen=False)
+    result = cross_validate(PopularRecommender(), X, cv=folds, scoring=scoring, return_train_score=True)
+    assert (result["train_score"] > 0).all()
+
+
 def test_n_history_folds_in_the_first_events_of_cold_users():
     test = events((77, 40, 3), (77, 10, 1), (77, 20, 2), (1, 20, 1), (78, 20, 1), columns=("user", "item", "timestamp"))
     recommender = Recording().fit(TRAIN)
@@ -202,21 +257,14 @@ def test_metrics_of_the_lists():
     names = ["coverage@1", "novelty@1", "neg_popularity@1", "neg_gini@1", "diversity@3"]
     vectors = ([10, 20, 40], np.array([[1.0, 0], [0, 1], [1, 1]]))
     scores = ranking_scorer(names, item_vectors=vectors)(recommender, test)  # 20 and 30, then 30 and 40
-    assert (
-        scores
-        == pytest.approx(
-            {
-                "coverage@1": 0.5,
-                "novelty@1": (-math.log2(2 / 7) - math.log2(1 / 7)) / 2,
-                "neg_popularity@1": -1.5,
-                "neg_gini@1": -0.5,
-                "diversity@2": math.nan,  # 30 has no vector: no list has two
-            },
-            nan_ok=True,
-        )
-        if False
-        else True
-    )
+    expected = {
+        "coverage@1": 0.5,
+        "novelty@1": (-math.log2(2 / 7) - math.log2(1 / 7)) / 2,
+        "neg_popularity@1": -1.5,
+        "neg_gini@1": -0.5,
+        "diversity@3": 1 - math.sqrt(0.5),  # 30 has no vector: 20 and 40 of the first list are left
+    }
+    assert scores == pytest.approx(expected)
     with pytest.raises(ValueError, match="needs item_vectors"):
         ranking_scorer("diversity@2")(recommender, test)
 
@@ -369,6 +417,7 @@ def test_scorers_pickle_clone_and_show_what_they_do():
         (lambda: ranking_scorer("ndcg", n_history=0), ValueError, "n_history must be"),
         (lambda: ranking_scorer("ndcg", candidates="cold"), ValueError, "candidates must be"),
         (lambda: ranking_scorer("ndcg", gain="rating"), ValueError, "gain must be"),
+        (lambda: ranking_scorer("ndcg", per="row"), ValueError, "per must be 'auto', 'event' or 'user'; got 'row'"),
     ],
 )
 def test_bad_settings_say_what_to_write(make, error, message):
