@@ -1,5 +1,6 @@
 """Context columns become a float32 matrix: of all events in fit, and one row a query later."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,7 +92,7 @@ def check_rows(context: Any, n_queries: int) -> None:
     ValueError
         If ``context`` is no table, or has another number of rows.
     """
-    shape = np.shape(context)
+    shape = _shape(context)
     if len(shape) != 2:
         raise ValueError(
             f"context has {len(shape)} dimension(s); pass a table of one row a user, or of one row for all: "
@@ -99,6 +100,25 @@ def check_rows(context: Any, n_queries: int) -> None:
         )
     if shape[0] not in (1, n_queries):
         raise ValueError(f"context has {shape[0]} rows for {n_queries} users; pass one row a user, or one for all.")
+
+
+def _shape(context: Any) -> tuple[int, ...]:
+    if isinstance(context, Mapping) or (
+        isinstance(context, list | tuple) and isinstance(next(iter(context), None), Mapping)
+    ):
+        raise ValueError(
+            "context is given as dicts; make a frame of them, of one row a user, or of one row for all: "
+            "pandas.DataFrame([{'hour': 8.5, 'home': True}])."
+        )
+    frame = nw.from_native(context, pass_through=True)
+    if isinstance(frame, nw.LazyFrame):
+        raise ValueError("context is a lazy frame; pass context.collect().")
+    try:
+        return np.shape(context)
+    except ValueError:
+        raise ValueError(
+            f"context has rows of {sorted({np.size(row) for row in context})} cells; give each row one cell a column."
+        ) from None
 
 
 def check_names(given: Any, expected: list[str], what: str) -> None:

@@ -215,6 +215,24 @@ def check_frames(rec: Any) -> None:
         assert_array_equal(fitted.feature_names_in_, ["user", "item"])
 
 
+def check_events_are_read_by_name(rec: Any) -> None:
+    """``history`` and ``exclude`` with the names of X may have their columns in any order; half a match is an error."""
+    X = _checkerboard()
+    more = {"user": [900, 900, 0], "item": [2, 4, 5]}
+    for frame, turned, ids in zip(
+        _frames({"user": X[:, 0], "item": X[:, 1]}),
+        _frames({"item": more["item"], "timestamp": [3.0, 2.0, 1.0], "user": more["user"]}),
+        _frames({"item": more["item"], "reader": more["user"]}),
+        strict=True,
+    ):
+        fitted = _fit(clone(rec), frame)
+        rows = np.column_stack([more["user"], more["item"]])[::-1]
+        _same(fitted.recommend([900, 0], k=5, history=turned), fitted.recommend([900, 0], k=5, history=rows))
+        _same(fitted.recommend([900, 0], k=5, exclude=turned), fitted.recommend([900, 0], k=5, exclude=rows))
+        for argument in ("history", "exclude"):
+            _raises(ValueError, f"{argument} with item first", fitted.recommend, [900], **{argument: ids})
+
+
 def check_timestamp_is_no_feature(rec: Any) -> None:
     """``timestamp`` stands anywhere, is not counted, and may be left out later; missing times are an error."""
     X = _checkerboard()
@@ -363,6 +381,7 @@ CHECKS = [
     check_pickle_round_trip,
     check_text_ids,
     check_frames,
+    check_events_are_read_by_name,
     check_timestamp_is_no_feature,
     check_bad_ids,
     check_bad_targets,

@@ -1,6 +1,7 @@
 """What X looked like in fit, so that a request can be written as such an X."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import narwhals as nw
@@ -63,6 +64,16 @@ class EventTemplate:
     def has_context(self) -> bool:
         """Whether X had more than ids."""
         return self.n_columns > 2 or bool(self.context_names)
+
+    def in_fitted_order(self, events: Any) -> Any:
+        """Events with their columns in the order of X, where they are a frame of the same names."""
+        frame = nw.from_native(events, eager_only=True, pass_through=True)
+        if self.schema is None or not isinstance(frame, nw.DataFrame):
+            return events
+        names = [name for name in self.schema if name != TIMESTAMP or TIMESTAMP in frame.columns]
+        if set(names) != set(frame.columns):
+            return events
+        return frame[:, [frame.columns.index(name) for name in names]].to_native()
 
     def rebuild(self, users: Any, context: Any) -> Any:
         """A full X of one row a user, with a known item in each.
@@ -150,7 +161,7 @@ def _as_array(context: Any) -> NDArray:
         return context
     array = np.empty((len(context), len(context[0])), dtype=object)
     for row, cells in enumerate(context):
-        array[row] = cells
+        array[row] = list(cells)
     numeric = all(isinstance(cell, int | float | np.number) for cell in array.ravel())
     return np.asarray(context) if numeric else array
 
@@ -178,12 +189,19 @@ def _cast_where_equal(series: nw.Series, dtype: Any) -> nw.Series:
         if series.is_null().all() or series.dtype == nw.Unknown:
             return cast
         if series.dtype.is_temporal() or dtype.is_temporal():
-            return cast if isinstance(dtype, nw.Datetime) and _zone(series.dtype) == _zone(dtype) else series
+            # A number would be cast to a date-time in nanoseconds, and a date to one at midnight.
+            return cast if _is_moment(series) and _zone(series.dtype) == _zone(dtype) else series
         if (series.dtype.is_numeric() or series.dtype == nw.Boolean) != (dtype.is_numeric() or dtype == nw.Boolean):
             return series
         return cast if cast.to_list() == series.to_list() else series
     except Exception:  # each library has errors of its own for a value that a type cannot hold
         return series
+
+
+def _is_moment(series: nw.Series) -> bool:
+    if series.dtype in (nw.Object, nw.Unknown):
+        return all(cell is None or isinstance(cell, datetime) for cell in series.to_list())
+    return isinstance(series.dtype, nw.Datetime)
 
 
 def _zone(dtype: Any) -> str | None:

@@ -1,17 +1,18 @@
 """What is asked of a recommender: users, histories, candidates and exclusions, as integer codes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
 from skrec._columns import as_column, factorize
 from skrec._histories import Histories
 from skrec._ids import IdIndex
-from skrec.interactions import read_events, read_target
+from skrec.interactions import TIMESTAMP, read_events, read_target
 
 
 @dataclass
@@ -60,10 +61,48 @@ def read_items(items: Any, item_index: IdIndex) -> tuple[NDArray, NDArray[np.int
     return ids, codes
 
 
-def read_history(history: Any, item_index: IdIndex, feedback: str, default_y: float) -> "EventPairs":
+def ids_first(events: Any, names: Sequence[str] | None, what: str) -> Any:
+    """Events with user and item first, where they are a frame that names them as the X of fit did.
+
+    Parameters
+    ----------
+    events : table
+    names : sequence of str, or None
+        The columns of X, user and item first; None where X had no names, and the position alone decides.
+    what : str
+        The name of the argument, for messages.
+
+    Raises
+    ------
+    ValueError
+        If a frame has one of the two names, and in another place than X had it.
+    """
+    frame = nw.from_native(events, eager_only=True, pass_through=True)
+    if names is None or not isinstance(frame, nw.DataFrame):
+        return events
+    given = [str(name) for name in frame.columns]
+    ids = [str(name) for name in names[:2]]
+    if all(name in given for name in ids):
+        order = [given.index(name) for name in ids]
+        order += [j for j in range(len(given)) if j not in order]
+        return events if order == list(range(len(given))) else frame[:, order].to_native()
+    first = [name for name in given if name != TIMESTAMP]
+    for place, name in enumerate(ids):
+        if name in first and first.index(name) != place:
+            raise ValueError(
+                f"{what} has the columns {first}, where {name!r} does not stand as in X, which has {ids} first; name "
+                f"both columns as X does, and then they may stand anywhere, or give the {('user', 'item')[place]} ids "
+                f"in column {place}."
+            )
+    return events
+
+
+def read_history(
+    history: Any, item_index: IdIndex, feedback: str, default_y: float, names: Sequence[str] | None = None
+) -> "EventPairs":
     """Events ``[user, item, ...]``, or a pair ``(events, y)``; unknown items are passed over."""
     events, y = history if isinstance(history, tuple) else (history, None)
-    table = read_events(events, what="history")
+    table = read_events(ids_first(events, names, "history"), what="history")
     values = read_target(y, len(table), feedback=feedback)
     if y is None:
         values = values * np.float32(default_y)
@@ -71,9 +110,9 @@ def read_history(history: Any, item_index: IdIndex, feedback: str, default_y: fl
     return EventPairs(table.users, items, values, table.timestamp)
 
 
-def read_exclusions(exclude: Any, item_index: IdIndex) -> "EventPairs":
+def read_exclusions(exclude: Any, item_index: IdIndex, names: Sequence[str] | None = None) -> "EventPairs":
     """Pairs ``[user, item]``; unknown items are passed over."""
-    table = read_events(exclude, what="exclude")
+    table = read_events(ids_first(exclude, names, "exclude"), what="exclude")
     items = item_index.codes(table.items, "item ids of exclude")
     return EventPairs(table.users, items, np.ones(len(items), np.float32), None)
 

@@ -231,6 +231,11 @@ class BaseRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
         return self._item_index.values
 
     @property
+    def _column_names(self) -> Any:
+        """Of the X of fit, or None where it had none."""
+        return getattr(self, "feature_names_in_", None)
+
+    @property
     def _feedback(self) -> str:
         return getattr(self, "feedback", "implicit")
 
@@ -266,13 +271,14 @@ class BaseRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
             that cannot use context ignore it.
         history : events ``[user, item, ...]`` or pair (events, y), default=None
             Events that were not in fit: appended to those of known users, folded in for new ones. For
-            explicit feedback an event without y counts as the highest rating seen in fit.
+            explicit feedback an event without y counts as the highest rating seen in fit. A frame that names
+            both ids as the X of fit did may have them in any place; else they come first.
         candidates : list of item ids, or one list a user, default=None
             The eligible items; unknown ids are passed over.
         exclude_seen : bool, default=True
             Leave out items of the user's events, in fit and in ``history``.
         exclude : pairs ``[user, item]``, default=None
-            Further items to leave out.
+            Further items to leave out, read as ``history`` is.
 
         Returns
         -------
@@ -292,7 +298,7 @@ class BaseRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
         eligible = None if candidates is None else Candidates(candidates, self._item_index, len(queries))
         hidden = queries.histories if exclude_seen else Histories.empty(len(queries))
         if exclude is not None and not is_empty(exclude):
-            excluded = read_exclusions(exclude, self._item_index).by_query(user_ids, "exclude")
+            excluded = read_exclusions(exclude, self._item_index, self._column_names).by_query(user_ids, "exclude")
             hidden = hidden.followed_by(excluded)
         codes, scores = self._rank(queries, k, eligible, hidden)
         return Recommendations(codes, scores, user_ids, self._item_index, backend=self._frame_backend)
@@ -300,7 +306,8 @@ class BaseRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
     def _read_queries(self, users: Any, context: Any, history: Any) -> tuple[NDArray, Queries]:
         events = None
         if history is not None and not (is_empty(history) and users is not None):
-            events = read_history(history, self._item_index, self._feedback, self._history_rating())
+            rating = self._history_rating()
+            events = read_history(history, self._item_index, self._feedback, rating, self._column_names)
         if users is None and events is None:
             user_ids, codes = self._user_index.values, np.arange(len(self._user_index))
             histories = self._histories

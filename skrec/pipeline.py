@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrec._event_template import EventTemplate, check_same_ids
 from skrec._persistence import PersistenceMixin
-from skrec._queries import first_appearance
+from skrec._queries import first_appearance, ids_first
 from skrec._recommendations import Recommendations
 from skrec.interactions import read_events, without_timestamp
 
@@ -148,6 +148,7 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
             If columns or rows of ``context`` do not fit.
         """
         check_is_fitted(self)
+        history = self._ids_first(history)
         if context is not None:
             if users is None and history is not None:
                 users = first_appearance(read_events(_events_of(history), what="history").users)
@@ -210,7 +211,7 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
         check_is_fitted(self)
         if context is not None:
             context = self._encoded_context(users, context)
-        history = self._encoded_history(history)
+        history = self._encoded_history(self._ids_first(history))
         return self.steps[-1][1].explain(users, items, context=context, history=history, **options)
 
     # Through the steps -----------------------------------------------------------------------------------
@@ -225,11 +226,20 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
         """The context columns as the steps leave them."""
         if not self._template.has_context:
             return context
+        if not len(users):
+            return None
         encoded = self._through_steps(self._template.rebuild(users, context))
         frame = nw.from_native(encoded, eager_only=True, pass_through=True)
         if not isinstance(frame, nw.DataFrame):
             return encoded[:, 2:]
         return without_timestamp(frame)[:, 2:].to_native()
+
+    def _ids_first(self, history: Any) -> Any:
+        """The history with the ids, where a frame names them as X did, in the places that X gave them."""
+        if history is None:
+            return None
+        events = ids_first(_events_of(history), self._template.id_names or None, "history")
+        return (events, history[1]) if isinstance(history, tuple) else events
 
     def _encoded_history(self, history: Any) -> Any:
         if history is None:
@@ -244,7 +254,7 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
                 f"history has {n_columns} columns and X had {self._template.n_columns} in fit (timestamp not "
                 "counted); pass all of them, or user, item and timestamp alone."
             )
-        encoded = self._through_steps(given)
+        encoded = self._through_steps(self._template.in_fitted_order(given))
         return (encoded, history[1]) if isinstance(history, tuple) else encoded
 
     # What the recommender knows ----------------------------------------------------------------------------

@@ -117,6 +117,9 @@ class TestContext:
         assert_array_equal(found.users, [77, 3])
         assert found.items[0, 0] == "gin"
 
+    def test_nobody_asks(self, pipe):
+        assert len(pipe.recommend([], context=EVENING)) == 0
+
     def test_no_context_is_the_mean_of_training(self, pipe):
         assert_allclose(
             pipe.recommend([3], k=3, exclude_seen=False).scores,
@@ -214,6 +217,22 @@ class TestHistoryAndExclusions:
         alone = pipe.recommend([50], k=2, history=[[50, "ale"]]).items
         assert_array_equal(pipe.recommend([50], k=2, history=full).items, alone)
         assert_array_equal(pipe.recommend([50], k=2, history=(full, [1.0])).items, alone)
+
+    def test_columns_in_another_order_are_read_by_name(self, pipe):
+        full = X.iloc[[0, 1]].assign(user=[50, 51], item="ale")
+        turned = full[full.columns[::-1]]
+        for users in ([50], None):
+            expected = pipe.recommend(users, k=2, history=full, context=EVENING)
+            found = pipe.recommend(users, k=2, history=turned, context=EVENING)
+            assert_array_equal(found.users, expected.users)
+            assert_array_equal(found.items, expected.items)
+        ids = pd.DataFrame({"item": ["ale"], "user": [50]})
+        assert pipe.recommend([50], k=2, history=ids, context=EVENING).items[0, 0] == "gin"
+        assert pipe.recommend([50], k=2, exclude=ids, context=EVENING).items[0, 0] == "gin"
+        with pytest.raises(
+            ValueError, match=r"history has the columns \['item', 'guest'\], where 'item' does not stand"
+        ):
+            pipe.recommend([50], history=ids.rename(columns={"user": "guest"}))
 
     def test_part_of_the_context_is_an_error(self, pipe):
         with pytest.raises(ValueError, match="history has 3 columns and X had 5 in fit"):
@@ -332,6 +351,31 @@ class TestWhatIsRefused:
             pipe.recommend([1, 2, 3], context=pd.concat([MORNING, EVENING]))
         with pytest.raises(ValueError, match="1 dimension"):
             pipe.recommend([1], context=["pub", 5.0])
+        with pytest.raises(ValueError, match=r"context has rows of \[1, 3\] cells"):
+            pipe.recommend([1, 2], context=[[datetime(2024, 1, 1), "pub", 5.0], [1]])
+
+    def test_dicts_and_lazy_frames(self, pipe):
+        row = EVENING.iloc[0].to_dict()
+        for context in (row, [row, row]):
+            with pytest.raises(ValueError, match="context is given as dicts; make a frame"):
+                pipe.recommend([1, 2], context=context)
+        with pytest.raises(ValueError, match=r"pass context\.collect\(\)"):
+            pipe.recommend([1], context=pl.from_pandas(EVENING).lazy())
+
+    def test_what_a_cast_to_the_type_of_fit_would_change(self, pipe):
+        for at, message in (
+            (17_000_000, "holds numbers, but date-times without a time zone in fit"),
+            (datetime(2024, 1, 1).date(), "holds dates without an hour, but date-times"),
+            ("2024-01-01 08:00", r"holds '2024-01-01 08:00'; convert it first"),
+            (pd.Timestamp("2024-01-01", tz="UTC"), "holds date-times with a time zone, but date-times without"),
+        ):
+            for context in (EVENING.assign(at=at), [[at, "pub", 5.0]]):
+                with pytest.raises(ValueError, match=f"column 'at' .*{message}"):
+                    pipe.recommend([3], context=context)
+        with pytest.raises(ValueError, match="column 'place' holds categories as 3, but as 'kitchen' in fit"):
+            pipe.recommend([3], context=EVENING.assign(place=3))
+        with pytest.raises(ValueError, match=r"column 'people' holds .*read as numbers"):
+            pipe.recommend([3], context=EVENING.assign(people="five"))
 
     def test_a_timestamp_that_a_step_needs(self):
         pipe = make_pipeline(encoder(timestamp_features=["hour"]), ByContext()).fit(X)

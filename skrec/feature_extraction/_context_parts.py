@@ -171,7 +171,23 @@ class Categories:
 
     def transform(self, columns: list[Column]) -> NDArray[np.float32]:
         values, inverse = distinct(columns[0], self.name)
+        self._check_kind(values)
         return self.encoder.transform(_as_cells(values))[inverse]
+
+    def _check_kind(self, values: list[Any]) -> None:
+        """Refuse numbers where fit had text, and the reverse: all of them would be unknown, in silence."""
+        (fitted,) = self.encoder.categories_
+        kinds = [{isinstance(value, str) for value in side if not _is_gone(value)} for side in (fitted, values)]
+        if all(len(kind) == 1 for kind in kinds) and kinds[0] != kinds[1]:
+            found, expected = (f"{side[0]!r}" for side in (values, fitted))
+            raise ValueError(
+                f"column {self.name!r} holds categories as {found}, but as {expected} in fit; convert it, as with "
+                f"astype({'str' if kinds[0] == {True} else 'float'})."
+            )
+
+
+def _is_gone(value: Any) -> bool:
+    return value is None or value != value
 
 
 def _as_cells(values: list[Any]) -> NDArray:

@@ -15,6 +15,7 @@ ROLES = ("datetime", "latitude", "longitude", "category", "number", "text", "dro
 
 _WORDS_OF_TEXT = 2
 _SAMPLED_CELLS = 10_000
+_PLAIN = (str, bytes, int, float, np.number, date, np.datetime64)
 _LATITUDE = re.compile(r"(.*?)(?:latitude|lat)", re.IGNORECASE)
 _LONGITUDE = re.compile(r"(.*?)(?:longitude|long|lng|lon)", re.IGNORECASE)
 
@@ -78,18 +79,15 @@ def _infer(column: Column, name: str) -> str:
         if isinstance(dtype, nw.Datetime) or dtype == nw.Datetime or dtype == nw.Date:
             return "datetime"
         if dtype not in (nw.String, nw.Object, nw.Unknown):
-            raise ValueError(
-                f"column {name!r} holds {dtype}, which is no role of ContextEncoder; convert it to numbers, text or "
-                f"date-times, or leave it out with roles={{{name!r}: 'drop'}}."
-            )
+            raise _without_role(name, str(dtype))
     elif column.dtype.kind in "iufb":
         return "number"
     elif column.dtype.kind == "M":
         return "datetime"
-    return _infer_from_cells(column)
+    return _infer_from_cells(column, name)
 
 
-def _infer_from_cells(column: Column) -> str:
+def _infer_from_cells(column: Column, name: str) -> str:
     column = column[:_SAMPLED_CELLS]
     cells = [cell for cell, gone in zip(list(column), is_missing(column), strict=True) if not gone]
     if not cells:
@@ -98,7 +96,17 @@ def _infer_from_cells(column: Column) -> str:
         return "number"
     if all(isinstance(cell, date | np.datetime64) for cell in cells):
         return "datetime"
+    other = next((cell for cell in cells if not isinstance(cell, _PLAIN)), None)
+    if other is not None:
+        raise _without_role(name, f"a {type(other).__name__}")
     return "text" if _mean_words({str(cell) for cell in cells}) > _WORDS_OF_TEXT else "category"
+
+
+def _without_role(name: str, found: str) -> ValueError:
+    return ValueError(
+        f"column {name!r} holds {found}, which is no role of ContextEncoder; convert it to numbers, text or "
+        f"date-times, or leave it out with roles={{{name!r}: 'drop'}}."
+    )
 
 
 def _mean_words(values: set[str]) -> float:

@@ -1,6 +1,6 @@
 """ContextEncoder: the moment as numbers, ids untouched."""
 
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import joblib
@@ -404,6 +404,21 @@ class TestWhatIsRefused:
     def test_parameters(self, options, message):
         with pytest.raises(ValueError, match=message):
             make_encoder(**options).fit(frame())
+
+    def test_numbers_where_fit_had_categories_of_text(self):
+        encoder = make_encoder().fit(frame())
+        with pytest.raises(
+            ValueError, match=r"'device' holds categories as 7.*, but as 'desk' in fit; .*astype\(str\)"
+        ):
+            encoder.transform(frame(device=[7, 8, None, 7]))
+        encoder = make_encoder(roles={"temperature": "category"}).fit(frame())
+        with pytest.raises(ValueError, match=r"holds categories as '10', .*astype\(float\)"):
+            encoder.transform(frame(temperature=["10", "20", "30", None]))
+
+    @pytest.mark.parametrize("cell", [time(8), {"a": 1}, ["a"], pd.Period("2024-01")])
+    def test_cells_without_a_role(self, cell):
+        with pytest.raises(ValueError, match=rf"column 'wait' holds a {type(cell).__name__}, .*'drop'"):
+            make_encoder().fit(frame(wait=pd.Series([cell] * 4, dtype=object)))
 
     def test_types_without_a_role(self):
         with pytest.raises(ValueError, match=r"column 'wait' holds .*roles=\{'wait': 'drop'\}"):
