@@ -20,7 +20,10 @@ def as_column(values: Any, what: str) -> Column:
         raise TypeError(
             f"{what} must be a list or an array of ids; got the single value {values!r}: write [{values!r}]."
         )
-    series = nw.from_native(values, series_only=True, pass_through=True)
+    # Narwhals needs 30 microseconds to see that an array is no Series, and a request has several.
+    series = (
+        None if isinstance(values, np.ndarray | list) else nw.from_native(values, series_only=True, pass_through=True)
+    )
     if isinstance(series, nw.Series):
         return series
     if not isinstance(values, np.ndarray):

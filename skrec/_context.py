@@ -76,7 +76,8 @@ class ContextColumns:
         frame = without_timestamp(frame)
         if self.names is not None:
             check_names(frame.columns, self.names, "context")
-            frame = frame[:, [list(frame.columns).index(name) for name in self.names]]
+            if list(frame.columns) != self.names:
+                frame = frame[:, [list(frame.columns).index(name) for name in self.names]]
         return frame.to_native()
 
     @staticmethod

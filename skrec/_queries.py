@@ -77,8 +77,10 @@ def ids_first(events: Any, names: Sequence[str] | None, what: str) -> Any:
     ValueError
         If a frame has one of the two names, and in another place than X had it.
     """
+    if names is None or isinstance(events, np.ndarray | list):
+        return events
     frame = nw.from_native(events, eager_only=True, pass_through=True)
-    if names is None or not isinstance(frame, nw.DataFrame):
+    if not isinstance(frame, nw.DataFrame):
         return events
     given = [str(name) for name in frame.columns]
     ids = [str(name) for name in names[:2]]

@@ -82,7 +82,7 @@ def read_events(X: Any, *, estimator: Any = None, reset: bool = False, what: str
     TypeError
         If X is sparse, or no table.
     """
-    frame = nw.from_native(X, pass_through=True)
+    frame = None if isinstance(X, np.ndarray | list) else nw.from_native(X, pass_through=True)
     if isinstance(frame, nw.LazyFrame):
         raise TypeError(f"{what} is a lazy {type(X).__name__}; pass {what}.collect().")
     if not isinstance(frame, nw.DataFrame):

@@ -15,7 +15,7 @@ from skrec._event_template import EventTemplate, check_same_ids
 from skrec._persistence import PersistenceMixin
 from skrec._queries import first_appearance, ids_first
 from skrec._recommendations import Recommendations
-from skrec.interactions import read_events, without_timestamp
+from skrec.interactions import TIMESTAMP, read_events
 
 __all__ = ["Pipeline", "make_pipeline"]
 
@@ -232,7 +232,8 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
         frame = nw.from_native(encoded, eager_only=True, pass_through=True)
         if not isinstance(frame, nw.DataFrame):
             return encoded[:, 2:]
-        return without_timestamp(frame)[:, 2:].to_native()
+        columns = [j for j, name in enumerate(frame.columns) if name != TIMESTAMP]
+        return frame[:, columns[2:]].to_native()
 
     def _ids_first(self, history: Any) -> Any:
         """The history with the ids, where a frame names them as X did, in the places that X gave them."""

@@ -1,0 +1,138 @@
+"""One request at 10,000 items: the recommender, the pipeline with its context, the fold-in of a new user.
+
+    python examples/benchmarks/request_latency.py
+    python examples/benchmarks/request_latency.py --requests 50 --batch 2000
+
+The peer is scikit-learn's ColumnTransformer, encoding the same columns of the same single row: what a request would
+cost before any recommender is asked. The contenders take turns, so that whatever else the machine does hits
+all of them. Times are medians in milliseconds, beside the 90th percentile. No text is encoded.
+"""
+
+import argparse
+import json
+import time
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+
+from skrec.decomposition import HybridMFRecommender
+from skrec.dummy import PopularRecommender
+from skrec.feature_extraction import ContextEncoder
+from skrec.pipeline import make_pipeline
+
+NUMBERS = ["lat", "lon", "temperature", "minutes_left"]
+
+
+def make_log(n_events, n_users, n_items, rng):
+    return pd.DataFrame(
+        {
+            "user": rng.integers(0, n_users, n_events),
+            "item": rng.permutation(np.arange(n_events) % n_items),
+            "timestamp": rng.integers(1_600_000_000, 1_700_000_000, n_events),
+            "device": rng.choice(["phone", "tablet", "desktop", "speaker"], n_events),
+            "lat": rng.uniform(47, 54, n_events),
+            "lon": rng.uniform(6, 15, n_events),
+            "temperature": rng.normal(10, 8, n_events),
+            "minutes_left": rng.exponential(20, n_events),
+        }
+    )
+
+
+def circle(hours):
+    angle = hours.to_numpy() % 86_400 / 86_400 * 2 * np.pi
+    return np.hstack([np.sin(angle), np.cos(angle)])
+
+
+def peer():
+    """The same columns by scikit-learn alone, to a frame as our encoder gives one."""
+    return ColumnTransformer(
+        [
+            ("ids", "passthrough", ["user", "item"]),
+            (
+                "hour",
+                FunctionTransformer(circle, feature_names_out=lambda _, names: ["hour_sin", "hour_cos"]),
+                ["timestamp"],
+            ),
+            ("device", OneHotEncoder(sparse_output=False, handle_unknown="ignore"), ["device"]),
+            ("numbers", StandardScaler(), NUMBERS),
+        ]
+    ).set_output(transform="pandas")
+
+
+def contenders(X, rng):
+    """What is timed, by name: functions of nothing."""
+    row, context = X.iloc[[7]], X.iloc[[7], 2:]
+    encoder = ContextEncoder(timestamp_features=["hour"], random_state=0)
+    columns = peer().fit(X)
+    found = {"ColumnTransformer.transform, one row": lambda: columns.transform(row)}
+    for recommender in (
+        PopularRecommender(n_segments=8, random_state=0),
+        HybridMFRecommender(max_iter=5, random_state=0),
+    ):
+        name = type(recommender).__name__
+        pipe = make_pipeline(clone(encoder), recommender).fit(X)
+        encoded = pipe._encoded_context([3], context)
+        found[f"{name}.recommend, context encoded"] = lambda m=pipe[-1], c=encoded: m.recommend([3], context=c)
+        found[f"pipeline with {name}.recommend"] = lambda p=pipe: p.recommend([3], context=context)
+    history = np.column_stack([np.full(5, X["user"].max() + 1), rng.choice(X["item"], 5)])
+    new = history[:1, 0]
+    found["new user with 5 events, folded in"] = lambda m=pipe[-1]: m.recommend(new, history=history)
+    return found, pipe[-1]
+
+
+def batch_ratio(X, recommender, n_requests, rounds):
+    """Requests a second with a context each over those without, by the same kind of model."""
+    blind = clone(recommender).fit(X[["user", "item"]])
+    users = X["user"].iloc[:n_requests].to_numpy()
+    n_context = len(recommender.feature_names_in_) - 2
+    context = np.random.default_rng(0).normal(size=(len(users), n_context)).astype(np.float32)
+    ratios = []
+    for _ in range(rounds):
+        without = seconds(lambda: blind.recommend(users))
+        ratios.append(without / seconds(lambda: recommender.recommend(users, context=context)))
+    return float(np.median(ratios))
+
+
+def seconds(work):
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Latency of one request.")
+    parser.add_argument("--requests", type=int, default=300)
+    parser.add_argument("--events", type=int, default=200_000)
+    parser.add_argument("--items", type=int, default=10_000)
+    parser.add_argument("--batch", type=int, default=10_000)
+    arguments = parser.parse_args()
+    rng = np.random.default_rng(0)
+    X = make_log(arguments.events, arguments.events // 40, arguments.items, rng)
+    work, recommender = contenders(X, rng)
+
+    times = {name: [] for name in work}
+    for _ in range(arguments.requests + 10):
+        for name, call in work.items():
+            times[name].append(1e3 * seconds(call))
+    peer_name = next(iter(work))
+    of_peer = np.median(times[peer_name][10:])
+    print(f"{arguments.items} items, {arguments.requests} requests one by one; milliseconds")
+    result = {}
+    for name, values in times.items():
+        median, high = np.quantile(values[10:], [0.5, 0.9])
+        result[name] = {
+            "median": round(median, 3),
+            "p90": round(high, 3),
+            "of ColumnTransformer": round(median / of_peer, 2),
+        }
+        print(f"  {name:50s} {median:7.2f}  p90 {high:7.2f}  {median / of_peer:5.2f} x ColumnTransformer")
+    result["batch"] = round(batch_ratio(X, recommender, arguments.batch, 5), 2)
+    print(f"A batch of {arguments.batch} requests with context is {result['batch']:.2f} x as fast as without.")
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
