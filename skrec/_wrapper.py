@@ -6,6 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
@@ -15,15 +16,18 @@ from sklearn.utils.validation import check_is_fitted
 from skrec._histories import Histories
 from skrec._ids import IdIndex
 from skrec._persistence import PersistenceMixin
+from skrec._queries import is_empty, read_history
 from skrec._recommendations import Recommendations
 from skrec._recommender import RecommenderMixin
 
 
 def innermost(estimator: Any) -> Any:
-    """The recommender inside a pipeline or a search; before fit, the one that a search starts from."""
-    while isinstance(estimator, Pipeline | BaseSearchCV):
+    """The recommender inside a pipeline, a search or what freezes it; before fit, the one a search starts from."""
+    while isinstance(estimator, Pipeline | BaseSearchCV | FrozenEstimator):
         if isinstance(estimator, Pipeline):
             estimator = estimator.steps[-1][1]
+        elif isinstance(estimator, FrozenEstimator):
+            estimator = estimator.estimator
         else:
             estimator = getattr(estimator, "best_estimator_", estimator.estimator)
     return estimator
@@ -186,11 +190,29 @@ class WrapperRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
         check_is_fitted(self)
         return innermost(self.recommender_).seen_items(users)
 
+    def _histories(self, users: Any, history: Any) -> Histories:
+        """Events of each user in fit and in ``history``, in time order."""
+        histories = self.seen_items(users)
+        if history is None or is_empty(history):
+            return histories
+        names = getattr(self, "feature_names_in_", None)
+        events = read_history(history, self._item_index, self.feedback, self._history_rating(), names)
+        return histories.followed_by(events.by_query(users, "history"))
+
+    @property
+    def popularity_(self) -> NDArray:
+        """Events an item, in catalogue order, as the recommender counted them."""
+        check_is_fitted(self)
+        return innermost(self.recommender_).popularity_
+
     @property
     def feedback(self) -> str:
         """Of the recommender: "implicit" or "explicit"."""
         inner = innermost(getattr(self, "recommender_", self.recommender))
         return getattr(inner, "feedback", "implicit")
+
+    def _history_rating(self) -> float:
+        return innermost(self.recommender_)._history_rating()
 
     @property
     def _item_index(self) -> IdIndex:

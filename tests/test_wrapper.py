@@ -54,6 +54,25 @@ def test_a_frozen_recommender_is_kept():
     assert wrapper.items_.tolist() == [10, 20, 30]
 
 
+def test_around_a_frozen_pipeline():
+    rows = np.column_stack([X, np.arange(6) % 2])
+    pipeline = make_pipeline(ContextEncoder(), PopularRecommender()).fit(rows)
+    wrapper = Plain(FrozenEstimator(pipeline)).fit(rows)
+    assert wrapper.recommend([1], k=1).to_frame()["item"].tolist() == [30]
+    assert np.isfinite(wrapper.score(rows[:2] + [1, 0, 0]))
+    assert wrapper.popularity_.tolist() == [2, 2, 2]
+
+
+def test_histories_are_those_of_fit_and_the_later_ones():
+    wrapper = Plain(PopularRecommender()).fit(X)
+    histories = wrapper._histories([1, 9, 1], [[9, 30], [1, 30], [9, 99]])
+    assert [histories.items[a:b].tolist() for a, b in zip(histories.indptr, histories.indptr[1:], strict=False)] == [
+        [0, 1, 2],
+        [2],
+        [0, 1, 2],
+    ]
+
+
 def test_around_a_pipeline():
     rows = np.column_stack([X, np.arange(6) % 2])
     wrapper = Plain(make_pipeline(ContextEncoder(), PopularRecommender(n_segments=2, random_state=0)))

@@ -20,7 +20,7 @@ from skrec._ids import IdIndex
 from skrec._persistence import PersistenceMixin
 from skrec.feature_extraction._context_table import EventColumns, join
 from skrec.feature_extraction._encoding import encode_column
-from skrec.feature_extraction._rendering import Text, as_text, template_fields, write_rows
+from skrec.feature_extraction._rendering import Text, as_text, table_cells, template_fields, write_rows
 from skrec.interactions import EventTable, read_events, read_features
 
 _LISTS = (list, tuple, set, frozenset, np.ndarray)
@@ -211,7 +211,7 @@ class UserProfileText(
         if item_features is not None:
             features = read_features(item_features, "item_features")
             self._items = IdIndex(as_unique_ids(features))
-            columns = _cells(features.values)
+            columns = table_cells(features.values)
             written = {name: [as_text(cell) for cell in cells] for name, cells in columns.items()}
             self._item_texts = write_rows(written, self.item_template)
         unknown = named - {"items", "n_events", "user"} - set(columns)
@@ -297,14 +297,6 @@ def _rows_of_first_column(X: Any, rows: NDArray[np.int64]) -> Any:
         position = next(j for j, name in enumerate(frame.columns) if name != "timestamp")
         return frame[rows.tolist(), [position]]
     return np.asarray(read_events(X).users)[rows][:, None]
-
-
-def _cells(values: Any) -> dict[str, list[Any]]:
-    frame = nw.from_native(values, eager_only=True, pass_through=True)
-    if isinstance(frame, nw.DataFrame):
-        return {str(name): frame[:, j].to_list() for j, name in enumerate(frame.columns)}
-    matrix = values.toarray() if sp.issparse(values) else values
-    return {f"x{j}": list(matrix[:, j]) for j in range(matrix.shape[1])}
 
 
 def _members(cell: Any) -> list[str]:

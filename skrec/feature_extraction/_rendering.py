@@ -6,6 +6,7 @@ from typing import Any
 
 import narwhals as nw
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 Text = str | None  # None: missing
@@ -50,6 +51,15 @@ def column_texts(values: Any) -> list[Text]:
         return [None if gone else as_text(cell) for cell, gone in zip(values.to_list(), missing, strict=True)]
     # Iterating keeps NumPy scalars: str(np.float32(0.1)) is "0.1", str(float(np.float32(0.1))) is not.
     return [as_text(cell) for cell in values]
+
+
+def table_cells(values: Any) -> dict[str, list[Any]]:
+    """Columns of a frame, or of a matrix under the names x0, x1 and so on."""
+    frame = nw.from_native(values, eager_only=True, pass_through=True)
+    if isinstance(frame, nw.DataFrame):
+        return {str(name): frame[:, j].to_list() for j, name in enumerate(frame.columns)}
+    matrix = values.toarray() if sp.issparse(values) else values
+    return {f"x{j}": list(matrix[:, j]) for j in range(matrix.shape[1])}
 
 
 def as_object_array(values: Sequence[Any]) -> NDArray:

@@ -1,0 +1,84 @@
+"""Rows of feature tables as texts that a language model reads, found by id."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from skrec._columns import Column
+from skrec._features import as_unique_ids
+from skrec._ids import IdIndex
+from skrec.feature_extraction._rendering import Text, as_text, table_cells, write_rows
+from skrec.interactions import read_features
+
+_WIDEST = 32
+"""A matrix of more numbers a row is one of vectors, which no one reads."""
+
+
+class RowTexts:
+    """One text a row of a feature table.
+
+    Parameters
+    ----------
+    index : IdIndex
+        Ids of the rows.
+    texts : list of str or None
+        In the order of ``index``.
+    """
+
+    def __init__(self, index: IdIndex, texts: list[Text]) -> None:
+        self.index = index
+        self.texts = texts
+
+    @classmethod
+    def read(cls, table: Any, what: str, template: str | None = None) -> RowTexts:
+        """Write out a table; the id is no part of the text.
+
+        Parameters
+        ----------
+        table : frame, pair (ids, matrix), FeatureTable or None
+            None has no texts, nor has a sparse matrix, nor, without a template, a wide one.
+        what : str
+            Name of the table, for messages.
+        template : str, default=None
+            Wording by columns, as in ``"{title} ({year})"``; None writes all columns with their names.
+
+        Raises
+        ------
+        ValueError
+            If the template names a column that there is not, or reaches into one.
+        """
+        if table is None:
+            return cls(IdIndex(np.zeros(0, np.int64)), [])
+        features = read_features(table, what)
+        index = IdIndex(as_unique_ids(features))
+        if sp.issparse(features.values) or (template is None and _is_wide(features.values)):
+            return cls(index, [None] * len(index))
+        columns = {name: [as_text(cell) for cell in cells] for name, cells in table_cells(features.values).items()}
+        return cls(index, write_rows(columns, template))
+
+    def __len__(self) -> int:
+        return sum(text is not None for text in self.texts)
+
+    def of(self, ids: Column) -> list[Text]:
+        """Text of each id; None where there is none."""
+        if not len(self.index):
+            return [None] * len(ids)
+        codes = self.index.codes(ids, "ids", check_kind=False)
+        return [self.texts[code] if code >= 0 else None for code in codes.tolist()]
+
+    def updated(self, later: RowTexts) -> RowTexts:
+        """These rows and later ones, which replace those of the same id."""
+        if not len(later.index) or not len(self.index):
+            return later if len(later.index) else self
+        index = self.index.extended(later.index.values)
+        texts = self.texts + [None] * (len(index) - len(self.index))
+        for code, text in zip(index.codes(later.index.values, "ids").tolist(), later.texts, strict=True):
+            texts[code] = text
+        return RowTexts(index, texts)
+
+
+def _is_wide(values: Any) -> bool:
+    return isinstance(values, np.ndarray) and values.dtype.kind in "iufb" and values.shape[1] > _WIDEST
