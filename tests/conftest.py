@@ -1,6 +1,27 @@
 """One hypothesis profile for all tests: a kernel's first call compiles, which no deadline foresees."""
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("skrec", deadline=None)
 settings.load_profile("skrec")
+
+
+@pytest.fixture
+def openai_server():
+    """A server that speaks OpenAI's protocol: see ``openai_server.py``."""
+    from openai_server import OpenAIServer
+
+    server = OpenAIServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """The seconds that endpoints would have waited before they asked again, in place of the waiting."""
+    from skrec import _endpoints
+
+    waits = []
+    monkeypatch.setattr(_endpoints, "_sleep", waits.append)
+    return waits

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from skrec._endpoints import Endpoint
 from skrec._persistence import PersistenceMixin
 from skrec.feature_extraction import _live_models
 from skrec.feature_extraction._embedding import embed
@@ -98,7 +99,10 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
         ``"https://api.openai.com/v1"`` or ``"http://localhost:8000/v1"``. Needs the ``openai`` package.
     api_key_env : str, default=None
         Name of the environment variable with the endpoint's key, read at each call and kept nowhere. By
-        default no key is sent, save to OpenAI itself, which gets that of ``OPENAI_API_KEY``.
+        default no key is sent, save to OpenAI itself, which gets that of ``OPENAI_API_KEY``; ``""`` sends none
+        anywhere. Nothing else is taken from the environment, and no redirect is followed.
+    allow_http : bool, default=False
+        Whether texts, and any key, may go over plain http to another machine than this one.
     dimensions : int, default=None
         Length of vectors to ask an endpoint for.
     timeout : float, default=60.0
@@ -178,6 +182,7 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
         "trust_remote_code": ["boolean"],
         "base_url": [str, None],
         "api_key_env": [str, None],
+        "allow_http": ["boolean"],
         "dimensions": [Interval(Integral, 1, None, closed="left"), None],
         "timeout": [Interval(Real, 0, None, closed="neither")],
         "max_retries": [Interval(Integral, 0, None, closed="left")],
@@ -209,6 +214,7 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
         trust_remote_code: bool = False,
         base_url: str | None = None,
         api_key_env: str | None = None,
+        allow_http: bool = False,
         dimensions: int | None = None,
         timeout: float = 60.0,
         max_retries: int = 5,
@@ -236,6 +242,7 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
         self.trust_remote_code = trust_remote_code
         self.base_url = base_url
         self.api_key_env = api_key_env
+        self.allow_http = allow_http
         self.dimensions = dimensions
         self.timeout = timeout
         self.max_retries = max_retries
@@ -345,13 +352,14 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
         model = os.fspath(self.model) if isinstance(self.model, os.PathLike) else self.model
         if isinstance(model, str) and self.base_url is not None:
             self._refuse_local_settings("an endpoint")
-            return EndpointEncoder(
-                model, self.base_url, self.api_key_env, self.dimensions, self.batch_size, self.timeout, self.max_retries
-            )
-        if self.base_url is not None or self.api_key_env is not None or self.dimensions is not None:
+            endpoint = Endpoint(model, self.base_url, self.api_key_env, self.allow_http, self.timeout, self.max_retries)
+            return EndpointEncoder(endpoint, self.dimensions, self.batch_size)
+        own = (self.base_url, self.api_key_env, self.dimensions)
+        if self.allow_http or any(value is not None for value in own):
             raise ValueError(
-                "base_url, api_key_env and dimensions belong to an endpoint: pass base_url and the model's name there "
-                "(for OpenAI base_url='https://api.openai.com/v1'). For a local model, truncate_dim shortens vectors."
+                "base_url, api_key_env, allow_http and dimensions belong to an endpoint: pass base_url and the model's "
+                "name there (for OpenAI base_url='https://api.openai.com/v1'). For a local model, truncate_dim "
+                "shortens vectors."
             )
         model = _live_models.stored_model(self, model)
         if isinstance(model, str) or is_sentence_transformer(model):

@@ -1,78 +1,22 @@
 """Endpoints: a real server on the loopback, the real openai client."""
 
 import builtins
-import json
 import pickle
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+from openai_server import OpenAIServer, changed, dripping, slow, status
 
+from skrec._endpoints import retry_after
 from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder
-from skrec.feature_extraction import _endpoint as endpoint_module
-from skrec.feature_extraction._endpoint import _retry_after
 
 pytest.importorskip("openai")
 KEY = "sk-very-secret-0123456789"
 
 
-class Server(ThreadingHTTPServer):
-    """Answers as scripted: one entry of ``script`` a request, then properly."""
-
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.script, self.requests, self.dimension = [], [], 8
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}/v1"
-
-
-class Handler(BaseHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
-
-    def do_POST(self):
-        server = self.server
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        server.requests.append((self.path, dict(self.headers), body))
-        vectors = HashingTextEncoder(body.get("dimensions", server.dimension)).encode(body["input"]).tolist()
-        data = [{"object": "embedding", "index": i, "embedding": v} for i, v in enumerate(vectors)]
-        status, headers, payload = 200, {}, {"object": "list", "model": body["model"], "data": data[::-1]}
-        payload["usage"] = {"prompt_tokens": 1, "total_tokens": 1}
-        if server.script:
-            status, headers, payload = server.script.pop(0)(payload)
-        raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-        try:
-            self.send_response(status)
-            for name, value in {"content-type": "application/json", "content-length": len(raw), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(raw)
-        except OSError:  # the client has gone
-            pass
-
-
-def status(code, body=None, **headers):
-    return lambda payload: (code, headers, body or {"error": {"message": f"status {code}"}})
-
-
 def data(change):
-    def answer(payload):
-        change(payload["data"])
-        return 200, {}, payload
-
-    return answer
-
-
-def slow(payload):
-    time.sleep(1.5)
-    return 200, {}, payload
+    return changed(lambda payload: change(payload["data"]))
 
 
 BROKEN = {
@@ -80,6 +24,7 @@ BROKEN = {
     "503": status(503),
     "429": status(429),
     "silence": slow,
+    "an answer that drips": dripping,
     "invalid JSON": status(200, b'{"data": [tru'),
     "a web page": status(200, b"<html>maintenance</html>", **{"content-type": "text/html"}),
     "a list": status(200, b"[1]"),
@@ -93,18 +38,8 @@ BROKEN = {
 
 
 @pytest.fixture
-def server():
-    server = Server()
-    yield server
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture
-def waits(monkeypatch):
-    waits = []
-    monkeypatch.setattr(endpoint_module, "_sleep", waits.append)
-    return waits
+def server(openai_server):
+    return openai_server
 
 
 def embedder(server, **params):
@@ -152,6 +87,7 @@ ERRORS = {
     "500": (ConnectionError, "answered 500"),
     "429": (ConnectionError, "answered 429"),
     "silence": (TimeoutError, "gave no answer within 0.7 seconds"),
+    "an answer that drips": (TimeoutError, "gave no answer within 0.7 seconds"),
     "invalid JSON": (ValueError, "gave invalid JSON"),
     "a web page": (ValueError, "gave an answer without a list of embeddings"),
     "one vector too few": (ValueError, "gave 1 embeddings for 2 texts"),
@@ -194,9 +130,8 @@ def test_a_refusal_is_not_repeated(server, waits, code):
 
 
 def test_an_endpoint_that_is_not_there(waits):
-    server = Server()
-    server.shutdown()
-    server.server_close()
+    server = OpenAIServer()
+    server.close()
     with pytest.raises(ConnectionError, match=r"cannot be reached .* at each of 3 tries"):
         embedder(server, max_retries=2).fit(TEXTS)
     assert len(waits) == 2
@@ -212,14 +147,14 @@ def test_retry_after_is_honoured_and_bounded(server, waits):
     ("header", "seconds"), [(None, 0), ("", 0), ("2.5", 2.5), ("-1", 0), ("nan", 0), ("soon", 0), ("1e9", 60)]
 )
 def test_retry_after_header(header, seconds):
-    assert _retry_after(header) == seconds
+    assert retry_after(header) == seconds
 
 
 def test_retry_after_as_a_date():
     from email.utils import formatdate
 
-    assert 10 < _retry_after(formatdate(time.time() + 20, usegmt=True)) <= 20
-    assert _retry_after(formatdate(time.time() - 20, usegmt=True)) == 0
+    assert 10 < retry_after(formatdate(time.time() + 20, usegmt=True)) <= 20
+    assert retry_after(formatdate(time.time() - 20, usegmt=True)) == 0
 
 
 def test_what_was_embedded_before_a_failure_is_kept(server, waits, tmp_path):
@@ -240,10 +175,12 @@ def authorizations(server):
 def test_no_key_is_sent_unasked(server, monkeypatch):
     for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_ADMIN_KEY"):
         monkeypatch.setenv(name, KEY)
-    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", f"X-Token: {KEY}")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", f"X-Token: {KEY}\nAuthorization: Bearer {KEY}")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     embedder(server).fit(TEXTS)
-    assert authorizations(server) == {"Bearer no-key"}
+    assert authorizations(server) == {None}
     assert KEY not in str(server.requests)
 
 
@@ -263,8 +200,7 @@ def test_errors_do_not_show_the_key(server, monkeypatch, waits):
     server.script = [status(401, {"error": {"message": f"Incorrect API key provided: {KEY}"}})]
     with pytest.raises(ValueError, match=r"Incorrect API key provided: \*\*\*") as info:
         embedder(server, api_key_env="SHOP_KEY").fit(TEXTS)
-    assert info.value.__cause__ is None
-    assert info.value.__suppress_context__
+    assert info.value.__context__ is None
     assert KEY not in str(info.getrepr(style="native"))
 
 
@@ -277,7 +213,17 @@ def test_a_key_that_is_not_set(server, monkeypatch):
         LLMTextEmbedder("small-model", base_url="https://api.openai.com/v1").fit(TEXTS)
 
 
-@pytest.mark.parametrize("url", ["localhost:8000", "ftp://localhost/v1", "http://", "http://user:secret@localhost/v1"])
+@pytest.mark.parametrize(
+    "url",
+    ["localhost:8000", "ftp://localhost/v1", "http://", "http://user:secret@localhost/v1"]
+    + [
+        "http://localhost/v1?key=secret",
+        "http://localhost/v1#secret",
+        "http://local host/v1",
+        "http://localhost\\@secret/v1",
+        "http://localhost:x/v1",
+    ],
+)
 def test_addresses(url):
     with pytest.raises(ValueError, match="base_url") as info:
         LLMTextEmbedder("small-model", base_url=url).fit(TEXTS)
@@ -304,3 +250,28 @@ def test_without_the_openai_package(server, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ImportError, match="pip install openai"):
         embedder(server).fit(TEXTS)
+
+
+def test_plain_http_to_another_machine_is_refused_unless_asked():
+    with pytest.raises(ValueError, match="allow_http=True"):
+        LLMTextEmbedder("small-model", base_url="http://192.0.2.1:8000/v1").fit(TEXTS)
+    asked = LLMTextEmbedder("small-model", base_url="http://192.0.2.1:8000/v1", allow_http=True)
+    assert asked._encoder().endpoint.base_url == "http://192.0.2.1:8000/v1"
+    for host in ("localhost", "127.0.0.1", "127.8.9.1", "[::1]"):
+        LLMTextEmbedder("small-model", base_url=f"http://{host}:1/v1")._encoder()
+    with pytest.raises(ValueError, match="belong to an endpoint"):
+        LLMTextEmbedder(HashingTextEncoder(), allow_http=True).fit(TEXTS)
+
+
+def test_a_key_in_place_of_its_variable_is_not_shown(server):
+    with pytest.raises(ValueError, match="that api_key_env names is not set") as info:
+        embedder(server, api_key_env=KEY).fit(TEXTS)
+    assert KEY not in str(info.value)
+
+
+def test_a_key_that_no_header_can_hold(server, monkeypatch):
+    monkeypatch.setenv("SHOP_KEY", "sk-se\ncret")
+    with pytest.raises(ValueError, match="holds characters that no key has") as info:
+        embedder(server, api_key_env="SHOP_KEY").fit(TEXTS)
+    assert "cret" not in str(info.value)
+    assert not server.requests
