@@ -38,6 +38,7 @@ class Rows(Protocol):
         penalty: NDArray[np.float32],
         prior: NDArray[np.float32],
         offsets: NDArray[np.float32],
+        targets: NDArray[np.float32] | None = None,
         n_steps: int = 3,
         tol: float = 0.0,
     ) -> NDArray[np.float64]:

@@ -19,9 +19,14 @@ _TINY = 1e-20
 
 
 @njit(inline="always")
-def _weigh(implicit, alpha, items, y, offsets, weights, targets):
+def _weigh(implicit, alpha, items, y, offsets, given, weights, targets):
     """Weight beyond the Gram matrix and right-hand side of each entry; returns the constant of the objective."""
     constant = 0.0
+    if len(given):
+        for k in range(len(items)):
+            weights[k] = alpha * y[k] if implicit else np.float32(1)
+            targets[k] = given[k]
+        return constant
     for k in range(len(items)):
         if implicit:
             weights[k] = alpha * y[k]
@@ -86,7 +91,7 @@ def _row_solver(width: int) -> Callable[..., None]:
 
     @njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "arcp", "contract"})
     def solve(
-        begin, stop, indptr, indices, values, offsets, implicit, alpha, gram, penalty, prior, factors, others,
+        begin, stop, indptr, indices, values, given, offsets, implicit, alpha, gram, penalty, prior, factors, others,
         n_steps, tol, objective,
     ):  # fmt: skip
         p, r, out = np.empty((3, width), np.float32)
@@ -94,11 +99,12 @@ def _row_solver(width: int) -> Callable[..., None]:
         for row in range(begin, stop):
             x, m, lam = factors[row], prior[row if prior.shape[0] > 1 else 0], penalty[row]
             items, y = indices[indptr[row] : indptr[row + 1]], values[indptr[row] : indptr[row + 1]]
+            own = given[indptr[row] : indptr[row + 1]] if len(given) else given
             objective[row] = 0.0
             if len(items) == 0:
                 x[:] = m
                 continue
-            value = _weigh(implicit, alpha, items, y, offsets, weights, targets)
+            value = _weigh(implicit, alpha, items, y, offsets, own, weights, targets)
             limit = norm = np.float32(0)
             for f in range(width):
                 p[f] = x[f]
@@ -167,6 +173,7 @@ class CPURows:
         penalty: NDArray[np.float32],
         prior: NDArray[np.float32],
         offsets: NDArray[np.float32],
+        targets: NDArray[np.float32] | None = None,
         n_steps: int = 3,
         tol: float = 0.0,
     ) -> NDArray[np.float64]:
@@ -184,6 +191,9 @@ class CPURows:
         prior : (n_rows, width) or (1, width) array
         offsets : (n_others,) array
             Subtracted from ratings; unused for implicit feedback.
+        targets : (n_entries,) array, optional
+            What each entry adds to the right-hand side, times the factors of the other side, in place of
+            ``1 + alpha * y`` or of the rating less its offset. The objective then lacks its constant.
         n_steps : int
         tol : float
             A row is left when its residual has shrunk by this factor.
@@ -196,11 +206,12 @@ class CPURows:
         objective = np.empty(len(factors))
         kernel, matrix, bounds = _row_solver(factors.shape[1]), self.matrix, self._bounds
         implicit, alpha = self.alpha is not None, np.float32(self.alpha or 0.0)
+        given = np.zeros(0, np.float32) if targets is None else targets
 
         def solve_block(block: int, _: int) -> None:
             kernel(
-                bounds[block], bounds[block + 1], matrix.indptr, matrix.indices, matrix.data, offsets, implicit, alpha,
-                gram, penalty, prior, factors, others, n_steps, np.float32(tol), objective,
+                bounds[block], bounds[block + 1], matrix.indptr, matrix.indices, matrix.data, given, offsets, implicit,
+                alpha, gram, penalty, prior, factors, others, n_steps, np.float32(tol), objective,
             )  # fmt: skip
 
         run_blocks(solve_block, len(bounds) - 1, 1, self.n_jobs)

@@ -45,12 +45,14 @@ class TorchRows:
         penalty: NDArray[np.float32],
         prior: NDArray[np.float32],
         offsets: NDArray[np.float32],
+        targets: NDArray[np.float32] | None = None,
         n_steps: int = 3,
         tol: float = 0.0,
     ) -> NDArray[np.float64]:
         """Improve every row in place by conjugate gradient; rows without entries become their prior."""
         objective = np.zeros(len(factors))
         others_, gram_, offsets_ = (self._put(array) for array in (others, gram, offsets))
+        targets_ = None if targets is None else self._put(targets)
         for start, stop in self._blocks(factors.shape[1]):
             m = self._put(prior[start:stop] if len(prior) > 1 else prior)
             x, value = self._solve_block(
@@ -62,6 +64,7 @@ class TorchRows:
                 others_,
                 gram_,
                 offsets_,
+                targets_,
                 n_steps,
                 tol,
             )
@@ -90,6 +93,7 @@ class TorchRows:
         others: torch.Tensor,
         gram: torch.Tensor,
         offsets: torch.Tensor,
+        given: torch.Tensor | None,
         n_steps: int,
         tol: float,
     ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -97,7 +101,7 @@ class TorchRows:
         at = slice(int(self.matrix.indptr[start]), int(self.matrix.indptr[stop]))
         row = torch.repeat_interleave(torch.arange(stop - start, device=self.device), lengths)
         gathered = others[self._indices[at]]
-        weights, targets, constant = self._entries(at, offsets)
+        weights, targets, constant = self._entries(at, offsets, None if given is None else given[at])
 
         def add_up(values: torch.Tensor) -> torch.Tensor:
             return torch.segment_reduce(values, "sum", lengths=lengths, axis=0, unsafe=True)
@@ -112,9 +116,14 @@ class TorchRows:
         value += penalty * (prior**2).sum(1)
         return x, torch.where(lengths > 0, value, 0.0)
 
-    def _entries(self, at: slice, offsets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _entries(
+        self, at: slice, offsets: torch.Tensor, given: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Weight beyond the Gram matrix, right-hand side and constant of each entry."""
         y = self._values[at]
+        if given is not None:
+            weights = torch.ones_like(y) if self.alpha is None else self.alpha * y
+            return weights, given, torch.zeros_like(y, dtype=torch.float64)
         if self.alpha is None:
             targets = y - offsets[self._indices[at]]
             return torch.ones_like(y), targets, (targets**2).double()

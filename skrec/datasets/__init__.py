@@ -2,6 +2,7 @@
 
 from skrec.datasets._amazon import fetch_amazon_reviews
 from skrec.datasets._bookshop import load_bookshop
+from skrec.datasets._context_choices import make_context_choices
 from skrec.datasets._home import clear_data_home, get_data_home
 from skrec.datasets._movielens import fetch_movielens
 from skrec.datasets._synthetic import make_interactions
@@ -12,5 +13,6 @@ __all__ = [
     "fetch_movielens",
     "get_data_home",
     "load_bookshop",
+    "make_context_choices",
     "make_interactions",
 ]

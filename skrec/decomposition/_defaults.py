@@ -23,8 +23,12 @@ def auto_alpha(entries: sp.csr_array) -> float:
     if not entries.nnz:
         return 0.0
     n_cells = np.count_nonzero(np.diff(entries.indptr)) * len(np.unique(entries.indices))
-    density = entries.nnz / n_cells
-    return float(min(0.07 * density**-0.75, _MAX_ALPHA) / entries.data.mean(dtype=np.float64))
+    return alpha_at(entries.nnz / n_cells, float(entries.data.mean(dtype=np.float64)))
+
+
+def alpha_at(density: float, mean_y: float) -> float:
+    """The rule itself."""
+    return float(min(0.07 * density**-0.75, _MAX_ALPHA) / mean_y)
 
 
 def auto_regularization(entries: sp.csr_array, alpha: float | None) -> float:
@@ -34,18 +38,32 @@ def auto_regularization(entries: sp.csr_array, alpha: float | None) -> float:
     """
     if not entries.nnz:
         return 1.0
-    size = np.sqrt(mean_events(entries)) + np.sqrt(entries.nnz / len(np.unique(entries.indices)))
+    per_item = entries.nnz / len(np.unique(entries.indices))
     if alpha is None:
-        spread = entries.data.std(dtype=np.float64) or 1.0
+        spread = float(entries.data.std(dtype=np.float64)) or 1.0
     else:
-        spread = np.sqrt(1.0 + alpha * entries.data.mean(dtype=np.float64))
-    return float(_NOISE_SHARE * spread * size)
+        spread = confidence_spread(alpha, float(entries.data.mean(dtype=np.float64)))
+    return noise_level(mean_events(entries), per_item, spread)
+
+
+def confidence_spread(alpha: float, mean_y: float) -> float:
+    """Standard deviation of an entry of implicit feedback, as weighted."""
+    return float(np.sqrt(1.0 + alpha * mean_y))
+
+
+def noise_level(per_user: float, per_item: float, spread: float) -> float:
+    """The rule itself, from mean events of users and items and the standard deviation of an entry."""
+    return float(_NOISE_SHARE * spread * (np.sqrt(per_user) + np.sqrt(per_item)))
 
 
 def row_penalty(entries: sp.csr_array, mean: float, regularization: float, scaling: float) -> NDArray[np.float32]:
     """Penalty of each row: that of a row with ``mean`` entries is ``regularization``."""
-    counts = np.maximum(np.diff(entries.indptr), 1)
-    return (regularization * (counts / max(mean, 1.0)) ** scaling).astype(np.float32)
+    return pulls(np.diff(entries.indptr), mean, regularization, scaling)
+
+
+def pulls(counts: NDArray, mean: float, regularization: float, scaling: float) -> NDArray[np.float32]:
+    """Penalty of rows with so many entries."""
+    return (regularization * (np.maximum(counts, 1) / max(mean, 1.0)) ** scaling).astype(np.float32)
 
 
 def mean_squared_length(features: Matrix) -> float:
@@ -79,3 +97,10 @@ def resolve_device(device: str | None) -> str | None:
             "'auto' for CUDA where there is one."
         ) from error
     return device
+
+
+def column_scale(context: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Root mean square of what is not zero in each column: 1 for a column of zeros and ones, and for one of zeros."""
+    counts = np.maximum(np.count_nonzero(context, axis=0), 1)
+    scale = np.sqrt(np.einsum("ij,ij->j", context, context, dtype=np.float64) / counts)
+    return np.where(scale > 0, scale, 1.0).astype(np.float32)

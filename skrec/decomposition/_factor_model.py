@@ -13,13 +13,9 @@ from skrec._features import Matrix
 from skrec._histories import Histories
 from skrec._queries import Queries
 from skrec._vectors import VectorRecommender, encode_texts, is_zero_row
-from skrec.decomposition._defaults import row_penalty
 
 if TYPE_CHECKING:
     from skrec._kernels.als import Side
-
-_FOLD_IN_STEPS = 32
-_FOLD_IN_TOL = 1e-5
 
 
 class FactorModel(VectorRecommender):
@@ -40,6 +36,7 @@ class FactorModel(VectorRecommender):
     _frequency_scaling: float
     user_coef_: NDArray[np.float32] | None
     item_coef_: NDArray[np.float32] | None
+    _context_map: NDArray[np.float32] | None
 
     @property
     def _bias(self) -> int | None:
@@ -109,6 +106,11 @@ class FactorModel(VectorRecommender):
         """Item biases; zero for implicit feedback."""
         return self._items[:, self._n_factors] if self._explicit else np.zeros(len(self._items), np.float32)
 
+    @property
+    def context_coef_(self) -> NDArray[np.float32] | None:
+        """C, transposed; with explicit feedback w is the last column. None where X had no context."""
+        return None if self._context_map is None else self._context_map[:, : self._n_columns]
+
     # Rank ------------------------------------------------------------------------------------------
 
     def _query_vectors(self, queries: Queries) -> NDArray[np.float32]:
@@ -121,32 +123,16 @@ class FactorModel(VectorRecommender):
             factors[changed] = self._fold_in(queries.users[changed], queries.histories.take(changed))
             known[changed] = True
         vectors = factors[:, : self._n_columns]
+        if self._context_map is not None and queries.context is not None:
+            vectors = vectors + queries.context @ self._context_map[:, : self._n_columns]
+            known[:] = True
         if self._explicit:
             vectors[known, -1] += self.mean_
         return vectors
 
     def _fold_in(self, users: NDArray[np.int64], histories: Histories) -> NDArray[np.float32]:
         """Rows of histories that were not in fit, with the items as they are."""
-        from skrec._kernels.als import aligned_zeros
-        from skrec._kernels.als_numba import CPURows
-
-        entries = self._entries(histories)
-        prior = aligned_zeros(len(users), self._n_columns)
-        if self.user_coef_ is not None:
-            prior[users >= 0] = self._user_prior[users[users >= 0]]
-        factors = aligned_zeros(*prior.shape)
-        factors[:] = np.where(users[:, None] >= 0, self._users[users], prior)
-        CPURows(entries, None if self._explicit else self.alpha_, n_jobs=1).solve(
-            factors,
-            self._design.others,
-            gram=self._design.gram,
-            penalty=row_penalty(entries, self._mean_events[0], self.regularization_, self._frequency_scaling),
-            prior=prior,
-            offsets=self._design.offsets,
-            n_steps=_FOLD_IN_STEPS,
-            tol=_FOLD_IN_TOL,
-        )
-        return factors
+        raise NotImplementedError
 
     def _link(self, scores: NDArray, vectors: Matrix) -> NDArray:
         return scores + vectors[:, -1:] if self._explicit else scores

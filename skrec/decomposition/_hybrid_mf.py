@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skrec._features import Matrix, with_rows
 from skrec._fitting import PartialFitMixin, SampleWeightMixin
-from skrec.decomposition._defaults import (
-    auto_alpha,
-    auto_regularization,
-    mean_events,
-    mean_squared_length,
-    resolve_device,
-    row_penalty,
-)
+from skrec._histories import Histories
+from skrec.decomposition import _als_solver, _context_als_solver
 from skrec.decomposition._factor_model import FactorModel
-from skrec.interactions import Interactions
+from skrec.interactions import EventTable, Interactions
 
-if TYPE_CHECKING:
-    from skrec._kernels.als import Rows, Side
-
-_INIT_SCALE = 0.01
-_UPDATE_SWEEPS = 3
+_SOLVERS = {"als": _als_solver, "als in context": _context_als_solver}
 
 
 class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
@@ -40,6 +28,11 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
 
     Minimises ``sum_ui c_ui (r_ui - p_u.q_i)^2 + sum_u l_u |p_u - A x_u|^2 + sum_i l_i |q_i - B z_i|^2
     + rho (|A|^2 + |B|^2)`` over the users and items with events.
+
+    Where X has context columns c, the moment moves the user: the score is ``(p_u + C c).q_i``, and every event is
+    a request of its own that is asked about all items, ``sum_e sum_i c_ei (r_ei - (p_u + C c_e).q_i)^2``. New
+    users get what the moment asks for. Encode context first, as by
+    ``make_pipeline(ContextEncoder(), HybridMFRecommender())``.
 
     Parameters
     ----------
@@ -88,6 +81,9 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         Mean rating; zero for implicit feedback.
     user_coef_, item_coef_ : float32 arrays of shape (n_features, n_factors) or None
         A and B, transposed. With explicit feedback, a last column gives the bias.
+    context_coef_ : float32 array of shape (n_context, n_factors) or None
+        C, transposed. With explicit feedback, a last column gives what the context adds to every rating. None
+        where X had no context.
     regularization_, alpha_ : float
         The values used.
     loss_curve_ : list of float
@@ -105,16 +101,21 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
 
     Notes
     -----
-    Context is accepted and ignored. Order is not used. A history that was not in fit is folded in: the
-    user's row is solved with the items as they are.
+    Order is not used. A history that was not in fit is folded in: the user's row is solved with the items as
+    they are. With context, what is new in a history counts as if it had the mean context of training, and a known
+    user is moved from the fitted row; ``context=None`` is the mean too. The scale of a context column does not
+    matter; C is pulled to zero by a tenth of the regularization, in units of each column's root mean square where
+    it is not zero.
 
     ``regularization="auto"`` is ``0.7 * s * sqrt(1 + alpha * mean(y)) * (sqrt(d_u) + sqrt(d_i))``, where d_u
     and d_i are the mean events of a user and of an item, s = 1 (implicit) or the standard deviation of the
     ratings (explicit): the order of the largest singular value of a matrix of noise alone.
     ``alpha="auto"`` is ``min(0.07 * density ** -0.75, 40) / mean(y)``. Both were chosen on held-out parts of
-    three public data sets between 0.07 and 6 percent dense.
+    three public data sets between 0.07 and 6 percent dense. With context, each event is a row of its own: the
+    density is one over the number of items.
 
-    ``partial_fit`` solves the rows of the new events again, and those alone; A, B and the encoders stay.
+    ``partial_fit`` solves the rows of the new events again, and those alone; A, B, C and the encoders stay. With
+    context, what a row was fitted to enters by its curvature around the row, since old contexts are not kept.
 
     References
     ----------
@@ -134,6 +135,7 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
     array([[40]])
     """
 
+    _uses_context = True
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_factors": [Interval(Integral, 1, None, closed="left")],
         "regularization": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
@@ -189,119 +191,49 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
 
     # Fit -------------------------------------------------------------------------------------------
 
+    def _fit_events(self, X: Any, y: Any, sample_weight: Any, item_features: Any, user_features: Any) -> Any:
+        self._sample_weight: NDArray[np.float32] | None = None
+        super()._fit_events(X, y, sample_weight, item_features, user_features)
+        self._sample_weight = None
+        return self
+
+    def _weighted(self, events: EventTable, y: NDArray, sample_weight: Any) -> tuple[EventTable, NDArray]:
+        kept, weighted = super()._weighted(events, y, sample_weight)
+        weight = np.asarray(sample_weight, np.float32)
+        self._sample_weight = weight[weight > 0]
+        return kept, weighted
+
     def _fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
-        from skrec._kernels.als import fit_als
         from skrec._kernels.threads import single_threaded_blas
 
         # Kept: set_params must not change what a fitted model means.
         self._explicit, self._n_factors = self.feedback == "explicit", self.n_factors
         self._frequency_scaling = self.frequency_scaling
-        entries = self._entries(data.histories)
-        by_item = sp.csr_array(entries.T.tocsr())
-        self.mean_ = float(entries.data.mean(dtype=np.float64)) if self._explicit else 0.0
+        self._fitted_solver = "als" if data.context is None else "als in context"
+        self._context_map = None
+        if self._sample_weight is not None and data.order is not None:
+            self._sample_weight = self._sample_weight[data.order]
         self._best_rating = float(data.y.max())
-        self.alpha_ = auto_alpha(entries) if isinstance(self.alpha, str) else self.alpha
-        if isinstance(self.regularization, str):
-            self.regularization_ = auto_regularization(entries, None if self._explicit else self.alpha_)
-        else:
-            self.regularization_ = self.regularization
-        self._mean_events = mean_events(entries), mean_events(by_item)
-        with single_threaded_blas():
-            users, items = self._sides(entries, by_item)
-            self._add_features(users, user_matrix)
-            self._add_features(items, item_matrix)
-            self._draw(items.factors, check_random_state(self.random_state))
-            self.loss_curve_ = fit_als(
-                users,
-                items,
-                max_iter=self.max_iter,
-                tol=self.tol,
-                bias=self._bias,
-                mean=self.mean_,
-                callback=self._report if self.verbose else None,
-            )
-        self.n_iter_ = len(self.loss_curve_)
-        self.user_coef_, self.item_coef_ = self._coef(users), self._coef(items)
         self._item_texts = item_matrix if self.item_encoder_ is not None else None
-        self._set_sides(users, items)
+        with single_threaded_blas():
+            self._solver_module.fit(self, data, item_matrix, user_matrix)
+        self.n_iter_ = len(self.loss_curve_)
 
-    def _coef(self, side: Side) -> NDArray[np.float32] | None:
-        if side.ridge is None or side.ridge.coef is None:
-            return None
-        return side.ridge.coef[:, : self._n_columns].copy()
+    def _partial_fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
+        from skrec._kernels.threads import single_threaded_blas
 
-    def _sides(self, entries: sp.csr_array, by_item: sp.csr_array) -> tuple[Side, Side]:
-        from skrec._kernels.als import Side, aligned_zeros
+        if self._item_texts is not None:
+            self._item_texts = with_rows(self._item_texts, item_matrix, data.item_rows, data.n_items)
+        with single_threaded_blas():
+            self._solver_module.partial_fit(self, data, item_matrix, user_matrix)
 
-        sides = []
-        for rows, mean in zip((entries, by_item), self._mean_events, strict=True):
-            penalty = row_penalty(rows, mean, self.regularization_, self._frequency_scaling)
-            sides.append(Side(self._rows(rows), aligned_zeros(rows.shape[0], self._n_columns), penalty))
-        return sides[0], sides[1]
+    def _fold_in(self, users: NDArray[np.int64], histories: Histories) -> NDArray[np.float32]:
+        folded: NDArray[np.float32] = self._solver_module.fold_in(self, users, histories)
+        return folded
 
-    def _add_features(self, side: Side, features: Matrix | None) -> None:
-        from skrec._kernels.als_features import RidgeMap
-
-        if features is not None:
-            rho = self.feature_regularization * self.regularization_ * mean_squared_length(features)
-            side.ridge = RidgeMap(features, side.penalty * side.active, rho)
-
-    def _rows(self, entries: sp.csr_array) -> Rows:
-        from skrec._kernels.als import make_rows
-
-        alpha = None if self._explicit else self.alpha_
-        return make_rows(entries, alpha, n_jobs=self.n_jobs, device=resolve_device(self.device))
-
-    def _draw(self, factors: NDArray[np.float32], rng: np.random.RandomState) -> None:
-        factors[:, : self._n_factors] = _INIT_SCALE * rng.standard_normal((len(factors), self._n_factors))
+    @property
+    def _solver_module(self) -> Any:
+        return _SOLVERS[self._fitted_solver]
 
     def _report(self, iteration: int, loss: float) -> None:
         print(f"HybridMFRecommender: sweep {iteration + 1} of at most {self.max_iter}, loss {loss:.6g}")
-
-    # More events -----------------------------------------------------------------------------------
-
-    def _partial_fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
-        from skrec._kernels.als import update_rows
-        from skrec._kernels.threads import single_threaded_blas
-
-        entries = self._entries(self._histories)
-        by_item = sp.csr_array(entries.T.tocsr())
-        user_codes, item_codes = _touched(data.users, data.user_rows), _touched(data.items, data.item_rows)
-        with single_threaded_blas():
-            users, items = self._sides(entries, by_item)
-            rng = check_random_state(self.random_state)
-            for side, factors in ((users, self._users), (items, self._items)):
-                side.factors[: len(factors)] = factors
-                self._draw(side.factors[len(factors) :], rng)
-            self._go_on(users, self._user_prior, self.user_coef_, user_matrix, data.user_rows)
-            self._go_on(items, self._item_prior, self.item_coef_, item_matrix, data.item_rows)
-            for _ in range(_UPDATE_SWEEPS):
-                update_rows(users, items, user_codes, self._bias, self.mean_, self._rows)
-                update_rows(items, users, item_codes, self._bias, self.mean_, self._rows)
-        if self._item_texts is not None:
-            self._item_texts = with_rows(self._item_texts, item_matrix, data.item_rows, data.n_items)
-        self._set_sides(users, items)
-
-    def _go_on(
-        self,
-        side: Side,
-        prior: NDArray[np.float32],
-        coef: NDArray[np.float32] | None,
-        features: Matrix | None,
-        codes: NDArray[np.int64] | None,
-    ) -> None:
-        """Priors of the rows there were, and of new ones by the maps that were learned."""
-        from skrec._kernels.als import aligned_zeros
-
-        if coef is None:
-            return
-        side.prior = aligned_zeros(len(side.factors), self._n_columns)
-        side.prior[: len(prior)] = prior
-        if features is not None:
-            side.prior[codes, : self._n_columns] = features[codes] @ coef
-        side.factors[~side.active] = side.prior[~side.active]
-
-
-def _touched(codes: NDArray[np.int64], table_rows: NDArray[np.int64] | None) -> NDArray[np.int64]:
-    """Distinct codes of the new events and of the new feature rows."""
-    return np.unique(codes if table_rows is None else np.concatenate([codes, table_rows]))

@@ -382,9 +382,9 @@ def test_devices_agree(device):
 @pytest.mark.parametrize("features", [False, True])
 def test_rows_of_torch_under_the_estimator(monkeypatch, features):
     """The rows of torch under the estimator: on its CPU, since a test has no other device to count on."""
-    from skrec.decomposition import _hybrid_mf
+    from skrec.decomposition import _defaults
 
-    monkeypatch.setattr(_hybrid_mf, "resolve_device", lambda device: device)
+    monkeypatch.setattr(_defaults, "resolve_device", lambda device: device)
     tables = {"item_features": taste_table(N_ITEMS), "user_features": taste_table(N_USERS)} if features else {}
     by_torch = make(device="cpu").fit(events(), **tables).partial_fit([[0, 1], [77, 3]])
     by_numba = make().fit(events(), **tables).partial_fit([[0, 1], [77, 3]])

@@ -1,0 +1,223 @@
+"""HybridMFRecommender with context."""
+
+import pickle
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skrec.datasets import make_context_choices
+from skrec.decomposition import HybridMFRecommender
+from skrec.pipeline import make_pipeline
+
+N_USERS, N_ITEMS, N_CONTEXTS, PER_USER, HELD_OUT = 80, 40, 4, 25, 5
+SOLVERS = ["als"]
+
+
+@pytest.fixture(scope="module")
+def choices():
+    """Training and held-out events of simulated choices, as arrays with one column a context."""
+    data = make_context_choices(
+        N_USERS, PER_USER + HELD_OUT, n_items=N_ITEMS, n_contexts=N_CONTEXTS, frame=None, random_state=0
+    )
+    return data.X[: N_USERS * PER_USER], data.X[N_USERS * PER_USER :]
+
+
+def make(**parameters):
+    return HybridMFRecommender(**{"n_factors": 8, "random_state": 0, **parameters})
+
+
+@pytest.fixture(scope="module", params=SOLVERS)
+def solver(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def fitted(solver, choices):
+    return make(solver=solver).fit(choices[0])
+
+
+def ndcg(rec, events, *, context=True, **options):
+    """NDCG@10 with each event a query of its own."""
+    given = events[:, 2:] if context else None
+    ranked = rec.recommend(events[:, 0], k=10, context=given, exclude_seen=False, **options)
+    return ((ranked.items == events[:, [1]]) / np.log2(np.arange(10) + 2)).sum(axis=1).mean()
+
+
+def ratings(seed=0):
+    """Ratings from biases, taste and what the moment adds, of items and overall."""
+    rng = np.random.default_rng(seed)
+    X = np.argwhere(rng.random((60, 40)) < 0.6)
+    context = rng.normal(size=(len(X), 2)).astype(np.float32)
+    p, q = rng.normal(size=(60, 2)), rng.normal(size=(40, 2))
+    told = context @ np.array([[1.0, 0.0], [0.0, 0.5]])
+    y = 3 + 0.7 * context[:, 0] + 0.4 * rng.normal(size=40)[X[:, 1]] + ((p[X[:, 0]] + told) * q[X[:, 1]]).sum(axis=1)
+    return np.column_stack([X, context]), y + rng.normal(scale=0.1, size=len(X))
+
+
+# Quality ---------------------------------------------------------------------------------------------
+
+
+def test_context_helps_and_shuffled_context_does_not(solver, choices, fitted):
+    """Against the same model with a column that says nothing."""
+    test = choices[1]
+    rng = np.random.default_rng(0)
+    constant = [np.column_stack([part[:, :2], np.ones(len(part))]) for part in choices]
+    shuffled = [np.column_stack([part[:, :2], rng.permutation(part[:, 2:])]) for part in choices]
+    blind = ndcg(make(solver=solver).fit(constant[0]), constant[1])
+    assert ndcg(fitted, test) > 1.25 * blind
+    assert ndcg(make(solver=solver).fit(shuffled[0]), shuffled[1]) < 1.03 * blind
+
+
+def test_new_users_get_what_the_moment_asks_for(fitted, choices):
+    test = choices[1].copy()
+    test[:, 0] += 10_000
+    assert ndcg(fitted, test) > 1.15 * ndcg(fitted, test, context=False)
+
+
+# What the score is -----------------------------------------------------------------------------------
+
+
+def test_score_is_that_of_the_fitted_attributes(fitted, choices):
+    test = choices[1][np.isin(choices[1][:, 1], fitted.items_)]
+    users, items = test[:, 0].astype(int), np.searchsorted(fitted.items_, test[:, 1])
+    queries = fitted.user_factors_[users] + test[:, 2:] @ fitted.context_coef_
+    expected = fitted.item_biases_[items] + (queries * fitted.item_factors_[items]).sum(axis=1)
+    assert_allclose(fitted.predict(test), expected, atol=1e-5)
+    assert fitted.context_coef_.shape == (N_CONTEXTS, 8)
+
+
+def test_no_context_is_the_mean_of_training(fitted, choices):
+    mean = choices[0][:, 2:].mean(axis=0, keepdims=True)
+    expected = fitted.recommend(k=5, context=mean)
+    assert_array_equal(fitted.recommend(k=5).items, expected.items)
+    assert_allclose(fitted.recommend(k=5).scores, expected.scores, atol=1e-5)
+
+
+def test_scale_of_a_column_does_not_matter(solver, choices, fitted):
+    train, test = choices
+    factor = np.array([1, 1, 100.0, 1, 0.01, 1], np.float32)
+    scaled = make(solver=solver).fit(train * factor)
+    assert ndcg(scaled, test * factor) == pytest.approx(ndcg(fitted, test), abs=0.01)
+
+
+def test_without_context_columns_there_is_no_map(solver, choices):
+    rec = make(solver=solver).fit(choices[0])
+    rec.fit(choices[0][:, :2])
+    assert rec.context_coef_ is None
+    with pytest.raises(ValueError, match="X had no context columns"):
+        rec.recommend([0], context=[[1.0, 0, 0, 0]])
+
+
+# Later -----------------------------------------------------------------------------------------------
+
+
+def test_history_of_a_new_user_is_folded_in(fitted, choices):
+    train, test = choices
+    renamed, queries = train[:, :2] + [10_000, 0], test + [10_000, 0, 0, 0, 0, 0]
+    folded = ndcg(fitted, queries, history=renamed)
+    assert folded > 1.02 * ndcg(fitted, queries)
+    assert folded > 0.9 * ndcg(fitted, test)
+
+
+def test_history_of_a_known_user_moves_what_was_fitted(fitted):
+    before = fitted.predict(np.array([[0, 7, 1, 0, 0, 0]]))
+    history = [[0, 7]] * 30
+    asked = {"k": N_ITEMS, "context": [[1, 0, 0, 0]], "exclude_seen": False}
+    ranked = fitted.recommend([0], history=history, **asked)
+    position = np.flatnonzero(ranked.items[0] == 7)[0]
+    assert position < np.flatnonzero(fitted.recommend([0], **asked).items[0] == 7)[0] or position == 0
+    assert_array_equal(fitted.predict(np.array([[0, 7, 1, 0, 0, 0]])), before)
+
+
+def test_partial_fit_goes_on(solver, choices):
+    train, test = choices
+    started = train[:, 0] < 60
+    rec = make(solver=solver).fit(train[started])
+    before = ndcg(rec, test[test[:, 0] < 60])
+    new_users = test[test[:, 0] >= 60]
+    cold = ndcg(rec, new_users)
+    rec.partial_fit(train[~started])
+    assert ndcg(rec, new_users) > 1.05 * cold
+    assert ndcg(rec, test[test[:, 0] < 60]) > 0.95 * before
+
+
+def test_partial_fit_adds_items(solver, choices):
+    """A new item that is chosen in one context alone is recommended there."""
+    rec = make(solver=solver).fit(choices[0])
+    new = np.array([[user, 99, 0, 1, 0, 0] for user in range(0, 40)], float)
+    rec.partial_fit(new)
+    scores = rec.predict(np.array([[70, 99, *row] for row in np.eye(4)], float))
+    assert scores.argmax() == 1
+
+
+def test_pickle_keeps_the_map(fitted, choices):
+    test = choices[1]
+    loaded = pickle.loads(pickle.dumps(fitted))
+    assert_array_equal(loaded.predict(test), fitted.predict(test))
+    history = [[0, 3], [555, 4]]
+    assert_array_equal(loaded.recommend(history=history).scores, fitted.recommend(history=history).scores)
+
+
+def test_same_result_for_any_number_of_threads(solver, choices, fitted):
+    assert_array_equal(make(solver=solver, n_jobs=1).fit(choices[0]).item_factors_, fitted.item_factors_)
+
+
+# Ratings ---------------------------------------------------------------------------------------------
+
+
+def test_ratings_in_context():
+    X, y = ratings()
+    held_out = np.random.default_rng(1).random(len(X)) < 0.1
+    told = make(n_factors=3, feedback="explicit", regularization=0.5).fit(X[~held_out], y[~held_out])
+    blind = make(n_factors=3, feedback="explicit", regularization=0.5).fit(X[~held_out][:, :2], y[~held_out])
+
+    def error(rec, X):
+        return np.sqrt(((rec.predict(X) - y[held_out]) ** 2).mean())
+
+    assert error(told, X[held_out]) < 0.3 < 1.0 < error(blind, X[held_out][:, :2])
+    assert told.context_coef_.shape == (2, 4)
+    assert told.context_coef_[0, -1] == pytest.approx(0.7, abs=0.15)
+    users, items = X[:, 0].astype(int), X[:, 1].astype(int)
+    queries = told.user_factors_[users] + X[:, 2:] @ told.context_coef_[:, :-1]
+    expected = told.mean_ + told.user_biases_[users] + X[:, 2:] @ told.context_coef_[:, -1]
+    expected += told.item_biases_[items] + (queries * told.item_factors_[items]).sum(axis=1)
+    assert_allclose(told.predict(X), expected, atol=1e-4)
+    ranked = told.recommend([3], k=4, context=[[1.0, -1.0]], exclude_seen=False)
+    rows = np.column_stack([np.full(4, 3), ranked.items[0], np.ones(4), -np.ones(4)])
+    assert_allclose(ranked.scores[0], told.predict(rows), atol=1e-4)
+
+
+def test_ratings_of_new_users_and_later_ratings():
+    X, y = ratings()
+    mine = X[:, 0] == 7
+    rec = make(n_factors=3, feedback="explicit", regularization=0.5).fit(X[~mine], y[~mine])
+    before = np.abs(rec.predict(X[mine]) - y[mine]).mean()
+    rec.partial_fit(X[mine], y[mine])
+    assert np.abs(rec.predict(X[mine]) - y[mine]).mean() < 0.3 * before
+    assert np.isfinite(rec.predict([[999, 3, 0, 0], [3, 999, 0, 0], [999, 999, 0, 0]])).all()
+    history = (np.array([[1000, 3], [1000, 5]]), [5.0, 1.0])
+    scores = rec.recommend([1000], k=40, history=history, exclude_seen=False)
+    order = scores.items[0].tolist()
+    assert order.index(3) < order.index(5)
+
+
+def test_only_the_last_rating_of_a_pair_counts():
+    X, y = ratings()
+    once = make(feedback="explicit").fit(X, y)
+    twice = make(feedback="explicit").fit(np.vstack([X, X]), np.concatenate([9 - y, y]))
+    assert_allclose(twice.predict(X), once.predict(X), atol=1e-3)
+
+
+# In a pipeline ---------------------------------------------------------------------------------------
+
+
+def test_behind_an_encoder():
+    from skrec.feature_extraction import ContextEncoder
+
+    data = make_context_choices(N_USERS, PER_USER, n_items=N_ITEMS, n_contexts=N_CONTEXTS, random_state=0)
+    pipe = make_pipeline(ContextEncoder(), make()).fit(data.X)
+    asked = data.X[["moment"]].iloc[[0]].assign(moment="moment_2")
+    assert pipe.recommend([1], context=asked).items.shape == (1, 10)
+    other = data.X[["moment"]].iloc[[0]].assign(moment="moment_3")
+    assert set(pipe.recommend([1], context=asked).items[0]) != set(pipe.recommend([1], context=other).items[0])
