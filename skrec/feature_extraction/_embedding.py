@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from skrec._privacy import Scrubber
 from skrec.exceptions import TruncationWarning
 from skrec.feature_extraction._cache import NoCache, Vector, VectorCache, cache_keys, open_cache
 from skrec.feature_extraction._sources import Encoder, ObjectEncoder
@@ -17,9 +18,14 @@ _CHUNK_SECONDS = 2.0
 
 
 def embed(
-    texts: Sequence[str | None], encoder: Encoder, prompt: str, cache: str | os.PathLike | None, verbose: int
+    texts: Sequence[str | None],
+    encoder: Encoder,
+    prompt: str,
+    cache: str | os.PathLike | None,
+    verbose: int,
+    scrubber: Scrubber | None = None,
 ) -> NDArray[np.float32] | None:
-    """Embed texts, as the model gives the vectors; a missing text gives a row of zeros.
+    """Embed texts, scrubbed where asked, as the model gives the vectors; a missing text gives a row of zeros.
 
     Returns
     -------
@@ -31,6 +37,9 @@ def embed(
     TruncationWarning
         With the number of the texts that were cut. A text read from a cache is not counted again.
     """
+    if scrubber is not None:
+        clean = {text: scrubber(text)[0] for text in set(texts) if text is not None}
+        texts = [None if text is None else clean[text] for text in texts]
     position: dict[str, int] = {}
     inverse = [-1 if text is None else position.setdefault(_valid_unicode(text), len(position)) for text in texts]
     if not position:

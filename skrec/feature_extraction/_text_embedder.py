@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrec._endpoints import Endpoint
 from skrec._persistence import PersistenceMixin
+from skrec._privacy import Scrubber, read_scrub
 from skrec.feature_extraction import _live_models
 from skrec.feature_extraction._embedding import embed
 from skrec.feature_extraction._endpoint import EndpointEncoder
@@ -103,6 +104,9 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
         anywhere. Nothing else is taken from the environment, and no redirect is followed.
     allow_http : bool, default=False
         Whether texts, and any key, may go over plain http to another machine than this one.
+    scrub : "auto", bool or Scrubber, default="auto"
+        Whether e-mail addresses, phone and card numbers are taken out of texts first, those that are searched
+        for too; "auto" where they go to another machine. A :class:`~skrec.llm.Scrubber` also takes out names.
     dimensions : int, default=None
         Length of vectors to ask an endpoint for.
     timeout : float, default=60.0
@@ -183,6 +187,7 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
         "base_url": [str, None],
         "api_key_env": [str, None],
         "allow_http": ["boolean"],
+        "scrub": [StrOptions({"auto"}), "boolean", Scrubber],
         "dimensions": [Interval(Integral, 1, None, closed="left"), None],
         "timeout": [Interval(Real, 0, None, closed="neither")],
         "max_retries": [Interval(Integral, 0, None, closed="left")],
@@ -215,6 +220,7 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
         base_url: str | None = None,
         api_key_env: str | None = None,
         allow_http: bool = False,
+        scrub: Any = "auto",
         dimensions: int | None = None,
         timeout: float = 60.0,
         max_retries: int = 5,
@@ -243,6 +249,7 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
         self.base_url = base_url
         self.api_key_env = api_key_env
         self.allow_http = allow_http
+        self.scrub = scrub
         self.dimensions = dimensions
         self.timeout = timeout
         self.max_retries = max_retries
@@ -278,7 +285,7 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
         if dimension is None:
             # One text tells; it stays in the cache for transform.
             probe = next((text for text in texts if text is not None), "text")
-            vectors = embed([probe], encoder, self._prompt(encoder), self.cache, verbose=0)
+            vectors = embed([probe], encoder, self._prompt(encoder), self.cache, 0, self._scrubber(encoder))
             assert vectors is not None
             dimension = vectors.shape[1]
         self.n_features_out_ = self._n_kept(dimension)
@@ -398,6 +405,10 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
             )
         return encoder.prompts[prompt_name]
 
+    def _scrubber(self, encoder: Encoder) -> Scrubber | None:
+        leaves = isinstance(encoder, EndpointEncoder) and not encoder.endpoint.is_loopback
+        return read_scrub(self.scrub, leaves=leaves)
+
     def _n_kept(self, dimension: int) -> int:
         if self.truncate_dim is not None and self.truncate_dim > dimension:
             raise ValueError(f"truncate_dim={self.truncate_dim} is more than the {dimension} numbers the model gives.")
@@ -405,7 +416,8 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
 
     def _embed(self, texts: Sequence[Text], **prompt: Any) -> NDArray[np.float32]:
         encoder = self._encoder()
-        vectors = embed(texts, encoder, self._prompt(encoder, **prompt), self.cache, self.verbose)
+        scrubber = self._scrubber(encoder)
+        vectors = embed(texts, encoder, self._prompt(encoder, **prompt), self.cache, self.verbose, scrubber)
         if vectors is None:
             width = getattr(self, "n_features_out_", None) or self._n_kept(encoder.dimension or 1)
             return np.zeros((len(texts), width), dtype=np.float32)

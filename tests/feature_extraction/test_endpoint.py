@@ -275,3 +275,27 @@ def test_a_key_that_no_header_can_hold(server, monkeypatch):
         embedder(server, api_key_env="SHOP_KEY").fit(TEXTS)
     assert "cret" not in str(info.value)
     assert not server.requests
+
+
+PERSONAL = ["write to ada@example.org", "ISBN 978-0-306-40615-7", "call 555-123-4567"]
+
+
+def test_personal_data_stays_here(server, tmp_path):
+    clean = ["write to [email]", PERSONAL[1], "call [phone]"]
+    fitted = embedder(server, scrub=True, cache=str(tmp_path)).fit(PERSONAL)
+    vectors = fitted.transform(PERSONAL)
+    fitted.encode_query(["like ada@example.org"])
+    np.testing.assert_allclose(vectors, HashingTextEncoder(8).encode(clean), atol=1e-6)
+    sent = {text for body in server.bodies for text in body["input"]}
+    assert sent == {*clean, "like [email]"}
+
+
+def test_texts_are_scrubbed_by_default_where_they_leave_the_machine(server):
+    there = LLMTextEmbedder("small-model", base_url="https://embeddings.example/v1")
+    assert there._scrubber(there._encoder()) is not None
+    there.set_params(scrub=False)
+    assert there._scrubber(there._encoder()) is None
+    embedder(server).fit_transform(PERSONAL)
+    assert {text for body in server.bodies for text in body["input"]} == set(PERSONAL)
+    local = LLMTextEmbedder(HashingTextEncoder(64), scrub=True, cache=None)
+    np.testing.assert_array_equal(local.encode(PERSONAL[:1]), local.encode(["write to [email]"]))
