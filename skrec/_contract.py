@@ -317,6 +317,7 @@ def check_partial_fit(rec: Any) -> None:
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ColdStartWarning)
+        warnings.simplefilter("ignore", FeatureCoverageWarning)
         rec.partial_fit(_checkerboard()).partial_fit([[0, 1], [500, 600], [500, 3]])
     assert 500 in rec.users_ and rec.items_[-1] == 600
     items = rec.recommend([0, 500], k=N_ITEMS + 1).items

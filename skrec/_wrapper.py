@@ -51,6 +51,9 @@ class WrapperRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
     recommender: Any
     recommender_: Any
 
+    def _check_wrapper(self) -> None:
+        """Refuse parameters, before anything is fitted."""
+
     def _fit_wrapper(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
         """Learn what the wrapper adds; ``recommender_`` is fitted."""
 
@@ -72,6 +75,7 @@ class WrapperRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
                 f"recommender must have recommend(); got {self.recommender!r}. Pass a recommender, or a "
                 "skrec.pipeline.Pipeline that ends in one."
             )
+        self._check_wrapper()
         self.recommender_ = clone(self.recommender)
         self.recommender_.fit(X, y, **_given(item_features, user_features))
         self._fit_wrapper(X, y, item_features, user_features)

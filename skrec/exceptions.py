@@ -1,6 +1,12 @@
 """Narrow errors and warnings. Each inherits the built-in one that a caller would catch."""
 
-__all__ = ["ColdStartWarning", "FeatureCoverageWarning", "FormatVersionError", "TruncationWarning"]
+__all__ = [
+    "ColdStartWarning",
+    "FeatureCoverageWarning",
+    "FormatVersionError",
+    "LanguageModelWarning",
+    "TruncationWarning",
+]
 
 
 class FeatureCoverageWarning(UserWarning):
@@ -13,6 +19,10 @@ class ColdStartWarning(UserWarning):
 
 class TruncationWarning(UserWarning):
     """Some texts were longer than ``max_length`` tokens and were cut."""
+
+
+class LanguageModelWarning(UserWarning):
+    """A language model gave no answer that could be used; what there is without it was given."""
 
 
 class FormatVersionError(ValueError):

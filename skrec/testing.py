@@ -33,6 +33,7 @@ def all_estimators() -> Iterator[Any]:
         UserProfileText,
     )
     from skrec.linear_model import EASERecommender
+    from skrec.llm import LLMReranker
     from skrec.model_selection import TunedRecommender
     from skrec.neighbors import EmbeddingKNNRecommender, ItemKNNRecommender, UserKNNRecommender
 
@@ -46,10 +47,29 @@ def all_estimators() -> Iterator[Any]:
     yield BPRRecommender(n_factors=4, max_iter=20, random_state=0)
     yield LogisticMFRecommender(n_factors=4, random_state=0)
     yield TunedRecommender(PopularRecommender(), {"recency_decay": [0.5]}, n_iter=2)
+    yield LLMReranker(PopularRecommender(), in_given_order)
     yield LLMTextEmbedder(model=HashingTextEncoder())
     yield ContextEncoder(random_state=0)
     yield KeywordExtractor(LLMTextEmbedder(model=HashingTextEncoder()))
     yield UserProfileText(text_encoder=LLMTextEmbedder(model=HashingTextEncoder()))
+
+
+def in_given_order(messages: list[dict[str, str]]) -> dict[str, list[str]]:
+    """A stand-in for a language model that reranks: it names the candidates in the order in which they stand.
+
+    Parameters
+    ----------
+    messages : list of dict
+        A prompt of :class:`~skrec.llm.LLMReranker`.
+
+    Returns
+    -------
+    dict
+        The answer, as JSON.
+    """
+    from skrec.llm._data_blocks import read_blocks
+
+    return {"order": read_blocks(messages[-1]["content"])[-1].tokens}
 
 
 def check_recommender(estimator: Any) -> None:

@@ -2,5 +2,13 @@
 
 from skrec._privacy import Scrubber
 from skrec.llm._chat import BaseChat, CallableChat, ChatResult, Usage
+from skrec.llm._rerank import LLMReranker
 
-__all__ = ["BaseChat", "CallableChat", "ChatResult", "Scrubber", "Usage"]
+__all__ = [
+    "BaseChat",
+    "CallableChat",
+    "ChatResult",
+    "LLMReranker",
+    "Scrubber",
+    "Usage",
+]

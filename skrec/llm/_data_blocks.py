@@ -119,7 +119,9 @@ def as_data(text: str | None, max_chars: int = 500) -> str:
     if text is None:
         return _NO_TEXT
     # A text of a million characters is not worth cleaning whole.
-    spaced = "".join(_sign(character) for character in text[: 4 * max_chars])
+    spaced = text[: 4 * max_chars]
+    if not spaced.isprintable():  # nearly every text is, and what is has no break and nothing hidden
+        spaced = "".join(map(_sign, spaced))
     line = " ".join(spaced.translate(_LOOKALIKES).split())
     if len(line) > max_chars:
         line = line[: max_chars - 1].rstrip() + "…"

@@ -5,7 +5,7 @@ A candidate is its rank in the list of the recommender, from 0: the base order i
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,12 +30,12 @@ class ReadOrder:
     n_missing: int
 
 
-def read_order(names: Sequence[Hashable], candidates: Mapping[Hashable, int]) -> ReadOrder:
+def read_order(names: Sequence[str], candidates: Mapping[str, int]) -> ReadOrder:
     """The order that an answer names.
 
     Parameters
     ----------
-    names : sequence
+    names : list of str
         As the model wrote them, best first.
     candidates : dict from name to candidate
     """

@@ -28,6 +28,10 @@ class Prompt:
     system: str
     template: str
 
+    def as_text(self) -> str:
+        """As it stands in a file."""
+        return self.system + _SEPARATOR + self.template
+
     def write(self, **fields: str) -> list[Message]:
         """The messages with the fields filled in.
 

@@ -1,0 +1,371 @@
+"""A language model that reorders what a recommender retrieves."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from skrec._queries import check_k
+from skrec._recommendations import Recommendations
+from skrec._wrapper import WrapperRecommender
+from skrec.exceptions import FeatureCoverageWarning, LanguageModelWarning, TruncationWarning
+from skrec.feature_extraction._rendering import Text, template_fields
+from skrec.llm._chat import as_chat
+from skrec.llm._orders import against_popularity, blended, held_near_base
+from skrec.llm._prompts import Prompt, read_prompt
+from skrec.llm._rerank_calls import Calls, Counts
+from skrec.llm._rerank_methods import Orders, listwise, pairwise, pointwise
+from skrec.llm._row_texts import RowTexts
+from skrec.llm._situations import (
+    LONGER,
+    PromptWriter,
+    Situation,
+    check_prompt,
+    context_texts,
+    latest_texts,
+    read_requests,
+)
+
+_BLOCK = 1024
+"""Queries whose prompts are held in memory at a time."""
+
+
+class LLMReranker(WrapperRecommender):
+    """Let a language model reorder the first recommendations of any recommender.
+
+    The recommender retrieves ``n_candidates`` items a query; the model reads their texts, what the user chose
+    last, the features of the user, the context and a free-text request, and says which suit best. What it does
+    not say, or what cannot be read, falls back to the order of the recommender, so that every query gets a full
+    list whatever the model does.
+
+    Parameters
+    ----------
+    recommender : recommender, Pipeline or FrozenEstimator
+        A clone of it is fitted; a :class:`~sklearn.frozen.FrozenEstimator` is kept as it is.
+    llm : chat client or callable
+        A client of :mod:`skrec.llm`, or a function from messages ``[{"role": ..., "content": ...}]`` to the
+        answer. Clones share it.
+    method : {"listwise", "pairwise", "pointwise"}, default="listwise"
+        "listwise": the model orders lists; more than ``window_size`` candidates are read in windows from the
+        last to the first, each half a window further. "pairwise": it compares two at a time, about
+        n (log2 n)^2 / 4 times for n candidates (97 for 20), whatever it answers. "pointwise": it judges each
+        candidate alone, by the likelihood of a yes where it tells any, else by a grade from 0 to 10.
+    n_candidates : int, default=20
+        Items a query that the model may reorder. Behind them the list goes on in the order of the recommender,
+        so that a ``k`` beyond ``n_candidates`` is filled from there.
+    blend : float, default=1.0
+        1: the order of the model; 0: that of the recommender, without a call; between them, both by their
+        weighted reciprocal ranks.
+    window_size : int, default=20
+        Candidates in one prompt of "listwise".
+    n_shuffles : int, default=1
+        Times that each list or pair is shown, in orders that bring every candidate to the front and to the back;
+        the mean rank counts. It takes out what a model likes for its place, at as many times the calls.
+        1 shows a list as the recommender orders it. Not used by "pointwise".
+    popularity_prior : float, default=0.0
+        Against models that favour what is well known: the most popular candidate loses up to this share of the
+        list to the least popular one.
+    max_rise : int, default=None
+        Most places that an item may end above its place in the list of the recommender, whatever its text talks
+        the model into. None sets no limit.
+    n_history : int, default=10
+        Items shown of what the user chose, the latest first.
+    item_template : str, default=None
+        Wording of an item by columns of ``item_features``, as in ``"{title}, {year}: {description}"``. None
+        writes all columns with their names. The id column is none of them.
+    user_template : str, default=None
+        The same of ``user_features``.
+    max_chars : int, default=500
+        Characters shown of an item; the user, the context and the request get four times as many.
+    prompt : str, default=None
+        Another prompt for the method: a system message, a line ``---``, and a template with ``{candidates}``, and
+        ``{user}``, ``{history}``, ``{context}`` and ``{request}`` where wanted. A template alone keeps the system
+        message. None is the file ``rerank_METHOD-v1.txt`` of :mod:`skrec.llm`.
+    max_tokens : int, default=1024
+        Most tokens of an answer.
+    random_state : int, RandomState instance or None, default=0
+        Shuffles, and the tokens that stand for candidates in prompts. With an int the same request is written as
+        the same prompt, which a cache can answer; None writes a new one every time.
+
+    Attributes
+    ----------
+    recommender_ : recommender
+        The fitted recommender.
+    report_ : dict
+        Of the last ``recommend``: ``n_queries``, and ``n_reranked`` of them; ``n_prompts``, of which ``n_failed``
+        got no answer that fits (``parsed`` is the share of the others, ``errors`` says why) and ``n_cached`` came
+        from the cache; ``n_unknown``, ``n_repeated`` and ``n_missing``, candidates in answers; ``n_without_text``
+        candidates and ``n_cut`` texts; ``shuffle_variance``, the variance of a candidate's rank over shuffles
+        (of a vote, for pairs); ``usage`` in calls and tokens; ``prompts``, by name. It holds no text of a user or
+        an item.
+
+    See Also
+    --------
+    skrec.llm.LLMExplainer : Says why.
+
+    Notes
+    -----
+    No id enters a prompt: candidates are named by random tokens, in data blocks that no text can leave. A model
+    can still be talked into an order by the text of an item; ``max_rise`` bounds what that is worth.
+
+    An item without a text is not shown and keeps its place. ``fit`` hands ``item_features`` on to the
+    recommender, which needs an encoder for text if it reads features; to fit it without, pass
+    ``FrozenEstimator(recommender.fit(X))``. With context, put the pipeline that encodes it inside, so that the
+    model reads the context as it was given.
+
+    A failed call leaves its candidates in base order; a query of which every call failed is the list of the
+    recommender exactly. Scores are those of the recommender, place by place: they fall along a row and compare
+    within it. ``predict`` is the recommender's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skrec.dummy import PopularRecommender
+    >>> from skrec.llm import LLMReranker
+    >>> from skrec.llm._data_blocks import read_blocks
+    >>> X = pd.DataFrame({"user": [1, 1, 2, 3], "item": [10, 20, 10, 30]})
+    >>> films = pd.DataFrame({"item": [10, 20, 30], "title": ["Alien", "Heat", "Emma"]})
+    >>> def prefers_romance(messages):  # stands for a model
+    ...     candidates = read_blocks(messages[-1]["content"])[-1]
+    ...     ordered = sorted(zip(candidates.texts, candidates.tokens), key=lambda one: one[0] != "Emma")
+    ...     return {"order": [token for _, token in ordered]}
+    >>> rec = LLMReranker(PopularRecommender(), prefers_romance).fit(X, item_features=films)
+    >>> rec.recommend([4], k=3, request="a love story").items
+    array([[30, 10, 20]])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "method": [StrOptions({"listwise", "pairwise", "pointwise"})],
+        "n_candidates": [Interval(Integral, 1, None, closed="left")],
+        "blend": [Interval(Real, 0, 1, closed="both")],
+        "window_size": [Interval(Integral, 2, None, closed="left")],
+        "n_shuffles": [Interval(Integral, 1, None, closed="left")],
+        "popularity_prior": [Interval(Real, 0, None, closed="left")],
+        "max_rise": [Interval(Integral, 0, None, closed="left"), None],
+        "n_history": [Interval(Integral, 0, None, closed="left")],
+        "item_template": [str, None],
+        "user_template": [str, None],
+        "max_chars": [Interval(Integral, 20, None, closed="left")],
+        "prompt": [str, None],
+        "max_tokens": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        recommender: Any,
+        llm: Any,
+        *,
+        method: str = "listwise",
+        n_candidates: int = 20,
+        blend: float = 1.0,
+        window_size: int = 20,
+        n_shuffles: int = 1,
+        popularity_prior: float = 0.0,
+        max_rise: int | None = None,
+        n_history: int = 10,
+        item_template: str | None = None,
+        user_template: str | None = None,
+        max_chars: int = 500,
+        prompt: str | None = None,
+        max_tokens: int = 1024,
+        random_state: Any = 0,
+    ) -> None:
+        self.recommender = recommender
+        self.llm = llm
+        self.method = method
+        self.n_candidates = n_candidates
+        self.blend = blend
+        self.window_size = window_size
+        self.n_shuffles = n_shuffles
+        self.popularity_prior = popularity_prior
+        self.max_rise = max_rise
+        self.n_history = n_history
+        self.item_template = item_template
+        self.user_template = user_template
+        self.max_chars = max_chars
+        self.prompt = prompt
+        self.max_tokens = max_tokens
+        self.random_state = random_state
+
+    # Fit -------------------------------------------------------------------------------------------------
+
+    def _check_wrapper(self) -> None:
+        as_chat(self.llm)
+        check_prompt(self._prompt())
+        for template in (self.item_template, self.user_template):
+            if template is not None:
+                template_fields(template)
+
+    def _fit_wrapper(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
+        self._item_texts = RowTexts.read(item_features, "item_features", self.item_template)
+        self._user_texts = RowTexts.read(user_features, "user_features", self.user_template)
+        self.report_ = Counts().as_report()
+        if not len(self._item_texts):
+            warnings.warn(
+                "There is no text of an item, so that the language model has nothing to read and the order of the "
+                "recommender stays; pass item_features with columns of text.",
+                FeatureCoverageWarning,
+                stacklevel=4,
+            )
+
+    def _partial_fit_wrapper(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
+        items = RowTexts.read(item_features, "item_features", self.item_template)
+        users = RowTexts.read(user_features, "user_features", self.user_template)
+        self._item_texts, self._user_texts = self._item_texts.updated(items), self._user_texts.updated(users)
+
+    def _prompt(self) -> Prompt:
+        name = self.method
+        if name == "pointwise":
+            name = "yes_no" if as_chat(self.llm).can_score else "grade"
+        return read_prompt(self.prompt, f"rerank_{name}-v1")
+
+    # Recommend -------------------------------------------------------------------------------------------
+
+    def recommend(
+        self,
+        users: Any = None,
+        k: int = 10,
+        *,
+        context: Any = None,
+        history: Any = None,
+        candidates: Any = None,
+        exclude_seen: bool = True,
+        exclude: Any = None,
+        request: Any = None,
+    ) -> Recommendations:
+        """Rank items for users, the first ``n_candidates`` as the language model orders them.
+
+        Parameters
+        ----------
+        users, k, context, history, candidates, exclude_seen, exclude
+            As in the recommender's ``recommend``, which gets them all.
+        request : str, or list of n_users str or None, default=None
+            What is asked for, in any words and language: one text for all, or one a user. The model reads it;
+            the recommender does not.
+
+        Returns
+        -------
+        Recommendations
+            Unpacks as ``items, scores``, two (n_users, k) arrays.
+
+        Raises
+        ------
+        ValueError
+            As the recommender does, or if there is not one request a user.
+        TypeError
+            As the recommender does, or if a request is no text.
+
+        Warns
+        -----
+        LanguageModelWarning
+            If no answer could be used for any query.
+        TruncationWarning
+            If a request was cut.
+        """
+        check_is_fitted(self)
+        self._validate_params()
+        self._check_wrapper()
+        k = check_k(k)
+        base = self.recommender_.recommend(
+            users,
+            max(k, self.n_candidates),
+            context=context,
+            history=history,
+            candidates=candidates,
+            exclude_seen=exclude_seen,
+            exclude=exclude,
+        )
+        requests = read_requests(request, len(base))
+        counts = Counts(n_queries=len(base))
+        codes = base.codes.copy()
+        if self.blend > 0:
+            self._warn_of_long(requests)
+            calls = self._calls(counts)
+            situations = self._situations(base.users, context, history, requests)
+            for start in range(0, len(codes), _BLOCK):
+                block = slice(start, start + _BLOCK)
+                self._rerank(codes[block, : self.n_candidates], situations[block], calls)
+        prompt = self._prompt()
+        self.report_ = {**counts.as_report(), "prompts": {prompt.name: prompt.as_text()}}
+        if counts.n_prompts and not counts.n_reranked:
+            warnings.warn(
+                f"No answer of the language model could be used, and every list is the recommender's. Of "
+                f"{counts.n_prompts} prompts {counts.n_failed} failed: {dict(counts.errors.most_common(3))}.",
+                LanguageModelWarning,
+                stacklevel=2,
+            )
+        return Recommendations(
+            codes[:, :k], base.scores[:, :k], base.users, self._item_index, backend=self._frame_backend
+        )
+
+    def _calls(self, counts: Counts) -> Calls:
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        writer = PromptWriter(self._prompt(), seed, self.max_chars)
+        return Calls(as_chat(self.llm), writer, self.max_tokens, counts)
+
+    def _warn_of_long(self, requests: list[Text]) -> None:
+        longest = max((len(text) for text in requests if text), default=0)
+        if longest > LONGER * self.max_chars:
+            warnings.warn(
+                f"A request of {longest} characters is longer than {LONGER} times max_chars={self.max_chars} and was "
+                "cut there.",
+                TruncationWarning,
+                stacklevel=3,
+            )
+
+    def _situations(self, users: NDArray, context: Any, history: Any, requests: list[Text]) -> list[Situation]:
+        """What there is to tell of each query, without its candidates."""
+        names = getattr(self, "feature_names_in_", None)
+        contexts = context_texts(context, None if names is None else names[2:], len(users))
+        histories = self._histories(users, history)
+        chosen = latest_texts(histories, self._texts_of, self.n_history, with_y=self.feedback == "explicit")
+        told = zip(chosen, self._user_texts.of(users), contexts, requests, strict=True)
+        return [Situation([], *about) for about in told]
+
+    def _texts_of(self, codes: NDArray) -> list[Text]:
+        return self._item_texts.of(self.items_[codes])
+
+    # Reorder ---------------------------------------------------------------------------------------------
+
+    def _rerank(self, codes: NDArray[np.int32], situations: list[Situation], calls: Calls) -> None:
+        """Reorder the candidates of each row in place."""
+        distinct = np.unique(codes[codes >= 0])
+        texts = dict(zip(distinct.tolist(), self._texts_of(distinct), strict=True))
+        shown = [[place for place, code in enumerate(row) if code >= 0 and texts[code]] for row in codes.tolist()]
+        calls.counts.n_without_text += int((codes >= 0).sum()) - sum(map(len, shown))
+        rows = [row for row, places in enumerate(shown) if len(places) > 1]
+        asked = [
+            replace(situations[row], candidates=[texts[codes[row, place]] for place in shown[row]]) for row in rows
+        ]
+        calls.counts.n_cut += sum(map(calls.writer.n_cut, asked))
+        for row, order in zip(rows, self._orders(asked, calls), strict=True):
+            if order is None:
+                continue
+            calls.counts.n_reranked += 1
+            of_row = codes[row, codes[row] >= 0]
+            places = np.arange(len(of_row))
+            places[shown[row]] = np.asarray(shown[row])[order]
+            codes[row, : len(of_row)] = of_row[self._settled(places.tolist(), of_row)]
+
+    def _orders(self, situations: list[Situation], calls: Calls) -> Orders:
+        if self.method == "listwise":
+            return listwise(situations, calls, window_size=self.window_size, n_shuffles=self.n_shuffles)
+        if self.method == "pairwise":
+            return pairwise(situations, calls, n_shuffles=self.n_shuffles)
+        return pointwise(situations, calls)
+
+    def _settled(self, order: list[int], codes: NDArray[np.int32]) -> list[int]:
+        """The model's order against popularity, with the base's, and within reach of it."""
+        if self.popularity_prior > 0:
+            order = against_popularity(order, self.popularity_[codes], self.popularity_prior)
+        order = blended(order, self.blend)
+        return order if self.max_rise is None else held_near_base(order, self.max_rise)
