@@ -47,7 +47,7 @@ def read_fit_features(table: Any, what: str, index: IdIndex, n_events: int) -> t
         )
     if n_missing == len(index):
         raise ValueError(
-            f"{what} covers none of the {len(index)} {side}s of X (ids as {index.values[0]!r} in X); "
+            f"{what} covers none of the {len(index)} {side}s of X (ids as {index.values[:1].tolist()[0]!r} in X); "
             f"the first column must hold {side} ids."
         )
     return features, index.extended(as_unique_ids(features)), n_missing

@@ -67,7 +67,7 @@ class IdIndex:
         given, fitted = column_kind(uniques), column_kind(self.values)
         if {given, fitted} == {"number", "text"}:
             raise TypeError(
-                f"{what} are {given} (as {uniques[0]!r}), but the ids in fit were {fitted} (as {self.values[0]!r}). "
+                f"{what} are {given} (as {_first(uniques)!r}), but the ids in fit were {fitted} (as {_first(self.values)!r}). "
                 "Pass ids of the fitted kind; np.array([[1, 'a']]) has turned the 1 into '1': use a frame, or "
                 "dtype=object."
             )
@@ -97,3 +97,8 @@ class IdIndex:
         decoded = self.values[codes].astype(object)
         decoded[codes < 0] = None
         return decoded
+
+
+def _first(ids: NDArray) -> object:
+    """The first id as Python shows it: 1, and not np.int64(1)."""
+    return ids[:1].tolist()[0]

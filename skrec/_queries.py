@@ -226,6 +226,6 @@ def _known_codes(ids: Any, item_index: IdIndex, what: str) -> NDArray[np.int64]:
     if not len(known):
         raise ValueError(
             f"{what} holds {len(ids)} ids and none is in the catalogue of {len(item_index)} items "
-            f"(ids as {item_index.values[0]!r}); pass at least one known id."
+            f"(ids as {item_index.values[:1].tolist()[0]!r}); pass at least one known id."
         )
     return known
