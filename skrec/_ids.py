@@ -66,10 +66,10 @@ class IdIndex:
     def _check_kind(self, uniques: NDArray, what: str) -> None:
         given, fitted = column_kind(uniques), column_kind(self.values)
         if {given, fitted} == {"number", "text"}:
+            one, other = _first(uniques), _first(self.values)
             raise TypeError(
-                f"{what} are {given} (as {_first(uniques)!r}), but the ids in fit were {fitted} (as {_first(self.values)!r}). "
-                "Pass ids of the fitted kind; np.array([[1, 'a']]) has turned the 1 into '1': use a frame, or "
-                "dtype=object."
+                f"{what} are {given} (as {one!r}), but the ids in fit were {fitted} (as {other!r}). Pass ids of "
+                "the fitted kind; np.array([[1, 'a']]) has turned the 1 into '1': use a frame, or dtype=object."
             )
 
     def extended(self, ids: NDArray) -> "IdIndex":
