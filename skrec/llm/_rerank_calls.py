@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,6 +16,8 @@ from skrec.llm._orders import read_order
 from skrec.llm._situations import PromptWriter, Situation
 
 Shown: TypeAlias = tuple[Situation, Sequence[int]]
+
+_FIRST_WORD = re.compile(r"[^a-z0-9]*([a-z0-9]+)")
 
 _ORDER = {
     "type": "object",
@@ -155,4 +158,6 @@ class Calls:
 
 
 def _token(name: str) -> str:
-    return name.strip().strip("[]").lower()
+    """The token in what a model names a candidate by, as in ``"[k4tm8] a title"``."""
+    found = _FIRST_WORD.match(name.lower())
+    return found[1] if found else ""

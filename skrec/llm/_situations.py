@@ -146,8 +146,9 @@ def latest_texts(
             if len(found) == n_latest:
                 break
             item = int(histories.items[at])
-            if (text := told[item]) and item not in found:
-                found[item] = f"rated {histories.y[at]:g}: {text}" if with_y else text
+            text, y = told[item], histories.y[at]
+            if text and item not in found and (with_y or y > 0):  # implicit feedback of 0 is no choice
+                found[item] = f"rated {y:g}: {text}" if with_y else text
         latest.append(list(found.values()))
     return latest
 

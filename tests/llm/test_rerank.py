@@ -15,6 +15,7 @@ from skrec.exceptions import FeatureCoverageWarning, LanguageModelWarning, Trunc
 from skrec.feature_extraction import ContextEncoder
 from skrec.interactions import FeatureTable
 from skrec.llm import BaseChat, CallableChat, LLMReranker
+from skrec.model_selection import TunedRecommender
 from skrec.pipeline import make_pipeline
 from skrec.testing import recommender_checks
 
@@ -182,12 +183,12 @@ def test_a_prior_against_popularity():
 def test_unknown_repeated_and_missing_candidates():
     def sloppy(messages):
         tokens = blocks_of(messages)["candidates"].tokens
-        return {"order": [f"[{tokens[3].upper()}]", "zzzzz", tokens[1], tokens[3], "1"]}
+        return {"order": [f"[{tokens[3].upper()}] A title", "zzzzz", f"`{tokens[1]}`", tokens[3], "1", ""]}
 
     rec = fitted(sloppy, n_candidates=5)
     assert rec.recommend([0], k=5).items[0].tolist() == [3, 1, 0, 2, 4]
     report = rec.report_
-    assert (report["n_unknown"], report["n_repeated"], report["n_missing"]) == (2, 1, 3)
+    assert (report["n_unknown"], report["n_repeated"], report["n_missing"]) == (3, 1, 3)
     assert (report["parsed"], report["n_failed"]) == (1, 0)
 
 
@@ -264,6 +265,25 @@ class Broken(BaseChat):
         raise MemoryError
 
 
+def test_a_thousand_requests_of_which_three_in_ten_fail():
+    rng = np.random.default_rng(0)
+
+    def unreliable(messages):
+        fate = rng.random()
+        if fate < 0.1:
+            raise ConnectionError
+        return "" if fate < 0.2 else '{"order": [' if fate < 0.3 else backwards(messages)
+
+    rec = fitted(unreliable)
+    requests = [f"a film about the number {i}" for i in range(1000)]
+    items = rec.recommend(np.arange(5000, 6000), request=requests).items
+    forwards, turned = list(range(10)), list(range(19, 9, -1))
+    assert all(row in (forwards, turned) for row in items.tolist())
+    report = rec.report_
+    assert (report["n_prompts"], report["n_reranked"]) == (1000, sum(row == turned for row in items.tolist()))
+    assert 250 < report["n_failed"] == 1000 - report["n_reranked"] < 350
+
+
 @pytest.mark.parametrize("method", ["listwise", "pairwise", "pointwise"])
 def test_no_list_is_lost_to_a_client_that_raises(method):
     rec = fitted(Broken(), method=method)
@@ -327,6 +347,13 @@ def test_ratings_are_told():
     rec.fit([[1, 1], [1, 2], [2, 3], [2, 4]], y=[5, 1.5, 4, 4], item_features=ITEMS_AS_NUMBERS)
     (messages,) = seen_by(rec, judge, [1], request="x")
     assert blocks_of(messages)["history"].texts[0].startswith("rated 1.5: ")
+
+
+def test_what_was_seen_and_not_liked_is_no_choice():
+    judge = Judge(lambda text, messages: 0)
+    rec = fitted(judge, n_candidates=2)
+    (messages,) = seen_by(rec, judge, [5], history=([[5, 7], [5, 8]], [1, 0]))
+    assert blocks_of(messages)["history"].texts == ["Film 007"]
 
 
 def test_the_latest_of_a_history_are_shown():
@@ -459,6 +486,21 @@ def test_inside_and_around_a_pipeline():
         found = model.recommend([9], k=2, context=context, candidates=[0, 1, 2], request="any")
         assert found.items[0].tolist() == [2, 1]
     assert text_of(judge.seen[-1], "context") == "device: phone"
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        TunedRecommender(PopularRecommender(), {"recency_decay": [0.9]}, n_iter=1),
+        LLMReranker(PopularRecommender(), backwards),
+    ],
+    ids=["tuned", "reranked"],
+)
+def test_around_what_wraps_a_recommender(inner):
+    rec = LLMReranker(inner, backwards, item_template="{title}", n_candidates=3)
+    rec.fit(X, item_features=ITEMS, user_features=USERS)
+    base = rec.recommender_.recommend([0, 7], k=3, history=[[0, 4]]).items
+    assert rec.recommend([0, 7], k=3, history=[[0, 4]]).items.tolist() == base[:, ::-1].tolist()
 
 
 def test_a_frozen_recommender_lends_no_text_and_keeps_its_fit():
