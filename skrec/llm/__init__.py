@@ -1,13 +1,17 @@
 """Language models that rerank, explain and converse."""
 
 from skrec._privacy import Scrubber
+from skrec.llm._budget import Budget
 from skrec.llm._chat import BaseChat, CallableChat, ChatResult, Usage
+from skrec.llm._chat_cache import ChatCache
 from skrec.llm._rerank import LLMReranker
 from skrec.llm._transformers_chat import TransformersChat
 
 __all__ = [
     "BaseChat",
+    "Budget",
     "CallableChat",
+    "ChatCache",
     "ChatResult",
     "LLMReranker",
     "Scrubber",

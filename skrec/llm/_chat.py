@@ -4,95 +4,41 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec.llm._json import parse_json
+from skrec.llm._budget import BudgetExhausted
+from skrec.llm._messages import Conversation, Message, read_conversation
+from skrec.llm._metering import Metering
+from skrec.llm._results import ChatResult, ChatSettings, Usage, result_of
 
-Message: TypeAlias = dict[str, str]
-Conversation: TypeAlias = str | Sequence[Message]
-
-_ROLES = ("system", "user", "assistant")
-
-
-@dataclass(frozen=True)
-class Usage:
-    """What calls took.
-
-    Attributes
-    ----------
-    n_calls : int
-        Requests sent, retries included; 0 for an answer from the cache.
-    prompt_tokens, completion_tokens : int
-        Tokens read and written.
-    cached_tokens : int
-        Of the tokens read, those that the server had kept.
-    """
-
-    n_calls: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cached_tokens: int = 0
-
-    def __add__(self, other: Usage) -> Usage:
-        return Usage(
-            self.n_calls + other.n_calls,
-            self.prompt_tokens + other.prompt_tokens,
-            self.completion_tokens + other.completion_tokens,
-            self.cached_tokens + other.cached_tokens,
-        )
+_CHUNK = 64  # conversations after which answers are put into a cache
 
 
-@dataclass(frozen=True)
-class ChatResult:
-    """The answer to one conversation, or why there is none.
-
-    Attributes
-    ----------
-    text : str
-        What the model wrote, without blocks of thought; empty where it failed.
-    parsed : object or None
-        The JSON value in ``text`` that fits the schema that was asked for; None without a schema.
-    usage : Usage
-    finish_reason : str or None
-        "stop", "length" (cut off), "refusal", or what else the model says.
-    cached : bool
-        Whether it came from the cache.
-    error : str or None
-        Why there is no usable answer; never holds a key or a text of a user.
-    """
-
-    text: str = ""
-    parsed: Any = None
-    usage: Usage = field(default_factory=Usage)
-    finish_reason: str | None = None
-    cached: bool = False
-    error: str | None = None
-
-
-@dataclass(frozen=True)
-class ChatSettings:
-    """How a batch of conversations is to be answered."""
-
-    schema: dict[str, Any] | None = None
-    max_tokens: int = 512
-    temperature: float = 0.0
-    seed: int | None = None
-    prompt: str | None = None
-
-
-class BaseChat(ABC):
-    """A chat model behind one protocol.
+class BaseChat(Metering, ABC):
+    """A chat model behind one protocol, with a budget, a cache and counts.
 
     A subclass gives ``_answer(conversations, settings)``: one :class:`ChatResult` a conversation, in order,
-    never raising for one that failed; and ``_score`` where it has log-probabilities (``can_score``).
+    never raising for one that failed; ``fingerprint``, without which nothing is cached; and ``score`` where it
+    has log-probabilities (``can_score``). It hands the parameters below on to this ``__init__``.
 
-    A clone shares the client (and with it budget, cache and counts); worker processes get copies.
+    A clone shares the client, and with it budget, cache and counts. Worker processes get copies: the cache is
+    shared all the same, for it is a file; a budget starts there from what was left, and counts stay there.
+
+    Parameters
+    ----------
+    budget : Budget, default=None
+    cache : ChatCache or path, default=None
+    prices : dict, default=None
+        Of a million tokens: ``{"prompt": 0.15, "completion": 0.6}``, and ``"cached"`` for those of the prompt
+        that the server had kept, by default the price of the others.
+    scrub : "auto", bool or Scrubber, default="auto"
+        Whether personal data is taken out of messages first: "auto" where they go to another machine, or
+        answers into a cache.
     """
 
     can_score: bool = False
@@ -100,10 +46,8 @@ class BaseChat(ABC):
     def __sklearn_clone__(self) -> Self:
         return self
 
-    @property
-    def fingerprint(self) -> str | None:
-        """What decides the answers, as a short text; None if that cannot be told, and nothing is cached then."""
-        return None
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
 
     @abstractmethod
     def _answer(self, conversations: list[list[Message]], settings: ChatSettings) -> list[ChatResult]:
@@ -139,9 +83,20 @@ class BaseChat(ABC):
         list of n ChatResult
             In order. A conversation that failed has an ``error``; none raises.
         """
+        if max_tokens < 1:
+            raise ValueError(f"max_tokens={max_tokens!r} must be at least 1.")
         settings = ChatSettings(schema, max_tokens, temperature, seed, prompt)
         conversations = [conversations] if isinstance(conversations, str) else conversations
-        return self._answer([read_conversation(one) for one in conversations], settings)
+        messages = self._without_personal_data([read_conversation(one) for one in conversations])
+        keys = self._keys(messages, settings)
+        results = self._remembered(keys, settings)
+        missing = [i for i in range(len(messages)) if i not in results]
+        for batch in self._answers([messages[i] for i in missing], settings):
+            new = {missing[at]: self._priced(result) for at, result in batch.items()}
+            self._count(new.values())
+            self._remember({keys[i]: result for i, result in new.items()} if keys else {})
+            results.update(new)
+        return [results[i] for i in range(len(messages))]
 
     async def acomplete(self, conversations: Sequence[Conversation], **options: Any) -> list[ChatResult]:
         """As :meth:`complete`, for use inside an event loop."""
@@ -170,6 +125,35 @@ class BaseChat(ABC):
         """
         raise NotImplementedError(f"{type(self).__name__} tells no log-probabilities; check can_score first.")
 
+    # Around a call -----------------------------------------------------------------------------------
+
+    def _answers(self, conversations: list[list[Message]], settings: ChatSettings) -> Iterator[dict[int, ChatResult]]:
+        """Results by position, as they come: as many conversations at once as the budget allows."""
+        n_most = len(conversations) if self.cache is None else _CHUNK
+        start = 0
+        while start < len(conversations):
+            batch, refused = self._affordable(conversations[start : start + n_most], settings)
+            if not batch:
+                yield {start: ChatResult(error=refused)}
+                start += 1
+                continue
+            results = self._answer(batch, settings)
+            for messages, result in zip(batch, results, strict=True):
+                self._settle(messages, settings, result.usage)
+            yield dict(enumerate(results, start))
+            start += len(batch)
+
+    def _affordable(
+        self, conversations: list[list[Message]], settings: ChatSettings
+    ) -> tuple[list[list[Message]], str | None]:
+        """The first conversations, as far as the budget goes, reserved; and why it goes no further."""
+        for i, messages in enumerate(conversations):
+            try:
+                self._reserve(messages, settings)
+            except BudgetExhausted as error:
+                return conversations[:i], str(error)
+        return conversations, None
+
 
 class CallableChat(BaseChat):
     """Any function as a chat model.
@@ -178,10 +162,15 @@ class CallableChat(BaseChat):
     ----------
     function : callable (messages) -> str, dict or list
         Takes the messages of one conversation, a list of ``{"role": ..., "content": ...}``. A dict or list
-        stands for its JSON. An exception makes that one conversation fail.
+        stands for its JSON. An exception makes that one conversation fail. It may have a string attribute
+        ``fingerprint`` that changes with what it answers; without one nothing is cached.
+    **options
+        ``budget``, ``cache``, ``prices`` and ``scrub`` of :class:`BaseChat`. What the function does with a text
+        cannot be known: pass ``scrub=True`` if it sends it away.
     """
 
-    def __init__(self, function: Any) -> None:
+    def __init__(self, function: Any, **options: Any) -> None:
+        super().__init__(**options)
         self.function = function
 
     def __repr__(self) -> str:
@@ -190,7 +179,8 @@ class CallableChat(BaseChat):
     @property
     def fingerprint(self) -> str | None:
         """What the function says of itself, if it does."""
-        return getattr(self.function, "fingerprint", None)
+        own = getattr(self.function, "fingerprint", None)
+        return own if isinstance(own, str) else None
 
     def _answer(self, conversations: list[list[Message]], settings: ChatSettings) -> list[ChatResult]:
         return [self._answer_one(messages, settings) for messages in conversations]
@@ -202,14 +192,6 @@ class CallableChat(BaseChat):
         except Exception as error:  # whatever a function of someone else's raises, the list must not be lost
             return ChatResult(usage=usage, error=f"the function raised {type(error).__name__}")
         return result_of(answer, settings.schema, usage)
-
-
-def result_of(answer: Any, schema: dict[str, Any] | None, usage: Usage, finish_reason: str = "stop") -> ChatResult:
-    """An answer, parsed where a schema was asked for."""
-    if not isinstance(answer, str | dict | list):
-        return ChatResult(usage=usage, error=f"the answer is of type {type(answer).__name__}, and not text")
-    text, parsed, error = parse_json(answer, schema)
-    return ChatResult(text, parsed, usage, finish_reason, error=error)
 
 
 def as_chat(llm: Any) -> BaseChat:
@@ -228,30 +210,3 @@ def as_chat(llm: Any) -> BaseChat:
         f"llm must be a chat client of skrec.llm (OpenAICompatibleChat, TransformersChat, HeuristicChat) or a "
         f"function from messages to text; got {llm!r} of type {type(llm).__name__}."
     )
-
-
-def read_conversation(conversation: Conversation) -> list[Message]:
-    """Messages of a conversation.
-
-    Raises
-    ------
-    TypeError
-        If it is neither a text nor a list of messages.
-    ValueError
-        If it is empty, or a message has another role than system, user and assistant.
-    """
-    if isinstance(conversation, str):
-        return [{"role": "user", "content": conversation}]
-    messages = list(conversation)
-    if not messages:
-        raise ValueError("A conversation has no messages; pass a text, or at least one message.")
-    for message in messages:
-        content = message.get("content") if isinstance(message, dict) else None
-        if not isinstance(message, dict) or not isinstance(content, str):
-            raise TypeError(
-                "A conversation must be a text or a list of messages {'role': ..., 'content': ...} with text as "
-                f"content; got a message of type {type(message).__name__}."
-            )
-        if message.get("role") not in _ROLES:
-            raise ValueError(f"The role of a message must be one of {_ROLES}; got {message.get('role')!r}.")
-    return messages
