@@ -64,6 +64,8 @@ class TransformersChat(BaseChat):
     pickle_weights : bool, default=False
         Whether a pickle carries the weights of a live model. By default it carries the path they came from
         if they still equal what is there, and is refused otherwise.
+    **options
+        ``budget``, ``cache``, ``prices`` and ``scrub`` of :class:`BaseChat`.
 
     Notes
     -----
@@ -98,7 +100,9 @@ class TransformersChat(BaseChat):
         revision: str | None = None,
         trust_remote_code: bool = False,
         pickle_weights: bool = False,
+        **options: Any,
     ) -> None:
+        super().__init__(**options)
         if isinstance(model, os.PathLike):
             model = os.fspath(model)
         if not isinstance(model, str) and not is_live_pair(model):
