@@ -14,7 +14,9 @@ from skrec.dummy import PopularRecommender
 from skrec.exceptions import FeatureCoverageWarning, LanguageModelWarning, TruncationWarning
 from skrec.feature_extraction import ContextEncoder
 from skrec.interactions import FeatureTable
-from skrec.llm import BaseChat, CallableChat, LLMReranker
+from skrec.llm import BaseChat, CallableChat, LLMReranker, TransformersChat
+from skrec.llm._rerank_calls import Counts
+from skrec.llm._situations import PromptWriter, Situation
 from skrec.model_selection import TunedRecommender
 from skrec.pipeline import make_pipeline
 from skrec.testing import recommender_checks
@@ -106,6 +108,18 @@ def test_pointwise_goes_by_likelihood_where_there_is_one():
     rec = fitted(Likely(), method="pointwise")
     assert ndcg_of_best(rec.recommend(range(N_USERS)), 20) >= 0.99
     assert list(rec.report_["prompts"]) == ["rerank_yes_no-v1"]
+
+
+def test_pointwise_by_a_local_model(causal_folders):
+    """The order is that of the likelihoods, which it tells one by one too."""
+    chat = TransformersChat(causal_folders["llama"], device="cpu")
+    rec = fitted(chat, method="pointwise", n_candidates=6, prompt="\n---\n{candidates}\nYes?")
+    found = rec.recommend([3], k=6).items[0].tolist()
+    writer = PromptWriter(rec._prompt(), rec._calls(Counts()).writer.seed, 500)
+    prompts = [writer.write(Situation([f"Film {i:03d}"], user="taste of 003"), [0])[0] for i in range(6)]
+    scores = np.concatenate([chat.score([prompt], [["Yes", "No"]]) for prompt in prompts])
+    assert found == np.argsort(scores[:, 1] - scores[:, 0], kind="stable").tolist()
+    assert (rec.report_["n_prompts"], rec.report_["n_failed"]) == (6, 0)
 
 
 # The list that comes out ---------------------------------------------------------------------------------
