@@ -1,9 +1,13 @@
 """LLMReranker: what it reaches, what it keeps, and what it falls back to."""
 
+import itertools
+
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from prompt_reading import Judge, blocks_of, text_of
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
@@ -44,11 +48,11 @@ def fitted(llm, recommender=None, **parameters):
     return reranker.fit(X, item_features=ITEMS, user_features=USERS)
 
 
-def ndcg_of_best(recommendations, n_candidates):
+def ndcg_of_best(recommendations, n_candidates, relevance=RELEVANCE):
     """Mean over users of DCG@10 over the best that an order of the candidates allows."""
     discount = 1 / np.log2(np.arange(2, 12))
-    gains = np.take_along_axis(RELEVANCE, recommendations.items[:, :10].astype(int), axis=1)
-    best = -np.sort(-RELEVANCE[:, :n_candidates], axis=1)[:, :10]
+    gains = np.take_along_axis(relevance, recommendations.items[:, :10].astype(int), axis=1)
+    best = -np.sort(-relevance[:, :n_candidates], axis=1)[:, :10]
     return ((gains @ discount) / (best @ discount)).mean()
 
 
@@ -73,15 +77,22 @@ def test_an_oracle_of_other_methods(method):
     assert (rec.report_["parsed"], rec.report_["n_reranked"]) == (1, N_USERS)
 
 
-def test_shuffles_take_out_a_bias_for_places():
-    biased = Judge(relevance, place_bias=0.1)
-    shuffled = fitted(biased, n_shuffles=5)
-    found = ndcg_of_best(shuffled.recommend(range(N_USERS)), 20)
-    once = ndcg_of_best(fitted(biased).recommend(range(N_USERS)), 20)
-    assert found >= 0.9
-    assert found > once
-    assert shuffled.report_["shuffle_variance"] > 0
-    assert fitted(Judge(relevance), n_shuffles=5).report_["shuffle_variance"] is None
+@pytest.mark.parametrize("n_candidates", [20, 100])
+def test_shuffles_take_out_a_bias_for_places(n_candidates):
+    biased = Judge(lambda text, messages: min(relevance(text, messages), 1), place_bias=0.1)
+    found = {}
+    for n_shuffles in (1, 5):
+        rec = fitted(biased, n_shuffles=n_shuffles, n_candidates=n_candidates)
+        found[n_shuffles] = ndcg_of_best(rec.recommend(range(N_USERS)), n_candidates, np.minimum(RELEVANCE, 1))
+        assert (rec.report_["shuffle_variance"] or 0) > 0 or n_shuffles == 1
+    assert found[5] >= 0.9
+    assert found[5] > found[1] + 0.05
+
+
+def test_an_unbiased_model_says_the_same_of_every_shuffle():
+    rec = fitted(Judge(lambda text, messages: number(text)), n_shuffles=5)
+    rec.recommend([0])
+    assert rec.report_["shuffle_variance"] == 0
 
 
 def test_pairs_are_shown_both_ways():
@@ -312,6 +323,43 @@ def test_a_grade_that_failed_keeps_its_place():
 
     rec = fitted(graded, method="pointwise", n_candidates=4)
     assert rec.recommend([0], k=4).items[0].tolist() == [3, 1, 2, 0]
+
+
+PIECES = st.one_of(st.integers(0, 30), st.sampled_from(["zzzzz", "", "1"]))
+
+
+@settings(max_examples=60)
+@given(
+    answers=st.lists(st.one_of(st.none(), st.text(max_size=20), st.lists(PIECES, max_size=30)), min_size=1, max_size=6),
+    method=st.sampled_from(["listwise", "pairwise", "pointwise"]),
+    n_candidates=st.integers(1, 25),
+    window_size=st.integers(2, 12),
+    n_shuffles=st.integers(1, 3),
+    blend=st.sampled_from([1.0, 0.5]),
+    max_rise=st.integers(0, 8),
+)
+@pytest.mark.filterwarnings("ignore::skrec.exceptions.LanguageModelWarning")
+def test_whatever_a_model_answers(answers, method, n_candidates, window_size, n_shuffles, blend, max_rise):
+    """A permutation of the candidates, none of which has risen too far, and the rest behind them."""
+    turns = itertools.cycle(answers)
+
+    def anything(messages):
+        answer, tokens = next(turns), blocks_of(messages)["candidates"].tokens
+        if isinstance(answer, list):
+            names = [tokens[one % len(tokens)] if isinstance(one, int) else one for one in answer]
+            return {"order": names, "better": (names or ["?"])[0], "grade": len(names)}
+        return answer
+
+    rec = RERANKER.set_params(llm=anything, method=method, n_candidates=n_candidates, window_size=window_size)
+    rec.set_params(n_shuffles=n_shuffles, blend=blend, max_rise=max_rise)
+    items = rec.recommend([0, 1], k=30).items
+    for row in items.tolist():
+        assert sorted(row[:n_candidates]) == list(range(n_candidates))
+        assert row[n_candidates:] == list(range(n_candidates, 30))
+        assert max(item - place for place, item in enumerate(row)) <= max_rise
+
+
+RERANKER = fitted(backwards)
 
 
 # What a model is shown -----------------------------------------------------------------------------------
