@@ -23,6 +23,7 @@ from skrec.dummy import PopularRecommender
 from skrec.feature_extraction import ContextEncoder
 from skrec.pipeline import make_pipeline
 
+WARM_UP = 10
 NUMBERS = ["lat", "lon", "temperature", "minutes_left"]
 
 
@@ -96,10 +97,10 @@ def batch_ratio(X, recommender, n_requests, rounds):
     return float(np.median(ratios))
 
 
-def seconds(work):
-    start = time.perf_counter()
+def seconds(work, clock=time.perf_counter):
+    start = clock()
     work()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def main():
@@ -114,21 +115,20 @@ def main():
     work, recommender = contenders(X, rng)
 
     times = {name: [] for name in work}
-    for _ in range(arguments.requests + 10):
+    for _ in range(arguments.requests + WARM_UP):
         for name, call in work.items():
-            times[name].append(1e3 * seconds(call))
-    peer_name = next(iter(work))
-    of_peer = np.median(times[peer_name][10:])
+            times[name].append((1e3 * seconds(call), 1e3 * seconds(call, time.thread_time)))
+    times = {name: np.array(pairs[WARM_UP:]) for name, pairs in times.items()}
+    of_peer = np.median(next(iter(times.values())), axis=0)
     print(f"{arguments.items} items, {arguments.requests} requests one by one; milliseconds")
     result = {}
-    for name, values in times.items():
-        median, high = np.quantile(values[10:], [0.5, 0.9])
-        result[name] = {
-            "median": round(median, 3),
-            "p90": round(high, 3),
-            "of ColumnTransformer": round(median / of_peer, 2),
-        }
-        print(f"  {name:50s} {median:7.2f}  p90 {high:7.2f}  {median / of_peer:5.2f} x ColumnTransformer")
+    for name, pairs in times.items():
+        (clock, cpu), high = np.median(pairs, axis=0), np.quantile(pairs[:, 0], 0.9)
+        result[name] = {"clock": round(clock, 3), "p90": round(high, 3), "CPU": round(cpu, 3)}
+        result[name]["peers"] = round(cpu / of_peer[1], 2)
+        print(
+            f"  {name:48s} {clock:6.2f}  p90 {high:6.2f}  CPU {cpu:6.2f}, {cpu / of_peer[1]:5.2f} x ColumnTransformer"
+        )
     result["batch"] = round(batch_ratio(X, recommender, arguments.batch, 5), 2)
     print(f"A batch of {arguments.batch} requests with context is {result['batch']:.2f} x as fast as without.")
     print(json.dumps(result))
