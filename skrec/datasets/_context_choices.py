@@ -79,9 +79,11 @@ def make_context_choices(
         codes : int64 ndarray of shape (n_events, 3)
             User, item and context of each event; ids are codes.
         user_factors, context_factors : float32 ndarrays of shape (n_users, n_factors), (n_contexts, n_factors)
+            What the oracle knows of who asks, and when.
         item_factors : float32 ndarray of shape (n_items, n_factors)
+            And of the items;
         item_bias : float32 ndarray of shape (n_items,)
-            What the oracle knows.
+            their popularity.
 
     Examples
     --------

@@ -27,7 +27,7 @@ from skrec.feature_extraction._sources import Encoder, LocalEncoder, ObjectEncod
 class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, TransformerMixin, BaseEstimator):
     """Embed texts, or rows written out as text, with a language model.
 
-        A column of texts, or a dataframe whose rows are written out as ``"title: …; genres: …"``, becomes an
+    A column of texts, or a dataframe whose rows are written out as ``"title: …; genres: …"``, becomes an
     array of vectors, one a row. Nothing is learned from the data: ``fit`` checks the input and the model.
 
     Distinct texts are embedded once and spread back over the rows. Local models are tokenised in bulk and run
@@ -301,7 +301,7 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features_out_), float32
+        ndarray of shape (n_samples, n_features_out), float32
             A missing text gives a row of zeros.
 
         Warns
@@ -326,7 +326,7 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
 
         Returns
         -------
-        ndarray of shape (n_texts, n_features_out_), float32
+        ndarray of shape (n_texts, n_features_out), float32
         """
         self._validate_params()
         return self._embed(self._plain(texts), query=False, prompt=prompt, prompt_name=prompt_name)
@@ -343,7 +343,7 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
 
         Returns
         -------
-        ndarray of shape (n_texts, n_features_out_), float32
+        ndarray of shape (n_texts, n_features_out), float32
         """
         self._validate_params()
         return self._embed(self._plain(texts), query=True)
