@@ -75,10 +75,16 @@ class WrapperRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
                 f"recommender must have recommend(); got {self.recommender!r}. Pass a recommender, or a "
                 "skrec.pipeline.Pipeline that ends in one."
             )
+        self.__dict__.pop("recommender_", None)  # a refused fit leaves nothing that looks fitted
         self._check_wrapper()
-        self.recommender_ = clone(self.recommender)
-        self.recommender_.fit(X, y, **_given(item_features, user_features))
-        self._fit_wrapper(X, y, item_features, user_features)
+        recommender = clone(self.recommender)
+        recommender.fit(X, y, **_given(item_features, user_features))
+        self.recommender_ = recommender
+        try:
+            self._fit_wrapper(X, y, item_features, user_features)
+        except BaseException:
+            del self.recommender_
+            raise
         return self
 
     @_inner_has("partial_fit")

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import estimator_checks_generator
@@ -85,6 +86,23 @@ def test_around_a_pipeline():
 def test_what_is_no_recommender_is_refused():
     with pytest.raises(TypeError, match="recommend"):
         Plain(ContextEncoder()).fit(X)
+
+
+class Refusing(Plain):
+    """Refuses y."""
+
+    def _fit_wrapper(self, X, y, item_features, user_features):
+        if y is not None:
+            raise ValueError("no y")
+
+
+@pytest.mark.parametrize("y", [[1, -1, 1, 1, 1, 1], np.ones(6)], ids=["by the recommender", "by the wrapper"])
+def test_a_refused_fit_leaves_it_unfitted(y):
+    wrapper = Refusing(PopularRecommender()).fit(X)
+    with pytest.raises(ValueError, match=r"negative|no y"):
+        wrapper.fit(X, y)
+    with pytest.raises(NotFittedError):
+        wrapper.recommend([1])
 
 
 def test_methods_are_those_of_the_recommender():
