@@ -139,7 +139,7 @@ class BaseChat(Metering, ABC):
                 continue
             results = self._answer(batch, settings)
             for messages, result in zip(batch, results, strict=True):
-                self._settle(messages, settings, result.usage)
+                self._settle(messages, settings, result.usage.n_tokens or None)
             yield dict(enumerate(results, start))
             start += len(batch)
 

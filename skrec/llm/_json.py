@@ -18,8 +18,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 
 def without_thoughts(text: str) -> str:
-    """The text without blocks of thought, closed or cut off."""
-    return _THOUGHT.sub("", text).strip()
+    """The text without blocks of thought, closed or cut off; some servers leave out the first mark."""
+    return _THOUGHT.sub("", text).rpartition("</think>")[2].strip()
 
 
 def parse_json(answer: Any, schema: dict[str, Any] | None) -> tuple[str, Any, str | None]:

@@ -22,7 +22,7 @@ def read_conversation(conversation: Conversation) -> list[Message]:
         If it is empty, or a message has another role than system, user and assistant.
     """
     if isinstance(conversation, str):
-        return [{"role": "user", "content": conversation}]
+        return [{"role": "user", "content": _valid_unicode(conversation)}]
     messages = list(conversation)
     if not messages:
         raise ValueError("A conversation has no messages; pass a text, or at least one message.")
@@ -35,4 +35,9 @@ def read_conversation(conversation: Conversation) -> list[Message]:
             )
         if message.get("role") not in _ROLES:
             raise ValueError(f"The role of a message must be one of {_ROLES}; got {message.get('role')!r}.")
-    return messages
+    return [{"role": message["role"], "content": _valid_unicode(message["content"])} for message in messages]
+
+
+def _valid_unicode(text: str) -> str:
+    """Text without lone surrogates, which no tokenizer and no JSON takes."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

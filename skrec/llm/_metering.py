@@ -82,10 +82,10 @@ class Metering:
         if self.budget is not None:
             self.budget.reserve(most_tokens(messages, settings))
 
-    def _settle(self, messages: list[Message], settings: ChatSettings, usage: Usage | None) -> None:
-        """Count what a call used; what is not known (None, or no tokens) counts as reserved."""
-        if self.budget is not None and usage is not None and usage.n_tokens:
-            self.budget.settle(most_tokens(messages, settings), usage.n_tokens)
+    def _settle(self, messages: list[Message], settings: ChatSettings, n_tokens: int | None) -> None:
+        """Count what a call used in place of what was reserved; None, not known, lets that stay."""
+        if self.budget is not None and n_tokens is not None:
+            self.budget.settle(most_tokens(messages, settings), n_tokens)
 
     def _without_personal_data(self, conversations: list[list[Message]]) -> list[list[Message]]:
         scrubber = read_scrub(self.scrub, leaves=self.is_remote or self.cache is not None)
