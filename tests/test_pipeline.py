@@ -20,6 +20,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from sklearn.utils.estimator_checks import check_estimator
 
 from skrec.base import BaseRecommender, is_recommender, skops_trusted_types
+from skrec.decomposition import HybridMFRecommender
 from skrec.dummy import PopularRecommender, RandomRecommender
 from skrec.exceptions import FormatVersionError
 from skrec.feature_extraction import ContextEncoder, HashingTextEncoder, LLMTextEmbedder
@@ -275,13 +276,35 @@ class TestTablesAndSearch:
 
 
 class TestModelSelection:
-    def test_grid_search_over_encoder_and_model_in_two_processes(self):
-        pipe = Pipeline([("context", encoder()), ("model", PopularRecommender())])
-        grid = {"context__fusion": ["concat", "dense"], "model__recency_decay": [0.5, 1.0]}
-        search = GridSearchCV(pipe, grid, cv=KFold(2, shuffle=True, random_state=0), n_jobs=2, error_score="raise")
+    def test_grid_search_over_encoder_solver_and_model_in_two_processes(self):
+        model = HybridMFRecommender(n_factors=4, max_iter=3, random_state=0)
+        pipe = Pipeline([("context", encoder()), ("model", model)])
+        grid = {
+            "context__timestamp_features": [(), ("hour",)],
+            "context__fusion": ["concat", "dense"],
+            "model__solver": ["als"],
+            "model__n_factors": [2, 4],
+        }
+        scoring = ranking_scorer(["ndcg@1", "recall@2"], exclude_seen=False)
+        folds = KFold(2, shuffle=True, random_state=0)
+        search = GridSearchCV(pipe, grid, cv=folds, scoring=scoring, refit="ndcg@1", n_jobs=2, error_score="raise")
         search.fit(X)
-        assert np.isfinite(search.cv_results_["mean_test_score"]).all()
-        assert search.best_estimator_.recommend([3], k=1, context=MORNING, exclude_seen=False).items.shape == (1, 1)
+        scores = search.cv_results_["mean_test_ndcg@1"]
+        assert np.isfinite(scores).all()
+        assert scores.max() == search.best_score_ > 0.7  # the moment tells tea from ale
+        assert search.best_estimator_.recommend([3], k=1, context=MORNING, exclude_seen=False).items[0, 0] == "tea"
+
+    @pytest.mark.parametrize("routing", [False, True])
+    def test_grid_search_over_a_plain_pipeline(self, routing):
+        knn = EmbeddingKNNRecommender(item_encoder=TEXT)
+        with sklearn.config_context(enable_metadata_routing=routing):
+            pipe = sklearn.pipeline.Pipeline([("context", encoder()), ("model", knn)])
+            grid = {"context__n_centers": [0, 2], "model__recency_decay": [0.5, 1.0]}
+            search = GridSearchCV(pipe, grid, cv=2, scoring=ranking_scorer("ndcg@3"), n_jobs=2, error_score="raise")
+            search.fit(X, **{"item_features" if routing else "model__item_features": ITEMS})
+            assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+            table = evaluate(search, X.tail(40), metrics=["ndcg@3"], per="event", exclude_seen=False, n_bootstrap=0)
+            assert table["n_queries"].tolist() == [40]
 
     def test_context_decides_the_score(self):
         scorer = ranking_scorer("ndcg@1", exclude_seen=False)
