@@ -156,14 +156,22 @@ def _continue(model: CausalModel, first: Any, cache: Any, prefix_mask: Any, chun
         ids, mask = model.pad([suffix[:-1] for suffix in suffixes], left=False)
         before = prefix_mask.repeat_interleave(n_options, dim=0)
         positions = before.sum(1, keepdim=True) + torch.arange(ids.shape[1], device=ids.device)
-        if n_options > 1:
-            cache.batch_repeat_interleave(n_options)
+        _spread(cache, n_options)
         more, _ = model.run(
             ids, torch.cat([before, mask], 1), positions, ids.shape[1], past_key_values=cache, use_cache=True
         )
         logits = torch.cat([logits, more], 1)
     targets, mask = model.pad(suffixes, left=False)
     return _sums(logits, targets, mask).reshape(len(chunk), n_options)
+
+
+def _spread(cache: Any, n: int) -> None:
+    """Every row of a cache ``n`` times; a single row as a view, for the next pass copies it anyway."""
+    for layer in cache.layers:
+        if layer.keys.shape[0] == 1:
+            layer.keys, layer.values = (part.expand(n, -1, -1, -1) for part in (layer.keys, layer.values))
+        else:
+            layer.batch_repeat_interleave(n)
 
 
 def _without_reuse(model: CausalModel, asked: list[_Question], batch_size: int) -> NDArray[np.float64]:
