@@ -42,7 +42,9 @@ def _fit(estimator: Any, X: Any, y: Any = None, **features: Any) -> Any:
         return estimator.fit(X, y, **features)
 
 
-def _raises(kind: type[BaseException], what: str, call: Callable, *args: Any, **options: Any) -> None:
+def _raises(
+    kind: type[BaseException] | tuple[type[BaseException], ...], what: str, call: Callable, *args: Any, **options: Any
+) -> None:
     try:
         call(*args, **options)
     except kind as error:
@@ -311,6 +313,74 @@ def check_similar_items(rec: Any) -> None:
     _raises(KeyError, "an unknown item", rec.similar_items, [10**6])
 
 
+def check_explain(rec: Any) -> None:
+    """Where a model has it: a text and evidence for each pair; history that is cited is the user's own."""
+    if not hasattr(rec, "explain"):
+        return
+    X = _checkerboard()
+    _fit(rec, X, item_features=_item_table())
+    users, items = [0, 1, 10**6, 900], [2, 3, 4, N_ITEMS]
+    events = [[900, 2], [900, 4], [900, 10**6]]
+    found = rec.explain(users, items, history=events)
+    assert_array_equal(found.user, users)
+    assert_array_equal(found.item, items)
+    assert all(isinstance(text, str) and text.strip() for text in found.text), "every pair has a text"
+    assert len(found.evidence) == len(found.method) == len(users)
+    own = {user: set(X[X[:, 0] == user, 1].tolist()) for user in users} | {900: {2, 4}}
+    for user, item, evidence in zip(users, items, found.evidence, strict=True):
+        assert evidence, "every pair has evidence"
+        cited = {reason.item for reason in evidence if reason.kind == "history"}
+        assert cited <= own[user] - {item}, f"{cited - own[user] or item} is not in the history of user {user}"
+    assert len(found.to_frame()) == len(users)
+    assert isinstance(found._repr_html_(), str)
+    one = rec.explain([0], [2, 3])
+    assert_array_equal(one.user, [0, 0])
+    _raises(KeyError, "an unknown item", rec.explain, [0], [10**6])
+    _raises(ValueError, "two users and three items", rec.explain, [0, 1], [1, 2, 3])
+
+
+def check_request(rec: Any) -> None:
+    """A request in free text is answered or refused, and a blank one is none."""
+    X = _checkerboard()
+    _fit(rec, X, item_features=_item_table())
+    plain = rec.recommend([0, 1], k=3)
+    for blank in (None, "", "  ", [None, " "]):
+        _same(rec.recommend([0, 1], k=3, request=blank), plain)
+    _raises(ValueError, "three requests for two users", rec.recommend, [0, 1], request=["a", "b", "c"])
+    _raises((TypeError, ValueError), "a number as request", rec.recommend, [0, 1], request=[3, "b"])
+    if getattr(rec, "item_encoder", "") is not None:
+        try:
+            assert rec.recommend([0, 1], k=3, request="a quiet book").items.shape == (2, 3)
+        except ValueError as error:
+            assert len(str(error)) > 10, "a model that reads no text says so"
+        return
+    rec = _fit(clone(rec).set_params(item_encoder=_text_encoder()), X, item_features=_text_table())
+    asked = rec.recommend([0, 10**6, 0], k=3, request=["word7", "word7", None], exclude_seen=False)
+    assert asked.items[1, 0] == 7, "a user of whom nothing is known gets what the request says"
+    _same(rec.recommend([0], k=3, exclude_seen=False), rec.recommend([0], k=3, request="", exclude_seen=False))
+    assert_array_equal(asked.items[2], rec.recommend([0], k=3, exclude_seen=False).items[0])
+    wanted = rec.recommend([0], k=3, request="word7", request_weight=1.0, exclude_seen=False)
+    assert wanted.items[0, 0] == 7
+    options = {"candidates": [1, 2, 7, N_ITEMS], "exclude": [[0, 7]], "exclude_seen": False}
+    left = rec.recommend([0, 1], k=4, request="word7", **options).items
+    assert 7 not in left[0] and 7 in left[1] and set(left[0]) <= {1, 2, N_ITEMS, None}
+    assert not set(rec.recommend([0], k=N_ITEMS, request="word7").items[0]) & set(X[X[:, 0] == 0, 1].tolist())
+    _raises(ValueError, "a weight of 2", rec.recommend, [0], request="word7", request_weight=2)
+
+
+def _text_encoder() -> Any:
+    from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder
+
+    return LLMTextEmbedder(model=HashingTextEncoder())
+
+
+def _text_table() -> FeatureTable:
+    """A word that all items of a parity share, and one of an item's own; the last items have no events."""
+    ids = np.arange(N_ITEMS + N_COLD)
+    texts = np.array([[f"{'even' if i % 2 == 0 else 'odd'} word{i}"] for i in ids], dtype=object)
+    return FeatureTable((ids, texts))
+
+
 def check_partial_fit(rec: Any) -> None:
     """Where a model has it: the first call fits, later ones add events, users and items."""
     if not hasattr(rec, "partial_fit"):
@@ -389,6 +459,8 @@ CHECKS = [
     check_feature_tables,
     check_cold_items_are_in_the_catalogue,
     check_similar_items,
+    check_explain,
+    check_request,
     check_partial_fit,
     check_sample_weight,
     check_model_selection,

@@ -7,7 +7,9 @@ from typing import Any, ClassVar
 from sklearn.base import _fit_context
 
 from skrec._features import Matrix, align, as_unique_ids, encode_features
-from skrec.interactions import Interactions, read_events, read_features, read_target
+from skrec._ids import IdIndex
+from skrec._item_texts import ItemTexts
+from skrec.interactions import Features, Interactions, read_events, read_features, read_target
 
 
 class SampleWeightMixin:
@@ -95,6 +97,8 @@ class PartialFitMixin:
         user_matrix = self._read_more("user", user_features, data)
         self._user_index, self._item_index = data.user_index, data.item_index
         self._histories = self._histories.with_rows(data.n_users).followed_by(data.histories)
+        if self._item_texts_ is not None:
+            self._item_texts_ = self._item_texts_.grown(data.n_items)
         self._set_popularity()
         self._partial_fit(data, item_matrix, user_matrix)
 
@@ -105,6 +109,8 @@ class PartialFitMixin:
         features = read_features(table, what)
         index = getattr(data, f"{side}_index").extended(as_unique_ids(features))
         setattr(data, f"{side}_index", index)
+        if side == "item":
+            self._read_more_texts(features, index)
         if not hasattr(self, f"{side}_encoder"):
             return None
         fitted = getattr(self, f"_n_{side}_features")
@@ -116,3 +122,10 @@ class PartialFitMixin:
         rows = index.codes(features.ids, what)
         setattr(data, f"{side}_rows", rows)
         return align(matrix, rows, len(index))
+
+    def _read_more_texts(self: Any, features: Features, index: IdIndex) -> None:
+        codes = index.codes(features.ids, "item_features")
+        later = ItemTexts.read(features, codes, len(index))
+        if later is not None:
+            known = self._item_texts_ or ItemTexts([], [])
+            self._item_texts_ = known.grown(len(index)).replaced(later, codes)

@@ -12,22 +12,26 @@ from skrec._histories import Histories
 from skrec._queries import Candidates, Queries, check_k, read_items
 from skrec._recommendations import Recommendations
 from skrec._recommender import BaseRecommender
+from skrec._search import SearchMixin
+from skrec._text_space import text_space
 
 _FUSED_ROWS = 256
 _FUSED_K = 256
 _PAIR_BLOCK = 1 << 18
 
 
-class ItemGraphRecommender(BaseRecommender):
+class ItemGraphRecommender(SearchMixin, BaseRecommender):
     """A recommender that ranks by ``sum over history of weight * graph[history item, item]``.
 
     ``_fit`` calls ``_set_graph(graph)`` with an (n_items, n_items) matrix, CSR or dense; row: the item that
     was chosen, column: the item that it speaks for. ``_history_weights(queries)`` gives one weight an
     event: here its strength, less by ``recency_decay`` a step back where the model goes by time
-    (``_by_time``). Items that a history says nothing about follow by popularity.
+    (``_by_time``). Items that a history says nothing about follow by popularity. A model with an
+    ``item_encoder`` that keeps the encoded items as ``_item_matrix`` can be searched by text.
     """
 
     _graph: Matrix
+    _item_matrix: Matrix | None = None
     _by_time: bool = False
 
     def _set_graph(self, graph: Matrix) -> None:
@@ -123,6 +127,13 @@ class ItemGraphRecommender(BaseRecommender):
             return np.zeros(0, np.float32)
         targets = np.repeat(items, histories.lengths)
         return self._history_weights(histories) * np.asarray(self._graph[histories.items, targets], np.float32)
+
+    # Texts -----------------------------------------------------------------------------------------
+
+    def _text_space(self, texts: list[str]) -> tuple[Matrix, Matrix]:
+        if not hasattr(self, "item_encoder"):
+            return super()._text_space(texts)
+        return text_space(self.item_encoder_, texts, self._item_matrix)
 
     # Neighbours ------------------------------------------------------------------------------------
 

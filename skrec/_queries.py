@@ -41,12 +41,12 @@ class Queries:
         return Queries(self.users[start:stop], self.histories.block(start, stop), context)
 
 
-def check_k(k: Any) -> int:
+def check_k(k: Any, name: str = "k") -> int:
     """``k`` as an int of at least 1."""
     if not isinstance(k, Integral) or isinstance(k, bool):
-        raise TypeError(f"k must be a positive integer; got {k!r} of type {type(k).__name__}.")
+        raise TypeError(f"{name} must be a positive integer; got {k!r} of type {type(k).__name__}.")
     if k < 1:
-        raise ValueError(f"k must be at least 1; got {k}.")
+        raise ValueError(f"{name} must be at least 1; got {k}.")
     return int(k)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import narwhals as nw
@@ -12,6 +13,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skrec._columns import as_column
 from skrec._context import ContextColumns, check_rows
+from skrec._explain import ExplainMixin
 from skrec._features import (
     Matrix,
     align,
@@ -20,10 +22,12 @@ from skrec._features import (
     warn_of_missing_rows,
 )
 from skrec._histories import Histories
+from skrec._item_texts import ItemTexts
 from skrec._persistence import PersistenceMixin
 from skrec._queries import Candidates, Queries, check_k, is_empty, read_exclusions, read_history
 from skrec._ranking import block_rows, rank
 from skrec._recommendations import Recommendations
+from skrec._text_requests import read_requests
 from skrec.interactions import EventTable, Interactions, read_events, read_target
 
 _EVENT_BLOCK = 1 << 14
@@ -70,7 +74,7 @@ class RecommenderMixin:
         return score
 
 
-class BaseRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
+class BaseRecommender(RecommenderMixin, ExplainMixin, PersistenceMixin, BaseEstimator):
     """The way of the data: tables in, codes through the model, rankings out.
 
     A subclass gives
@@ -191,11 +195,15 @@ class BaseRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
         """
         setattr(self, f"{side}_encoder_", None)
         setattr(self, f"_n_{side}_features", None)
+        if side == "item":
+            self._item_texts_ = None
         if table is None:
             return None
         what = f"{side}_features"
         features, index, n_missing = read_fit_features(table, what, getattr(data, f"{side}_index"), n_events)
         setattr(data, f"{side}_index", index)
+        if side == "item":
+            self._item_texts_ = ItemTexts.read(features, index.codes(features.ids, what), len(index))
         if not hasattr(self, f"{side}_encoder"):
             return None
         warn_of_missing_rows(n_missing, what)
@@ -256,6 +264,8 @@ class BaseRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
         candidates: Any = None,
         exclude_seen: bool = True,
         exclude: Any = None,
+        request: str | Sequence[str | None] | None = None,
+        request_weight: float = 0.5,
     ) -> Recommendations:
         """Rank items for users.
 
@@ -279,6 +289,12 @@ class BaseRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
             Leave out items of the user's events, in fit and in ``history``.
         exclude : pairs ``[user, item]``, default=None
             Further items to leave out, read as ``history`` is.
+        request : str, or list of n_users str or None, default=None
+            What is wanted now, in free text: one for all, or one a user; a blank one is none. Where there is one,
+            scores are a blend of taste and of the likeness of text and item, each in units of how far its ten best
+            items are above the median item. A user of whom nothing is known gets what the request says.
+        request_weight : float in [0, 1], default=0.5
+            Weight of the request in that blend: 0 is taste alone, 1 the request alone.
 
         Returns
         -------
@@ -288,7 +304,8 @@ class BaseRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If ``k`` < 1, no candidate is known, or rows or columns of ``context`` do not fit.
+            If ``k`` < 1, no candidate is known, or rows or columns of ``context`` do not fit; if there is a
+            request and the model cannot read text.
         TypeError
             If no user is known and the ids are text where numbers were fitted, or the reverse.
         """
@@ -300,8 +317,20 @@ class BaseRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
         if exclude is not None and not is_empty(exclude):
             excluded = read_exclusions(exclude, self._item_index, self._column_names).by_query(user_ids, "exclude")
             hidden = hidden.followed_by(excluded)
-        codes, scores = self._rank(queries, k, eligible, hidden)
+        requests = read_requests(self, request, request_weight, len(queries))
+        if requests is None:
+            codes, scores = self._rank(queries, k, eligible, hidden)
+        else:
+            codes, scores = requests.rank(queries, k, eligible, hidden)
         return Recommendations(codes, scores, user_ids, self._item_index, backend=self._frame_backend)
+
+    def _text_space(self, texts: list[str]) -> tuple[Matrix, Matrix]:
+        """Vectors of texts, and of the items in the same space."""
+        raise ValueError(
+            f"{type(self).__name__} cannot read text, so it has no search and takes no request; use a model with an "
+            "item_encoder, such as HybridMFRecommender(item_encoder=LLMTextEmbedder()), or wrap this one in "
+            "skrec.llm.LLMReranker."
+        )
 
     def _read_queries(self, users: Any, context: Any, history: Any) -> tuple[NDArray, Queries]:
         events = None

@@ -170,6 +170,24 @@ class WrapperRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
         check_is_fitted(self)
         return self.recommender_.search(texts, k, **options)
 
+    @_inner_has("explain")
+    def explain(self, users: Any, items: Any, **options: Any) -> Any:
+        """Say why items are recommended to users, as the recommender does.
+
+        Parameters
+        ----------
+        users, items : array-like of ids
+            They pair up; a single one stands for all.
+        **options
+            As in the recommender's ``explain``.
+
+        Returns
+        -------
+        Explanations
+        """
+        check_is_fitted(self)
+        return self.recommender_.explain(users, items, **options)
+
     # What is known ---------------------------------------------------------------------------------
 
     @property

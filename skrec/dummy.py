@@ -11,6 +11,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state, resample
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skrec._explain import popularity_of
+from skrec._explanations import Evidence
 from skrec._features import Matrix
 from skrec._fitting import PartialFitMixin, SampleWeightMixin
 from skrec._histories import Histories
@@ -104,6 +106,8 @@ class PopularRecommender(SampleWeightMixin, PartialFitMixin, BaseRecommender):
         self.smoothing = smoothing
         self.random_state = random_state
 
+    _uses_history = False
+
     @property
     def _uses_context(self) -> bool:  # type: ignore[override]
         return self.n_segments is not None
@@ -166,6 +170,22 @@ class PopularRecommender(SampleWeightMixin, PartialFitMixin, BaseRecommender):
     def _cold(self, queries: Queries) -> NDArray[np.bool_]:
         return np.zeros(len(queries), bool)
 
+    def _context_contributions(
+        self, queries: Queries, items: NDArray[np.int64]
+    ) -> tuple[NDArray[np.floating], list[str | None]] | None:
+        """How far an item's share in the segment is above its share of all events."""
+        if self.segment_scores_ is None or queries.context is None:
+            return None
+        assert self._context is not None
+        told = (queries.context != self._context.mean).any(axis=1)
+        assert self.segmenter_ is not None
+        shares = self.segment_scores_[self.segmenter_.predict(queries.context), items]
+        overall = self.item_scores_[items] / float(max(self.item_scores_.sum(), _TINY))
+        return np.where(told, shares - overall, 0.0)[:, None], [None]
+
+    def _other_evidence(self, queries: Queries, row: int, item: int) -> Evidence:
+        return popularity_of(self.item_scores_, item)
+
     def _cold_scores(self, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
         return self.item_scores_ if items is None else self.item_scores_[items]
 
@@ -200,6 +220,8 @@ class RandomRecommender(SampleWeightMixin, PartialFitMixin, BaseRecommender):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"random_state": ["random_state"]}
 
+    _uses_history = False
+
     def __init__(self, *, random_state: int | np.random.RandomState | None = None) -> None:
         self.random_state = random_state
 
@@ -215,6 +237,9 @@ class RandomRecommender(SampleWeightMixin, PartialFitMixin, BaseRecommender):
 
     def _cold(self, queries: Queries) -> NDArray[np.bool_]:
         return np.zeros(len(queries), bool)
+
+    def _other_evidence(self, queries: Queries, row: int, item: int) -> Evidence:
+        return Evidence("chance", 0.0)
 
 
 def _uniform(seed: int, rows: NDArray, columns: NDArray) -> NDArray[np.float32]:

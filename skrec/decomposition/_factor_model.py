@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.preprocessing import normalize
 
 from skrec._features import Matrix
 from skrec._histories import Histories
 from skrec._queries import Queries
-from skrec._vectors import VectorRecommender, encode_texts, is_zero_row
+from skrec._vectors import VectorRecommender, is_zero_row, text_space
 
 if TYPE_CHECKING:
     from skrec._kernels.als import Side
@@ -134,6 +133,11 @@ class FactorModel(VectorRecommender):
         """Rows of histories that were not in fit, with the items as they are."""
         raise NotImplementedError
 
+    def _contributions(self, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.floating]:
+        from skrec.decomposition._attribution import contributions
+
+        return contributions(self, queries, items)
+
     def _link(self, scores: NDArray, vectors: Matrix) -> NDArray:
         return scores + vectors[:, -1:] if self._explicit else scores
 
@@ -153,12 +157,4 @@ class FactorModel(VectorRecommender):
         return self._best_rating if self._explicit else 1.0
 
     def _text_space(self, texts: list[str]) -> tuple[Matrix, Matrix]:
-        vectors = encode_texts(self.item_encoder_, texts)
-        assert self._item_texts is not None
-        if sp.issparse(self._item_texts):
-            return normalize(vectors), normalize(self._item_texts)
-        told = ~is_zero_row(self._item_texts)
-        # Embeddings of language models share a large common part that says nothing.
-        center = self._item_texts[told].mean(axis=0) if told.sum() > 1 else 0.0
-        queries = np.where(is_zero_row(vectors)[:, None], 0.0, vectors - center)
-        return normalize(queries), normalize(np.where(told[:, None], self._item_texts - center, 0.0))
+        return text_space(self.item_encoder_, texts, self._item_texts)

@@ -14,7 +14,7 @@ from skrec._features import Matrix, with_rows
 from skrec._fitting import PartialFitMixin
 from skrec._histories import Histories
 from skrec._queries import Queries
-from skrec._vectors import VectorRecommender, is_zero_row
+from skrec._vectors import VectorRecommender, is_zero_row, text_space
 from skrec.interactions import Interactions
 
 _MAX_SEED = 2**31 - 1
@@ -148,6 +148,24 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
             folded = self._sums(queries.histories.take(more)) * np.float32(self.fold_in_scale_)
             vectors[more] = np.where(~is_zero_row(folded)[:, None], folded, vectors[more])
         return vectors
+
+    def _text_space(self, texts: list[str]) -> tuple[Matrix, Matrix]:
+        return text_space(self.item_encoder_, texts, self._item_matrix)
+
+    def _contributions(self, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.floating]:
+        """Parts of the score of a history that is folded in; for a user of fit, a model of what was learned."""
+        histories = queries.histories
+        rows, chosen = histories.row_of_event(), histories.y > 0
+        # An item counts once, however often it was chosen: its events share what it adds.
+        pairs = rows * np.int64(len(self._item_index)) + histories.items
+        distinct, number = np.unique(pairs[chosen], return_inverse=True)
+        n_distinct = np.bincount(distinct // len(self._item_index), minlength=len(histories))
+        scale = self.fold_in_scale_ / np.sqrt(np.maximum(n_distinct, 1))
+        added = np.zeros(len(rows))
+        factors = self.item_factors_
+        products = np.einsum("ij,ij->i", factors[histories.items[chosen]], factors[items[rows[chosen]]])
+        added[chosen] = scale[rows[chosen]] * products / np.bincount(number)[number]
+        return added
 
 
 def _predict(ridge: Ridge, features: Matrix) -> NDArray[np.float32]:

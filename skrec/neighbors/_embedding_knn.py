@@ -16,7 +16,7 @@ from skrec._features import Matrix, with_rows
 from skrec._fitting import PartialFitMixin
 from skrec._histories import Histories
 from skrec._queries import Candidates, Queries
-from skrec._vectors import VectorRecommender, encode_texts, inner_products, is_zero_row
+from skrec._vectors import VectorRecommender, encode_texts, inner_products, is_zero_row, row_dots
 from skrec.exceptions import ColdStartWarning
 from skrec.interactions import Interactions
 
@@ -252,15 +252,19 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
 
     def _judge(self, events: NDArray, weight: NDArray, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
         """Scores of items against single events, by the largest or by attention."""
-        vectors = self.item_vectors_[events]
-        similarity = inner_products(vectors, self.item_vectors_, items)
-        if self._item_bias is not None:
-            similarity += self._item_bias if items is None else self._item_bias[items]
-        similarity = self._link(similarity, vectors)
+        similarity = self._similarities(events, items)
         if self.aggregation == "max":
             return (similarity * (weight / weight.max())[:, None]).max(axis=0)
         attention = softmax(self.attention_sharpness * similarity + np.log(weight)[:, None], axis=0)
         return (attention * similarity).sum(axis=0)
+
+    def _similarities(self, events: NDArray, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
+        """(n_events, n_items) similarities of single items."""
+        vectors = self.item_vectors_[events]
+        similarity = inner_products(vectors, self.item_vectors_, items)
+        if self._item_bias is not None:
+            similarity += self._item_bias if items is None else self._item_bias[items]
+        return self._link(similarity, vectors)
 
     def _score_pairs(self, queries: Queries, rows: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.floating]:
         by_vectors = super()._score_pairs if self.aggregation == "mean" else super(VectorRecommender, self)._score_pairs
@@ -291,6 +295,39 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
             exact = Queries(queries.users[again], queries.histories.take(again))
             codes[again], scores[again] = super()._rank(exact, k, None, hidden.take(again))
         return codes, scores
+
+    def _contributions(self, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.floating]:
+        """Parts that add up to the score; of the mean under "euclidean", what the score falls by without an item."""
+        if self.aggregation == "mean" and self._metric == "euclidean":
+            return super()._contributions(queries, items)
+        histories = queries.histories
+        weights, rows = self._weights(histories), histories.row_of_event()
+        used = weights > 0
+        added = np.zeros(len(weights))
+        if self.aggregation == "mean":
+            share = weights / np.maximum(np.bincount(rows, weights, len(histories))[rows], np.finfo(np.float32).tiny)
+            likeness = row_dots(self.item_vectors_[histories.items[used]], self.item_vectors_[items[rows[used]]])
+            added[used] = share[used] * likeness
+            if self._metric == "cosine":
+                by_item = sp.csr_array(
+                    (share, histories.items, histories.indptr), (len(histories), len(self._has_vector))
+                )
+                lengths = np.sqrt(_squared_norms(by_item @ self.item_vectors_))
+                added /= np.maximum(lengths, np.finfo(np.float32).tiny)[rows]
+            return added
+        for row, (start, stop) in enumerate(pairwise(histories.indptr)):
+            at = start + np.flatnonzero(used[start:stop])
+            if len(at):
+                added[at] = self._shares_of_judgement(histories.items[at], weights[at], items[row : row + 1])
+        return added
+
+    def _shares_of_judgement(self, events: NDArray, weight: NDArray, item: NDArray[np.int64]) -> NDArray[np.floating]:
+        """What each event adds where the largest or attention decides."""
+        similarity = self._similarities(events, item)[:, 0]
+        if self.aggregation == "max":
+            weighted = similarity * (weight / weight.max())
+            return np.where(np.arange(len(weighted)) == np.argmax(weighted), weighted, 0)
+        return softmax(self.attention_sharpness * similarity + np.log(weight)) * similarity
 
     def _text_space(self, texts: list[str]) -> tuple[Matrix, Matrix]:
         """Centred, but not whitened: a query is no item, and the axes in which items differ say little of it."""

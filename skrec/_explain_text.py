@@ -1,0 +1,111 @@
+"""Explanations in words, without a language model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from skrec._explanations import Evidence
+
+_TEMPLATES = {
+    "en": {
+        "chosen": "Because you chose {}.",
+        "rated": "Because of how you rated {}.",
+        "shared": "In common: {}.",
+        "context": "It fits the moment: {}.",
+        "moment": "It fits the moment.",
+        "features": "People like you choose it.",
+        "popularity": "Popular: number {} of {}.",
+        "nothing": "Nothing you chose speaks for it; it is number {} of {} by popularity.",
+        "new": "New: nobody has chosen it yet.",
+        "chance": "Picked at random.",
+        "item": "item {}",
+        "and": "and",
+    },
+    "de": {
+        "chosen": "Weil du {} gewählt hast.",
+        "rated": "Wegen deiner Bewertung von {}.",
+        "shared": "Gemeinsam: {}.",
+        "context": "Passend zum Moment: {}.",
+        "moment": "Passend zum Moment.",
+        "features": "Menschen wie du wählen es.",
+        "popularity": "Beliebt: Platz {} von {}.",
+        "nothing": "Nichts, was du gewählt hast, spricht dafür; Platz {} von {} nach Beliebtheit.",
+        "new": "Neu: noch niemand hat es gewählt.",
+        "chance": "Zufällig ausgewählt.",
+        "item": "Artikel {}",
+        "and": "und",
+    },
+    "fr": {
+        "chosen": "Parce que vous avez choisi {}.",
+        "rated": "En raison de votre note pour {}.",
+        "shared": "En commun : {}.",
+        "context": "Adapté au moment : {}.",
+        "moment": "Adapté au moment.",
+        "features": "Choisi par des personnes comme vous.",
+        "popularity": "Populaire : numéro {} sur {}.",
+        "nothing": "Rien de ce que vous avez choisi ne l'appuie ; numéro {} sur {} en popularité.",
+        "new": "Nouveau : personne ne l'a encore choisi.",
+        "chance": "Choisi au hasard.",
+        "item": "l'article {}",
+        "and": "et",
+    },
+    "es": {
+        "chosen": "Porque elegiste {}.",
+        "rated": "Por tu valoración de {}.",
+        "shared": "En común: {}.",
+        "context": "Apropiado para el momento: {}.",
+        "moment": "Apropiado para el momento.",
+        "features": "Lo eligen personas como tú.",
+        "popularity": "Popular: número {} de {}.",
+        "nothing": "Nada de lo que elegiste habla a su favor; número {} de {} por popularidad.",
+        "new": "Nuevo: nadie lo ha elegido todavía.",
+        "chance": "Elegido al azar.",
+        "item": "el artículo {}",
+        "and": "y",
+    },
+}
+
+LANGUAGES = tuple(_TEMPLATES)
+
+
+def write_reasons(
+    evidence: Sequence[Evidence], *, explicit: bool = False, language: str = "en", has_history: bool = False
+) -> str:
+    """One text for the evidence of one pair.
+
+    Parameters
+    ----------
+    evidence : list of Evidence
+    explicit : bool
+        Whether events are ratings.
+    language : {"en", "de", "fr", "es"}
+    has_history : bool
+        Whether the user has events, of which none speaks for the item.
+    """
+    words = _TEMPLATES[language]
+    sentences = []
+    history = [reason for reason in evidence if reason.kind == "history"]
+    if history:
+        names = [reason.name or words["item"].format(reason.item) for reason in history]
+        sentences.append(words["rated" if explicit else "chosen"].format(_listed(names, words["and"])))
+        shared = list(dict.fromkeys(word for reason in history for word in reason.keywords))[:3]
+        if shared:
+            sentences.append(words["shared"].format(", ".join(shared)))
+    columns = [reason.name for reason in evidence if reason.kind == "context" and reason.name]
+    if columns:
+        sentences.append(words["context"].format(_listed(columns, words["and"])))
+    elif any(reason.kind == "context" for reason in evidence):
+        sentences.append(words["moment"])
+    for reason in evidence:
+        if reason.kind in ("features", "chance"):
+            sentences.append(words[reason.kind])
+        elif reason.kind == "popularity":
+            kind = "new" if reason.weight <= 0 else "nothing" if has_history else "popularity"
+            sentences.append(words[kind].format(reason.rank, reason.n_items))
+    return " ".join(sentences)
+
+
+def _listed(names: Sequence[str], conjunction: str) -> str:
+    if len(names) == 1:
+        return names[0]
+    return f"{', '.join(names[:-1])} {conjunction} {names[-1]}"
