@@ -38,6 +38,7 @@ _PARTS = [
     "skrec._event_template.EventTemplate",
     "skrec._histories.Histories",
     "skrec._ids.IdIndex",
+    "skrec._item_texts.ItemTexts",
     *[f"skrec.feature_extraction._context_parts.{n}" for n in ("Categories", "Numbers", "Places", "Texts", "Times")],
     "skrec.feature_extraction._hashing.HashingTextEncoder",
     "skrec.feature_extraction._keywords.Phrases",

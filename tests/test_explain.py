@@ -10,6 +10,7 @@ from skrec._explain import left_out
 from skrec._explain_text import LANGUAGES, write_reasons
 from skrec._explanations import Evidence, Explanations
 from skrec._queries import Queries
+from skrec.base import skops_trusted_types
 from skrec.decomposition import BPRRecommender, HybridMFRecommender
 from skrec.dummy import PopularRecommender, RandomRecommender
 from skrec.feature_extraction import ContextEncoder, HashingTextEncoder, LLMTextEmbedder
@@ -290,3 +291,10 @@ def test_html_is_escaped():
 def test_queries_without_history_have_no_parts():
     rec = UserKNNRecommender().fit(X)
     assert left_out(rec, Queries(np.array([-1]), rec._histories.take(np.array([-1]))), np.array([0])).shape == (0,)
+
+
+def test_texts_go_through_skops():
+    skops_io = pytest.importorskip("skops.io")
+    rec = PopularRecommender().fit(X, item_features=FeatureTable(BOOKS))
+    loaded = skops_io.loads(skops_io.dumps(rec), trusted=skops_trusted_types())
+    assert loaded._item_texts_.names == BOOKS["title"].tolist()
