@@ -39,7 +39,11 @@ class ItemGraphRecommender(SearchMixin, BaseRecommender):
         largest = np.abs(graph.data).max(initial=0) if sp.issparse(graph) else max(graph.max(), -graph.min())
         # Far below what one neighbour adds: it orders the rest of a list, and no more.
         scale = np.float32(1e-7) * (largest if largest > 0 else 1)
-        self._prior = (self.popularity_ * (scale / max(self.popularity_.max(), 1))).astype(np.float32)
+        self._set_prior((self.popularity_ * (scale / max(self.popularity_.max(), 1))).astype(np.float32))
+
+    def _set_prior(self, prior: NDArray[np.float32]) -> None:
+        self._prior = prior
+        self._by_prior = np.argsort(-prior, kind="stable").astype(np.int32)
 
     def _history_weights(self, histories: Histories) -> NDArray[np.float32]:
         decay = getattr(self, "recency_decay", 1.0)
@@ -74,7 +78,7 @@ class ItemGraphRecommender(SearchMixin, BaseRecommender):
 
         histories = queries.histories
         weights, graph = self._history_weights(histories), csr_arrays(self._graph)
-        read = histories.indptr, histories.items, weights, graph, self._prior
+        read = histories.indptr, histories.items, weights, graph, self._prior, self._by_prior
         masked = hidden.indptr, hidden.items.astype(np.int64)
         codes = np.full((len(queries), k), -1, np.int32)
         scores = np.full((len(queries), k), -np.inf, np.float32)
@@ -174,7 +178,7 @@ class _Neighbours(ItemGraphRecommender):
     def __init__(self, model: ItemGraphRecommender) -> None:
         self._graph = model._graph
         self._item_index = model._item_index
-        self._prior = np.zeros_like(model._prior)
+        self._set_prior(np.zeros_like(model._prior))
         self.n_jobs = model._n_threads()
 
 

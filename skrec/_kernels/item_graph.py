@@ -3,25 +3,43 @@
 import numpy as np
 from numba import njit
 
+from skrec._kernels.sparse_rows import add, add_csr_row, clear, new_row, written_columns
 from skrec._kernels.topk import _mask_and_select
 
 _PANEL = 512
+_DENSE_SHARE = 8  # a row that takes more than this share of the items is quicker read whole
 
 
 @njit(cache=True, nogil=True)
-def _read_row(row, indptr, items, weights, graph, scores):
-    """Add ``weight * graph[item]`` of every event of a row."""
-    for event in range(indptr[row], indptr[row + 1]):
-        weight = weights[event]
-        if weight == 0:
-            continue
-        item = items[event]
-        for at in range(graph.indptr[item], graph.indptr[item + 1]):
-            scores[graph.indices[at]] += weight * graph.data[at]
+def _insert(score, column, best, where):
+    """Put a column among the best, whose last one is worse; of equals the first column leads."""
+    at = len(best) - 1
+    while at > 0 and (best[at - 1] < score or (best[at - 1] == score and where[at - 1] > column)):
+        best[at], where[at] = best[at - 1], where[at - 1]
+        at -= 1
+    best[at], where[at] = score, column
 
 
 @njit(cache=True, nogil=True)
-def rank_sparse(start, stop, indptr, items, weights, graph, prior, hidden_ptr, hidden, codes, scores) -> None:
+def _select_written(row, prior, by_prior, best, where):
+    """The best of a row: of what was written, and of the rest, which is as ``prior`` has it."""
+    best[:] = -np.inf
+    where[:] = -1
+    last = len(best) - 1
+    for column in written_columns(row):
+        score = row.values[column]
+        if score > best[last] or (score == best[last] and column < where[last]):
+            _insert(score, column, best, where)
+    for column in by_prior:
+        score = prior[column]
+        if score < best[last] or (score == best[last] and column > where[last]):
+            return
+        if not row.is_written[column]:
+            _insert(score, column, best, where)
+
+
+@njit(cache=True, nogil=True)
+def rank_sparse(start, stop, indptr, items, weights, graph, prior, by_prior, hidden_ptr, hidden, codes, scores) -> None:
     """The best items of rows ``start`` to ``stop``, hidden ones left out.
 
     Parameters
@@ -33,17 +51,56 @@ def rank_sparse(start, stop, indptr, items, weights, graph, prior, hidden_ptr, h
         Row: an item of the history; column: the item that it speaks for.
     prior : float32 array of shape (n_items,)
         Where every row of scores starts.
+    by_prior : int32 array of shape (n_items,)
+        Item codes from the largest prior to the least, equals in order.
     hidden_ptr, hidden : int64 arrays
         Item codes to leave out, row after row.
     codes, scores : int32 and float32 arrays of shape (n_rows, k)
         Filled; -1 and -inf where a row has fewer than k items left.
     """
-    row_scores = np.empty((1, len(prior)), np.float32)
-    k = codes.shape[1]
+    few, whole = new_row(prior), np.empty((1, len(prior)), np.float32)
     for row in range(start, stop):
-        row_scores[0] = prior
-        _read_row(row, indptr, items, weights, graph, row_scores[0])
-        _mask_and_select(row_scores, hidden_ptr[row : row + 2], hidden, k, codes[row : row + 1], scores[row : row + 1])
+        n_sums = 0
+        for event in range(indptr[row], indptr[row + 1]):
+            n_sums += graph.indptr[items[event] + 1] - graph.indptr[items[event]]
+        read, masked = (indptr, items, weights, graph, prior), (hidden_ptr, hidden)
+        if n_sums * _DENSE_SHARE > len(prior):
+            _rank_whole(row, *read, *masked, whole, codes, scores)
+        else:
+            _rank_few(row, *read, by_prior, *masked, few, codes, scores)
+
+
+@njit(cache=True, nogil=True)
+def _rank_whole(row, indptr, items, weights, graph, prior, hidden_ptr, hidden, whole, codes, scores):
+    """Look through all items: quicker where a history speaks for many."""
+    whole[0] = prior
+    _read_row(row, indptr, items, weights, graph, whole[0])
+    k = codes.shape[1]
+    _mask_and_select(whole, hidden_ptr[row : row + 2], hidden, k, codes[row : row + 1], scores[row : row + 1])
+
+
+@njit(cache=True, nogil=True)
+def _rank_few(row, indptr, items, weights, graph, prior, by_prior, hidden_ptr, hidden, few, codes, scores):
+    """Look through the items that the history speaks for, then through the rest by prior until the list is full."""
+    for event in range(indptr[row], indptr[row + 1]):
+        if weights[event] != 0:
+            add_csr_row(few, weights[event], graph, items[event])
+    for at in range(hidden_ptr[row], hidden_ptr[row + 1]):
+        if hidden[at] >= 0:
+            add(few, hidden[at], -np.inf)
+    _select_written(few, prior, by_prior, scores[row], codes[row])
+    clear(few, prior)
+
+
+@njit(cache=True, nogil=True)
+def _read_row(row, indptr, items, weights, graph, scores):
+    """Add ``weight * graph[item]`` of every event of a row."""
+    for event in range(indptr[row], indptr[row + 1]):
+        item, weight = items[event], weights[event]
+        if weight == 0:
+            continue
+        for at in range(graph.indptr[item], graph.indptr[item + 1]):
+            scores[graph.indices[at]] += weight * graph.data[at]
 
 
 @njit(cache=True, nogil=True)

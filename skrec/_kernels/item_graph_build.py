@@ -6,6 +6,18 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from skrec._kernels.sparse_rows import (
+    add,
+    add_csr_row,
+    add_scaled,
+    clear,
+    keep_best,
+    list_all,
+    new_row,
+    new_scratch,
+    written_columns,
+)
+
 
 class Csr(NamedTuple):
     """The arrays of a CSR matrix, as kernels take them."""
@@ -37,76 +49,31 @@ class PairTable(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def _add_pairs(item, pairs, acc):
+def _add_pairs(item, pairs, row):
     """Add the weights of all pairs whose source is ``item``."""
     items, target = pairs.items, pairs.target
     window = len(pairs.forward) - 1
+    n_events = pairs.item_ptr[item + 1] - pairs.item_ptr[item]
+    # Of histories of mean length, as many pairs as there are columns.
+    is_dense = n_events * len(items) > len(row.values) * (len(pairs.indptr) - 1)
+    if is_dense:
+        list_all(row)
     for at in range(pairs.item_ptr[item], pairs.item_ptr[item + 1]):
         event = pairs.event_of[at]
         weight = pairs.source[event]
         start, stop = pairs.indptr[pairs.row_of[event]], pairs.indptr[pairs.row_of[event] + 1]
         if pairs.constant > 0:
             base = weight * pairs.constant
-            for other in range(start, stop):
-                acc[items[other]] += base * target[other]
+            if is_dense:
+                for other in range(start, stop):
+                    row.values[items[other]] += base * target[other]
+            else:
+                add_scaled(row, base, items, target, start, stop)
         for other in range(event + 1, min(event + window + 1, stop)):
-            acc[items[other]] += weight * target[other] * pairs.forward[other - event]
+            add(row, items[other], weight * target[other] * pairs.forward[other - event])
         for other in range(max(event - window, start), event):
             lag = pairs.forward if pairs.group[other] == pairs.group[event] else pairs.backward
-            acc[items[other]] += weight * target[other] * lag[event - other]
-
-
-@njit(cache=True, nogil=True)
-def _sift_up(values, columns, at):
-    value, column = values[at], columns[at]
-    while at > 0:
-        parent = (at - 1) // 2
-        if values[parent] < value or (values[parent] == value and columns[parent] > column):
-            break
-        values[at], columns[at] = values[parent], columns[parent]
-        at = parent
-    values[at], columns[at] = value, column
-
-
-@njit(cache=True, nogil=True)
-def _sift_down(values, columns, size):
-    value, column = values[0], columns[0]
-    at, child = 0, 1
-    while child < size:
-        right = child + 1
-        if right < size and (
-            values[right] < values[child] or (values[right] == values[child] and columns[right] > columns[child])
-        ):
-            child = right
-        if value < values[child] or (value == values[child] and column > columns[child]):
-            break
-        values[at], columns[at] = values[child], columns[child]
-        at, child = child, 2 * child + 1
-    values[at], columns[at] = value, column
-
-
-@njit(cache=True, nogil=True)
-def _keep_best(acc, values, columns):
-    """Move the largest positive entries to ``values`` and ``columns``; clear the accumulator.
-
-    A heap whose root is the worst entry kept: columns come in ascending order, so of equals the first stay.
-    """
-    size, capacity = 0, len(values)
-    threshold = values.dtype.type(0)
-    for column in range(len(acc)):
-        value = acc[column]
-        if value > threshold:
-            if size < capacity:
-                values[size], columns[size] = value, column
-                _sift_up(values, columns, size)
-                size += 1
-            else:
-                values[0], columns[0] = value, column
-                _sift_down(values, columns, size)
-            if size == capacity:
-                threshold = values[0]
-        acc[column] = 0
-    return size
+            add(row, items[other], weight * target[other] * lag[event - other])
 
 
 @njit(cache=True, nogil=True)
@@ -125,25 +92,32 @@ def best_pair_rows(start, stop, pairs, row_scale, column_scale, jaccard, values,
     values, columns, sizes : arrays of shape (n_items, n_neighbors), twice, and (n_items,)
         Filled. Only positive entries are kept, never the diagonal.
     """
-    acc = np.zeros(len(column_scale), values.dtype)
+    zeros = np.zeros(len(column_scale), values.dtype)
+    row, scratch = new_row(zeros), new_scratch(zeros, values.shape[1])
     for item in range(start, stop):
-        _add_pairs(item, pairs, acc)
-        acc[item] = 0
+        _add_pairs(item, pairs, row)
+        row.values[item] = 0
         if jaccard:
-            for column in range(len(acc)):
-                if acc[column] > 0:
-                    acc[column] /= row_scale[item] + column_scale[column] - acc[column]
+            for column in written_columns(row):
+                if row.values[column] > 0:
+                    row.values[column] /= row_scale[item] + column_scale[column] - row.values[column]
         else:
-            for column in range(len(acc)):
-                acc[column] *= row_scale[item] * column_scale[column]
-        sizes[item] = _keep_best(acc, values[item], columns[item])
+            for column in written_columns(row):
+                row.values[column] *= row_scale[item] * column_scale[column]
+        sizes[item] = keep_best(row, scratch, values[item], columns[item])
+        clear(row, zeros)
 
 
 @njit(cache=True, nogil=True)
 def dense_pair_rows(start, stop, pairs, out) -> None:
     """Add rows ``start`` to ``stop`` of the pair matrix to a dense one; an event meets itself too."""
+    zeros = np.zeros(out.shape[1], out.dtype)
+    row = new_row(zeros)
     for item in range(start, stop):
-        _add_pairs(item, pairs, out[item])
+        _add_pairs(item, pairs, row)
+        for column in written_columns(row):
+            out[item, column] += row.values[column]
+        clear(row, zeros)
         for at in range(pairs.item_ptr[item], pairs.item_ptr[item + 1]):
             event = pairs.event_of[at]
             if len(pairs.forward) > 1:
@@ -175,12 +149,6 @@ def pair_mass(start, stop, pairs, as_source, as_target) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _add_row(weight, matrix, row, acc):
-    for at in range(matrix.indptr[row], matrix.indptr[row + 1]):
-        acc[matrix.indices[at]] += weight * matrix.data[at]
-
-
-@njit(cache=True, nogil=True)
 def best_blended_rows(
     start, stop, graph, near, near_transposed, text, smoothing, text_weight, column_scale, values, columns, sizes
 ) -> None:  # fmt: skip
@@ -201,21 +169,34 @@ def best_blended_rows(
         Filled as by :func:`best_pair_rows`.
     """
     one = values.dtype.type(1)
-    acc = np.zeros(len(column_scale), values.dtype)
+    zeros = np.zeros(len(column_scale), values.dtype)
+    row, scratch = new_row(zeros), new_scratch(zeros, values.shape[1])
     for item in range(start, stop):
         row_values, row_columns = values[item], columns[item]
-        _add_row(one, graph, item, acc)
+        add_csr_row(row, one, graph, item)
         if smoothing > 0:
             for at in range(near.indptr[item], near.indptr[item + 1]):
-                _add_row(smoothing * near.data[at], graph, near.indices[at], acc)
-        acc[item] = 0
-        size = _keep_best(acc, row_values, row_columns)
+                add_csr_row(row, smoothing * near.data[at], graph, near.indices[at])
+        row.values[item] = 0
+        size = keep_best(row, scratch, row_values, row_columns)
+        clear(row, zeros)
         for at in range(size):
-            acc[row_columns[at]] += row_values[at]
+            add(row, row_columns[at], row_values[at])
             if smoothing > 0:
-                _add_row(smoothing * row_values[at], near_transposed, row_columns[at], acc)
-        _add_row(text_weight, text, item, acc)
-        acc[item] = 0
-        for column in range(len(acc)):
-            acc[column] *= column_scale[column]
-        sizes[item] = _keep_best(acc, row_values, row_columns)
+                add_csr_row(row, smoothing * row_values[at], near_transposed, row_columns[at])
+        add_csr_row(row, text_weight, text, item)
+        row.values[item] = 0
+        for column in written_columns(row):
+            row.values[column] *= column_scale[column]
+        sizes[item] = keep_best(row, scratch, row_values, row_columns)
+        clear(row, zeros)
+
+
+@njit(cache=True, nogil=True)
+def pack_rows(start, stop, values, columns, indptr, packed_values, packed_columns) -> None:
+    """Put the filled parts of rows ``start`` to ``stop`` one behind the other."""
+    for row in range(start, stop):
+        first = indptr[row]
+        for at in range(indptr[row + 1] - first):
+            packed_values[first + at] = values[row, at]
+            packed_columns[first + at] = columns[row, at]

@@ -15,7 +15,8 @@ from skrec._item_graph import csr_arrays
 from skrec._ranking import rank
 from skrec._vectors import inner_products, is_zero_row
 
-_BLOCK = 64
+_BLOCK = 128
+_PACKED_ROWS = 4096
 
 
 def pair_table(
@@ -46,7 +47,7 @@ def pair_table(
     forward, backward = (np.zeros(1), np.zeros(1)) if lags is None else lags
     return PairTable(
         item_ptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        event_of=np.argsort(items, kind="stable"),
+        event_of=_sorted_by(items, n_items),
         row_of=histories.row_of_event(),
         indptr=histories.indptr.astype(np.int64),
         items=items,
@@ -57,6 +58,13 @@ def pair_table(
         backward=backward.astype(dtype),
         constant=float(lags is None),
     )
+
+
+def _sorted_by(items: NDArray, n_items: int) -> NDArray[np.int64]:
+    """Events in the order of their items: scipy's transposition is a stable counting sort."""
+    n = len(items)
+    by_event = sp.csr_array((np.arange(n), items, np.arange(n + 1)), shape=(n, n_items))
+    return by_event.tocsc().data
 
 
 def _equal_times(histories: Histories) -> NDArray[np.int64]:
@@ -217,14 +225,18 @@ def _collect(
     best_rows: Callable[..., None], n_items: int, n_neighbors: int, dtype: np.dtype, n_jobs: int | None
 ) -> sp.csr_array:
     """Run a kernel that keeps the best of each row, in blocks of rows, and put the rows together."""
+    from skrec._kernels.item_graph_build import pack_rows
     from skrec._kernels.threads import run_blocks
 
     width = max(1, min(n_neighbors, n_items - 1))
     values, columns = np.empty((n_items, width), dtype), np.empty((n_items, width), np.int32)
     sizes = np.zeros(n_items, np.int64)
     run_blocks(lambda start, stop: best_rows(start, stop, values, columns, sizes), n_items, _BLOCK, n_jobs)
-    kept = np.arange(width) < sizes[:, None]
     indptr = np.concatenate([[0], np.cumsum(sizes)])
-    graph = sp.csr_array((values[kept], columns[kept], indptr), shape=(n_items, n_items))
-    graph.sort_indices()
-    return graph
+    packed = np.empty(indptr[-1], dtype), np.empty(indptr[-1], np.int32)
+    run_blocks(
+        lambda start, stop: pack_rows(start, stop, values, columns, indptr, *packed), n_items, _PACKED_ROWS, n_jobs
+    )
+    # scipy takes the wider of two index types for both, and would copy.
+    narrow = indptr.astype(np.int32 if indptr[-1] < np.iinfo(np.int32).max else np.int64)
+    return sp.csr_array((*packed, narrow), shape=(n_items, n_items))
