@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.utils import _safe_indexing
 
 from skrec._wrapper import innermost
 from skrec.interactions import read_events, read_features
@@ -24,6 +25,8 @@ from skrec.metrics._beyond_accuracy import (
 from skrec.metrics._held_out import HeldOut, feedback_of, hold_out, unwrap
 from skrec.metrics._hits import Hits
 from skrec.metrics._names import OF_ALL_LISTS, RANKING, Metric
+
+_REQUESTS = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -156,14 +159,21 @@ def _rank(recommender: Any, X: Any, queries: HeldOut, k: int, protocol: Protocol
     if not len(queries):
         return np.zeros((0, k), np.int32)
     candidates = read_events(X).items if isinstance(protocol.candidates, str) else protocol.candidates
-    return recommender.recommend(
-        queries.users,
-        k,
-        context=queries.context,
-        history=queries.history,
-        candidates=candidates,
-        exclude_seen=protocol.exclude_seen,
-    ).codes
+    # Every request comes with the whole history of its user: blocks bound the copies of histories.
+    size = _REQUESTS if queries.by_event else len(queries)
+    codes = []
+    for start in range(0, len(queries), size):
+        at = np.arange(start, min(start + size, len(queries)))
+        block = recommender.recommend(
+            queries.users[at],
+            k,
+            context=None if queries.context is None else _safe_indexing(queries.context, at),
+            history=queries.history,
+            candidates=candidates,
+            exclude_seen=protocol.exclude_seen,
+        )
+        codes.append(block.codes)
+    return np.vstack(codes)
 
 
 def _gains(strengths: sp.csr_array, recommender: Any, protocol: Protocol) -> sp.csr_array:

@@ -217,6 +217,15 @@ def test_each_event_is_a_query_without_context_too():
     assert ranking_scorer("recall@1")(recommender, test) == pytest.approx((1 / 2 + 1) / 2)
 
 
+def test_requests_are_asked_in_blocks(monkeypatch):
+    test = events(*((1 + i % 4, 10 * (1 + i % 3), float(i)) for i in range(20)), columns=("user", "item", "hour"))
+    recommender = ByHour().fit(TRAIN.assign(hour=1.0))
+    scorer = ranking_scorer("mrr@3", n_history=1)
+    whole = scorer(recommender, test)
+    monkeypatch.setattr("skrec.metrics._measure._REQUESTS", 3)
+    assert scorer(recommender, test) == whole
+
+
 def test_training_scores_need_the_seen_items():
     X = random_events()
     folds = KFold(2, shuffle=True, random_state=0)
