@@ -151,8 +151,7 @@ class KeywordExtractor(PersistenceMixin, TransformerMixin, BaseEstimator):
         ValueError
             If no text holds a phrase, or a parameter does not fit the columns.
         """
-        shortest, longest = self.ngram_range
-        if not 1 <= shortest <= longest:
+        if not _is_range(self.ngram_range):
             raise ValueError(f"ngram_range={self.ngram_range}: expected (min_n, max_n) with 1 <= min_n <= max_n.")
         texts = self._read(X, reset=True)
         self._vectorizer = TfidfVectorizer(
@@ -294,6 +293,11 @@ class KeywordExtractor(PersistenceMixin, TransformerMixin, BaseEstimator):
         matrix = sp.csr_array((values, codes, indptr), shape=(len(found), len(self.vocabulary_)))
         matrix.sort_indices()
         return matrix
+
+
+def _is_range(ngram_range: tuple) -> bool:
+    whole = len(ngram_range) == 2 and all(isinstance(n, Integral) for n in ngram_range)
+    return whole and 1 <= ngram_range[0] <= ngram_range[1]
 
 
 def marginal_relevance(relevance: NDArray, vectors: NDArray, n: int, diversity: float) -> NDArray[np.int64]:

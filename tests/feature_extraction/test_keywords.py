@@ -169,8 +169,9 @@ class TestWhatIsRefused:
             make_extractor().fit(["the of and", None])
 
     def test_parameters(self):
-        for options, name in [({"ngram_range": (2, 1)}, "ngram_range"), ({"diversity": 2.0}, "diversity")]:
-            with pytest.raises(ValueError, match=name):
+        bad = [{"ngram_range": (2, 1)}, {"ngram_range": (1, 2.5)}, {"ngram_range": (1,)}, {"diversity": 2.0}]
+        for options in bad:
+            with pytest.raises(ValueError, match=next(iter(options))):
                 make_extractor(**options).fit(TEXTS)
         with pytest.raises(ValueError, match="which X does not have"):
             make_extractor(columns=["plot"]).fit(pd.DataFrame({"title": TEXTS}))
