@@ -24,7 +24,7 @@ from skrec.llm._likelihood import score_options
 WORDS = (
     "quiet film about grief loud comedy errors reader liked films next garden sea storm winter letter river night "
     "house stranger summer war love island city secret daughter king shadow road music last first silent golden"
-).split()
+).split()  # noqa: SIM905
 
 
 def random_model(layers, width, device):
@@ -125,7 +125,8 @@ def main():
     print(f"{args.options} options of {report['option_tokens']:.1f} tokens behind prompts of {args.tokens}")
     for name, seconds in report["seconds"].items():
         print(f"{name:14}{seconds / args.prompts:8.3f} s a prompt")
-    print(f"faster of the latter two over the first: median {report['ratio_median']:.1f}, least {report['ratio_min']:.1f}")
+    ratios = f"median {report['ratio_median']:.1f}, least {report['ratio_min']:.1f}"
+    print(f"faster of the latter two over the first: {ratios}")
     print(f"largest difference of a score: {report['largest_difference']:.1e}")
     if args.json:
         with open(args.json, "w") as file:
