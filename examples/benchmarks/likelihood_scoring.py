@@ -21,10 +21,11 @@ import numpy as np
 from skrec.llm import TransformersChat
 from skrec.llm._likelihood import score_options
 
-WORDS = (
+SENTENCES = (
     "quiet film about grief loud comedy errors reader liked films next garden sea storm winter letter river night "
     "house stranger summer war love island city secret daughter king shadow road music last first silent golden"
-).split()  # noqa: SIM905
+)
+WORDS = SENTENCES.split()
 
 
 def random_model(layers, width, device):
@@ -125,8 +126,9 @@ def main():
     print(f"{args.options} options of {report['option_tokens']:.1f} tokens behind prompts of {args.tokens}")
     for name, seconds in report["seconds"].items():
         print(f"{name:14}{seconds / args.prompts:8.3f} s a prompt")
-    ratios = f"median {report['ratio_median']:.1f}, least {report['ratio_min']:.1f}"
-    print(f"faster of the latter two over the first: {ratios}")
+    print(
+        f"faster of the latter two over the first: median {report['ratio_median']:.1f}, least {report['ratio_min']:.1f}"
+    )
     print(f"largest difference of a score: {report['largest_difference']:.1e}")
     if args.json:
         with open(args.json, "w") as file:
