@@ -4,6 +4,7 @@ from skrec._privacy import Scrubber
 from skrec.llm._budget import Budget
 from skrec.llm._chat import BaseChat, CallableChat, ChatResult, Usage
 from skrec.llm._chat_cache import ChatCache
+from skrec.llm._heuristic_chat import HeuristicChat
 from skrec.llm._openai_chat import OpenAICompatibleChat
 from skrec.llm._rerank import LLMReranker
 from skrec.llm._transformers_chat import TransformersChat
@@ -14,6 +15,7 @@ __all__ = [
     "CallableChat",
     "ChatCache",
     "ChatResult",
+    "HeuristicChat",
     "LLMReranker",
     "OpenAICompatibleChat",
     "Scrubber",

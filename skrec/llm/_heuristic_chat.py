@@ -1,0 +1,208 @@
+"""A stand-in for a chat model, for tests and for examples that should reach no model."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+from skrec.feature_extraction._hashing import HashingTextEncoder
+from skrec.llm._budget import about_tokens
+from skrec.llm._chat import BaseChat
+from skrec.llm._data_blocks import DataBlock, read_blocks
+from skrec.llm._json import fits
+from skrec.llm._messages import Message
+from skrec.llm._results import ChatResult, ChatSettings, Usage
+
+_CHOICES = frozenset({"candidates", "candidate", "items", "item", "shown", "options"})
+_ORDERS = frozenset({"order", "ranking", "tokens"})
+_BEST = frozenset({"better", "best", "choice", "winner", "token"})
+_EVIDENCE = frozenset({"evidence", "cites", "because", "sources"})
+_WORDS = frozenset({"wanted", "tags", "keywords", "likes", "themes", "queries"})
+_YES = frozenset({"relevant", "fits", "match", "yes"})
+_TEXTS = frozenset({"text", "sentence", "reason"})
+_UNDECIDED = ("none", "other", "unknown", "any")
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_FADING = 0.8  # weight of an entry by that of the one before: the latest stand first
+
+
+class HeuristicChat(BaseChat):
+    """Answers the prompts of this library from the words that texts share. **This is not a language model.**
+
+    It understands nothing: it reads the data blocks of a prompt, compares their entries by an encoder, and
+    fills in the schema that it is given. It is deterministic, needs no weights and no network, and is there so
+    that tests, doctests and examples run offline. Quality measured with it says nothing about language models.
+
+    Parameters
+    ----------
+    encoder : object with ``encode(list of str) -> (n, d)``, default=None
+        By default a :class:`~skrec.feature_extraction.HashingTextEncoder`, which knows which words two texts
+        share. An embedder makes the comparison one of meaning.
+    **options
+        ``budget``, ``cache``, ``prices`` and ``scrub`` of :class:`BaseChat`. Tokens are counted as four bytes
+        each.
+
+    Notes
+    -----
+    The blocks named candidates, items, shown or options (or one of these in the singular) hold the choices; all
+    others, such as history and request, say what is looked for. A choice is as good as its cosine to the sum
+    of these blocks, each the mean of its entries, the earlier ones first. A schema is filled in by name and type:
+
+    - a list named order, ranking or tokens: the tokens of all choices, best first;
+    - a text named better, best, choice, winner or token: the token of the best choice;
+    - a number: how good the best choice is, from ``minimum`` to ``maximum`` (0 to 1 without);
+    - evidence, cites, because or sources: the token of the entry most like the best choice;
+    - wanted, tags, keywords, likes, themes or queries: the words that occur most in what is looked for;
+    - any other text: a sentence of words that the best choice shares with that entry;
+    - a list of objects with a text (text, sentence, reason): one object; other lists: empty;
+    - an ``enum``: none, other, unknown or any if it is among them, else the first value;
+    - a boolean: False, save for relevant, fits, match and yes.
+
+    Examples
+    --------
+    >>> from skrec.llm import HeuristicChat
+    >>> from skrec.llm._data_blocks import content_rng, delimited
+    >>> rng = content_rng(0)
+    >>> request, _ = delimited("request", ["a quiet film"], rng)
+    >>> candidates, tokens = delimited("candidates", ["a loud comedy", "a quiet drama"], rng)
+    >>> order = {"type": "array", "items": {"type": "string"}}
+    >>> schema = {"type": "object", "properties": {"order": order}, "required": ["order"]}
+    >>> (result,) = HeuristicChat().complete([f"{request}\\n{candidates}"], schema=schema)
+    >>> [tokens.index(token) for token in result.parsed["order"]]
+    [1, 0]
+    """
+
+    def __init__(self, encoder: Any = None, **options: Any) -> None:
+        super().__init__(**options)
+        if encoder is not None and (isinstance(encoder, str) or not hasattr(encoder, "encode")):
+            raise TypeError(f"encoder must have encode(texts); got {encoder!r}.")
+        self.encoder = encoder
+
+    def __repr__(self) -> str:
+        return f"HeuristicChat({self.encoder!r})" if self.encoder is not None else "HeuristicChat()"
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Of the encoder, where it has one."""
+        own = getattr(self._encoder(), "fingerprint", None)
+        return f"heuristic-1 {own}" if isinstance(own, str) else None
+
+    def _encoder(self) -> Any:
+        return HashingTextEncoder(n_features=1024) if self.encoder is None else self.encoder
+
+    def _answer(self, conversations: list[list[Message]], settings: ChatSettings) -> list[ChatResult]:
+        return [self._answer_one(messages, settings) for messages in conversations]
+
+    def _answer_one(self, messages: list[Message], settings: ChatSettings) -> ChatResult:
+        prompt = messages[-1]["content"]
+        read = _Reading.of(read_blocks(prompt), self._encoder())
+        schema, parsed = settings.schema, None
+        if schema is None:
+            asked_yes_no = re.search(r"\byes or no\b", prompt, re.IGNORECASE)
+            text = ("Yes" if read.goodness > 0 else "No") if asked_yes_no else read.sentence()
+        else:
+            parsed = _fill(schema, "", read)
+            text = json.dumps(parsed, ensure_ascii=False)
+        usage = Usage(1, sum(about_tokens(message["content"]) for message in messages), about_tokens(text))
+        if usage.completion_tokens > settings.max_tokens:
+            return ChatResult(usage=usage, finish_reason="length", error="the answer was cut off at max_tokens")
+        misfit = None if schema is None else fits(parsed, schema)
+        error = misfit and f"the answer does not fit the schema: {misfit}"
+        return ChatResult(text, None if error else parsed, usage, "stop", error=error)
+
+
+@dataclass
+class _Reading:
+    """What a prompt holds: choices, best first, and what is looked for, most like the best choice first."""
+
+    choices: list[tuple[str, str]]
+    about: list[tuple[str, str]]
+    goodness: float
+
+    @classmethod
+    def of(cls, blocks: list[DataBlock], encoder: Any) -> _Reading:
+        choices = [entry for block in blocks if block.name in _CHOICES for entry in _entries(block)]
+        others = [_entries(block) for block in blocks if block.name not in _CHOICES]
+        about = [entry for entries in others for entry in entries]
+        if not choices or not about:
+            return cls(choices, about, 0.0)
+        vectors = _unit(np.asarray(encoder.encode([text for _, text in choices + about]), dtype=float))
+        ours, theirs = vectors[: len(choices)], vectors[len(choices) :]
+        weights = np.concatenate([_fading(len(entries)) for entries in others])
+        scores = ours @ _unit(weights @ theirs)
+        order = np.argsort(-scores, kind="stable")
+        nearest = np.argsort(-(theirs @ ours[order[0]]), kind="stable")
+        goodness = float(np.clip(scores[order[0]], 0, 1))
+        return cls([choices[i] for i in order], [about[i] for i in nearest], goodness)
+
+    def words(self) -> list[str]:
+        """The words that occur most in what is looked for; without that, in the choices."""
+        counts = Counter(word for _, text in self.about or self.choices for word in _words(text))
+        return [word for word, _ in counts.most_common(5)]
+
+    def sentence(self) -> str:
+        """What the best choice and the entry most like it share, in words of theirs."""
+        if not self.choices or not self.about:
+            return f"About {', '.join(self.words())}." if self.words() else "Nothing is known."
+        near = self.about[0][1]
+        shared = [word for word in dict.fromkeys(_words(self.choices[0][1])) if word in set(_words(near))]
+        return f"It shares {', '.join(shared[:3])} with “{near[:60]}”." if shared else f"It goes with “{near[:60]}”."
+
+
+def _fill(schema: dict[str, Any], name: str, read: _Reading) -> Any:
+    if "enum" in schema:
+        return next((value for value in _UNDECIDED if value in schema["enum"]), schema["enum"][0])
+    kind = schema.get("type")
+    if kind == "object":
+        return {key: _fill(part, key, read) for key, part in schema.get("properties", {}).items()}
+    if kind == "array":
+        return _fill_list(schema.get("items", {}), name, read)
+    if kind == "string":
+        return _fill_text(name, read)
+    if kind in ("integer", "number"):
+        least, most = schema.get("minimum", 0), schema.get("maximum", schema.get("minimum", 0) + 1)
+        value = least + (most - least) * read.goodness
+        return round(value) if kind == "integer" else round(value, 6)
+    return name in _YES and read.goodness > 0 if kind == "boolean" else None
+
+
+def _fill_list(items: dict[str, Any], name: str, read: _Reading) -> list[Any]:
+    if items.get("type") == "object":
+        return [_fill(items, "", read)] if _TEXTS & set(items.get("properties", {})) else []
+    if name in _ORDERS:
+        return [token for token, _ in read.choices]
+    if name in _EVIDENCE:
+        return [token for token, _ in read.about[:1]]
+    return read.words() if name in _WORDS else []
+
+
+def _fill_text(name: str, read: _Reading) -> str:
+    if name in _BEST:
+        return read.choices[0][0] if read.choices else ""
+    if name in _EVIDENCE:
+        return read.about[0][0] if read.about else ""
+    return ", ".join(read.words()) if name in _WORDS else read.sentence()
+
+
+def _entries(block: DataBlock) -> list[tuple[str, str]]:
+    return list(zip(block.tokens, block.texts, strict=True))
+
+
+def _fading(n_entries: int) -> NDArray[np.float64]:
+    weights = _FADING ** np.arange(n_entries)
+    return weights / max(weights.sum(), 1.0)
+
+
+def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors / np.where(norms > 0, norms, 1)
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in _WORD.findall(text.lower()) if word not in ENGLISH_STOP_WORDS]

@@ -1,0 +1,140 @@
+"""The stand-in for a model answers every form of prompt, always the same."""
+
+import numpy as np
+import pytest
+
+from skrec.feature_extraction import HashingTextEncoder
+from skrec.llm import Budget, HeuristicChat
+from skrec.llm._data_blocks import content_rng, delimited
+
+HISTORY = ["a quiet film about grief", "grief and the sea"]
+CANDIDATES = ["a loud comedy of errors", "grief, a quiet drama", "cars"]
+STRING = {"type": "string"}
+
+
+def prompt(history=HISTORY, candidates=CANDIDATES, name="candidates", end="Answer."):
+    rng = content_rng(0, *history, *candidates)
+    blocks, named = [], {}
+    for block_name, texts in (("history", history), (name, candidates)):
+        block, tokens = delimited(block_name, texts, rng)
+        blocks.append(block)
+        named.update(zip(tokens, texts, strict=True))
+    return "\n\n".join([*blocks, end]), named
+
+
+def schema(**properties):
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def filled(properties, chat=None, **data):
+    text, named = prompt(**data)
+    (result,) = (chat or HeuristicChat()).complete([text], schema=schema(**properties))
+    assert result.error is None
+    return result.parsed, named
+
+
+def test_orders():
+    parsed, named = filled({"order": {"type": "array", "items": STRING}})
+    assert [named[token] for token in parsed["order"]] == [CANDIDATES[1], CANDIDATES[0], CANDIDATES[2]]
+
+
+def test_pairs():
+    for pair in (CANDIDATES[:2], CANDIDATES[1::-1]):
+        parsed, named = filled({"better": STRING}, candidates=pair)
+        assert named[parsed["better"]] == CANDIDATES[1]
+
+
+def test_grades():
+    grade = {"grade": {"type": "number", "minimum": 0, "maximum": 10}}
+    grades = [filled(grade, candidates=[text])[0]["grade"] for text in [*CANDIDATES, HISTORY[0]]]
+    assert grades[1] > grades[0]
+    assert max(grades) == grades[3]
+    assert all(0 <= value <= 10 for value in grades)
+    whole = filled({"grade": {"type": "integer", "minimum": 1, "maximum": 5}}, candidates=[HISTORY[0]])[0]["grade"]
+    assert whole in (4, 5)
+
+
+def test_explanations_cite_what_there_is():
+    sentences = {"type": "array", "items": schema(text=STRING, evidence={"type": "array", "items": STRING})}
+    parsed, named = filled({"sentences": sentences}, candidates=["a quiet evening"], name="item")
+    (sentence,) = parsed["sentences"]
+    assert [named[token] for token in sentence["evidence"]] == [HISTORY[0]]
+    assert sentence["text"] == f"It shares quiet with “{HISTORY[0]}”."
+
+
+def test_profiles_and_tags():
+    (result,) = HeuristicChat().complete([prompt(candidates=[])[0]])
+    assert result.text == "About grief, quiet, film, sea."
+    parsed, _ = filled({"description": STRING, "tags": {"type": "array", "items": STRING}}, history=[], name="item")
+    assert "comedy" in parsed["tags"]
+    assert parsed["description"]
+
+
+def test_yes_or_no():
+    asked = [prompt(candidates=[text], end="Answer Yes or No.")[0] for text in ("a quiet film", "cars")]
+    assert [result.text for result in HeuristicChat().complete(asked)] == ["Yes", "No"]
+
+
+def test_structures_with_nothing_to_say():
+    parsed, _ = filled(
+        {
+            "disliked": {"type": "array", "items": STRING},
+            "wanted": {"type": "array", "items": STRING},
+            "bounds": {"type": "array", "items": schema(attribute=STRING, value={"type": "number"})},
+            "answer": {"type": "string", "enum": ["yes", "no", "none"]},
+            "direction": {"type": "string", "enum": ["less", "more"]},
+            "start_over": {"type": "boolean"},
+            "relevant": {"type": "boolean"},
+        },
+        history=["something quiet"],
+    )
+    assert parsed == {
+        "disliked": [],
+        "wanted": ["quiet"],
+        "bounds": [],
+        "answer": "none",
+        "direction": "less",
+        "start_over": False,
+        "relevant": True,
+    }
+
+
+def test_nothing_to_read():
+    for text in ("", "no blocks at all", prompt([], [])[0], prompt(HISTORY, [])[0], prompt([], CANDIDATES)[0]):
+        properties = {"order": {"type": "array", "items": STRING}, "better": STRING, "grade": {"type": "number"}}
+        plain, structured = (HeuristicChat().complete([text], schema=one)[0] for one in (None, schema(**properties)))
+        assert plain.text
+        assert (plain.error, structured.error) == (None, None)
+
+
+def test_always_the_same_and_by_its_encoder():
+    class Backwards:
+        """Likes what is not alike."""
+
+        fingerprint = "backwards"
+
+        def encode(self, texts):
+            vectors = HashingTextEncoder(1024).encode(texts)
+            vectors[: len(CANDIDATES)] *= -1
+            return vectors
+
+    order = {"order": {"type": "array", "items": STRING}}
+    assert filled(order) == filled(order)
+    backwards, named = filled(order, chat=HeuristicChat(Backwards()))
+    assert named[backwards["order"][-1]] == CANDIDATES[1]
+    assert HeuristicChat(Backwards()).fingerprint != HeuristicChat().fingerprint
+    assert (
+        HeuristicChat(type("Own", (), {"encode": lambda self, texts: np.ones((len(texts), 2))})()).fingerprint is None
+    )
+
+
+def test_settings(tmp_path):
+    chat = HeuristicChat(budget=Budget(max_calls=1), cache=tmp_path / "answers.sqlite")
+    text = prompt()[0]
+    assert [result.cached for result in (*chat.complete([text]), *chat.complete([text]))] == [False, True]
+    assert chat.complete(["other"])[0].error == "the budget of 1 calls is used up"
+    assert chat.usage_.prompt_tokens == -(-len(text.encode()) // 4)
+    assert "cut off" in HeuristicChat().complete([text], max_tokens=1)[0].error
+    with pytest.raises(TypeError, match="encode"):
+        HeuristicChat("all-MiniLM-L6-v2")
+    assert not HeuristicChat().can_score
