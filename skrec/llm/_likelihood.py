@@ -25,16 +25,16 @@ class ScoredOptions:
     sums : float64 array of shape (n_prompts, n_options)
         NaN where there is none: a prompt longer than the model reads, an option that adds no token.
     n_tokens : int array of shape (n_prompts, n_options)
-    n_prompt_tokens : int
-        Tokens of all prompts and options.
-    n_reused : int
-        Of these, those that were not computed again.
+    n_read : int array of shape (n_prompts,)
+        Tokens that the model read, of a prompt and its options.
+    reused : bool
+        Whether a prompt was read once for all its options.
     """
 
     sums: NDArray[np.float64]
     n_tokens: NDArray[np.int64]
-    n_prompt_tokens: int = 0
-    n_reused: int = 0
+    n_read: NDArray[np.int64]
+    reused: bool = False
 
 
 @dataclass
@@ -90,9 +90,8 @@ def score_options(
     import torch
 
     n_options = len(options[0]) if options else 0
-    found = ScoredOptions(
-        np.full((len(prompts), n_options), np.nan), np.zeros((len(prompts), n_options), dtype=np.int64)
-    )
+    shape = len(prompts), n_options
+    found = ScoredOptions(np.full(shape, np.nan), np.zeros(shape, np.int64), np.zeros(len(prompts), np.int64))
     questions = [_question(model, *pair, special) for pair in zip(prompts, options, strict=True)]
     if not questions:
         return found
@@ -101,7 +100,8 @@ def score_options(
         i for i, question in enumerate(questions) if window is None or len(question.prefix) + question.longest <= window
     ]
     step = max(1, batch_size // max(1, n_options))
-    work = _with_reuse if reuse and model.can_reuse_cache else _without_reuse
+    found.reused = reuse and model.can_reuse_cache
+    work = _with_reuse if found.reused else _without_reuse
 
     def score(some: list[int]) -> list[Any]:
         return list(work(model, [questions[i] for i in some], batch_size))
@@ -111,9 +111,8 @@ def score_options(
             rows = [fits[i] for i in batch]
             for i, sums in zip(rows, halving(score, rows), strict=True):
                 found.sums[i] = np.nan if isinstance(sums, RuntimeError) else sums
-            n_prefix = sum(len(questions[i].prefix) for i in rows)
-            found.n_prompt_tokens += n_prefix * n_options + int(found.n_tokens[rows].sum())
-            found.n_reused += n_prefix * (n_options - 1) * (work is _with_reuse)
+            times = 1 if found.reused else n_options
+            found.n_read[rows] = [len(questions[i].prefix) * times + found.n_tokens[i].sum() for i in rows]
     found.sums[found.n_tokens == 0] = np.nan
     return found
 

@@ -145,9 +145,11 @@ class TransformersChat(BaseChat):
         results = self._answer_once(asked, settings)
         wrong = [i for i, one in enumerate(results) if one.text and one.error and one.finish_reason == "stop"]
         repairs = [with_repair(asked[i], results[i].text, str(results[i].error), schema) for i in wrong]
-        for i, repaired in zip(wrong, self._answer_once(repairs, settings), strict=True):
+        repairs, _ = self._affordable(repairs, settings)
+        for i, messages, repaired in zip(wrong, repairs, self._answer_once(repairs, settings), strict=False):
             usage = results[i].usage + repaired.usage
             results[i] = replace(results[i] if repaired.error else repaired, usage=usage)
+            self._settle(messages, settings, 0)  # what it took is counted with the first answer
         return results
 
     def _answer_once(self, conversations: list[list[Message]], settings: ChatSettings) -> list[ChatResult]:
@@ -206,7 +208,8 @@ class TransformersChat(BaseChat):
         Returns
         -------
         float64 array of shape (n, m)
-            NaN where there is none: a prompt longer than the model reads, or an option without a token.
+            NaN where there is none: a prompt longer than the model reads or beyond the budget, or an option
+            without a token.
 
         Raises
         ------
@@ -217,21 +220,34 @@ class TransformersChat(BaseChat):
         -----
         A prompt and an option are tokenised together. Where the first signs of an option merge with the last
         of the prompt into one token, scores of all options of this prompt begin before that token.
+
+        A prompt is one call of the budget, whatever its options; of its tokens, those count that are computed.
         """
         check_options(prompts, options, normalize)
         causal = self._causal()
-        texts, errors = self._texts(causal, [read_conversation(prompt) for prompt in prompts])
+        conversations = self._without_personal_data([read_conversation(prompt) for prompt in prompts])
+        texts, errors = self._texts(causal, conversations)
+        able = [i for i, error in enumerate(errors) if error is None]
+        settings = ChatSettings(max_tokens=_most_read(causal, [texts[i] for i in able], [options[i] for i in able]))
+        asked, _ = self._affordable([conversations[i] for i in able], settings)
+        able = able[: len(asked)]
         with causal.lock:
             found = score_options(
                 causal,
-                texts,
-                [[inert(causal.tokenizer, option) for option in row] for row in options],
+                [texts[i] for i in able],
+                [[inert(causal.tokenizer, option) for option in options[i]] for i in able],
                 special=self._bare(causal),
                 window=self._window(causal),
                 batch_size=self.batch_size,
             )
-        found.sums[[error is not None for error in errors]] = np.nan
-        return found.sums if normalize == "sum" else found.sums / np.maximum(found.n_tokens, 1)
+        for messages, n_read in zip(asked, found.n_read.tolist(), strict=True):
+            self._settle(messages, settings, n_read)
+        usage = Usage(n_calls=len(able), prompt_tokens=int(found.n_read.sum()))
+        self._count([self._priced(ChatResult(usage=usage))])
+        scores = np.full((len(prompts), len(options[0]) if options else 0), np.nan)
+        if able:
+            scores[able] = found.sums if normalize == "sum" else found.sums / np.maximum(found.n_tokens, 1)
+        return scores
 
     # The model -------------------------------------------------------------------------------------------
 
@@ -277,6 +293,16 @@ class TransformersChat(BaseChat):
                 "the folder as model, or set pickle_weights=True."
             )
         return {**state, "model": source, "dtype": str(self.model[0].dtype).removeprefix("torch.")}
+
+
+def _most_read(causal: CausalModel, texts: list[str], options: Sequence[Sequence[str]]) -> int:
+    """The most tokens that options add to a prompt, and the prompt itself once more for each of them if need be."""
+    times = 0 if causal.can_reuse_cache else max(map(len, options), default=1) - 1
+    sizes = [
+        times * len(text.encode()) + sum(len(o.encode("utf-8", "replace")) + 1 for o in row)
+        for text, row in zip(texts, options, strict=True)
+    ]
+    return max(sizes, default=1)
 
 
 def _result(prompt: str, n_prompt_tokens: int, answer: Generated, schema: dict[str, Any] | None) -> ChatResult:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from skrec.llm import TransformersChat
+from skrec.llm import Budget, TransformersChat
 from skrec.llm._likelihood import score_options
 
 PROMPTS = [
@@ -65,9 +65,9 @@ def test_with_and_without_reuse(bare_folder):
         for reuse in (True, False)
     )
     assert_allclose(with_.sums, without.sums, atol=1e-4)
-    assert without.n_reused == 0
     recurrent = type(causal.model).__name__.startswith("Mamba")
-    assert (with_.n_reused == 0) == recurrent
+    assert (with_.reused, without.reused) == (not recurrent, False)
+    assert (with_.n_read < without.n_read).all() == (not recurrent)
 
 
 def test_the_window_slides_and_matters(causal_folders):
@@ -117,6 +117,19 @@ def test_the_mean_is_by_token(causal_folders):
     counts = total / mean
     assert_allclose(counts, np.round(counts))
     assert counts[0] > counts[1] == 1
+
+
+def test_the_budget_counts_what_is_computed(causal_folders):
+    chat = TransformersChat(causal_folders["llama"], budget=Budget(max_calls=2), prices={"prompt": 1, "completion": 1})
+    scores = chat.score(PROMPTS[:3], [[" grief", "ext?"]] * 3)
+    assert np.isnan(scores[2]).all()
+    assert_allclose(scores[:2], TransformersChat(causal_folders["llama"]).score(PROMPTS[:2], [[" grief", "ext?"]] * 2))
+    n_read = chat.usage_.prompt_tokens
+    assert 0 < n_read == chat.budget.n_tokens
+    assert (chat.usage_.n_calls, chat.usage_.cost) == (2, n_read / 1e6)
+    few = TransformersChat(causal_folders["llama"], budget=Budget(max_tokens=20))
+    assert np.isnan(few.score(PROMPTS[2:3], [["x"]])).all()
+    assert few.budget.n_tokens == 0
 
 
 def test_what_does_not_fit_alone_is_nan(causal_folders):

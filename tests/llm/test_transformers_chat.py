@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.base import clone
 
-from skrec.llm import TransformersChat
+from skrec.llm import Budget, TransformersChat
 from skrec.llm._chat_text import conversation_text
 
 TEXTS = ["a quiet film about", "the", "the reader liked the quiet films, not the loud ones", "", "grief"]
@@ -178,6 +178,12 @@ class TestSchemas:
         chat.model[0].config.max_position_embeddings = 400  # rotary positions go on
         (found,) = chat.complete(["q"], schema=schema, max_tokens=20)
         assert (found.parsed, found.error, found.usage.n_calls) == ([2], None, 2)
+        poor = TransformersChat(model, budget=Budget(max_calls=1))
+        (found,) = poor.complete(["q"], schema=schema, max_tokens=20)
+        assert (found.parsed, found.error, found.usage.n_calls) == (None, problem, 1)
+        rich = TransformersChat(model, budget=Budget(max_calls=2))
+        (found,) = rich.complete(["q"], schema=schema, max_tokens=20)
+        assert rich.budget.n_tokens == found.usage.n_tokens
         assert [one.text for one in chat.complete(["think", "cut"], max_tokens=30)] == ["c", ""]
 
     def test_what_never_fits_is_an_error(self, causal_folders):
