@@ -9,6 +9,7 @@ from skrec.metrics._beyond_accuracy import (
 )
 from skrec.metrics._compare import compare
 from skrec.metrics._evaluate import evaluate
+from skrec.metrics._faithfulness import explanation_faithfulness
 from skrec.metrics._ranking import (
     average_precision_at_k,
     hit_rate_at_k,
@@ -25,6 +26,7 @@ __all__ = [
     "catalogue_coverage",
     "compare",
     "evaluate",
+    "explanation_faithfulness",
     "gini_index",
     "hit_rate_at_k",
     "intra_list_diversity",

@@ -16,10 +16,10 @@ from skrec.interactions import Interactions, read_events, read_target
 
 
 def unwrap(estimator: Any, X: Any) -> tuple[Any, Any]:
-    """The fitted recommender inside a pipeline or a search, and X as it sees it."""
+    """The fitted recommender inside a pipeline or a search, and X, unless it is None, as it sees it."""
     while isinstance(estimator, Pipeline | BaseSearchCV):
         check_is_fitted(estimator)
-        if isinstance(estimator, Pipeline) and len(estimator.steps) > 1:
+        if X is not None and isinstance(estimator, Pipeline) and len(estimator.steps) > 1:
             X = estimator[:-1].transform(X)
         estimator = _inner(estimator)
     if not hasattr(estimator, "recommend"):
