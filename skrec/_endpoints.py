@@ -204,15 +204,18 @@ class Connection:
         import openai
 
         tries = self.endpoint.max_retries + 1
+        silence = f"gave no answer within {self.endpoint.timeout} seconds"
         for attempt in range(tries):
             asked, status, said = 0.0, None, ""
             kind: type[EndpointError] = EndpointNonsense
             try:
                 return request(self._client)
             except (openai.APITimeoutError, TimeoutError):
-                kind, what = EndpointSilent, f"gave no answer within {self.endpoint.timeout} seconds"
+                kind, what = EndpointSilent, silence
             except openai.APIConnectionError as error:
                 kind, what, said = EndpointDown, "cannot be reached", str(error.__cause__ or error)
+                if isinstance(error.__cause__, TimeoutError):  # as older clients wrap an answer that drips
+                    kind, what, said = EndpointSilent, silence, ""
             except openai.APIStatusError as error:
                 status, said = error.status_code, error.message[:300]
                 what = f"answered {status}{self._code(error)}"

@@ -1,6 +1,7 @@
 """The stand-in for a model answers every form of prompt, always the same."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from skrec.feature_extraction import HashingTextEncoder
@@ -138,3 +139,19 @@ def test_settings(tmp_path):
     with pytest.raises(TypeError, match="encode"):
         HeuristicChat("all-MiniLM-L6-v2")
     assert not HeuristicChat().can_score
+
+
+@pytest.mark.parametrize("method", ["listwise", "pairwise", "pointwise"])
+def test_the_prompts_of_the_reranker(method):
+    from skrec.dummy import PopularRecommender
+    from skrec.interactions import FeatureTable
+    from skrec.llm import LLMReranker
+
+    words = ["sea", "war", "love", "grief", "cars", "birds"]
+    events = [[user, item] for user in range(8) for item in range(6) if (user + item) % 3]
+    books = FeatureTable(pd.DataFrame({"item": list(range(6)), "title": [f"a book about {word}" for word in words]}))
+    rec = LLMReranker(PopularRecommender(), HeuristicChat(), method=method, n_candidates=6)
+    rec.fit(np.array(events), item_features=books)
+    items = rec.recommend([0, 1], k=3, exclude_seen=False, request="something about birds").items
+    assert items[:, 0].tolist() == [5, 5]
+    assert rec.report_["n_failed"] == rec.report_["n_unknown"] == rec.report_["n_missing"] == 0
