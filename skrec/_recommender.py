@@ -54,9 +54,10 @@ class RecommenderMixin:
         return tags
 
     def score(self, X: Any, y: Any = None) -> float:
-        """NDCG@10 of held-out events, averaged over their users.
+        """NDCG@10 of held-out events, averaged over their users; over the events where X has context columns.
 
-        Items seen in fit are excluded from the ranking and from what counts as relevant.
+        Items seen in fit are excluded from the ranking and from what counts as relevant. To score the events
+        of fit, use ``ranking_scorer("ndcg@10", exclude_seen=False)``.
 
         Parameters
         ----------

@@ -87,9 +87,11 @@ def evaluate(
         raise ValueError("recommenders is empty; pass a fitted recommender, or a dict from name to recommender.")
     check_same_gain(list(recommenders.values()), parsed, protocol)
     seed = draw_seed(random_state)
-    measured = {str(name): measure(model, X_test, y_test, parsed, protocol) for name, model in recommenders.items()}
-    check_same_queries(list(measured.values()))
-    rows = [row for name, found in measured.items() for row in _rows(name, found, n_bootstrap, confidence, seed)]
+    measured = [measure(recommender, X_test, y_test, parsed, protocol) for recommender in recommenders.values()]
+    check_same_queries(measured)
+    rows = []
+    for model, found in zip(recommenders, measured, strict=True):
+        rows += _rows(str(model), found, n_bootstrap, confidence, seed)
     return to_frame(rows)
 
 
