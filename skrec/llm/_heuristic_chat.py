@@ -58,7 +58,8 @@ class HeuristicChat(BaseChat):
     - a text named better, best, choice, winner or token: the token of the best choice;
     - a number: how good the best choice is, from ``minimum`` to ``maximum`` (0 to 1 without);
     - evidence, cites, because or sources: the token of the entry most like the best choice;
-    - wanted, tags, keywords, likes, themes or queries: the words that occur most in what is looked for;
+    - wanted, tags, keywords, likes, themes or queries: the words that occur most in the request,
+      else in what is looked for;
     - any other text: a sentence of words that the best choice shares with that entry;
     - a list of objects with a text (text, sentence, reason): one object; other lists: empty;
     - an ``enum``: none, other, unknown or any if it is among them, else the first value;
@@ -124,14 +125,16 @@ class _Reading:
     choices: list[tuple[str, str]]
     about: list[tuple[str, str]]
     goodness: float
+    requests: list[str]
 
     @classmethod
     def of(cls, blocks: list[DataBlock], encoder: Any) -> _Reading:
         choices = [entry for block in blocks if block.name in _CHOICES for entry in _entries(block)]
         others = [_entries(block) for block in blocks if block.name not in _CHOICES]
         about = [entry for entries in others for entry in entries]
+        requests = [text for block in blocks if block.name == "request" for text in block.texts]
         if not choices or not about:
-            return cls(choices, about, 0.0)
+            return cls(choices, about, 0.0, requests)
         vectors = _unit(np.asarray(encoder.encode([text for _, text in choices + about]), dtype=float))
         ours, theirs = vectors[: len(choices)], vectors[len(choices) :]
         weights = np.concatenate([_fading(len(entries)) for entries in others])
@@ -139,11 +142,12 @@ class _Reading:
         order = np.argsort(-scores, kind="stable")
         nearest = np.argsort(-(theirs @ ours[order[0]]), kind="stable")
         goodness = float(np.clip(scores[order[0]], 0, 1))
-        return cls([choices[i] for i in order], [about[i] for i in nearest], goodness)
+        return cls([choices[i] for i in order], [about[i] for i in nearest], goodness, requests)
 
     def words(self) -> list[str]:
-        """The words that occur most in what is looked for; without that, in the choices."""
-        counts = Counter(word for _, text in self.about or self.choices for word in _words(text))
+        """The words that occur most in the request, else in what is looked for, else in the choices."""
+        texts = self.requests or [text for _, text in self.about or self.choices]
+        counts = Counter(word for text in texts for word in _words(text))
         return [word for word, _ in counts.most_common(5)]
 
     def sentence(self) -> str:

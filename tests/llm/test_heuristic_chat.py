@@ -100,6 +100,13 @@ def test_structures_with_nothing_to_say():
     }
 
 
+def test_words_wanted_are_those_of_the_request():
+    rng = content_rng(0)
+    blocks = [delimited(name, [text], rng)[0] for name, text in (("numbers", "pages"), ("request", "a storm at sea"))]
+    wanted = schema(wanted={"type": "array", "items": STRING})
+    assert HeuristicChat().complete(["\n".join(blocks)], schema=wanted)[0].parsed == {"wanted": ["storm", "sea"]}
+
+
 def test_nothing_to_read():
     for text in ("", "no blocks at all", prompt([], [])[0], prompt(HISTORY, [])[0], prompt([], CANDIDATES)[0]):
         properties = {"order": {"type": "array", "items": STRING}, "better": STRING, "grade": {"type": "number"}}
