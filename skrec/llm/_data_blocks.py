@@ -36,6 +36,7 @@ _LOOKALIKES = str.maketrans(
 _KEPT_FORMAT = "\u200c\u200d"  # joiners, which Persian, Hindi and emoji are written with
 _NAME = re.compile(r"[a-z][a-z0-9_ ]*")
 _BLOCK = re.compile(r'^<data name="([^"\n]*)" mark="([^"\n]+)">\n(.*?)^</data mark="\2">$', re.DOTALL | re.MULTILINE)
+_FIRST_WORD = re.compile(r"[^a-z0-9]*([a-z0-9]+)")
 _ENTRY = re.compile(r"^\[([^\]\n]+)\] ?(.*)$", re.MULTILINE)
 
 
@@ -136,6 +137,12 @@ def read_blocks(text: str) -> list[DataBlock]:
         texts = ["" if line == _NO_TEXT else line for _, line in entries]
         blocks.append(DataBlock(name, [token for token, _ in entries], texts))
     return blocks
+
+
+def token_in(name: str) -> str:
+    """The token in what a model names an entry by, as in ``"[k4tm8] a title"``."""
+    found = _FIRST_WORD.match(name.lower())
+    return found[1] if found else ""
 
 
 def _sign(character: str) -> str:

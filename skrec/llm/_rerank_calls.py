@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec.llm._chat import BaseChat, Message, Usage
+from skrec.llm._asking import Asked, ask
+from skrec.llm._chat import BaseChat, Message
+from skrec.llm._data_blocks import token_in
 from skrec.llm._orders import read_order
 from skrec.llm._situations import PromptWriter, Situation
 
 Shown: TypeAlias = tuple[Situation, Sequence[int]]
-
-_FIRST_WORD = re.compile(r"[^a-z0-9]*([a-z0-9]+)")
 
 _ORDER = {
     "type": "object",
@@ -33,33 +31,21 @@ _GRADE = {
 
 
 @dataclass
-class Counts:
+class Counts(Asked):
     """What came of the prompts of one ``recommend``."""
 
     n_queries: int = 0
     n_reranked: int = 0
-    n_prompts: int = 0
-    n_failed: int = 0
     n_unknown: int = 0
     n_repeated: int = 0
     n_missing: int = 0
     n_without_text: int = 0
     n_cut: int = 0
-    n_cached: int = 0
-    usage: Usage = field(default_factory=Usage)
-    errors: Counter[str] = field(default_factory=Counter)
     variances: list[float] = field(default_factory=list)
 
     def as_report(self) -> dict[str, Any]:
         """Plain numbers and texts."""
-        numbers = {name: value for name, value in vars(self).items() if name.startswith("n_")}
-        return {
-            **numbers,
-            "parsed": 1 - self.n_failed / self.n_prompts if self.n_prompts else None,
-            "shuffle_variance": float(np.mean(self.variances)) if self.variances else None,
-            "usage": asdict(self.usage),
-            "errors": dict(self.errors),
-        }
+        return {**super().as_report(), "shuffle_variance": float(np.mean(self.variances)) if self.variances else None}
 
 
 class Calls:
@@ -117,47 +103,25 @@ class Calls:
 
     def _distinct(self, conversations: list[list[Message]], schema: dict[str, Any]) -> list[Any]:
         """What fits the schema in the answer to each conversation; equal ones are sent once."""
-        keys = [tuple(message["content"] for message in messages) for messages in conversations]
-        first: dict[tuple[str, ...], list[Message]] = {}
-        for key, messages in zip(keys, conversations, strict=True):
-            first.setdefault(key, messages)
-        counts = self.counts
-        counts.n_prompts += len(first)
-        try:
-            results = self.chat.complete(
-                list(first.values()),
-                schema=schema,
-                max_tokens=self.max_tokens,
-                seed=self.writer.seed,
-                prompt=self.writer.prompt.name,
-            )
-        except Exception as error:  # no list is lost because a model failed
-            counts.n_failed += len(first)
-            counts.errors[f"the model raised {type(error).__name__}"] += len(first)
-            return [None] * len(conversations)
-        for result in results:
-            counts.usage += result.usage
-            counts.n_cached += result.cached
-            counts.n_failed += result.parsed is None
-            if result.parsed is None:
-                counts.errors[result.error or "no answer"] += 1
-        answers = dict(zip(first, (result.parsed for result in results), strict=True))
-        return [answers[key] for key in keys]
+        writer = self.writer
+        return ask(
+            self.chat,
+            conversations,
+            self.counts,
+            schema=schema,
+            max_tokens=self.max_tokens,
+            seed=writer.seed,
+            prompt=writer.prompt.name,
+        )
 
     def _order(self, parsed: Any, tokens: dict[str, int]) -> list[int] | None:
-        read = read_order([_token(name) for name in parsed["order"]], tokens)
+        read = read_order([token_in(name) for name in parsed["order"]], tokens)
         self.counts.n_unknown += read.n_unknown
         self.counts.n_repeated += read.n_repeated
         self.counts.n_missing += read.n_missing
         return read.order if read.n_missing < len(tokens) else None
 
     def _better(self, parsed: Any, tokens: dict[str, int]) -> int | None:
-        name = _token(parsed["better"])
+        name = token_in(parsed["better"])
         self.counts.n_unknown += name not in tokens
         return tokens.get(name)
-
-
-def _token(name: str) -> str:
-    """The token in what a model names a candidate by, as in ``"[k4tm8] a title"``."""
-    found = _FIRST_WORD.match(name.lower())
-    return found[1] if found else ""
