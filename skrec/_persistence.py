@@ -42,7 +42,9 @@ _PARTS = [
     *[f"skrec.feature_extraction._context_parts.{n}" for n in ("Categories", "Numbers", "Places", "Texts", "Times")],
     "skrec.feature_extraction._hashing.HashingTextEncoder",
     "skrec.feature_extraction._keywords.Phrases",
+    "skrec.llm._item_facts.ItemFacts",
     "skrec.llm._row_texts.RowTexts",
+    "skrec.llm._text_space.TextSpace",
     "skrec.pipeline.Pipeline",
     "skrec.testing.in_given_order",
 ]

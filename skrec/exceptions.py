@@ -6,6 +6,7 @@ __all__ = [
     "FormatVersionError",
     "LanguageModelWarning",
     "TruncationWarning",
+    "UnparsedLanguageWarning",
 ]
 
 
@@ -27,3 +28,7 @@ class LanguageModelWarning(UserWarning):
 
 class FormatVersionError(ValueError):
     """A saved estimator was written by a newer version of skrec than the one that reads it."""
+
+
+class UnparsedLanguageWarning(UserWarning):
+    """A text is in a language that is not parsed; it counts whole, by its meaning."""

@@ -33,7 +33,7 @@ def all_estimators() -> Iterator[Any]:
         UserProfileText,
     )
     from skrec.linear_model import EASERecommender
-    from skrec.llm import LLMReranker
+    from skrec.llm import ConversationalRecommender, LLMReranker
     from skrec.model_selection import TunedRecommender
     from skrec.neighbors import EmbeddingKNNRecommender, ItemKNNRecommender, UserKNNRecommender
 
@@ -48,6 +48,7 @@ def all_estimators() -> Iterator[Any]:
     yield LogisticMFRecommender(n_factors=4, random_state=0)
     yield TunedRecommender(PopularRecommender(), {"recency_decay": [0.5]}, n_iter=2)
     yield LLMReranker(PopularRecommender(), in_given_order)
+    yield ConversationalRecommender(PopularRecommender(), item_encoder=LLMTextEmbedder(model=HashingTextEncoder()))
     yield LLMTextEmbedder(model=HashingTextEncoder())
     yield ContextEncoder(random_state=0)
     yield KeywordExtractor(LLMTextEmbedder(model=HashingTextEncoder()))

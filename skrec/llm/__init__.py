@@ -4,6 +4,8 @@ from skrec._privacy import Scrubber
 from skrec.llm._budget import Budget
 from skrec.llm._chat import BaseChat, CallableChat, ChatResult, Usage
 from skrec.llm._chat_cache import ChatCache
+from skrec.llm._conversation import ConversationalRecommender
+from skrec.llm._conversation_state import ConversationState, Turn
 from skrec.llm._heuristic_chat import HeuristicChat
 from skrec.llm._openai_chat import OpenAICompatibleChat
 from skrec.llm._rerank import LLMReranker
@@ -15,10 +17,13 @@ __all__ = [
     "CallableChat",
     "ChatCache",
     "ChatResult",
+    "ConversationState",
+    "ConversationalRecommender",
     "HeuristicChat",
     "LLMReranker",
     "OpenAICompatibleChat",
     "Scrubber",
     "TransformersChat",
+    "Turn",
     "Usage",
 ]
