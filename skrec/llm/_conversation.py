@@ -150,8 +150,10 @@ class ConversationalRecommender(WrapperRecommender):
 
     # Fit -------------------------------------------------------------------------------------------------
 
-    def _fit_wrapper(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
+    def _check_wrapper(self) -> None:
         self._check_llm()
+
+    def _fit_wrapper(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
         self.item_encoder_: Any = None
         self._matrix: Matrix | None = None
         cells: dict[str, list[Any]] = {}
