@@ -2,6 +2,7 @@
 
 import runpy
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -18,3 +19,21 @@ def test_plot(name, tmp_path, monkeypatch, capsys):
     runpy.run_path(str(EXAMPLES / f"{name}.py"))
     assert plot.stat().st_size > 10_000
     assert "Plot saved" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_reranking_reports_quality_of_a_real_model_alone(openai_server, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("matplotlib")
+    openai_server.answer = lambda messages, body: '{"order": []}'
+    common = ["plot_llm_rerank", "--quick", "--plot", str(tmp_path / "plot.png"), "--readers", "5"]
+    said = {}
+    for name, options in {"offline": [], "real": ["--base-url", openai_server.url, "--model", "m"]}.items():
+        monkeypatch.setattr(sys, "argv", [*common, *options])
+        with warnings.catch_warnings(action="ignore"):
+            runpy.run_path(str(EXAMPLES / "plot_llm_rerank.py"))
+        said[name] = capsys.readouterr().out
+    assert "no quality is reported" in said["offline"]
+    assert "ndcg" not in said["offline"]
+    assert "stands in" not in said["real"]
+    assert "ndcg@10" in said["real"]
+    assert len(openai_server.requests) == 4 + 2 * 5

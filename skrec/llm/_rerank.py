@@ -129,17 +129,12 @@ class LLMReranker(WrapperRecommender):
     --------
     >>> import pandas as pd
     >>> from skrec.dummy import PopularRecommender
-    >>> from skrec.llm import LLMReranker
-    >>> from skrec.llm._data_blocks import read_blocks
+    >>> from skrec.llm import HeuristicChat, LLMReranker
     >>> X = pd.DataFrame({"user": [1, 1, 2, 3], "item": [10, 20, 10, 30]})
-    >>> films = pd.DataFrame({"item": [10, 20, 30], "title": ["Alien", "Heat", "Emma"]})
-    >>> def prefers_romance(messages):  # stands for a model
-    ...     candidates = read_blocks(messages[-1]["content"])[-1]
-    ...     ordered = sorted(zip(candidates.texts, candidates.tokens), key=lambda one: one[0] != "Emma")
-    ...     return {"order": [token for _, token in ordered]}
-    >>> rec = LLMReranker(PopularRecommender(), prefers_romance).fit(X, item_features=films)
-    >>> rec.recommend([4], k=3, request="a love story").items
-    array([[30, 10, 20]])
+    >>> films = pd.DataFrame({"item": [10, 20, 30], "plot": ["horror in space", "a heist", "a love story"]})
+    >>> rec = LLMReranker(PopularRecommender(), HeuristicChat()).fit(X, item_features=films)
+    >>> rec.recommend([4], k=3, request="a story about love").items
+    array([[30, 20, 10]])
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
