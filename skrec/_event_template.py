@@ -90,15 +90,16 @@ class EventTemplate:
         """
         users = as_column(users, "users")
         check_rows(context, len(users))
-        repeat = np.zeros(len(users), np.int64) if np.shape(context)[0] == 1 else None
+        repeat = np.zeros(len(users), np.int64) if np.shape(context)[0] == 1 < len(users) else None
         items = np.full(len(users), self.item, dtype=None if not isinstance(self.item, str) else object)
         if self.schema is None:
             return self._array(users, items, context, repeat)
+        # Labels of rows of pandas would be matched between the columns.
+        users = nw.maybe_reset_index(users) if isinstance(users, nw.Series) else users
         ids = dict(zip(self.id_names, (users, items), strict=True))
         columns = {name: self._series(name, values) for name, values in ids.items()}
         columns |= self._context_columns(context, repeat)
-        ordered = {name: nw.maybe_reset_index(columns[name]) for name in self.schema if name in columns}
-        return nw.from_dict(ordered).to_native()
+        return nw.from_dict({name: columns[name] for name in self.schema if name in columns}).to_native()
 
     # Arrays --------------------------------------------------------------------------------------------
 
@@ -127,6 +128,7 @@ class EventTemplate:
         if isinstance(frame, nw.DataFrame):
             optional = [TIMESTAMP] if TIMESTAMP in self.context_names and TIMESTAMP not in frame.columns else []
             check_names(frame.columns, [name for name in self.context_names if name not in optional], "context")
+            frame = nw.maybe_reset_index(frame)
             given = {name: frame[name] for name in frame.columns}
         else:
             array = _as_array(context)
@@ -140,7 +142,9 @@ class EventTemplate:
                 )
             given = {name: array[:, j] for j, name in enumerate(names)}
         found = {name: self._series(name, column) for name, column in given.items()}
-        return found if repeat is None else {name: column[repeat.tolist()] for name, column in found.items()}
+        if repeat is None:
+            return found
+        return {name: nw.maybe_reset_index(column[repeat.tolist()]) for name, column in found.items()}
 
     def _series(self, name: Any, values: Column) -> nw.Series:
         """A column in the frame library of fit, of the type of fit where that changes no value."""
@@ -153,7 +157,8 @@ class EventTemplate:
                 values = nw.new_series(name, cells, backend=library)
             except (TypeError, ValueError) as error:
                 raise ValueError(f"column {name!r} holds values of several types: {error}") from None
-        return _cast_where_equal(values.alias(name), _restore(self.schema[name]))
+        values = values if values.name == name else values.alias(name)
+        return _cast_where_equal(values, _restore(self.schema[name]))
 
 
 def _as_array(context: Any) -> NDArray:
