@@ -29,6 +29,10 @@ class BPRRecommender(ImplicitFactorRecommender):
         Passes over the events.
     verify_negative_samples : bool, default=True
         Draw no item as unwanted that the user has chosen. Slower, and usually better.
+    popularity_weight : float, default=0.5
+        How much of the logarithm of an item's number of users is added to its bias. implicit draws unwanted
+        items by popularity, so that what it learns says how much more than others a user likes an item; this
+        gives the popularity back. 0 leaves the scores of implicit.
     item_encoder, user_encoder : transformer, default=None
         Fitted on ``item_features`` and ``user_features`` (without the id column) inside ``fit``. None takes
         numeric features as they are.
@@ -48,6 +52,7 @@ class BPRRecommender(ImplicitFactorRecommender):
     user_factors_, item_factors_ : float32 arrays of shape (n_users, n_factors) and (n_items, n_factors)
         In catalogue order.
     item_biases_ : float32 array of shape (n_items,)
+        Popularity as weighted by ``popularity_weight`` included.
     fold_in_scale_ : float
         Length of a vector in ``user_factors_`` over that of a folded-in one, root mean square.
     user_map_, item_map_ : Ridge or None
@@ -100,6 +105,7 @@ class BPRRecommender(ImplicitFactorRecommender):
         "regularization": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "verify_negative_samples": ["boolean"],
+        "popularity_weight": [Interval(Real, 0, None, closed="left")],
         "item_encoder": [HasMethods(["fit_transform", "transform"]), None],
         "user_encoder": [HasMethods(["fit_transform", "transform"]), None],
         "feature_regularization": [Interval(Real, 0, None, closed="left")],
@@ -116,6 +122,7 @@ class BPRRecommender(ImplicitFactorRecommender):
         regularization: float = 0.03,
         max_iter: int = 100,
         verify_negative_samples: bool = True,
+        popularity_weight: float = 0.5,
         item_encoder: Any = None,
         user_encoder: Any = None,
         feature_regularization: float = 10.0,
@@ -128,6 +135,7 @@ class BPRRecommender(ImplicitFactorRecommender):
         self.regularization = regularization
         self.max_iter = max_iter
         self.verify_negative_samples = verify_negative_samples
+        self.popularity_weight = popularity_weight
         self.item_encoder = item_encoder
         self.user_encoder = user_encoder
         self.feature_regularization = feature_regularization
@@ -151,14 +159,16 @@ class BPRRecommender(ImplicitFactorRecommender):
         # The last column of implicit's items is their bias; that of the users holds ones.
         self.user_factors_ = np.ascontiguousarray(model.user_factors[:, :-1])
         self.item_factors_ = np.ascontiguousarray(model.item_factors[:, :-1])
-        self.item_biases_ = model.item_factors[:, -1].copy()
+        self._learned_biases = model.item_factors[:, -1].copy()
+        popularity = self.popularity_weight * np.log1p(self._item_counts)
+        self.item_biases_ = self._learned_biases + popularity.astype(np.float32)
 
     def _go_on(self, model: Any, n_users: int, n_items: int, rng: np.random.Generator) -> None:
         users = self._drawn(n_users, rng)
         users[: len(self.user_factors_), :-1] = self.user_factors_
         users[:, -1] = 1
         items = self._drawn(n_items, rng)
-        items[: len(self.item_factors_)] = np.column_stack([self.item_factors_, self.item_biases_])
+        items[: len(self.item_factors_)] = np.column_stack([self.item_factors_, self._learned_biases])
         model.user_factors, model.item_factors = users, items
 
     def _drawn(self, n: int, rng: np.random.Generator) -> np.ndarray:

@@ -82,7 +82,8 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
         chosen.eliminate_zeros()
         chosen.sort_indices()
         self._user_is_active = np.diff(chosen.indptr) > 0
-        self._item_is_active = np.bincount(chosen.indices, minlength=chosen.shape[1]) > 0
+        self._item_counts = np.bincount(chosen.indices, minlength=chosen.shape[1])
+        self._item_is_active = self._item_counts > 0
         seed = int(check_random_state(self.random_state).randint(_MAX_SEED))
         model = self._make_model(random_state=seed, num_threads=self._n_threads())
         if go_on:

@@ -52,6 +52,7 @@ _SPACES: dict[str, dict[str, Any]] = {
         "learning_rate": loguniform(0.01, 0.2),
         "regularization": loguniform(0.003, 0.1),
         "max_iter": randint(30, 200),
+        "popularity_weight": uniform(0, 1),
     },
     "LogisticMFRecommender": {
         "n_factors": [8, 16, 32, 64],
@@ -85,7 +86,7 @@ def search_space(estimator: Any) -> dict[str, Any]:
     >>> from skrec.decomposition import BPRRecommender
     >>> from skrec.model_selection import search_space
     >>> sorted(search_space(BPRRecommender()))
-    ['learning_rate', 'max_iter', 'n_factors', 'regularization']
+    ['learning_rate', 'max_iter', 'n_factors', 'popularity_weight', 'regularization']
     """
     if isinstance(estimator, Pipeline):
         name, last = estimator.steps[-1]

@@ -41,7 +41,7 @@ def test_bpr_is_that_of_implicit():
     from implicit.cpu.bpr import BayesianPersonalizedRanking
 
     X = _two_tastes()
-    rec = clone(MODELS[0]).fit(X)
+    rec = clone(MODELS[0]).set_params(popularity_weight=0).fit(X)
     seed = int(np.random.RandomState(0).randint(2**31 - 1))
     theirs = BayesianPersonalizedRanking(
         factors=8, learning_rate=0.05, regularization=0.03, iterations=150, num_threads=1, random_state=seed
@@ -52,6 +52,17 @@ def test_bpr_is_that_of_implicit():
     np.testing.assert_allclose(
         rec.predict(pairs), (theirs.user_factors @ theirs.item_factors.T).ravel(), rtol=1e-4, atol=1e-5
     )
+
+
+def test_popularity_is_given_back():
+    X = np.vstack([_two_tastes(), _two_tastes(seed=1)])
+    without, half = (clone(MODELS[0]).set_params(popularity_weight=w).fit(X) for w in (0, 0.5))
+    n_users = np.bincount(np.unique(X, axis=0)[:, 1])
+    np.testing.assert_allclose(half.item_biases_ - without.item_biases_, 0.5 * np.log1p(n_users), rtol=1e-4, atol=1e-6)
+    # Going on starts from what was learned, not from what was added to it.
+    for rec in (without, half):
+        rec.partial_fit(X[:5])
+    np.testing.assert_array_equal(half.item_factors_, without.item_factors_)
 
 
 def test_logistic_mf_is_that_of_implicit():
