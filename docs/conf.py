@@ -52,6 +52,8 @@ intersphinx_mapping = {
     "sklearn": ("https://scikit-learn.org/stable/", None),
 }
 intersphinx_timeout = 5
+# Attributes inherited from scikit-learn name terms of its glossary, and several classes have n_features_in_.
+suppress_warnings = ["ref.term", "ref.python"]
 
 # Scripts named plot_*.py are run when the site is built, others are shown.
 sphinx_gallery_conf = {
