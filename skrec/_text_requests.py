@@ -28,8 +28,8 @@ def read_requests(rec: Any, request: Any, weight: Any, n_queries: int) -> Reques
     """
     if not isinstance(weight, int | float | np.number) or not 0 <= weight <= 1:
         raise ValueError(f"request_weight must be a number from 0 (taste alone) to 1 (request alone); got {weight!r}.")
-    texts = None if request is None else _texts(request, n_queries)
-    if texts is None or not any(texts):
+    texts = request_texts(request, n_queries)
+    if not any(texts):
         return None
     return RequestRanking(rec, texts, float(weight))
 
@@ -93,8 +93,17 @@ def in_reach(scores: NDArray) -> NDArray[np.float64]:
     return np.divide(filled - middle, reach, out=np.zeros_like(filled), where=reach > 0)
 
 
-def _texts(request: Any, n_queries: int) -> list[str | None]:
-    texts = [request] * n_queries if isinstance(request, str) else list(request)
+def request_texts(request: Any, n_queries: int) -> list[str | None]:
+    """One text a query, None where nothing is asked for.
+
+    Raises
+    ------
+    ValueError
+        If there is not one text a query.
+    TypeError
+        If a request is no text.
+    """
+    texts = [request] * n_queries if request is None or isinstance(request, str) else list(request)
     if len(texts) != n_queries:
         raise ValueError(f"request has {len(texts)} texts for {n_queries} users; pass one text, or one a user.")
     for text in texts:

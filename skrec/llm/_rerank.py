@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -15,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrec._queries import check_k
 from skrec._recommendations import Recommendations
+from skrec._text_requests import request_texts
 from skrec._wrapper import WrapperRecommender
 from skrec.exceptions import FeatureCoverageWarning, LanguageModelWarning, TruncationWarning
 from skrec.feature_extraction._rendering import Text, template_fields
@@ -31,7 +33,6 @@ from skrec.llm._situations import (
     check_prompt,
     context_texts,
     latest_texts,
-    read_requests,
 )
 
 _BLOCK = 1024
@@ -235,7 +236,8 @@ class LLMReranker(WrapperRecommender):
         candidates: Any = None,
         exclude_seen: bool = True,
         exclude: Any = None,
-        request: Any = None,
+        request: str | Sequence[str | None] | None = None,
+        request_weight: float = 0.0,
     ) -> Recommendations:
         """Rank items for users, the first ``n_candidates`` as the language model orders them.
 
@@ -244,8 +246,10 @@ class LLMReranker(WrapperRecommender):
         users, k, context, history, candidates, exclude_seen, exclude
             As in the recommender's ``recommend``, which gets them all.
         request : str, or list of n_users str or None, default=None
-            What is asked for, in any words and language: one text for all, or one a user. The model reads it;
-            the recommender does not.
+            What is asked for, in any words and language: one text for all, or one a user. The model reads it.
+        request_weight : float in [0, 1], default=0.0
+            Weight of the request in what the recommender retrieves, for one that reads text. At 0 it retrieves
+            by taste alone.
 
         Returns
         -------
@@ -255,7 +259,8 @@ class LLMReranker(WrapperRecommender):
         Raises
         ------
         ValueError
-            As the recommender does, or if there is not one request a user.
+            As the recommender does, also where it cannot read a request that it is to retrieve by; or if there is
+            not one request a user.
         TypeError
             As the recommender does, or if a request is no text.
 
@@ -270,6 +275,7 @@ class LLMReranker(WrapperRecommender):
         self._validate_params()
         self._check_wrapper()
         k = check_k(k)
+        asked = {"request": request, "request_weight": request_weight} if request_weight else {}
         base = self.recommender_.recommend(
             users,
             max(k, self.n_candidates),
@@ -278,8 +284,9 @@ class LLMReranker(WrapperRecommender):
             candidates=candidates,
             exclude_seen=exclude_seen,
             exclude=exclude,
+            **asked,
         )
-        requests = read_requests(request, len(base))
+        requests = request_texts(request, len(base))
         counts = Counts(n_queries=len(base))
         codes = base.codes.copy()
         if self.blend > 0:

@@ -102,27 +102,6 @@ def check_prompt(prompt: Prompt) -> None:
         raise ValueError(f"The prompt {prompt.name!r} shows no candidates; its template must hold {{candidates}}.")
 
 
-def read_requests(request: Any, n_queries: int) -> list[Text]:
-    """One text a query from one for all, or from one each; blank ones are None.
-
-    Raises
-    ------
-    TypeError
-        If a request is no text.
-    ValueError
-        If there is not one a query.
-    """
-    requests = [request] * n_queries if request is None or isinstance(request, str) else list(request)
-    if len(requests) != n_queries:
-        raise ValueError(
-            f"request has {len(requests)} texts for {n_queries} queries; pass one for all, or one a query."
-        )
-    for one in requests:
-        if one is not None and not isinstance(one, str):
-            raise TypeError(f"request must be a text, or one text a query; got {one!r} of type {type(one).__name__}.")
-    return [as_text(one) for one in requests]
-
-
 def latest_texts(
     histories: Histories, text_of: Callable[[NDArray], list[Text]], n_latest: int, *, with_y: bool
 ) -> list[list[str]]:

@@ -16,12 +16,13 @@ from sklearn.model_selection import GridSearchCV
 from skrec.decomposition import HybridMFRecommender
 from skrec.dummy import PopularRecommender
 from skrec.exceptions import FeatureCoverageWarning, LanguageModelWarning, TruncationWarning
-from skrec.feature_extraction import ContextEncoder
+from skrec.feature_extraction import ContextEncoder, HashingTextEncoder, LLMTextEmbedder
 from skrec.interactions import FeatureTable
 from skrec.llm import BaseChat, CallableChat, LLMReranker, TransformersChat
 from skrec.llm._rerank_calls import Counts
 from skrec.llm._situations import PromptWriter, Situation
 from skrec.model_selection import TunedRecommender
+from skrec.neighbors import EmbeddingKNNRecommender
 from skrec.pipeline import make_pipeline
 from skrec.testing import recommender_checks
 
@@ -445,6 +446,20 @@ def test_a_request_in_another_language_is_shown_as_it_is(request_text):
     judge = Judge(lambda text, messages: 0)
     (messages,) = seen_by(fitted(judge), judge, [0], request=request_text)
     assert text_of(messages, "request") == request_text
+
+
+def test_a_recommender_that_reads_text_may_retrieve_by_the_request():
+    judge = Judge(lambda text, messages: 0)
+    knn = EmbeddingKNNRecommender(item_encoder=LLMTextEmbedder(HashingTextEncoder(1024)))
+    rec = fitted(judge, knn, n_candidates=3)
+    wanted = rec.recommender_.recommend([0], k=100, history=[[0, 5]]).items[0, -1]
+    asked = {"request": f"film {wanted:03d}", "history": [[0, 5]]}
+    assert wanted not in rec.recommend([0], k=3, **asked).items
+    assert rec.recommend([0], k=1, request_weight=1.0, **asked).items[0].tolist() == [wanted]
+    with pytest.raises(ValueError, match="cannot read text"):
+        fitted(judge).recommend([0], request="film 123", request_weight=0.5)
+    with pytest.raises(ValueError, match="request_weight"):
+        rec.recommend([0], request="film 123", request_weight=2)
 
 
 def test_an_empty_request_is_none():
