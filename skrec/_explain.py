@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import narwhals as nw
@@ -73,12 +74,8 @@ class ExplainMixin:
         item_ids, codes = read_items(items, self._item_index)
         user_ids, queries = self._read_queries(users, context, history)
         evidence = find_evidence(self, queries, codes, n_evidence) if len(codes) else []
-        chosen = (queries.histories.lengths > 0) & self._uses_history
         explicit = self._feedback == "explicit"
-        text = [
-            write_reasons(reasons, explicit=explicit, has_history=bool(told))
-            for reasons, told in zip(evidence, chosen, strict=True)
-        ]
+        text = [write_reasons(reasons, explicit=explicit) for reasons in evidence]
         method = ["template"] * len(text)
         return Explanations(user_ids, item_ids, text, evidence, method, backend=self._frame_backend)
 
@@ -174,7 +171,10 @@ def find_evidence(rec: Any, queries: Queries, items: NDArray[np.int64], n_eviden
             ]
         reasons.sort(key=lambda reason: -reason.weight)
         kept = [reason for reason in reasons[:n_evidence] if reason.weight >= _WEAK * reasons[0].weight]
-        found.append(kept or [rec._other_evidence(queries, row, item)])
+        if not kept:
+            told = rec._uses_history and bool(histories.lengths[row])
+            kept = [replace(rec._other_evidence(queries, row, item), despite_history=told)]
+        found.append(kept)
     return found
 
 

@@ -68,9 +68,7 @@ _TEMPLATES = {
 LANGUAGES = tuple(_TEMPLATES)
 
 
-def write_reasons(
-    evidence: Sequence[Evidence], *, explicit: bool = False, language: str = "en", has_history: bool = False
-) -> str:
+def write_reasons(evidence: Sequence[Evidence], *, explicit: bool = False, language: str = "en") -> str:
     """One text for the evidence of one pair.
 
     Parameters
@@ -79,8 +77,6 @@ def write_reasons(
     explicit : bool
         Whether events are ratings.
     language : {"en", "de", "fr", "es"}
-    has_history : bool
-        Whether the user has events, of which none speaks for the item.
     """
     words = _TEMPLATES[language]
     sentences = []
@@ -100,7 +96,7 @@ def write_reasons(
         if reason.kind in ("features", "chance"):
             sentences.append(words[reason.kind])
         elif reason.kind == "popularity":
-            kind = "new" if reason.weight <= 0 else "nothing" if has_history else "popularity"
+            kind = "new" if reason.weight <= 0 else "nothing" if reason.despite_history else "popularity"
             sentences.append(words[kind].format(reason.rank, reason.n_items))
     return " ".join(sentences)
 

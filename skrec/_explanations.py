@@ -36,6 +36,8 @@ class Evidence:
         For "popularity", the place of the item among all, from 1.
     n_items : int or None
         For "popularity", how many there are.
+    despite_history : bool
+        For "popularity", whether the user has a history of which nothing speaks for the item.
     """
 
     kind: str
@@ -45,6 +47,7 @@ class Evidence:
     keywords: tuple[str, ...] = ()
     rank: int | None = None
     n_items: int | None = None
+    despite_history: bool = False
 
     def __str__(self) -> str:
         if self.kind == "popularity":

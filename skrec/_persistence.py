@@ -43,6 +43,7 @@ _PARTS = [
     "skrec.feature_extraction._hashing.HashingTextEncoder",
     "skrec.feature_extraction._keywords.Phrases",
     "skrec.llm._item_facts.ItemFacts",
+    "skrec.llm._heuristic_chat.HeuristicChat",
     "skrec.llm._row_texts.RowTexts",
     "skrec.llm._text_space.TextSpace",
     "skrec.pipeline.Pipeline",

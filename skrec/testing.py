@@ -33,7 +33,7 @@ def all_estimators() -> Iterator[Any]:
         UserProfileText,
     )
     from skrec.linear_model import EASERecommender
-    from skrec.llm import ConversationalRecommender, LLMReranker
+    from skrec.llm import ConversationalRecommender, HeuristicChat, LLMExplainer, LLMReranker, QuerySuggester
     from skrec.model_selection import TunedRecommender
     from skrec.neighbors import EmbeddingKNNRecommender, ItemKNNRecommender, UserKNNRecommender
 
@@ -49,6 +49,8 @@ def all_estimators() -> Iterator[Any]:
     yield TunedRecommender(PopularRecommender(), {"recency_decay": [0.5]}, n_iter=2)
     yield LLMReranker(PopularRecommender(), in_given_order)
     yield ConversationalRecommender(PopularRecommender(), item_encoder=LLMTextEmbedder(model=HashingTextEncoder()))
+    yield LLMExplainer(PopularRecommender(), HeuristicChat())
+    yield QuerySuggester(PopularRecommender(), KeywordExtractor(LLMTextEmbedder(model=HashingTextEncoder())))
     yield LLMTextEmbedder(model=HashingTextEncoder())
     yield ContextEncoder(random_state=0)
     yield KeywordExtractor(LLMTextEmbedder(model=HashingTextEncoder()))

@@ -1,0 +1,225 @@
+"""Sentences of a language model that are tied to evidence, and those that are not thrown away."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from skrec._explain_text import LANGUAGES
+from skrec._explanations import Evidence
+from skrec.feature_extraction._rendering import Text, template_fields
+from skrec.llm._asking import Asked, ask
+from skrec.llm._chat import BaseChat
+from skrec.llm._data_blocks import as_data, content_rng, delimited, token_in
+from skrec.llm._messages import Message
+from skrec.llm._prompts import Prompt
+
+_SENTENCE = {
+    "type": "object",
+    "properties": {"text": {"type": "string"}, "evidence": {"type": "array", "items": {"type": "string"}}},
+    "required": ["text", "evidence"],
+}
+SENTENCES = {
+    "type": "object",
+    "properties": {"sentences": {"type": "array", "items": _SENTENCE}},
+    "required": ["sentences"],
+}
+_LONGEST = 400
+_LANGUAGE = re.compile(r"[^\W\d_][\w ()-]{1,39}")
+_NAMES = {"en": "English", "de": "German", "fr": "French", "es": "Spanish", "it": "Italian", "pt": "Portuguese"}
+
+
+@dataclass
+class GroundedCounts(Asked):
+    """What came of the prompts of one call.
+
+    Attributes
+    ----------
+    n_pairs, n_llm, n_template : int
+        Texts asked for, and who wrote them.
+    n_sentences : int
+        Read in answers; of these ``n_unknown`` cited what was not given, ``n_uncited`` nothing, and
+        ``n_too_long`` were too long.
+    n_without_text : int
+        Pairs of which the item or all evidence has no text to show.
+    """
+
+    n_pairs: int = 0
+    n_llm: int = 0
+    n_template: int = 0
+    n_sentences: int = 0
+    n_unknown: int = 0
+    n_uncited: int = 0
+    n_too_long: int = 0
+    n_without_text: int = 0
+
+
+@dataclass(frozen=True)
+class Case:
+    """One pair, as a model is shown it.
+
+    Attributes
+    ----------
+    item : str
+    entries : list of (str, Evidence)
+        What the model reads of each piece of evidence; one may have several entries.
+    """
+
+    item: str
+    entries: list[tuple[str, Evidence]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence, and the evidence that it rests on."""
+
+    text: str
+    evidence: list[Evidence]
+
+
+@dataclass(frozen=True)
+class GroundedWriter:
+    """Asks a model for sentences and keeps those that rest on what it was given.
+
+    Attributes
+    ----------
+    chat : BaseChat
+    prompt : Prompt
+        With the fields ``item`` and ``evidence``, and those of ``fields``.
+    fields : dict from str to str
+        The same in every prompt.
+    seed : int
+        Of the tokens.
+    max_chars : int
+        Each text is cut there.
+    max_tokens : int
+    counts : GroundedCounts
+        Grows with every call.
+    """
+
+    chat: BaseChat
+    prompt: Prompt
+    fields: dict[str, str]
+    seed: int
+    max_chars: int
+    max_tokens: int
+    counts: GroundedCounts
+
+    def write(self, cases: Sequence[Case]) -> list[list[Sentence]]:
+        """Sentences for each case; none where the model has failed or nothing that it wrote can be used."""
+        shown = [self._show(case) for case in cases]
+        answers = ask(
+            self.chat,
+            [messages for messages, _, _ in shown],
+            self.counts,
+            schema=SENTENCES,
+            max_tokens=self.max_tokens,
+            seed=self.seed,
+            prompt=self.prompt.name,
+        )
+        return [
+            [] if parsed is None else self._read(parsed["sentences"], of_item, evidence)
+            for parsed, (_, of_item, evidence) in zip(answers, shown, strict=True)
+        ]
+
+    def _show(self, case: Case) -> tuple[list[Message], str, dict[str, Evidence]]:
+        texts = [text for text, _ in case.entries]
+        rng = content_rng(self.seed, case.item, *texts)
+        item, (of_item,) = delimited("item", [case.item], rng, max_chars=self.max_chars)
+        evidence, tokens = delimited("evidence", texts, rng, max_chars=self.max_chars)
+        messages = self.prompt.write(item=item, evidence=evidence, **self.fields)
+        return messages, of_item, dict(zip(tokens, (reason for _, reason in case.entries), strict=True))
+
+    def _read(self, sentences: list[Any], of_item: str, evidence: dict[str, Evidence]) -> list[Sentence]:
+        kept: dict[str, Sentence] = {}
+        for sentence in sentences:
+            self.counts.n_sentences += 1
+            cited = [token for name in sentence["evidence"] if (token := token_in(name)) != of_item]
+            text = _without_tokens(sentence["text"], [of_item, *evidence])
+            if any(token not in evidence for token in cited):
+                self.counts.n_unknown += 1
+            elif not cited or not text:
+                self.counts.n_uncited += 1
+            elif len(text) > _LONGEST:
+                self.counts.n_too_long += 1
+            else:
+                kept.setdefault(text, Sentence(text, list(dict.fromkeys(evidence[token] for token in cited))))
+        return list(kept.values())
+
+
+def entries_of(
+    evidence: Sequence[Evidence],
+    text_of: Callable[[Any], Text],
+    *,
+    explicit: bool,
+    context: Text = None,
+    user: Text = None,
+) -> list[tuple[str, Evidence]]:
+    """What a model may read of evidence: no id, and nothing of an item that has no text.
+
+    Parameters
+    ----------
+    evidence : list of Evidence
+    text_of : callable from an item id to its text or None
+    explicit : bool
+        Whether events are ratings.
+    context, user : str or None
+        What is known of the moment and of the user, for evidence of these kinds.
+    """
+    entries: list[tuple[str, Evidence]] = []
+    for reason in evidence:
+        if reason.kind == "history" and (text := text_of(reason.item)):
+            entries.append((f"{'rated' if explicit else 'chosen'} before by the user: {text}", reason))
+        if reason.keywords:
+            entries.append((f"words that the texts of both share: {', '.join(reason.keywords)}", reason))
+        if reason.kind == "context" and (told := context or reason.name):
+            entries.append((f"the situation of the user: {told}", reason))
+        if reason.kind == "features":
+            entries.append(
+                (f"what is known of the user: {user}" if user else "people with a like profile choose it", reason)
+            )
+        if reason.kind == "popularity" and reason.weight > 0:
+            entries.append((f"number {reason.rank} of {reason.n_items} by popularity", reason))
+    return list(dict(entries).items())
+
+
+def language_name(language: str) -> str:
+    """A language as a prompt names it.
+
+    Raises
+    ------
+    ValueError
+        If it could be more than the name of a language.
+    """
+    if not isinstance(language, str) or not _LANGUAGE.fullmatch(language):
+        raise ValueError(f"language must be a code or a name, such as 'de' or 'German'; got {language!r}.")
+    return _NAMES.get(language.lower(), language)
+
+
+def template_language(language: str) -> str | None:
+    """The code of a language in which there are templates, or None."""
+    by_name = {_NAMES[code].lower(): code for code in LANGUAGES}
+    code = by_name.get(language.lower(), language.lower()[:2] if language[2:3] in ("", "-", "_") else "")
+    return code if code in LANGUAGES else None
+
+
+def check_grounded_prompt(prompt: Prompt, fields: Sequence[str]) -> None:
+    """Refuse a prompt that shows no item or no evidence, or names a field that there is not.
+
+    Raises
+    ------
+    ValueError
+    """
+    prompt.write(**dict.fromkeys(("item", "evidence", *fields), ""))
+    named = [name for _, name in template_fields(prompt.template)]
+    if missing := [name for name in ("item", "evidence") if name not in named]:
+        raise ValueError(f"The prompt {prompt.name!r} shows no {missing[0]}; its template must hold {{{missing[0]}}}.")
+
+
+def _without_tokens(text: str, tokens: Sequence[str]) -> str:
+    """One clean line; tokens that the model wrote into it are taken out."""
+    for token in tokens:
+        text = re.sub(rf"\s*[\[(]?\b{token}\b[\])]?", "", text)
+    return as_data(text, 2 * _LONGEST) if text.strip() else ""

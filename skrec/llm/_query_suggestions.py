@@ -1,0 +1,231 @@
+"""What a user may want to ask: phrases of the catalogue near their taste, or that go on from what they type."""
+
+from __future__ import annotations
+
+import unicodedata
+import warnings
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils.validation import check_is_fitted
+
+from skrec._features import align
+from skrec._queries import check_k
+from skrec._recommendations import Recommendations
+from skrec._wrapper import WrapperRecommender
+from skrec.exceptions import FeatureCoverageWarning
+from skrec.feature_extraction import KeywordExtractor
+from skrec.interactions import read_features
+
+
+class QuerySuggester(WrapperRecommender):
+    """Suggest queries in free text: key phrases of items near the user, that begin with what is typed.
+
+    Every suggestion is a phrase of some item's text, so that a search for it finds something. It is worth what
+    the items that have it are worth: those that the recommender ranks first for the user, and all of the
+    catalogue by popularity, which decides where nothing is known of the user.
+
+    Parameters
+    ----------
+    recommender : recommender, Pipeline or FrozenEstimator
+        A clone of it is fitted; a :class:`~sklearn.frozen.FrozenEstimator` is kept as it is.
+    extractor : KeywordExtractor, default=None
+        Finds the phrases of ``item_features``. None is ``KeywordExtractor(min_df=2, n_keywords=8)``, which embeds
+        each phrase of two items or more once.
+    n_items : int, default=30
+        Items near the user whose phrases count, the first most.
+    taste_weight : float in [0, 1], default=0.8
+        Weight of these against the whole catalogue.
+
+    Attributes
+    ----------
+    recommender_ : recommender
+        The fitted recommender.
+    extractor_ : KeywordExtractor or None
+        The fitted extractor; None where there was no text.
+    keywords_ : csr_array of shape (n_items, n_phrases)
+        How much each phrase says of each item, in catalogue order.
+
+    Notes
+    -----
+    ``recommend``, ``predict``, ``similar_items``, ``search`` and ``explain`` are the recommender's.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skrec.dummy import PopularRecommender
+    >>> from skrec.feature_extraction import HashingTextEncoder, KeywordExtractor, LLMTextEmbedder
+    >>> from skrec.llm import QuerySuggester
+    >>> X = pd.DataFrame({"user": [1, 1, 2], "item": [10, 20, 20]})
+    >>> books = pd.DataFrame({"item": [10, 20, 30], "text": ["a walled garden", "a stormy sea", "a sea garden"]})
+    >>> extractor = KeywordExtractor(LLMTextEmbedder(HashingTextEncoder()), ngram_range=(1, 2))
+    >>> rec = QuerySuggester(PopularRecommender(), extractor).fit(X, item_features=books)
+    >>> rec.suggest_queries("se", k=2)
+    [['sea', 'stormy sea']]
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "extractor": [HasMethods(["fit", "transform", "get_feature_names_out"]), None],
+        "n_items": [Interval(Integral, 1, None, closed="left")],
+        "taste_weight": [Interval(Real, 0, 1, closed="both")],
+    }
+
+    def __init__(
+        self, recommender: Any, extractor: Any = None, *, n_items: int = 30, taste_weight: float = 0.8
+    ) -> None:
+        self.recommender = recommender
+        self.extractor = extractor
+        self.n_items = n_items
+        self.taste_weight = taste_weight
+
+    # Fit -------------------------------------------------------------------------------------------------
+
+    def _fit_wrapper(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
+        self.extractor_: Any = None
+        self.keywords_ = sp.csr_array((len(self.items_), 0), dtype=np.float32)
+        self._phrases: list[str] = []
+        self._read_keywords(item_features)
+        if not self._phrases:
+            warnings.warn(
+                "There is no text of an item, so that there are no phrases to suggest; pass item_features with columns "
+                "of text.",
+                FeatureCoverageWarning,
+                stacklevel=4,
+            )
+
+    def _partial_fit_wrapper(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
+        grown = self.keywords_.copy()
+        grown.resize(len(self.items_), grown.shape[1])
+        self.keywords_ = grown
+        self._read_keywords(item_features)
+
+    def _read_keywords(self, item_features: Any) -> None:
+        """Phrases of new rows, by the extractor that was fitted first."""
+        if item_features is None:
+            return
+        features = read_features(item_features, "item_features")
+        if self.extractor_ is None:
+            extractor = KeywordExtractor(min_df=2, n_keywords=8) if self.extractor is None else clone(self.extractor)
+            self.extractor_ = extractor.set_params(output="matrix").fit(features.values)
+            self._phrases = [str(phrase) for phrase in self.extractor_.get_feature_names_out()]
+            self.keywords_ = sp.csr_array((len(self.items_), len(self._phrases)), dtype=np.float32)
+        codes = self._item_index.codes(features.ids, "item_features")
+        kept = np.ones(len(self.items_), np.float32)
+        kept[codes] = 0
+        found = align(sp.csr_array(self.extractor_.transform(features.values)), codes, len(self.items_))
+        self.keywords_ = sp.csr_array(sp.diags_array(kept) @ self.keywords_ + found)
+
+    # Recommend -------------------------------------------------------------------------------------------
+
+    def recommend(self, users: Any = None, k: int = 10, **options: Any) -> Recommendations:
+        """Rank items for users, as the recommender does.
+
+        Parameters
+        ----------
+        users : array-like of ids, default=None
+        k : int, default=10
+        **options
+            As in the recommender's ``recommend``.
+
+        Returns
+        -------
+        Recommendations
+        """
+        check_is_fitted(self)
+        return self.recommender_.recommend(users, k, **options)
+
+    # Suggest ---------------------------------------------------------------------------------------------
+
+    def suggest_queries(
+        self,
+        prefix: str | Sequence[str | None] | None = None,
+        users: Any = None,
+        k: int = 5,
+        *,
+        history: Any = None,
+        context: Any = None,
+    ) -> list[list[str]]:
+        """Phrases to ask for, the likeliest first.
+
+        Parameters
+        ----------
+        prefix : str, or list of n str or None, default=None
+            What was typed so far, one for all users or one each: the beginning of a phrase or of a word in it,
+            whatever the case and the accents. None or blank allows all phrases.
+        users : array-like of n ids, default=None
+            None means the users of ``history``; without a history, nobody in particular.
+        k : int, default=5
+        history, context
+            As in the recommender's ``recommend``.
+
+        Returns
+        -------
+        list of n lists of str
+            At most k each, fewer where no more phrases fit; one list where there is no user and one prefix.
+
+        Raises
+        ------
+        ValueError
+            If there is not one prefix a user, or ``k`` is below 1.
+        TypeError
+            If a prefix is no text.
+        """
+        check_is_fitted(self)
+        k = check_k(k)
+        near = None
+        if users is not None or history is not None:
+            near = self.recommender_.recommend(users, self.n_items, history=history, context=context)
+        prefixes = _prefixes(prefix, None if near is None else len(near))
+        everywhere = _unit_mass(np.log1p(self.popularity_) + 1) @ self.keywords_
+        plain = [_plain(phrase) for phrase in self._phrases]
+        suggested = []
+        for row, typed in enumerate(prefixes):
+            worth = everywhere
+            if near is not None:
+                worth = self._near(near.codes[row]) * self.taste_weight + everywhere * (1 - self.taste_weight)
+            suggested.append(self._best(worth, plain, typed, k))
+        return suggested
+
+    def _near(self, codes: NDArray) -> NDArray[np.floating]:
+        """What phrases are worth by ranked items."""
+        codes = codes[codes >= 0]
+        weight: NDArray[np.floating] = _unit_mass(1 / np.log2(np.arange(len(codes)) + 2)) @ self.keywords_[codes]
+        return weight
+
+    def _best(self, worth: NDArray, plain: list[str], typed: str, k: int) -> list[str]:
+        """The best phrases that go on from what was typed; of two that say the same the first."""
+        taken: list[int] = []
+        for at in np.argsort(-worth, kind="stable").tolist():
+            if worth[at] <= 0 or len(taken) == k:
+                break
+            if not typed or plain[at].startswith(typed) or f" {typed}" in plain[at]:
+                words = set(plain[at].split())
+                if not any(words <= set(plain[other].split()) for other in taken):
+                    taken.append(at)
+        return [self._phrases[at] for at in taken]
+
+
+def _prefixes(prefix: Any, n: int | None) -> list[str]:
+    given = [prefix] * (n if n is not None else 1) if prefix is None or isinstance(prefix, str) else list(prefix)
+    for one in given:
+        if not (one is None or isinstance(one, str)):
+            raise TypeError(f"prefix must be a text, or one text a user; got {one!r} of type {type(one).__name__}.")
+    if n is not None and len(given) != n:
+        raise ValueError(f"prefix has {len(given)} texts for {n} users; pass one for all, or one a user.")
+    return ["" if one is None else _plain(one) for one in given]
+
+
+def _plain(text: str) -> str:
+    """Lower case, without accents and needless spaces."""
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    return " ".join("".join(sign for sign in parts if not unicodedata.combining(sign)).split())
+
+
+def _unit_mass(weights: NDArray) -> NDArray[np.floating]:
+    return weights / max(float(weights.sum()), 1e-12)
