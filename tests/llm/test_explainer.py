@@ -184,7 +184,9 @@ def test_too_long_a_sentence_is_dropped():
 @given(
     answer=st.one_of(
         st.text(max_size=30),
-        st.recursive(st.none() | st.integers() | st.text(max_size=5), lambda x: st.lists(x, max_size=3), max_leaves=5),
+        st.recursive(
+            st.none() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3), max_leaves=5
+        ),
         st.fixed_dictionaries(
             {
                 "sentences": st.lists(
@@ -316,9 +318,9 @@ def test_language_and_number_of_sentences_stand_in_the_prompt():
 
 def test_prompts_can_be_overridden_and_bad_ones_are_refused():
     writer = Writer()
-    rec = fitted(writer, prompt="Why {item}? {evidence}")
+    rec = fitted(writer, prompt="Why?\n{item}\n{evidence}")
     rec.explain([USERS[0]], [ITEMS[0]])
-    assert writer.seen[0][-1]["content"].startswith("Why <data")
+    assert writer.seen[0][-1]["content"].startswith("Why?\n<data")
     assert list(rec.report_["prompts"]) == ["explain-v1-custom"]
     for prompt, message in {
         "{item} {evidence} {user_id}": "user_id",
@@ -350,7 +352,7 @@ def test_around_a_reranker_and_in_front_of_one():
 
 
 def test_partial_fit_learns_new_texts():
-    rec = fitted(Writer())
+    rec = fitted(Writer(), max_sentences=9)
     more = FeatureTable(pd.DataFrame({"id": ["new-item"], "title": ["Redburn"], "text": ["a captain at sea"]}))
     rec.partial_fit(np.array([[USERS[1], "new-item"], [USERS[3], "new-item"]], dtype=object), item_features=more)
     found = rec.explain([USERS[1]], [ITEMS[5]], n_evidence=8)
