@@ -3,9 +3,14 @@
 from skrec.llm._data_blocks import read_blocks
 
 
+def written(messages):
+    """All that stands in a conversation; what asks for a repaired answer comes behind the prompt."""
+    return "\n".join(message["content"] for message in messages)
+
+
 def blocks_of(messages):
     """The data blocks of a prompt, by name."""
-    return {block.name: block for block in read_blocks(messages[-1]["content"])}
+    return {block.name: block for block in read_blocks(written(messages))}
 
 
 def text_of(messages, name):
@@ -27,7 +32,7 @@ class Judge:
         candidates = blocks_of(messages)["candidates"]
         worths = [self.worth(text, messages) - self.place_bias * place for place, text in enumerate(candidates.texts)]
         best_first = sorted(range(len(worths)), key=lambda place: -worths[place])
-        question = messages[-1]["content"]
+        question = written(messages)
         if '"better"' in question:
             return {"better": candidates.tokens[best_first[0]]}
         if '"grade"' in question:
