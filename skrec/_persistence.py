@@ -31,6 +31,7 @@ class PersistenceMixin:
 
 
 _PARTS = [
+    "collections.Counter",
     "scipy.sparse._csr.csr_array",
     "sklearn.metrics._scorer._PassthroughScorer",
     "sklearn.model_selection._split._CVIterableWrapper",
@@ -42,8 +43,11 @@ _PARTS = [
     *[f"skrec.feature_extraction._context_parts.{n}" for n in ("Categories", "Numbers", "Places", "Texts", "Times")],
     "skrec.feature_extraction._hashing.HashingTextEncoder",
     "skrec.feature_extraction._keywords.Phrases",
+    "skrec.feature_extraction._profile_histories.ItemWordings",
+    "skrec.llm._heuristic_chat.HeuristicChat",
     "skrec.llm._item_facts.ItemFacts",
     "skrec.llm._heuristic_chat.HeuristicChat",
+    "skrec.llm._results.Usage",
     "skrec.llm._row_texts.RowTexts",
     "skrec.llm._text_space.TextSpace",
     "skrec.pipeline.Pipeline",

@@ -73,7 +73,9 @@ def encode_texts(encoder: Any, texts: list[str]) -> Matrix:
             "search and request= need an item_encoder that reads text, fitted on item_features; pass "
             "item_encoder=LLMTextEmbedder() (from skrec.feature_extraction import LLMTextEmbedder)."
         )
-    first, *later = [step for _, step in encoder.steps] if isinstance(encoder, Pipeline) else [encoder]
+    steps = [step for _, step in encoder.steps] if isinstance(encoder, Pipeline) else [encoder]
+    # What completes the row of an item has nothing to do with a text that is searched for.
+    first, *later = [step for step in steps if not getattr(step, "fills_rows", False)] or steps
     try:
         encode = getattr(first, "encode_query", None) or getattr(first, "encode", None) or first.transform
         vectors = encode(texts)

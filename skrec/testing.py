@@ -28,6 +28,7 @@ def all_estimators() -> Iterator[Any]:
     from skrec.feature_extraction import (
         ContextEncoder,
         HashingTextEncoder,
+        ItemTextEnricher,
         KeywordExtractor,
         LLMTextEmbedder,
         UserProfileText,
@@ -52,9 +53,11 @@ def all_estimators() -> Iterator[Any]:
     yield LLMExplainer(PopularRecommender(), HeuristicChat())
     yield QuerySuggester(PopularRecommender(), KeywordExtractor(LLMTextEmbedder(model=HashingTextEncoder())))
     yield LLMTextEmbedder(model=HashingTextEncoder())
+    yield ItemTextEnricher(HeuristicChat(), text_encoder=LLMTextEmbedder(model=HashingTextEncoder()))
     yield ContextEncoder(random_state=0)
     yield KeywordExtractor(LLMTextEmbedder(model=HashingTextEncoder()))
     yield UserProfileText(text_encoder=LLMTextEmbedder(model=HashingTextEncoder()))
+    yield UserProfileText(llm=HeuristicChat(), text_encoder=LLMTextEmbedder(model=HashingTextEncoder()))
 
 
 def in_given_order(messages: list[dict[str, str]]) -> dict[str, list[str]]:

@@ -3,6 +3,7 @@
 from skrec.feature_extraction._cache import memory_cache
 from skrec.feature_extraction._context_encoder import ContextEncoder
 from skrec.feature_extraction._hashing import HashingTextEncoder
+from skrec.feature_extraction._item_enricher import ItemTextEnricher
 from skrec.feature_extraction._keywords import KeywordExtractor
 from skrec.feature_extraction._profiles import UserProfileText
 from skrec.feature_extraction._text_embedder import LLMTextEmbedder
@@ -10,6 +11,7 @@ from skrec.feature_extraction._text_embedder import LLMTextEmbedder
 __all__ = [
     "ContextEncoder",
     "HashingTextEncoder",
+    "ItemTextEnricher",
     "KeywordExtractor",
     "LLMTextEmbedder",
     "UserProfileText",

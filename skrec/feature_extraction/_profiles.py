@@ -1,8 +1,7 @@
 """A user as a text, written from their history."""
 
-from collections import Counter
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import narwhals as nw
 import numpy as np
@@ -13,17 +12,16 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from skrec._columns import factorize
-from skrec._features import as_unique_ids
-from skrec._histories import Histories
-from skrec._ids import IdIndex
 from skrec._persistence import PersistenceMixin
 from skrec.feature_extraction._context_table import EventColumns, join
 from skrec.feature_extraction._encoding import encode_column
-from skrec.feature_extraction._rendering import Text, as_text, table_cells, template_fields, write_rows
-from skrec.interactions import EventTable, read_events, read_features
+from skrec.feature_extraction._profile_histories import ItemWordings, UserHistories
+from skrec.feature_extraction._rendering import Text
+from skrec.interactions import EventTable, read_events
 
-_LISTS = (list, tuple, set, frozenset, np.ndarray)
+if TYPE_CHECKING:
+    from skrec.llm._results import Usage
+    from skrec.llm._text_writer import TextWriter
 
 
 class UserProfileText(
@@ -32,13 +30,17 @@ class UserProfileText(
     BaseEstimator,
     auto_wrap_output_keys=None,  # type: ignore[call-arg]
 ):
-    """Write a text about each user from what they chose.
+    """Write a text about each user from what they chose, by a template or by a language model.
 
     Events come in, a table for ``user_features`` goes out: one row a user, in order of first appearance, with
     the id and the text; an :class:`~skrec.feature_extraction.LLMTextEmbedder` as ``user_encoder`` reads it.
 
     Unlike most transformers it returns one row a user, and not one a row of X. To score a recommender with
     profiles, write them from the training events alone.
+
+    With ``llm``, a language model reads the texts of the latest items and writes what the user likes; where it
+    gives nothing that can be used, the template stands. A profile is kept with the estimator by all that decides
+    it: a later call, or a later ``fit``, asks for new users alone and for those whose latest items have changed.
 
     Parameters
     ----------
@@ -55,9 +57,29 @@ class UserProfileText(
         Most values of a column; ties go to the later ones.
     text_encoder : transformer, default=None
         Replaces the text by its vector, one float32 column a number. None leaves the text.
+    llm : chat client or callable, default=None
+        A client of :mod:`skrec.llm`, or a function from messages to text. It reads items as ``item_template``
+        writes them, and no id: without ``item_features`` it is not asked.
+    language : str, default=None
+        Of what the model writes, as in "German"; None is that of the items.
+    max_words : int, default=60
+        Most words that the model is asked for.
+    max_chars : int, default=300
+        Characters of an item that the model is shown.
+    max_tokens : int, default=256
+        Most tokens of an answer. One that is cut off there is not used.
+    prompt : str, default=None
+        Another prompt: a system message, a line ``---``, and a template with ``{history}``, and ``{language}`` and
+        ``{max_words}`` where wanted. A template alone keeps the system message. None is the file
+        ``profile-v1.txt`` of :mod:`skrec.llm`.
 
     Attributes
     ----------
+    report_ : dict
+        Of the last call: ``n_rows``, of which ``n_unknown`` chose nothing that has a text; with ``llm`` also profiles
+        ``n_written`` now and ``n_reused`` from earlier calls, users for whom it ``n_failed`` and the template
+        stands, ``n_cached`` answers, ``n_cut`` items, ``usage``, ``errors`` and ``prompts``. It holds no text of a
+        user.
     text_encoder_ : transformer or None
         The fitted encoder.
     n_features_in_ : int
@@ -74,6 +96,15 @@ class UserProfileText(
     >>> writer = UserProfileText("Likes {genre}. Read {items}.", item_template="{title}")
     >>> writer.fit_transform(X, item_features=books)["profile"].tolist()
     ['Likes horror, novel. Read Dracula, Emma.', 'Likes horror. Read Dracula.']
+
+    With a language model, for which a function stands here:
+
+    >>> writer.set_params(llm=lambda messages: "Old novels, lately dark ones.")
+    UserProfileText(...)
+    >>> writer.estimate_cost(X, item_features=books).n_calls
+    2
+    >>> writer.fit_transform(X, item_features=books)["profile"][0]
+    'Old novels, lately dark ones.'
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -82,6 +113,12 @@ class UserProfileText(
         "max_items": [Interval(Integral, 1, None, closed="left")],
         "max_values": [Interval(Integral, 1, None, closed="left")],
         "text_encoder": [HasMethods(["fit_transform", "transform"]), None],
+        "llm": [callable, HasMethods("complete"), None],
+        "language": [str, None],
+        "max_words": [Interval(Integral, 1, None, closed="left")],
+        "max_chars": [Interval(Integral, 20, None, closed="left")],
+        "max_tokens": [Interval(Integral, 1, None, closed="left")],
+        "prompt": [str, None],
     }
     __metadata_request__fit: ClassVar = {"item_features": True}
 
@@ -93,12 +130,24 @@ class UserProfileText(
         max_items: int = 20,
         max_values: int = 5,
         text_encoder: Any = None,
+        llm: Any = None,
+        language: str | None = None,
+        max_words: int = 60,
+        max_chars: int = 300,
+        max_tokens: int = 256,
+        prompt: str | None = None,
     ) -> None:
         self.template = template
         self.item_template = item_template
         self.max_items = max_items
         self.max_values = max_values
         self.text_encoder = text_encoder
+        self.llm = llm
+        self.language = language
+        self.max_words = max_words
+        self.max_chars = max_chars
+        self.max_tokens = max_tokens
+        self.prompt = prompt
 
     def fit(self, X: Any, y: Any = None, *, item_features: Any = None) -> "UserProfileText":
         """Keep what there is to say about items.
@@ -138,8 +187,10 @@ class UserProfileText(
         frame or ndarray of shape (n_users, n_features_out)
         """
         events = read_events(X, estimator=self, reset=True)
-        self._read_items(item_features)
-        users, texts = self._profiles(X, events)
+        self._items = ItemWordings.read(item_features, self.template, self.item_template)
+        self.report_: dict[str, Any] = {}
+        # What an earlier fit wrote is found by all that decides it; profiles of nobody in X go.
+        users, texts, self._memory = self._profiles(X, events, getattr(self, "_memory", {}))
         self.text_encoder_ = None if self.text_encoder is None else clone(self.text_encoder)
         return self._join(users, texts, fit=True)
 
@@ -158,8 +209,36 @@ class UserProfileText(
             event of the user.
         """
         check_is_fitted(self)
-        users, texts = self._profiles(X, read_events(X, estimator=self, reset=False))
+        events = read_events(X, estimator=self, reset=False)
+        users, texts, told = self._profiles(X, events, self._memory)
+        self._memory.update(told)
         return self._join(users, texts, fit=False)
+
+    def estimate_cost(self, X: Any, *, item_features: Any = None) -> "Usage":
+        """What writing the profiles of the users of X would take at most, without asking the model.
+
+        Parameters
+        ----------
+        X : array-like or frame of shape (n_events, n_columns)
+        item_features : frame, pair (ids, matrix) or FeatureTable, default=None
+            As in :meth:`fit`; None is what was fitted.
+
+        Returns
+        -------
+        skrec.llm.Usage
+            ``n_calls`` for what neither this estimator nor the cache of the client has; about as many
+            ``prompt_tokens``; ``completion_tokens``, ``max_tokens`` for each; ``cost``, by the ``prices`` of the
+            client.
+        """
+        from skrec.llm._results import Usage
+
+        self._validate_params()
+        items = getattr(self, "_items", None)
+        if item_features is not None or items is None:
+            items = ItemWordings.read(item_features, self.template, self.item_template)
+        facts = self._facts(UserHistories.read(read_events(X, estimator=clone(self), reset=True), items), items)
+        writer = self._writer()
+        return Usage() if writer is None else writer.estimate(list(filter(None, facts)), getattr(self, "_memory", {}))
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray:
         """Names of the columns that come out.
@@ -193,6 +272,14 @@ class UserProfileText(
             self._sklearn_output_config = {"transform": transform}
         return self
 
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        if state.get("_memory"):
+            from skrec.llm._text_writer import lasting
+
+            state["_memory"] = lasting(state["_memory"])
+        return state
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
@@ -200,68 +287,42 @@ class UserProfileText(
         tags.transformer_tags.preserves_dtype = []
         return tags
 
-    # Items -----------------------------------------------------------------------------------------------
-
-    def _read_items(self, item_features: Any) -> None:
-        """One text an item, and the values of the columns that the template names."""
-        named = {field for _, field in template_fields(self.template) if field is not None}
-        columns: dict[str, list[Any]] = {}
-        self._items: IdIndex | None = None
-        self._item_texts: list[Text] = []
-        if item_features is not None:
-            features = read_features(item_features, "item_features")
-            self._items = IdIndex(as_unique_ids(features))
-            columns = table_cells(features.values)
-            written = {name: [as_text(cell) for cell in cells] for name, cells in columns.items()}
-            self._item_texts = write_rows(written, self.item_template)
-        unknown = named - {"items", "n_events", "user"} - set(columns)
-        if unknown:
-            raise ValueError(
-                f"template={self.template!r} names {sorted(unknown)}; the fields are items, n_events, user, and the "
-                f"columns of item_features: {list(columns)}."
-            )
-        self._values = {name: [_members(cell) for cell in columns[name]] for name in named & set(columns)}
-
     # Profiles --------------------------------------------------------------------------------------------
 
-    def _profiles(self, X: Any, events: EventTable) -> tuple[Any, list[Text]]:
-        """User ids as they stand in X, in order of first appearance, and their texts."""
-        uniques, codes = factorize(events.users, "user ids")
-        first = np.full(len(uniques), len(codes))
-        np.minimum.at(first, codes, np.arange(len(codes)))
-        order = np.argsort(first)
-        row_of_user = np.empty(len(order), np.int64)
-        row_of_user[order] = np.arange(len(order))
-        if self._items is None:
-            ids, items = factorize(events.items, "item ids")
-            texts = [as_text(item) for item in ids.tolist()]
-        else:
-            items, texts = self._items.codes(events.items, "item ids"), self._item_texts
-        at = np.arange(len(codes)) if events.timestamp is None else np.argsort(events.timestamp, kind="stable")
-        at = at[items[at] >= 0]
-        told = Histories.group(row_of_user[codes[at]], items[at], np.ones(len(at)), None, len(uniques))
-        lengths = np.bincount(row_of_user[codes], minlength=len(uniques))
-        written = self._write(told, uniques[order].tolist(), lengths.tolist(), texts)
-        return _rows_of_first_column(X, first[order]), written
+    def _profiles(self, X: Any, events: EventTable, memory: dict[str, str]) -> tuple[Any, list[Text], dict[str, str]]:
+        """User ids as they stand in X, in order of first appearance, their texts, and what a model wrote of these."""
+        read = UserHistories.read(events, self._items)
+        texts = read.by_template(self.template, self.max_items, self._items.values, self.max_values)
+        told: dict[str, str] = {}
+        self.report_.clear()
+        if (writer := self._writer()) is not None:
+            facts = self._facts(read, self._items)
+            asked = [user for user, some in enumerate(facts) if some]
+            written, told, report = writer.write([facts[user] for user in asked], memory)
+            self.report_.update(report)
+            for user, text in zip(asked, written, strict=True):
+                texts[user] = text or texts[user]
+        self.report_.update(n_rows=len(texts), n_unknown=sum(text is None for text in texts))
+        return _rows_of_first_column(X, read.first), texts, told
 
-    def _write(self, told: Histories, users: list, lengths: list[int], texts: list[Text]) -> list[Text]:
-        histories = [told.items[a:b][::-1].tolist() for a, b in zip(told.indptr[:-1], told.indptr[1:], strict=True)]
-        fields: dict[str, list[Text]] = {
-            "items": [self._listed(list(dict.fromkeys(latest)), texts) for latest in histories],
-            "n_events": [str(length) for length in lengths],
-            "user": [as_text(user) for user in users],
-        }
-        for name, values in self._values.items():
-            fields[name] = [self._most_frequent(latest, values) for latest in histories]
-        written = write_rows(fields, self.template)
-        return [text if latest else None for text, latest in zip(written, histories, strict=True)]
+    def _facts(self, read: UserHistories, items: ItemWordings) -> list[list[str]]:
+        """What a model is shown of each user: texts of items, since no id leaves."""
+        return [[]] * len(read.users) if items.index is None else read.listed(self.max_items)
 
-    def _listed(self, latest: list[int], texts: list[Text]) -> Text:
-        return ", ".join(text for item in latest[: self.max_items] if (text := texts[item])) or None
+    def _writer(self) -> "TextWriter | None":
+        if self.llm is None:
+            return None
+        from skrec.llm._prompts import read_prompt
+        from skrec.llm._text_writer import TextWriter, in_language
 
-    def _most_frequent(self, latest: list[int], values: list[list[str]]) -> Text:
-        counts = Counter(value for item in latest for value in values[item])
-        return ", ".join(value for value, _ in counts.most_common(self.max_values)) or None
+        return TextWriter(
+            self.llm,
+            read_prompt(self.prompt, "profile-v1"),
+            "history",
+            {"max_words": str(self.max_words), "language": in_language(self.language)},
+            max_chars=self.max_chars,
+            max_tokens=self.max_tokens,
+        )
 
     def _join(self, users: Any, texts: list[Text], *, fit: bool) -> Any:
         config = _get_output_config("transform", self)["dense"]
@@ -297,8 +358,3 @@ def _rows_of_first_column(X: Any, rows: NDArray[np.int64]) -> Any:
         position = next(j for j, name in enumerate(frame.columns) if name != "timestamp")
         return frame[rows.tolist(), [position]]
     return np.asarray(read_events(X).users)[rows][:, None]
-
-
-def _members(cell: Any) -> list[str]:
-    cells = list(cell) if isinstance(cell, _LISTS) else [cell]
-    return [text for member in cells if (text := as_text(member)) is not None]

@@ -19,6 +19,12 @@ def read_texts(embedder: "LLMTextEmbedder", X: Any, reset: bool) -> list[Text]:
 
 def read_columns(embedder: Any, X: Any, reset: bool) -> dict[str, list[Text]]:
     """The columns that the ``columns`` or ``template`` of a text transformer name, as text."""
+    table = read_table(embedder, X, reset)
+    return {name: column_texts(table[name]) for name in used_columns(embedder, list(table))}
+
+
+def read_table(embedder: Any, X: Any, reset: bool) -> dict[str, Any]:
+    """Every column of X, as it stands, with scikit-learn's checks of shape and names."""
     if isinstance(X, list | tuple):
         X = as_object_array(X)
     data = nw.from_native(X, eager_only=True, allow_series=True, pass_through=True)
@@ -33,12 +39,11 @@ def read_columns(embedder: Any, X: Any, reset: bool) -> dict[str, list[Text]]:
     else:
         array = validate_data(embedder, X, reset=reset, dtype=None, ensure_all_finite=False)
         names, columns = [f"x{j}" for j in range(array.shape[1])], list(array.T)
-    table = dict(zip(names, columns, strict=True))
-    used = _used_columns(embedder, names)
-    return {name: column_texts(table[name]) for name in used}
+    return dict(zip(names, columns, strict=True))
 
 
-def _used_columns(embedder: Any, names: list[str]) -> list[str]:
+def used_columns(embedder: Any, names: list[str]) -> list[str]:
+    """Names of the columns that ``columns`` or ``template`` name; all of them where neither is given."""
     if embedder.template is not None:
         used = [field for _, field in template_fields(embedder.template) if field is not None]
         source = f"template={embedder.template!r}"

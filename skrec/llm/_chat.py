@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec.llm._budget import BudgetExhausted
+from skrec.llm._budget import BudgetExhausted, about_tokens
 from skrec.llm._messages import Conversation, Message, read_conversation
 from skrec.llm._metering import Metering
 from skrec.llm._results import ChatResult, ChatSettings, Usage, result_of
@@ -97,6 +97,37 @@ class BaseChat(Metering, ABC):
             self._remember({keys[i]: result for i, result in new.items()} if keys else {})
             results.update(new)
         return [results[i] for i in range(len(messages))]
+
+    def estimate(
+        self,
+        conversations: Sequence[Conversation],
+        *,
+        schema: dict[str, Any] | None = None,
+        max_tokens: int = 512,
+        temperature: float = 0.0,
+        seed: int | None = None,
+        prompt: str | None = None,
+    ) -> Usage:
+        """About what :meth:`complete` would take, without a call.
+
+        Parameters
+        ----------
+        conversations, schema, max_tokens, temperature, seed, prompt
+            As in :meth:`complete`.
+
+        Returns
+        -------
+        Usage
+            A call for each conversation that no cache answers; a prompt token for every four bytes; ``max_tokens``
+            for each answer, which most stay below; with ``prices``, the cost of these. Retries are not foreseen.
+        """
+        settings = ChatSettings(schema, max_tokens, temperature, seed, prompt)
+        messages, _ = self._scrub([read_conversation(one) for one in conversations])
+        kept = self._remembered(self._keys(messages, settings), settings)
+        asked = [one for i, one in enumerate(messages) if i not in kept]
+        n_read = sum(about_tokens(message["content"]) for one in asked for message in one)
+        usage = Usage(n_calls=len(asked), prompt_tokens=n_read, completion_tokens=len(asked) * max_tokens)
+        return self._priced(ChatResult(usage=usage)).usage
 
     async def acomplete(self, conversations: Sequence[Conversation], **options: Any) -> list[ChatResult]:
         """As :meth:`complete`, for use inside an event loop."""

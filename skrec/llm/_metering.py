@@ -88,17 +88,23 @@ class Metering:
             self.budget.settle(most_tokens(messages, settings), n_tokens)
 
     def _without_personal_data(self, conversations: list[list[Message]]) -> list[list[Message]]:
+        """The conversations as they may leave; what was taken out is counted."""
+        conversations, found = self._scrub(conversations)
+        with _counting:
+            self._scrubbed = self._scrubbed + found
+        return conversations
+
+    def _scrub(self, conversations: list[list[Message]]) -> tuple[list[list[Message]], Counter[str]]:
+        found: Counter[str] = Counter()
         scrubber = read_scrub(self.scrub, leaves=self.is_remote or self.cache is not None)
         if scrubber is None:
-            return conversations
-        found: Counter[str] = Counter()
+            return conversations, found
         clean: dict[str, str] = {}
         for text in {message["content"] for messages in conversations for message in messages}:
             clean[text], counts = scrubber(text)
             found += counts
-        with _counting:
-            self._scrubbed = self._scrubbed + found
-        return [[{**message, "content": clean[message["content"]]} for message in one] for one in conversations]
+        clean_ones = [[{**message, "content": clean[message["content"]]} for message in one] for one in conversations]
+        return clean_ones, found
 
     def _keys(self, conversations: list[list[Message]], settings: ChatSettings) -> list[bytes]:
         """One key a conversation; none where nothing is cached."""

@@ -1,5 +1,7 @@
 """UserProfileText: a history as a text, and that text as user features."""
 
+import pickle
+
 import joblib
 import numpy as np
 import pandas as pd
@@ -8,10 +10,14 @@ import pyarrow as pa
 import pytest
 import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 
 from skrec.decomposition import HybridMFRecommender
+from skrec.exceptions import LanguageModelWarning
 from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder, UserProfileText
 from skrec.interactions import FeatureTable
+from skrec.llm import HeuristicChat
+from skrec.llm._data_blocks import read_blocks
 
 FRAMES = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
 EVENTS = {
@@ -119,6 +125,91 @@ class TestTables:
         with sklearn.config_context(enable_metadata_routing=True):
             requests = UserProfileText().get_metadata_routing().fit.requests
         assert requests == {"item_features": True}
+
+
+class TestByALanguageModel:
+    def test_what_it_is_shown_and_what_it_writes(self):
+        seen = []
+
+        def model(messages):
+            (block,) = read_blocks(messages[-1]["content"])
+            seen.append(block)
+            return " Novels,\n mostly. "
+
+        X = pd.DataFrame(EVENTS)
+        X["user"] = X["user"] + "@example.org"
+        writer = UserProfileText(item_template="{title}", llm=model, language="German", max_words=7)
+        out = writer.fit_transform(X, item_features=BOOKS)
+        assert out["profile"].tolist()[:2] == ["Novels, mostly."] * 2
+        assert pd.isna(out["profile"].iloc[2])
+        assert [(block.name, block.texts) for block in seen] == [
+            ("history", ["Emma"]),
+            ("history", ["Dracula", "Emma"]),
+        ]
+        numbers = {name: writer.report_[name] for name in ("n_rows", "n_unknown", "n_written", "n_failed")}
+        assert numbers == {"n_rows": 3, "n_unknown": 1, "n_written": 2, "n_failed": 0}
+        assert list(writer.report_["prompts"]) == ["profile-v1"]
+
+    def test_no_id_is_shown(self):
+        asked = []
+        out = write(item_features=None, llm=asked.append)
+        assert asked == []
+        assert out["profile"][0] == "Chose, latest first: 1, 3."
+
+    def test_only_users_who_are_new_or_have_changed(self):
+        asked = []
+
+        def model(messages):
+            asked.append(read_blocks(messages[-1]["content"])[0].texts)
+            return " / ".join(asked[-1])
+
+        X = pd.DataFrame(EVENTS)
+        writer = UserProfileText(item_template="{title}", llm=model)
+        assert writer.estimate_cost(X, item_features=BOOKS).n_calls == 2
+        writer.fit(X, item_features=BOOKS)
+        assert len(asked) == 2
+        writer.transform(X)
+        assert (len(asked), writer.report_["n_reused"]) == (2, 2)
+        more = pd.DataFrame({"user": ["bob", "dan"], "item": [4, 4], "timestamp": [90, 91]})
+        more = pd.concat([X, more], ignore_index=True)
+        assert writer.estimate_cost(more).n_calls == 2
+        profiles = writer.transform(more)["profile"]
+        assert asked[2:] == [["Ulysses", "Emma"], ["Ulysses"]]
+        assert profiles.tolist()[0] == "Ulysses / Emma"
+
+    def test_a_model_that_fails_leaves_the_template(self):
+        def model(messages):
+            if "Dracula" in messages[-1]["content"]:
+                raise RuntimeError("down")
+            return "Likes Emma."
+
+        writer = UserProfileText(item_template="{title}", llm=model)
+        out = writer.fit_transform(pd.DataFrame(EVENTS), item_features=BOOKS)
+        assert out["profile"].tolist()[:2] == ["Likes Emma.", "Chose, latest first: Dracula, Emma."]
+        assert (writer.report_["n_failed"], writer.report_["errors"]) == (1, {"the function raised RuntimeError": 1})
+        with pytest.warns(LanguageModelWarning):
+            out = write(item_template="{title}", llm=lambda messages: "")
+        assert out["profile"][0] == "Chose, latest first: Emma."
+
+    def test_scikit_learns_checks_with_texts_of_items(self):
+        """The checks fit without item_features, where no model is asked."""
+        X = pd.DataFrame(EVENTS)
+        writer = UserProfileText(llm=HeuristicChat(), text_encoder=TEXT).fit(X, item_features=BOOKS)
+        before = vars(writer).copy()
+        out = writer.transform(X)
+        assert vars(writer) == before
+        pd.testing.assert_frame_equal(out, writer.fit_transform(X, item_features=BOOKS))
+        pd.testing.assert_frame_equal(pickle.loads(pickle.dumps(writer)).transform(X), out)
+        assert clone(writer).llm is writer.llm
+
+    @pytest.mark.parametrize("prompt", ["{user} {history}", "no field", "{history.x}"])
+    def test_prompts(self, prompt):
+        with pytest.raises(ValueError, match=r"names|must hold|bare name|names no column"):
+            write(llm=lambda messages: "x", prompt=prompt)
+
+    def test_an_llm_that_is_not_one(self):
+        with pytest.raises((TypeError, ValueError), match="llm"):
+            write(llm="gpt")
 
 
 def test_profiles_as_user_features():
