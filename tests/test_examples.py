@@ -37,3 +37,20 @@ def test_reranking_reports_quality_of_a_real_model_alone(openai_server, tmp_path
     assert "stands in" not in said["real"]
     assert "ndcg@10" in said["real"]
     assert len(openai_server.requests) == 4 + 2 * 5
+
+
+@pytest.mark.slow
+def test_explanations_offline_and_by_a_server(openai_server, monkeypatch, capsys):
+    pytest.importorskip("pandas")
+    openai_server.answer = lambda messages, body: '{"sentences": []}'
+    said = {}
+    for name, options in {"offline": [], "real": ["--base-url", openai_server.url, "--model", "m"]}.items():
+        monkeypatch.setattr(sys, "argv", ["explain_recommendations", "--quick", *options])
+        with warnings.catch_warnings(action="ignore"):
+            runpy.run_path(str(EXAMPLES / "explain_recommendations.py"))
+        said[name] = capsys.readouterr().out
+    assert "It is none" in said["offline"]
+    assert "(llm)" in said["offline"]
+    assert "stands in" not in said["real"]
+    assert "(llm)" not in said["real"]
+    assert len(openai_server.requests) == 4 + 4

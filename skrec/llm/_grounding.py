@@ -57,18 +57,35 @@ class GroundedCounts(Asked):
 
 
 @dataclass(frozen=True)
+class Entry:
+    """What a model reads of one piece of evidence.
+
+    Attributes
+    ----------
+    block : str
+        Name of the data block that it stands in: what kind of reason it is.
+    text : str
+    evidence : Evidence
+    """
+
+    block: str
+    text: str
+    evidence: Evidence
+
+
+@dataclass(frozen=True)
 class Case:
     """One pair, as a model is shown it.
 
     Attributes
     ----------
     item : str
-    entries : list of (str, Evidence)
-        What the model reads of each piece of evidence; one may have several entries.
+    entries : list of Entry
+        What the model reads of the evidence; one piece may have several entries.
     """
 
     item: str
-    entries: list[tuple[str, Evidence]] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -125,12 +142,17 @@ class GroundedWriter:
         ]
 
     def _show(self, case: Case) -> tuple[list[Message], str, dict[str, Evidence]]:
-        texts = [text for text, _ in case.entries]
-        rng = content_rng(self.seed, case.item, *texts)
+        rng = content_rng(self.seed, case.item, *(entry.text for entry in case.entries))
         item, (of_item,) = delimited("item", [case.item], rng, max_chars=self.max_chars)
-        evidence, tokens = delimited("evidence", texts, rng, max_chars=self.max_chars)
-        messages = self.prompt.write(item=item, evidence=evidence, **self.fields)
-        return messages, of_item, dict(zip(tokens, (reason for _, reason in case.entries), strict=True))
+        blocks: list[str] = []
+        evidence: dict[str, Evidence] = {}
+        for name in dict.fromkeys(entry.block for entry in case.entries):
+            entries = [entry for entry in case.entries if entry.block == name]
+            block, tokens = delimited(name, [entry.text for entry in entries], rng, max_chars=self.max_chars)
+            blocks.append(block)
+            evidence |= zip(tokens, (entry.evidence for entry in entries), strict=True)
+        messages = self.prompt.write(item=item, evidence="\n".join(blocks), **self.fields)
+        return messages, of_item, evidence
 
     def _read(self, sentences: list[Any], of_item: str, evidence: dict[str, Evidence]) -> list[Sentence]:
         kept: dict[str, Sentence] = {}
@@ -156,7 +178,7 @@ def entries_of(
     explicit: bool,
     context: Text = None,
     user: Text = None,
-) -> list[tuple[str, Evidence]]:
+) -> list[Entry]:
     """What a model may read of evidence: no id, and nothing of an item that has no text.
 
     Parameters
@@ -168,21 +190,19 @@ def entries_of(
     context, user : str or None
         What is known of the moment and of the user, for evidence of these kinds.
     """
-    entries: list[tuple[str, Evidence]] = []
+    entries: list[Entry] = []
     for reason in evidence:
         if reason.kind == "history" and (text := text_of(reason.item)):
-            entries.append((f"{'rated' if explicit else 'chosen'} before by the user: {text}", reason))
+            entries.append(Entry("rated before" if explicit else "chosen before", text, reason))
         if reason.keywords:
-            entries.append((f"words that the texts of both share: {', '.join(reason.keywords)}", reason))
+            entries.append(Entry("words that both texts share", ", ".join(reason.keywords), reason))
         if reason.kind == "context" and (told := context or reason.name):
-            entries.append((f"the situation of the user: {told}", reason))
+            entries.append(Entry("situation of the user", told, reason))
         if reason.kind == "features":
-            entries.append(
-                (f"what is known of the user: {user}" if user else "people with a like profile choose it", reason)
-            )
+            entries.append(Entry("what is known of the user", user or "people with a like profile choose it", reason))
         if reason.kind == "popularity" and reason.weight > 0:
-            entries.append((f"number {reason.rank} of {reason.n_items} by popularity", reason))
-    return list(dict(entries).items())
+            entries.append(Entry("popularity", f"number {reason.rank} of {reason.n_items}", reason))
+    return list({(entry.block, entry.text): entry for entry in reversed(entries)}.values())[::-1]
 
 
 def language_name(language: str) -> str:

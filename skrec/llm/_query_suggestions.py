@@ -157,7 +157,7 @@ class QuerySuggester(WrapperRecommender):
         ----------
         prefix : str, or list of n str or None, default=None
             What was typed so far, one for all users or one each: the beginning of a phrase or of a word in it,
-            whatever the case and the accents. None or blank allows all phrases.
+            whatever the case and the accents; a space at its end ends a word. None or blank allows all phrases.
         users : array-like of n ids, default=None
             None means the users of ``history``; without a history, nobody in particular.
         k : int, default=5
@@ -204,7 +204,7 @@ class QuerySuggester(WrapperRecommender):
         for at in np.argsort(-worth, kind="stable").tolist():
             if worth[at] <= 0 or len(taken) == k:
                 break
-            if not typed or plain[at].startswith(typed) or f" {typed}" in plain[at]:
+            if plain[at] != typed and (plain[at].startswith(typed) or f" {typed}" in plain[at]):
                 words = set(plain[at].split())
                 if not any(words <= set(plain[other].split()) for other in taken):
                     taken.append(at)
@@ -218,7 +218,7 @@ def _prefixes(prefix: Any, n: int | None) -> list[str]:
             raise TypeError(f"prefix must be a text, or one text a user; got {one!r} of type {type(one).__name__}.")
     if n is not None and len(given) != n:
         raise ValueError(f"prefix has {len(given)} texts for {n} users; pass one for all, or one a user.")
-    return ["" if one is None else _plain(one) for one in given]
+    return [_plain(one or "") + " " * ((one or "").strip() != "" and (one or "")[-1:].isspace()) for one in given]
 
 
 def _plain(text: str) -> str:

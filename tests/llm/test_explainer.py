@@ -45,6 +45,12 @@ X = np.array(
 ENCODER = LLMTextEmbedder(HashingTextEncoder())
 
 
+def evidence_in(messages):
+    """Token and text of every entry but the item."""
+    blocks = [block for name, block in blocks_of(messages).items() if name != "item"]
+    return {token: text for block in blocks for token, text in zip(block.tokens, block.texts, strict=True)}
+
+
 class Writer:
     """Writes a sentence for each entry of the evidence; ``cite`` may lead it astray."""
 
@@ -55,11 +61,10 @@ class Writer:
 
     def __call__(self, messages):
         self.seen.append(messages)
-        blocks = blocks_of(messages)
-        evidence, item = blocks["evidence"], blocks["item"].tokens[0]
+        evidence = evidence_in(messages)
+        item = blocks_of(messages)["item"].tokens[0]
         sentences = [
-            {"text": self.text.format(text), "evidence": self.cite([token], item)}
-            for text, token in zip(evidence.texts, evidence.tokens, strict=True)
+            {"text": self.text.format(text), "evidence": self.cite([token], item)} for token, text in evidence.items()
         ]
         return {"sentences": sentences}
 
@@ -159,7 +164,7 @@ def test_one_bad_sentence_leaves_the_good_ones():
 
 def test_tokens_do_not_show_and_markup_is_harmless():
     def writes_tokens(messages):
-        token = blocks_of(messages)["evidence"].tokens[0]
+        token = next(iter(evidence_in(messages)))
         return {"sentences": [{"text": f"As [{token}] says <b>so</b>\n({token}).", "evidence": [token]}]}
 
     (text,) = fitted(writes_tokens).explain([USERS[0]], [ITEMS[0]]).text
@@ -272,8 +277,7 @@ def test_context_and_user_features_are_shown_where_they_count():
     pipe = make_pipeline(ContextEncoder(), PopularRecommender(n_segments=2, random_state=0))
     rec = LLMExplainer(pipe, writer).fit(log, item_features=TABLE)
     shares = rec.explain(["stranger"], ITEMS, context=pd.DataFrame({"device": ["phone"]}))
-    shown = "\n".join(messages[-1]["content"] for messages in writer.seen)
-    assert "the situation of the user: device: phone" in shown
+    assert any(blocks_of(m)["situation of the user"].texts == ["device: phone"] for m in writer.seen)
     assert {reason.kind for reasons in shares.evidence for reason in reasons} == {"context", "popularity"}
 
     profiles = FeatureTable(
@@ -291,7 +295,7 @@ def test_ratings_are_called_ratings():
     y = np.tile([5.0, 3.0, 4.0], len(X))[: len(X)]
     model = HybridMFRecommender(n_factors=3, feedback="explicit", item_encoder=ENCODER, random_state=0)
     LLMExplainer(model, writer).fit(X, y, item_features=TABLE).explain(USERS[:4], ITEMS[:4])
-    assert "rated before by the user" in json.dumps(writer.seen)
+    assert "rated before" in json.dumps(writer.seen)
 
 
 def test_the_same_evidence_is_the_same_prompt_and_cached(tmp_path):

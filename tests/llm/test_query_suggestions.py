@@ -55,7 +55,9 @@ def test_a_prefix_begins_a_phrase_or_a_word_of_it():
     for phrases, typed in ((rec.suggest_queries("gar")[0], "gar"), (rec.suggest_queries("CAP")[0], "cap")):
         assert phrases
         assert all(any(word.startswith(typed) for word in phrase.split()) for phrase in phrases)
-    assert "élan" in rec.suggest_queries("elan", k=1)[0][0]
+    assert all("sea " in f"{phrase} " for phrase in rec.suggest_queries("sea ")[0])
+    assert "sea" not in rec.suggest_queries("sea")[0]
+    assert "élan" in rec.suggest_queries("Ela", k=1)[0][0]
     assert rec.suggest_queries("xyz") == [[]]
     assert rec.suggest_queries("arden") == [[]]
 
