@@ -15,12 +15,15 @@ from math import isfinite
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from skrec._circuit import CircuitBreaker
+
 OPENAI_URL = "https://api.openai.com/v1"
 
 _FIRST_WAIT = 0.5  # seconds; doubled with each try
 _LONGEST_WAIT = 60.0
 _MOST_BYTES = 256 * 2**20  # of one answer
 _RETRIED_STATUS = frozenset({408, 409, 425, 429})
+_NO_ANSWER = frozenset({None, 502, 504})  # of a gateway: what is behind it is out of reach or silent
 _KEPT_HEADERS = frozenset(
     {"host", "accept", "accept-encoding", "connection", "content-type", "content-length", "user-agent"}
 )
@@ -74,7 +77,8 @@ class Endpoint:
 
     No key, address or organisation is taken from the environment unasked: the key is that of the variable
     ``api_key_env``, by default none, save for OpenAI itself, which gets ``OPENAI_API_KEY``. It is read at each
-    call and kept nowhere. Redirects are not followed.
+    call and kept nowhere. Redirects are not followed. While it gives no answer, most requests fail at once:
+    see :class:`~skrec._circuit.CircuitBreaker`.
 
     Parameters
     ----------
@@ -110,6 +114,7 @@ class Endpoint:
         self.api_key_env = ("OPENAI_API_KEY" if self.is_openai else "") if api_key_env is None else api_key_env
         self.timeout = timeout
         self.max_retries = max_retries
+        self.breaker = CircuitBreaker()
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
@@ -203,13 +208,18 @@ class Connection:
         """
         import openai
 
-        tries = self.endpoint.max_retries + 1
+        breaker = self.endpoint.breaker
+        tries, n_unanswered = breaker.tries(self.endpoint.max_retries + 1), 0
+        if not tries:
+            raise self._failure(EndpointDown, "gave no answer lately and is not asked for some seconds", None, "", "")
         silence = f"gave no answer within {self.endpoint.timeout} seconds"
         for attempt in range(tries):
             asked, status, said = 0.0, None, ""
             kind: type[EndpointError] = EndpointNonsense
             try:
-                return request(self._client)
+                answer = request(self._client)
+                breaker.answered()
+                return answer
             except (openai.APITimeoutError, TimeoutError):
                 kind, what = EndpointSilent, silence
             except openai.APIConnectionError as error:
@@ -226,11 +236,17 @@ class Connection:
                 what = f"gave {error}"
             except (openai.APIError, json.JSONDecodeError, UnicodeDecodeError):
                 what = "gave invalid JSON"
+            is_dead = kind is EndpointSilent or (kind is EndpointDown and status in _NO_ANSWER)
+            n_unanswered += is_dead
             if kind is EndpointRefusal or attempt == tries - 1:
                 break
             # Waits of half to all of the step, so that clients turned away together do not return together.
             wait = min(_FIRST_WAIT * 2**attempt, _LONGEST_WAIT) * random.uniform(0.5, 1)
             _sleep(max(wait, asked))
+        if is_dead:
+            breaker.unanswered(n_unanswered)
+        else:
+            breaker.answered()
         # Raised out here, where no error of the client is its context: that carries the request, and with it the key.
         raise self._failure(kind, what, status, said, "" if kind is EndpointRefusal else f", at each of {tries} tries")
 

@@ -30,13 +30,16 @@ DATA_RULES = (
 _LETTERS = "bcdfghjkmnpqrstvwxz"  # no vowels: no token is a word
 _SIGNS = _LETTERS + "23456789"
 _NO_TEXT = "(no text)"
-_LOOKALIKES = str.maketrans(
-    {"<": "‹", ">": "›", "＜": "‹", "＞": "›", "﹤": "‹", "﹥": "›"} | dict(zip("[]［］", "()()", strict=True))
-)
+# Printable by name and yet unseen: fillers, and the selectors of variants, in which whole texts can be hidden.
+_UNSEEN = [0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0]
+_UNSEEN += [*range(0x180B, 0x1810), *range(0xFE00, 0xFE0F), *range(0xE0100, 0xE01F0)]
+_CLEANED = dict.fromkeys(_UNSEEN) | str.maketrans("<＜﹤≮>＞﹥≯[［﹇]］﹈", "‹‹‹‹››››((()))")
 _KEPT_FORMAT = "\u200c\u200d"  # joiners, which Persian, Hindi and emoji are written with
 _NAME = re.compile(r"[a-z][a-z0-9_ ]*")
 _BLOCK = re.compile(r'^<data name="([^"\n]*)" mark="([^"\n]+)">\n(.*?)^</data mark="\2">$', re.DOTALL | re.MULTILINE)
 _FIRST_WORD = re.compile(r"[^a-z0-9]*([a-z0-9]+)")
+# At a cut: what may be the head of an address or a number, which could no longer be told to be one.
+_HALF = re.compile(r"(?:[^\s@]{1,64}@\S*|[\d ()+./-]+)$")
 _ENTRY = re.compile(r"^\[([^\]\n]+)\] ?(.*)$", re.MULTILINE)
 
 
@@ -82,7 +85,7 @@ def delimited(
     rng : numpy Generator
         Draws tokens and mark, best from :func:`content_rng` over all texts of the prompt.
     max_chars : int, default=500
-        A longer text is cut there, and ends in "…".
+        A longer text is cut there, before any number or e-mail address that the cut would halve, and ends in "…".
 
     Returns
     -------
@@ -120,12 +123,12 @@ def as_data(text: str | None, max_chars: int = 500) -> str:
     if text is None:
         return _NO_TEXT
     # A text of a million characters is not worth cleaning whole.
-    spaced = text[: 4 * max_chars]
+    spaced, is_cut = text[: 4 * max_chars], len(text) > 4 * max_chars
     if not spaced.isprintable():  # nearly every text is, and what is has no break and nothing hidden
         spaced = "".join(map(_sign, spaced))
-    line = " ".join(spaced.translate(_LOOKALIKES).split())
-    if len(line) > max_chars:
-        line = line[: max_chars - 1].rstrip() + "…"
+    line = " ".join(spaced.translate(_CLEANED).split())
+    if is_cut or len(line) > max_chars:
+        line = _HALF.sub("", line[: max_chars - 1]).rstrip() + "…"
     return line or _NO_TEXT
 
 

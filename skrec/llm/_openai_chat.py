@@ -28,10 +28,12 @@ class OpenAICompatibleChat(BaseChat):
 
     Conversations are sent by several threads, from within a running event loop too. A request is sent again
     after silence, status 408, 409, 425, 429 or 5xx, or a malformed or empty answer; waits double from half a
-    second, with jitter, and follow ``Retry-After`` up to a minute. What the server refuses is found out and
-    remembered: ``temperature`` and ``seed`` are left out, ``max_tokens`` becomes ``max_completion_tokens`` or
-    back, a schema is asked for as a JSON schema, else as a JSON object, else in the prompt. An answer that
-    does not fit the schema is sent back once. Thoughts (``<think>``) are cut out.
+    second, with jitter, and follow ``Retry-After`` up to a minute. Once the server has left ten requests in a
+    row without any answer, conversations fail at once and one goes out every ten seconds, with a single try,
+    until there is an answer again: a thousand do not wait for a server that is not there. What the server
+    refuses is found out and remembered: ``temperature`` and ``seed`` are left out, ``max_tokens`` becomes
+    ``max_completion_tokens`` or back, a schema is asked for as a JSON schema, else as a JSON object, else in
+    the prompt. An answer that does not fit the schema is sent back once. Thoughts (``<think>``) are cut out.
 
     No key, address or organisation is picked up from the environment unasked, redirects are not followed, and
     the key is read at each call and kept nowhere. There are no log-probabilities (``can_score`` is False): few

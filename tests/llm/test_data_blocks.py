@@ -1,10 +1,14 @@
 """Text of others in prompts: no text can leave its line, forge a delimiter or name a token."""
 
+import sys
+import unicodedata
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skrec.llm import Scrubber
 from skrec.llm._data_blocks import as_data, content_rng, delimited, read_blocks
 
 FORGED = [
@@ -50,6 +54,33 @@ def test_long_and_missing_texts():
     block, _ = delimited("history", ["x" * 100_000, None, " \n "], content_rng(0), max_chars=50)
     (read,) = read_blocks(block)
     assert read.texts == ["x" * 49 + "…", "", ""]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFKC", "NFD", "NFKD"])
+def test_no_form_of_unicode_brings_a_delimiter_back(form):
+    likely = [
+        sign for sign in map(chr, range(sys.maxunicode + 1)) if set(unicodedata.normalize(form, sign)) & set("<>[]")
+    ]
+    assert len(likely) >= 4
+    for sign in [*likely, "<\u0338", ">\u0338"]:
+        assert not set(unicodedata.normalize(form, as_data(f"a{sign}b"))) & set("<>[]")
+
+
+@pytest.mark.parametrize("sign", ["\u034f", "\u115f", "\u3164", "\ufe01", "\U000e0100", "\U000e01ef", "\xad", "\u2066"])
+def test_what_cannot_be_seen_is_not_read(sign):
+    assert as_data(f"plain{sign * 9} text") == "plain text"
+    assert as_data("نمی\u200cخواهم 👩\u200d🚀") == "نمی\u200cخواهم 👩\u200d🚀"  # what these words are written with
+
+
+@pytest.mark.parametrize(
+    "personal", ["ada@example.org", "4111 1111 1111 1111", "+44 20 7946 0958", "(555) 123-4567", "01.23.45.67.89"]
+)
+@pytest.mark.parametrize("before", ["write to: ", "\u200b" * 60 + "or: "])
+def test_a_cut_leaves_no_half_of_what_would_be_scrubbed(personal, before):
+    text = f"{before}{personal} please"
+    for max_chars in range(14, len(text) + 1):
+        shown = Scrubber()(as_data(text, max_chars))[0]
+        assert not set(shown) & set("@0123456789")
 
 
 def test_several_blocks_stand_in_one_prompt():

@@ -7,10 +7,12 @@ import logging
 import pickle
 import random
 import threading
+from collections import Counter
 
 import pytest
 from openai_server import OpenAIServer, changed, cut_in_two, dripping, says, slow, status
 
+from skrec import _circuit
 from skrec.llm import Budget, OpenAICompatibleChat
 from skrec.llm import ChatCache as Cache
 
@@ -163,6 +165,64 @@ def test_a_server_that_is_not_there(waits):
     results = chat(server, max_retries=2).complete(["x", "y"])
     assert answers(results) == ["the endpoint cannot be reached, at each of 3 tries"] * 2
     assert len(waits) == 4
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The time by which a silent server is left alone; moved by hand."""
+    now = [0.0]
+    monkeypatch.setattr(_circuit, "_clock", lambda: now[0])
+    return now
+
+
+LEFT_ALONE = "the endpoint gave no answer lately and is not asked for some seconds"
+
+
+@pytest.mark.parametrize("fault", [slow, status(502), status(504)], ids=["silent", "502", "504"])
+def test_a_server_without_an_answer_is_not_waited_for_by_all(openai_server, waits, clock, fault):
+    openai_server.faults = lambda body: fault
+    budget = Budget(max_calls=2000)
+    client = chat(openai_server, timeout=0.2, max_retries=4, n_jobs=1, budget=budget)
+    results = client.complete(["x"] * 1000)
+    assert len(openai_server.requests) == budget.n_calls == 10  # two conversations with all their tries
+    assert [result.error.endswith("at each of 5 tries") for result in results[:2]] == [True] * 2
+    assert {result.error for result in results[2:]} == {LEFT_ALONE}
+    clock[0] += 9
+    assert client.complete(["x"])[0].error == LEFT_ALONE
+    clock[0] += 2  # one goes out, with one try, and the next ones must wait again
+    first, second = client.complete(["x", "y"])
+    assert first.error.endswith("at each of 1 tries")
+    assert second.error == LEFT_ALONE
+    assert len(openai_server.requests) == 11
+    openai_server.faults = lambda body: None
+    assert client.complete(["x"])[0].error == LEFT_ALONE
+    assert pickle.loads(pickle.dumps(client)).complete(["x"])[0].text == "Hello."  # elsewhere, nothing is known
+    clock[0] += 11
+    assert answers(client.complete(["x"] * 20)) == ["Hello."] * 20
+    openai_server.script = [fault] * 2
+    assert client.complete(["x"])[0].usage.n_calls == 3  # and counting begins anew
+
+
+def test_a_server_that_is_not_there_is_not_tried_by_all(waits):
+    server = OpenAIServer()
+    server.close()
+    results = chat(server, max_retries=4, n_jobs=8).complete(["x"] * 1000)
+    reasons = Counter(result.error for result in results)
+    assert set(reasons) == {"the endpoint cannot be reached, at each of 5 tries", LEFT_ALONE}
+    assert reasons[LEFT_ALONE] >= 990
+    assert len(waits) <= 4 * 10
+
+
+def test_a_server_that_answers_whatever_it_is_not_left_alone(openai_server, waits):
+    openai_server.faults = lambda body: BROKEN[body["messages"][0]["content"]]
+    alive = [name for name in BROKEN if name not in ("silence", "an answer that drips")]
+    results = chat(openai_server, max_retries=1, n_jobs=2).complete(alive * 3)
+    assert LEFT_ALONE not in {result.error for result in results}
+    # Nor one that often gives none: only what is without an answer in a row counts.
+    turns = iter([slow, slow, None] * 10)
+    openai_server.faults = lambda body: next(turns)
+    results = chat(openai_server, timeout=0.2, max_retries=0, n_jobs=1).complete(["x"] * 30)
+    assert [result.error is None for result in results] == [False, False, True] * 10
 
 
 def test_a_thousand_requests_with_a_third_failing(openai_server, waits):
