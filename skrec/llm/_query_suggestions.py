@@ -204,10 +204,9 @@ class QuerySuggester(WrapperRecommender):
         for at in np.argsort(-worth, kind="stable").tolist():
             if worth[at] <= 0 or len(taken) == k:
                 break
-            if plain[at] != typed and (plain[at].startswith(typed) or f" {typed}" in plain[at]):
-                words = set(plain[at].split())
-                if not any(words <= set(plain[other].split()) for other in taken):
-                    taken.append(at)
+            goes_on = plain[at] != typed and (plain[at].startswith(typed) or f" {typed}" in plain[at])
+            if goes_on and not any(_says_the_same(plain[at], plain[other]) for other in taken):
+                taken.append(at)
         return [self._phrases[at] for at in taken]
 
 
@@ -219,6 +218,13 @@ def _prefixes(prefix: Any, n: int | None) -> list[str]:
     if n is not None and len(given) != n:
         raise ValueError(f"prefix has {len(given)} texts for {n} users; pass one for all, or one a user.")
     return [_plain(one or "") + " " * ((one or "").strip() != "" and (one or "")[-1:].isspace()) for one in given]
+
+
+def _says_the_same(phrase: str, taken: str) -> bool:
+    """Whether all words of a phrase are in one that is taken, or both differ by an ending."""
+    shorter, longer = sorted((phrase, taken), key=len)
+    ending = longer.removeprefix(shorter)
+    return set(phrase.split()) <= set(taken.split()) or (ending != longer and len(ending) <= 3 and " " not in ending)
 
 
 def _plain(text: str) -> str:

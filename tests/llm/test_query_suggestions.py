@@ -10,6 +10,7 @@ from skrec.exceptions import FeatureCoverageWarning
 from skrec.feature_extraction import HashingTextEncoder, KeywordExtractor, LLMTextEmbedder
 from skrec.interactions import FeatureTable
 from skrec.llm import QuerySuggester
+from skrec.llm._query_suggestions import _says_the_same
 from skrec.neighbors import ItemKNNRecommender
 
 EMBEDDER = LLMTextEmbedder(HashingTextEncoder())
@@ -76,6 +77,14 @@ def test_no_two_suggestions_say_the_same():
     for phrases in fitted().suggest_queries(users=[0, 1, 2], k=6):
         words = [set(phrase.split()) for phrase in phrases]
         assert not any(later <= earlier for i, earlier in enumerate(words) for later in words[i + 1 :])
+
+
+@pytest.mark.parametrize(
+    ("phrase", "taken", "same"),
+    [("sea", "stormy sea", True), ("stormy sea", "sea", False), ("seasons", "season", True), ("sea", "seasons", False)],
+)
+def test_what_says_the_same(phrase, taken, same):
+    assert _says_the_same(phrase, taken) == same
 
 
 def test_strangers_get_what_many_chose():
