@@ -6,6 +6,7 @@ vectors), :class:`ItemGraphRecommender` (a weighted history against an item-item
 histories, masks and top-k are done there, once.
 """
 
+from skrec._explanations import Evidence, Explanations
 from skrec._fitting import PartialFitMixin, SampleWeightMixin
 from skrec._item_graph import ItemGraphRecommender
 from skrec._persistence import skops_trusted_types
@@ -16,6 +17,8 @@ from skrec._vectors import VectorRecommender
 
 __all__ = [
     "BaseRecommender",
+    "Evidence",
+    "Explanations",
     "ItemGraphRecommender",
     "PartialFitMixin",
     "Queries",
