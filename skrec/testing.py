@@ -45,6 +45,8 @@ def all_estimators() -> Iterator[Any]:
     yield UserKNNRecommender()
     yield EASERecommender()
     yield HybridMFRecommender(n_factors=4, max_iter=3, random_state=0)
+    for solver in ("bpr", "warp", "softmax"):
+        yield HybridMFRecommender(n_factors=4, solver=solver, max_iter=5, random_state=0)
     yield BPRRecommender(n_factors=4, max_iter=20, random_state=0)
     yield LogisticMFRecommender(n_factors=4, random_state=0)
     yield TunedRecommender(PopularRecommender(), {"recency_decay": [0.5]}, n_iter=2)

@@ -23,7 +23,8 @@ from skrec.decomposition._defaults import (
 from skrec.interactions import Interactions
 
 if TYPE_CHECKING:
-    from skrec._kernels.als import Rows, Side
+    from skrec._kernels.als import Design, Rows, Side
+    from skrec._kernels.sgd import Rows as SGDRows
 
 INIT_SCALE = 0.01
 _UPDATE_SWEEPS = 3
@@ -48,7 +49,7 @@ def fit(rec: Any, data: Interactions, item_matrix: Matrix | None, user_matrix: M
     rec.loss_curve_ = fit_als(
         users,
         items,
-        max_iter=rec.max_iter,
+        max_iter=rec._max_iter,
         tol=rec.tol,
         bias=rec._bias,
         mean=rec.mean_,
@@ -58,7 +59,7 @@ def fit(rec: Any, data: Interactions, item_matrix: Matrix | None, user_matrix: M
     rec._set_sides(users, items)
 
 
-def coef_of(rec: Any, side: Side) -> NDArray[np.float32] | None:
+def coef_of(rec: Any, side: Side | SGDRows) -> NDArray[np.float32] | None:
     """The map from features, without the columns that pad it."""
     if side.ridge is None or side.ridge.coef is None:
         return None
@@ -145,7 +146,12 @@ def touched(codes: NDArray[np.int64], table_rows: NDArray[np.int64] | None) -> N
 
 
 def grow(
-    rec: Any, users: Side, items: Side, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None
+    rec: Any,
+    users: Side | SGDRows,
+    items: Side | SGDRows,
+    data: Interactions,
+    item_matrix: Matrix | None,
+    user_matrix: Matrix | None,
 ) -> None:
     """Rows there were, and new ones: drawn, or by the maps that were learned."""
     rng = check_random_state(rec.random_state)
@@ -158,7 +164,7 @@ def grow(
 
 def _go_on(
     rec: Any,
-    side: Side,
+    side: Side | SGDRows,
     prior: NDArray[np.float32],
     coef: NDArray[np.float32] | None,
     features: Matrix | None,
@@ -172,11 +178,20 @@ def _go_on(
     side.prior = aligned_zeros(len(side.factors), rec._n_columns)
     side.prior[: len(prior)] = prior
     if features is not None:
-        side.prior[codes, : rec._n_columns] = features[codes] @ coef
+        side.prior[codes, : coef.shape[1]] = features[codes] @ coef
     side.factors[~side.active] = side.prior[~side.active]
 
 
 # Histories -------------------------------------------------------------------------------------------
+
+
+def derive(rec: Any) -> Design:
+    """What new users are solved against."""
+    from skrec._kernels.als import Design
+    from skrec._kernels.threads import single_threaded_blas
+
+    with single_threaded_blas():
+        return Design.of(rec._items, rec._active_items, rec._bias, rec.mean_)
 
 
 def fold_in(rec: Any, users: NDArray[np.int64], histories: Histories) -> NDArray[np.float32]:

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from skrec._features import Matrix
-from skrec.decomposition._als_solver import add_features, coef_of, draw, rows_of, sides_of
+from skrec.decomposition._als_solver import add_features, coef_of, derive, draw, rows_of, sides_of
 from skrec.decomposition._context_als_changes import fold_in, partial_fit
 from skrec.decomposition._defaults import alpha_at, column_scale, confidence_spread, noise_level
 from skrec.decomposition._requests import Requests, distinct_requests
 from skrec.interactions import Interactions
 
-__all__ = ["fit", "fold_in", "partial_fit"]
+__all__ = ["derive", "fit", "fold_in", "partial_fit"]
 
 _CONTEXT_PENALTY = 0.1  # a context has many more events than a user or an item
 
@@ -50,7 +50,7 @@ def fit(rec: Any, data: Interactions, item_matrix: Matrix | None, user_matrix: M
         mean=rec.mean_,
         make=lambda matrix: rows_of(rec, matrix),
     )
-    rec.loss_curve_ = sweeps.fit(rec.max_iter, rec.tol, rec._report if rec.verbose else None)
+    rec.loss_curve_ = sweeps.fit(rec._max_iter, rec.tol, rec._report if rec.verbose else None)
     rec._context_map = coef / scale[:, None]
     rec._query_gram = sweeps.query_gram()
     rec.user_coef_, rec.item_coef_ = coef_of(rec, users), coef_of(rec, items)

@@ -25,6 +25,7 @@ class FactorModel(VectorRecommender):
     """
 
     _explicit: bool
+    _item_biases_only: bool
     _n_factors: int
     _mean_events: tuple[float, float]
     _best_rating: float
@@ -40,10 +41,15 @@ class FactorModel(VectorRecommender):
     @property
     def _bias(self) -> int | None:
         """The column of the biases."""
-        return self._n_factors if self._explicit else None
+        return self._n_factors if self._explicit or self._item_biases_only else None
 
     @property
     def _n_columns(self) -> int:
+        return self._n_factors + (self._bias is not None)
+
+    @property
+    def _n_query(self) -> int:
+        """Columns of a query vector; with ratings, the last is what a query adds to all of its scores."""
         return self._n_factors + self._explicit
 
     def _entries(self, histories: Histories) -> sp.csr_array:
@@ -58,21 +64,22 @@ class FactorModel(VectorRecommender):
     def _set_sides(self, users: Side, items: Side) -> None:
         self._users, self._items = users.factors, items.factors
         self._user_prior, self._item_prior = users.prior, items.prior
-        self._active_items = items.active
+        self._active_users, self._active_items = users.active, items.active
         self._derive()
 
     def _derive(self) -> None:
         """What follows from the rest of the state, and is not saved."""
-        from skrec._kernels.als import Design
-        from skrec._kernels.threads import single_threaded_blas
-
-        with single_threaded_blas():
-            self._design = Design.of(self._items, self._active_items, self._bias, self.mean_)
+        self._design = self._derive_design()
         self._item_vectors, self._item_bias = self.item_factors_, None
+        if self._bias is not None:
+            self._item_bias = self.item_biases_
         if self._explicit:
             # The last column meets what a query adds to all of its scores, which _link does instead.
             self._item_vectors = np.pad(self.item_factors_, ((0, 0), (0, 1)))
-            self._item_bias = self.item_biases_
+
+    def _derive_design(self) -> Any:
+        """What new histories are folded in by."""
+        raise NotImplementedError
 
     def __getstate__(self) -> dict[str, Any]:
         derived = ("_design", "_item_vectors", "_item_bias")
@@ -102,13 +109,13 @@ class FactorModel(VectorRecommender):
 
     @property
     def item_biases_(self) -> NDArray[np.float32]:
-        """Item biases; zero for implicit feedback."""
-        return self._items[:, self._n_factors] if self._explicit else np.zeros(len(self._items), np.float32)
+        """Item biases; zero for implicit feedback by least squares."""
+        return np.zeros(len(self._items), np.float32) if self._bias is None else self._items[:, self._bias]
 
     @property
     def context_coef_(self) -> NDArray[np.float32] | None:
         """C, transposed; with explicit feedback w is the last column. None where X had no context."""
-        return None if self._context_map is None else self._context_map[:, : self._n_columns]
+        return None if self._context_map is None else self._context_map[:, : self._n_query]
 
     # Rank ------------------------------------------------------------------------------------------
 
@@ -121,9 +128,9 @@ class FactorModel(VectorRecommender):
         if len(changed):
             factors[changed] = self._fold_in(queries.users[changed], queries.histories.take(changed))
             known[changed] = True
-        vectors = factors[:, : self._n_columns]
+        vectors = factors[:, : self._n_query]
         if self._context_map is not None and queries.context is not None:
-            vectors = vectors + queries.context @ self._context_map[:, : self._n_columns]
+            vectors = vectors + queries.context @ self._context_map[:, : self._n_query]
             known[:] = True
         if self._explicit:
             vectors[known, -1] += self.mean_

@@ -1,4 +1,4 @@
-"""Matrix factorization with side features, by alternating least squares."""
+"""Matrix factorization with side features and context."""
 
 from __future__ import annotations
 
@@ -12,27 +12,35 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from skrec._features import Matrix, with_rows
 from skrec._fitting import PartialFitMixin, SampleWeightMixin
 from skrec._histories import Histories
-from skrec.decomposition import _als_solver, _context_als_solver
+from skrec.decomposition import _als_solver, _context_als_solver, _sgd_solver
 from skrec.decomposition._factor_model import FactorModel
 from skrec.interactions import EventTable, Interactions
 
-_SOLVERS = {"als": _als_solver, "als in context": _context_als_solver}
+_STOCHASTIC = ("bpr", "warp", "softmax")
+_SOLVERS = {
+    "als": _als_solver,
+    "als in context": _context_als_solver,
+    **dict.fromkeys(_STOCHASTIC, _sgd_solver),
+}
+_MAX_ITER = {"als": 30, "bpr": 300, "warp": 300, "softmax": 100}
 
 
 class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
-    """Matrix factorization by alternating least squares, with item and user features as priors.
+    """Matrix factorization with item and user features as priors, and with the context of a request.
 
     A user is a vector p and an item a vector q, so that p.q tells how much the user likes the item. Each is
     what its features say (a linear map, learned along the way) and what its own events add. Items and users
     without events are what their features say: cold items can be recommended, and cold users get lists.
 
-    Minimises ``sum_ui c_ui (r_ui - p_u.q_i)^2 + sum_u l_u |p_u - A x_u|^2 + sum_i l_i |q_i - B z_i|^2
-    + rho (|A|^2 + |B|^2)`` over the users and items with events.
+    The score is ``b_i + (p_u + C c).q_i``: where X has context columns c, the moment moves the user. New users
+    get what the moment asks for. Encode context first, as by ``make_pipeline(ContextEncoder(),
+    HybridMFRecommender())``.
 
-    Where X has context columns c, the moment moves the user: the score is ``(p_u + C c).q_i``, and every event is
-    a request of its own that is asked about all items, ``sum_e sum_i c_ei (r_ei - (p_u + C c_e).q_i)^2``. New
-    users get what the moment asks for. Encode context first, as by
-    ``make_pipeline(ContextEncoder(), HybridMFRecommender())``.
+    ``solver="als"`` minimises ``sum_ui c_ui (r_ui - p_u.q_i)^2 + sum_u l_u |p_u - A x_u|^2
+    + sum_i l_i |q_i - B z_i|^2 + rho (|A|^2 + |B|^2)`` over the users and items with events. With context, every
+    event is a request of its own that is asked about all items: ``sum_e sum_i c_ei (r_ei - (p_u + C c_e).q_i)^2``.
+    The other solvers learn to rank what was chosen above the rest, with a bias b_i of each item and the same pulls
+    towards what features say.
 
     Parameters
     ----------
@@ -40,56 +48,75 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         Length of the vectors. More help where the catalogue is large and the data are sparse.
     regularization : float or "auto", default="auto"
         l, the pull of a row with as many events as the mean towards what its features say (towards zero
-        without features). "auto" scales with the noise of the data: see Notes.
+        without features). "auto" scales with the noise of the data for "als": see Notes; it is 1 for "bpr", 5 for
+        "warp" and "softmax", beside the sum of losses over the events.
     alpha : float or "auto", default="auto"
         Implicit feedback: a seen pair has confidence 1 + alpha * y, an unseen one 1; 0 weighs both alike.
-        "auto" grows with the sparsity of the data: see Notes. Unused for explicit feedback.
+        "auto" grows with the sparsity of the data: see Notes. Unused for explicit feedback and by the other solvers.
     frequency_scaling : float in [0, 1], default=0.4
         A row with n times as many events as the mean has a pull of regularization * n ** frequency_scaling.
     feature_regularization : float, default=10.0
         rho, in units of the regularization and of the mean squared length of the feature rows, so that it
         depends on the scale of neither.
     feedback : {"implicit", "explicit"}, default="implicit"
-        "explicit" fits the observed ratings alone, with a mean and biases of users and items; scores are
-        then ratings.
-    solver : {"als"}, default="als"
-        Alternating least squares; rows are solved by conjugate gradient.
-    max_iter : int, default=30
-        Most sweeps over both sides.
+        "explicit" fits the observed ratings alone, with a mean and biases of users, items and context; scores
+        are then ratings. For "als".
+    solver : {"als", "bpr", "warp", "softmax"}, default="als"
+        "als" is alternating least squares, the quickest, and the one for ratings. "softmax" is the likelihood of
+        each choice among sampled items: the best where context matters, and the slowest. "bpr" sets what was
+        chosen against one random item, "warp" against one that scores too high, and weighs by the rank that this
+        betrays.
+    max_iter : int or "auto", default="auto"
+        Most sweeps over both sides, or most epochs. "auto" is 30 for "als", 100 for "softmax", 300 for the others.
     tol : float, default=1e-4
-        Stop when a sweep lowers the loss by less than this share of it.
+        "als": stop when a sweep lowers the loss by less than this share of it.
+    learning_rate : float, default=0.05
+        Length of the first steps of the other solvers; Adagrad shortens them row by row.
+    batch_size : int, default=256
+        Events a step of "softmax", and on a GPU of "bpr" and "warp"; on the CPU these take one at a time.
+    n_negatives : int or "auto", default="auto"
+        "softmax": items drawn a batch, beside those of the batch itself; 256. "warp": most items drawn for an
+        event; 20. "bpr" draws one.
+    validation_fraction : float in [0, 1), default=0.1
+        Share of the events, 10,000 at most, held out to find the number of epochs; the model is then learned anew
+        from all events for as many. 0, or fewer than 20 events held out: ``max_iter`` epochs.
+    n_iter_no_change : int, default=10
+        Stop when the held-out score has not risen for so many epochs.
     item_encoder, user_encoder : transformer, default=None
         Fitted on ``item_features`` and ``user_features`` (without the id column) inside ``fit``. None takes
         numeric features as they are.
     random_state : int, RandomState instance or None, default=None
-        Draws the first factors.
+        Draws the first factors, and all that the other solvers draw.
     n_jobs : int, default=None
-        Threads; None means all cores. The result does not depend on it.
+        Threads; None means all cores. The result does not depend on it. Solvers other than "als" learn on one,
+        so that it does not.
     device : str, default=None
         None and "cpu" fit by compiled loops on the CPU; "cuda", or another device of torch, fits there;
         "auto" takes CUDA where there is one. Recommending is done on the CPU.
     verbose : int, default=0
-        1 prints the loss after every sweep.
+        1 prints the loss after every sweep or epoch.
 
     Attributes
     ----------
     user_factors_, item_factors_ : float32 arrays of shape (n_users, n_factors) and (n_items, n_factors)
         In catalogue order; what the features say is included.
     user_biases_, item_biases_ : float32 arrays of shape (n_users,) and (n_items,)
-        Zero for implicit feedback.
+        Of users, zero for implicit feedback; of items, zero for implicit feedback by "als".
     mean_ : float
         Mean rating; zero for implicit feedback.
     user_coef_, item_coef_ : float32 arrays of shape (n_features, n_factors) or None
-        A and B, transposed. With explicit feedback, a last column gives the bias.
+        A and B, transposed. A last column gives the bias, where there is one.
     context_coef_ : float32 array of shape (n_context, n_factors) or None
         C, transposed. With explicit feedback, a last column gives what the context adds to every rating. None
         where X had no context.
     regularization_, alpha_ : float
-        The values used.
+        The values used; alpha_ is None where it has no use.
     loss_curve_ : list of float
-        The objective after every sweep of ``fit``.
+        The objective after every sweep of ``fit``, or the mean loss of an event in every epoch.
+    validation_scores_ : list of float or None
+        Mean of ``1 / log2(1 + rank)`` of held-out events after every epoch; None for "als" or without them.
     n_iter_ : int
-        Sweeps done.
+        Sweeps done, or epochs that the final model learned for.
     item_encoder_, user_encoder_ : transformer or None
         The fitted encoders.
     popularity_ : float32 array of shape (n_items,)
@@ -114,15 +141,24 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
     three public data sets between 0.07 and 6 percent dense. With context, each event is a row of its own: the
     density is one over the number of items.
 
-    ``partial_fit`` solves the rows of the new events again, and those alone; A, B, C and the encoders stay. With
-    context, what a row was fitted to enters by its curvature around the row, since old contexts are not kept.
+    *Solvers other than "als".* Events weigh as y over its mean, ten at most. Alike events in the same context
+    count as one with a weight. Without context, what a user has chosen is never set against another choice of
+    theirs; with context it is, since it may lose in another. Scores are comparable within a solver alone. New
+    histories are folded in by the likelihood of softmax over at most 512 of the items. ``partial_fit`` passes up to
+    ten times over the new events alone; rows that have moved much by then move little.
+
+    With "als", ``partial_fit`` solves the rows of the new events again, and those alone; A, B, C and the encoders
+    stay. With context, what a row was fitted to enters by its curvature around the row, since old contexts are not
+    kept.
 
     References
     ----------
     Hu, Koren and Volinsky, "Collaborative Filtering for Implicit Feedback Datasets", ICDM 2008. Takács,
     Pilászy and Tikk, "Applications of the Conjugate Gradient Method for Implicit Feedback Collaborative
     Filtering", RecSys 2011. Rendle, Krichene, Zhang and Koren, "Revisiting the Performance of iALS on Item
-    Recommendation Benchmarks", RecSys 2022. Agarwal and Chen, "Regression-based Latent Factor Models", KDD
+    Recommendation Benchmarks", RecSys 2022. Rendle, Freudenthaler, Gantner and Schmidt-Thieme, "BPR", UAI 2009.
+    Weston, Bengio and Usunier, "WSABIE", IJCAI 2011. Yi et al., "Sampling-Bias-Corrected Neural Modeling for Large
+    Corpus Item Recommendations", RecSys 2019. Agarwal and Chen, "Regression-based Latent Factor Models", KDD
     2009, for features as priors.
 
     Examples
@@ -143,9 +179,14 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         "frequency_scaling": [Interval(Real, 0, 1, closed="both")],
         "feature_regularization": [Interval(Real, 0, None, closed="neither")],
         "feedback": [StrOptions({"implicit", "explicit"})],
-        "solver": [StrOptions({"als"})],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "solver": [StrOptions({"als", "bpr", "warp", "softmax"})],
+        "max_iter": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "tol": [Interval(Real, 0, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "n_negatives": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "item_encoder": [HasMethods(["fit_transform", "transform"]), None],
         "user_encoder": [HasMethods(["fit_transform", "transform"]), None],
         "random_state": ["random_state"],
@@ -164,8 +205,13 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         feature_regularization: float = 10.0,
         feedback: str = "implicit",
         solver: str = "als",
-        max_iter: int = 30,
+        max_iter: int | str = "auto",
         tol: float = 1e-4,
+        learning_rate: float = 0.05,
+        batch_size: int = 256,
+        n_negatives: int | str = "auto",
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
         item_encoder: Any = None,
         user_encoder: Any = None,
         random_state: Any = None,
@@ -182,6 +228,11 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         self.solver = solver
         self.max_iter = max_iter
         self.tol = tol
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.n_negatives = n_negatives
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
         self.item_encoder = item_encoder
         self.user_encoder = user_encoder
         self.random_state = random_state
@@ -206,11 +257,20 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
     def _fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
         from skrec._kernels.threads import single_threaded_blas
 
+        if self.feedback == "explicit" and self.solver != "als":
+            raise ValueError(
+                f"solver={self.solver!r} learns rankings, and feedback='explicit' asks for ratings; pass solver='als', "
+                "or feedback='implicit'."
+            )
         # Kept: set_params must not change what a fitted model means.
         self._explicit, self._n_factors = self.feedback == "explicit", self.n_factors
         self._frequency_scaling = self.frequency_scaling
-        self._fitted_solver = "als" if data.context is None else "als in context"
-        self._context_map = None
+        self._fitted_solver = self.solver
+        if self.solver == "als" and data.context is not None:
+            self._fitted_solver = "als in context"
+        self._item_biases_only = self.solver in _STOCHASTIC
+        self._max_iter = _MAX_ITER[self.solver] if isinstance(self.max_iter, str) else self.max_iter
+        self._context_map = self.validation_scores_ = None
         if self._sample_weight is not None and data.order is not None:
             self._sample_weight = self._sample_weight[data.order]
         self._best_rating = float(data.y.max())
@@ -218,6 +278,9 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         with single_threaded_blas():
             self._solver_module.fit(self, data, item_matrix, user_matrix)
         self.n_iter_ = len(self.loss_curve_)
+
+    def _derive_design(self) -> Any:
+        return self._solver_module.derive(self)
 
     def _partial_fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
         from skrec._kernels.threads import single_threaded_blas
@@ -235,5 +298,7 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
     def _solver_module(self) -> Any:
         return _SOLVERS[self._fitted_solver]
 
-    def _report(self, iteration: int, loss: float) -> None:
-        print(f"HybridMFRecommender: sweep {iteration + 1} of at most {self.max_iter}, loss {loss:.6g}")
+    def _report(self, iteration: int, loss: float, score: float | None = None) -> None:
+        what = "sweep" if self.solver == "als" else "epoch"
+        told = "" if score is None else f", held-out score {score:.4f}"
+        print(f"HybridMFRecommender: {what} {iteration + 1} of at most {self._max_iter}, loss {loss:.6g}{told}")
