@@ -1,14 +1,15 @@
 """Options scored by likelihood: a prompt computed once, against once an option.
 
     python examples/benchmarks/likelihood_scoring.py
-    python examples/benchmarks/likelihood_scoring.py --threads 1       # on a machine that others use too
+    python examples/benchmarks/likelihood_scoring.py --threads 0       # as many threads as PyTorch likes
     python examples/benchmarks/likelihood_scoring.py --layers 8 --width 512 --device cuda
     python examples/benchmarks/likelihood_scoring.py --model Qwen/Qwen2.5-0.5B-Instruct
 
 The model is Llama-like with random weights, unless one is named: what is measured is the arithmetic, not the
 answers. "padded batch" runs all options of a prompt behind the whole prompt in one pass, "one by one" in a pass
 each; both keep the logits of the option's positions alone. All three take turns, and each round gives one ratio
-of the faster of these two to the reused prefix. All scores must agree to 1e-4.
+of the faster of these two to the reused prefix. All scores must agree to 1e-4. One thread is the default: with
+more, on a machine that others use too, the waiting of threads for each other drowns the arithmetic.
 """
 
 import argparse
@@ -107,7 +108,7 @@ def main():
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--threads", type=int, help="of PyTorch; by default its own choice")
+    parser.add_argument("--threads", type=int, default=1, help="of PyTorch; 0 is its own choice")
     parser.add_argument("--prompts", type=int, default=4)
     parser.add_argument("--tokens", type=int, default=300, help="of a prompt")
     parser.add_argument("--options", type=int, default=20)

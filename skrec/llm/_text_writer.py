@@ -135,7 +135,9 @@ class TextWriter:
     def estimate(self, rows: Sequence[Facts], memory: dict[str, str]) -> Usage:
         """What :meth:`write` would take at most."""
         asked = [self._messages(facts) for facts in rows]
-        missing = {key: messages for key, messages in zip(self._keys(asked), asked, strict=True) if key not in memory}
+        # To name a model, a local one is loaded; what was written by none is found by the prompt alone.
+        keys = self._keys(asked) if memory else [messages[-1]["content"] for messages in asked]
+        missing = {key: messages for key, messages in zip(keys, asked, strict=True) if key not in memory}
         return self.chat.estimate(list(missing.values()), max_tokens=self.max_tokens, seed=0, prompt=self.prompt.name)
 
     def _messages(self, facts: Facts) -> list[Message]:
@@ -145,7 +147,10 @@ class TextWriter:
 
     def _keys(self, conversations: list[list[Message]]) -> list[str]:
         """Names of the answers, by everything that decides them."""
-        name, kind = self.chat.fingerprint, _NAMED
+        try:
+            name, kind = self.chat.fingerprint, _NAMED
+        except Exception:  # a model that cannot be loaded says so when it is asked
+            name = None
         if name is None:
             token = identity_token(getattr(self.chat, "function", self.chat))
             name, kind = os.urandom(16).hex() if token is None else f"object {token}", ""

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from skrec.exceptions import LanguageModelWarning
 from skrec.feature_extraction import HashingTextEncoder, ItemTextEnricher, LLMTextEmbedder
 from skrec.interactions import FeatureTable
-from skrec.llm import Budget, CallableChat, HeuristicChat, OpenAICompatibleChat
+from skrec.llm import Budget, CallableChat, HeuristicChat, OpenAICompatibleChat, TransformersChat
 from skrec.llm._data_blocks import read_blocks
 from skrec.neighbors import EmbeddingKNNRecommender
 
@@ -246,6 +246,9 @@ class TestCost:
         assert enricher.estimate_cost(frame()).n_calls == 0
         assert enricher.estimate_cost(frame(title=["a", "b", "c", "d"])).n_calls == 3
 
+    def test_no_model_is_loaded_for_it(self):
+        assert ItemTextEnricher(TransformersChat("./no/such/folder")).estimate_cost(frame()).n_calls == 2
+
     def test_about_right(self):
         chat = HeuristicChat()
         enricher = ItemTextEnricher(chat)
@@ -263,6 +266,12 @@ class TestFailures:
             out = enricher.fit_transform(frame())
         assert out["description"][1] == "title: Dracula; genres: horror"
         assert (enricher.report_["n_failed"], enricher.report_["n_written"]) == (2, 0)
+
+    def test_a_model_that_cannot_be_loaded(self):
+        enricher = ItemTextEnricher(TransformersChat("./no/such/folder"))
+        with pytest.warns(LanguageModelWarning, match="OSError"):
+            out = enricher.fit_transform(frame())
+        assert out["description"][1] == "title: Dracula; genres: horror"
 
     def test_a_failed_row_is_asked_for_again(self):
         def fails(facts):
