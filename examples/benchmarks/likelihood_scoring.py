@@ -89,6 +89,8 @@ def measure(chat, n_prompts, n_tokens, n_options, repeats):
             found = score_options(causal, prompts, options, special=True, window=causal.window, **way)
             row[name], scores[name] = time.perf_counter() - began, found
         worst = max(float(np.abs(scores[name].sums - scores["reused prefix"].sums).max()) for name in ways)
+        if worst > 1e-4:
+            raise SystemExit(f"The scores of the three ways differ by {worst:.1e}.")
         if turn:
             row["ratio"] = min(row["padded batch"], row["one by one"]) / row["reused prefix"]
             rounds.append(row)
