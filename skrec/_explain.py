@@ -20,6 +20,7 @@ from skrec._queries import Queries, check_k, read_items
 _WEAK = 0.1
 """Share of the strongest reason below which others are not named."""
 _MOST_LEFT_OUT = 200
+_PAIRS_A_BLOCK = 512
 _EVENTS_A_BLOCK = 1 << 18
 
 
@@ -73,7 +74,10 @@ class ExplainMixin:
         users, items = paired(users, items)
         item_ids, codes = read_items(items, self._item_index)
         user_ids, queries = self._read_queries(users, context, history)
-        evidence = find_evidence(self, queries, codes, n_evidence) if len(codes) else []
+        evidence = []
+        for start in range(0, len(codes), _PAIRS_A_BLOCK):
+            stop = min(start + _PAIRS_A_BLOCK, len(codes))
+            evidence += find_evidence(self, queries.block(start, stop), codes[start:stop], n_evidence)
         explicit = self._feedback == "explicit"
         text = [write_reasons(reasons, explicit=explicit) for reasons in evidence]
         method = ["template"] * len(text)

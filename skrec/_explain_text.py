@@ -15,6 +15,7 @@ _TEMPLATES = {
         "moment": "It fits the moment.",
         "features": "People like you choose it.",
         "popularity": "Popular: number {} of {}.",
+        "ranked": "Number {} of {} by popularity.",
         "nothing": "Nothing you chose speaks for it; it is number {} of {} by popularity.",
         "new": "New: nobody has chosen it yet.",
         "chance": "Picked at random.",
@@ -29,6 +30,7 @@ _TEMPLATES = {
         "moment": "Passend zum Moment.",
         "features": "Menschen wie du wählen es.",
         "popularity": "Beliebt: Platz {} von {}.",
+        "ranked": "Platz {} von {} nach Beliebtheit.",
         "nothing": "Nichts, was du gewählt hast, spricht dafür; Platz {} von {} nach Beliebtheit.",
         "new": "Neu: noch niemand hat es gewählt.",
         "chance": "Zufällig ausgewählt.",
@@ -43,6 +45,7 @@ _TEMPLATES = {
         "moment": "Adapté au moment.",
         "features": "Choisi par des personnes comme vous.",
         "popularity": "Populaire : numéro {} sur {}.",
+        "ranked": "Numéro {} sur {} en popularité.",
         "nothing": "Rien de ce que vous avez choisi ne l'appuie ; numéro {} sur {} en popularité.",
         "new": "Nouveau : personne ne l'a encore choisi.",
         "chance": "Choisi au hasard.",
@@ -57,6 +60,7 @@ _TEMPLATES = {
         "moment": "Apropiado para el momento.",
         "features": "Lo eligen personas como tú.",
         "popularity": "Popular: número {} de {}.",
+        "ranked": "Número {} de {} por popularidad.",
         "nothing": "Nada de lo que elegiste habla a su favor; número {} de {} por popularidad.",
         "new": "Nuevo: nadie lo ha elegido todavía.",
         "chance": "Elegido al azar.",
@@ -96,9 +100,18 @@ def write_reasons(evidence: Sequence[Evidence], *, explicit: bool = False, langu
         if reason.kind in ("features", "chance"):
             sentences.append(words[reason.kind])
         elif reason.kind == "popularity":
-            kind = "new" if reason.weight <= 0 else "nothing" if reason.despite_history else "popularity"
-            sentences.append(words[kind].format(reason.rank, reason.n_items))
+            sentences.append(words[_how_popular(reason)].format(reason.rank, reason.n_items))
     return " ".join(sentences)
+
+
+def _how_popular(reason: Evidence) -> str:
+    if reason.weight <= 0:
+        return "new"
+    if reason.despite_history:
+        return "nothing"
+    assert reason.rank is not None
+    assert reason.n_items is not None
+    return "popularity" if reason.rank <= max(10, reason.n_items / 10) else "ranked"
 
 
 def _listed(names: Sequence[str], conjunction: str) -> str:

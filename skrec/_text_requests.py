@@ -13,7 +13,9 @@ from skrec._ranking import rank
 from skrec._text_space import inner_products, is_zero_row
 
 _HEAD = 10
-"""Best items of a row that say how far its scores reach."""
+"""Best items of a row that say how far its scores reach,"""
+_LEAST_REST = 4
+"""and no more than a quarter of all."""
 
 
 def read_requests(rec: Any, request: Any, weight: Any, n_queries: int) -> RequestRanking | None:
@@ -87,9 +89,10 @@ def in_reach(scores: NDArray) -> NDArray[np.float64]:
     least = np.nanmin(finite, axis=1, keepdims=True)
     filled = np.where(np.isnan(finite), least, finite)
     middle = np.median(filled, axis=1, keepdims=True)
-    n = min(_HEAD, filled.shape[1])
+    n = max(1, min(_HEAD, filled.shape[1] // _LEAST_REST))
     head = np.partition(filled, filled.shape[1] - n, axis=1)[:, -n:].mean(axis=1, keepdims=True)
-    reach = head - middle
+    spread = filled.max(axis=1, keepdims=True) - least
+    reach = np.where(head > middle, head - middle, spread)  # where half of the items share the first place
     return np.divide(filled - middle, reach, out=np.zeros_like(filled), where=reach > 0)
 
 

@@ -182,6 +182,20 @@ def test_strangers_and_models_without_taste():
     assert new.explain([1], [60]).text == ["New: nobody has chosen it yet."]
 
 
+def test_what_is_rarely_chosen_is_not_called_popular():
+    log = np.array([[user, item] for item in range(40) for user in range(50 - item)])
+    texts = PopularRecommender().fit(log).explain([99], [0, 39]).text
+    assert texts == ["Popular: number 1 of 40.", "Number 40 of 40 by popularity."]
+
+
+def test_many_pairs_are_explained_as_each_alone():
+    rec = HybridMFRecommender(n_factors=3, random_state=0).fit(_random_events())
+    users, items = np.repeat(np.arange(30), 25), np.tile(np.arange(25), 30)
+    found = rec.explain(users, items)
+    for at in (0, 511, 512, 749):
+        assert rec.explain(users[at : at + 1], items[at : at + 1]).text == [found.text[at]]
+
+
 def test_nothing_that_was_chosen_speaks_for_an_item():
     rec = ItemKNNRecommender().fit(X)
     assert rec.explain([6], [10]).text == ["Nothing you chose speaks for it; it is number 1 of 5 by popularity."]

@@ -24,21 +24,21 @@ def contributions(rec: Any, queries: Queries, items: NDArray[np.int64]) -> NDArr
     With those of the user's features, and with ratings the mean and the item's bias, they add up to the score
     of the history as it is folded in. A model with context takes every event to have had the mean context.
     """
-    histories, others = queries.histories, rec._design.others.astype(np.float64)
+    histories, others = queries.histories, rec._design.others
     entries = rec._entries(histories)
     added = np.zeros(len(histories.items))
     n_events = histories.lengths if rec._context_map is not None else np.diff(entries.indptr)
     pull = pulls(n_events, rec._mean_events[0], rec.regularization_, rec._frequency_scaling)
     for row, (start, stop) in enumerate(pairwise(entries.indptr)):
         chosen = entries.indices[start:stop]
-        q, y = others[chosen], entries.data[start:stop].astype(np.float64)
+        q, y = others[chosen].astype(np.float64), entries.data[start:stop].astype(np.float64)
         weight = np.ones(len(y)) if rec._explicit else rec.alpha_ * y
         target = y - rec._design.offsets[chosen] if rec._explicit else 1 + weight
         system = (q.T * weight) @ q
         if not rec._explicit:
             system += rec._design.gram * (n_events[row] if rec._context_map is not None else 1)
         system[np.diag_indices_from(system)] += pull[row]
-        parts = target * (q @ np.linalg.solve(system, others[items[row]]))
+        parts = target * (q @ np.linalg.solve(system, others[items[row]].astype(np.float64)))
         added[histories.indptr[row] : histories.indptr[row + 1]] = _per_event(
             histories.items[histories.indptr[row] : histories.indptr[row + 1]], chosen, parts
         )

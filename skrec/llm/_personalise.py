@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from numbers import Integral
@@ -12,6 +13,7 @@ from sklearn.utils import check_random_state, check_scalar
 from skrec._explain_text import write_reasons
 from skrec._explanations import Evidence, Explanations
 from skrec._wrapper import innermost
+from skrec.exceptions import LanguageModelWarning
 from skrec.feature_extraction._rendering import Text
 from skrec.llm._chat import as_chat
 from skrec.llm._explainer import LLMExplainer, check_language
@@ -92,6 +94,11 @@ def personalise(
     ValueError
         If items and users are of unlike number, or ``max_length`` is below 20.
 
+    Warns
+    -----
+    LanguageModelWarning
+        If the model was asked and no answer could be used.
+
     Examples
     --------
     >>> import pandas as pd
@@ -135,6 +142,13 @@ def personalise(
             fitting = [sentence for sentence in sentences if len(sentence.text) <= max_length]
             if fitting:
                 lines[row], evidence[row], method[row] = fitting[0].text, fitting[0].evidence, "llm"
+        if rows and "llm" not in method:
+            warnings.warn(
+                "No answer of the language model could be used, and every line is by template: "
+                f"{writer.counts.as_report()}.",
+                LanguageModelWarning,
+                stacklevel=2,
+            )
     return Explanations(told.user, told.item, lines, evidence, method, backend=told._backend)
 
 

@@ -420,7 +420,8 @@ def test_a_pitch_fits_rests_on_evidence_and_is_one_line():
 
 @pytest.mark.parametrize("cite", [lambda tokens, item: ["zzzzz"], lambda tokens, item: []], ids=["unknown", "nothing"])
 def test_a_pitch_without_evidence_is_the_template(cite):
-    found = personalise([ITEMS[0]], [USERS[0]], Writer(cite), recommender=FITTED)
+    with pytest.warns(LanguageModelWarning, match="by template"):
+        found = personalise([ITEMS[0]], [USERS[0]], Writer(cite), recommender=FITTED)
     assert found.method == ["template"]
     assert found.text[0].startswith("Because you chose")
 
@@ -433,7 +434,8 @@ def test_a_template_pitch_is_never_too_long(max_length, language):
 
 
 def test_too_long_a_pitch_is_the_template():
-    found = personalise([ITEMS[0]], [USERS[0]], Writer(text="x" * 50), recommender=FITTED, max_length=40)
+    with pytest.warns(LanguageModelWarning):
+        found = personalise([ITEMS[0]], [USERS[0]], Writer(text="x" * 50), recommender=FITTED, max_length=40)
     assert found.method == ["template"]
 
 
