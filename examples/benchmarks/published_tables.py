@@ -121,7 +121,7 @@ def movielens(folder: Path) -> Task:
         "ten further events of each training user at random. 'No time' leaves the timestamps out."
     )
     task = Task(folder.name, protocol, data.X_train, data.X_test, data.item_features, split)
-    task.fixed = {"recency_decay": 1.0}
+    task.fixed = {"recency_decay": 1.0, "vote_decay": 1.0}
     return task
 
 
@@ -181,8 +181,8 @@ def run(folder: Path, name: str, model: str, cache: str, n_iter: int) -> list[di
     if "no time" in name:
         task.X, task.X_test = (events.drop(columns="timestamp", errors="ignore") for events in (task.X, task.X_test))
     recommender = models(LLMTextEmbedder(model, cache=cache))[name]
-    if "recency_decay" in recommender.get_params():
-        recommender.set_params(**task.fixed)
+    known = recommender.get_params()
+    recommender.set_params(**{key: value for key, value in task.fixed.items() if key in known})
     options = {"item_features": FeatureTable(task.items)} if "text" in name else {}
     # Embeds the texts and loads compiled kernels.
     clone(recommender).fit(task.X, **options).recommend(task.X_test["user"].unique()[:300], k=20)
