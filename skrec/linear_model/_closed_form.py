@@ -163,13 +163,14 @@ def sparse_weights(
     penalty: NDArray[np.float64],
     n_neighbors: int,
     n_jobs: int | None,
+    dtype: DTypeLike = np.float32,
 ) -> sp.csr_array:
     """(n_items, n_items) weights: each item regressed on its ``n_neighbors`` nearest by cosine."""
     from skrec._kernels.item_graph_ease import ridge_columns
     from skrec._kernels.threads import run_blocks
 
     n_items = by_user.shape[1]
-    nearest = classical(by_user, "cosine", bm25_k1=0, bm25_b=0).best(n_neighbors, n_jobs)
+    nearest = classical(by_user, "cosine", bm25_k1=0, bm25_b=0, dtype=dtype).best(n_neighbors, n_jobs)
     dense = np.zeros((n_items, 0))
     if features is not None and side_weight > 0:
         if sp.issparse(features):
@@ -190,5 +191,5 @@ def sparse_weights(
 
     # Each block sets up lists of all users and events, so blocks are few.
     run_blocks(solve_rows, n_items, max(_BLOCK, -(-n_items // 64)), n_jobs)
-    columns = sp.csr_array((values.astype(np.float32), nearest.indices, nearest.indptr), shape=nearest.shape)
+    columns = sp.csr_array((values.astype(dtype), nearest.indices, nearest.indptr), shape=nearest.shape)
     return sp.csr_array(columns.T)

@@ -23,7 +23,8 @@ class EASERecommender(PartialFitMixin, ItemGraphRecommender):
     .. math:: G = X^T X + order\_weight \sum_u X_u^T K_u X_u + side\_weight \, F F^T
 
     where K holds ``pair_decay`` to the power of the steps between two events of a user, so that items of one
-    session belong closer together, and F the encoded item features, rows of unit length (dense ones centred).
+    session belong closer together (weights below 1e-4 count as 0), and F the encoded item features, rows of
+    unit length (dense ones centred).
 
     Parameters
     ----------
@@ -193,6 +194,7 @@ class EASERecommender(PartialFitMixin, ItemGraphRecommender):
                 penalty=penalty,
                 n_neighbors=self.n_neighbors,
                 n_jobs=self.n_jobs,
+                dtype=self._dtype,
             )
         self._set_graph(self.weights_)
 

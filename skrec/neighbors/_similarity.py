@@ -8,12 +8,13 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import DTypeLike, NDArray
 from sklearn.preprocessing import normalize
+from sklearn.utils.extmath import safe_sparse_dot
 
 from skrec._features import Matrix
 from skrec._histories import Histories
 from skrec._item_graph import csr_arrays
-from skrec._ranking import rank
-from skrec._vectors import inner_products, is_zero_row
+from skrec._ranking import block_rows
+from skrec._vectors import is_zero_row
 
 _BLOCK = 128
 _PACKED_ROWS = 4096
@@ -171,21 +172,28 @@ def text_similarity(vectors: Matrix, n_neighbors: int, exponent: float, n_jobs: 
     Dense vectors are centred first: embeddings of language models share a large common part. A zero
     vector has no neighbours.
     """
+    from skrec._kernels.nearest_columns import nearest_columns
+    from skrec._kernels.threads import run_blocks
+
     n_items = vectors.shape[0]
     if not sp.issparse(vectors):
         told = ~is_zero_row(vectors)
         center = vectors[told].mean(axis=0) if told.sum() > 1 else 0
         vectors = np.where(told[:, None], vectors - center, 0)
     unit = normalize(vectors)
-    own = Histories(np.arange(n_items + 1), np.arange(n_items, dtype=np.int32), np.ones(n_items, np.float32))
+    shape = (n_items, min(n_neighbors, n_items))
+    codes, cosines = np.empty(shape, np.int32), np.empty(shape, unit.dtype)
+    sizes = np.empty(n_items, np.int64)
 
-    def score_block(start: int, stop: int, columns: NDArray[np.int64] | None) -> NDArray[np.float32]:
-        return inner_products(unit[start:stop], unit, columns)
+    def nearest(start: int, stop: int) -> None:
+        at = slice(start, stop)
+        block = np.asarray(safe_sparse_dot(unit[at], unit.T, dense_output=True))
+        nearest_columns(block, np.arange(start, stop), codes[at], cosines[at], sizes[at])
 
-    codes, cosines = rank(score_block, own, n_items, min(n_neighbors, n_items), n_jobs=n_jobs)
-    near = cosines > 0
-    indptr = np.concatenate([[0], np.cumsum(near.sum(axis=1))])
-    graph = sp.csr_array((cosines[near] ** np.float32(exponent), codes[near], indptr), shape=(n_items, n_items))
+    run_blocks(nearest, n_items, block_rows(n_items), n_jobs)
+    kept = np.arange(shape[1]) < sizes[:, None]
+    indptr = np.concatenate([[0], np.cumsum(sizes)])
+    graph = sp.csr_array((cosines[kept] ** unit.dtype.type(exponent), codes[kept], indptr), shape=(n_items, n_items))
     graph.sort_indices()
     return graph
 

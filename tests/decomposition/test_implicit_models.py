@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
@@ -250,6 +251,17 @@ class TestBadInput:
         rec = clone(model).fit(X, y)
         assert not rec.item_factors_[30:].any()
         assert not set(rec.recommend([0], k=10).items[0]) & set(X[X[:, 0] == 0, 1])
+
+    @pytest.mark.parametrize("times", ["equal", "unsorted", "negative"])
+    @both
+    def test_times_change_nothing(self, model, times):
+        X = _two_tastes()
+        n = len(X)
+        stamps = {"equal": np.zeros(n), "unsorted": np.random.default_rng(0).permutation(n), "negative": -np.arange(n)}
+        frame = pd.DataFrame(X, columns=["user", "item"])
+        told = clone(model).set_params(max_iter=2).fit(frame.assign(timestamp=stamps[times]))
+        plain = clone(model).set_params(max_iter=2).fit(frame)
+        np.testing.assert_array_equal(told.item_factors_, plain.item_factors_)
 
     def test_divergence_is_an_error_that_says_what_to_change(self):
         with pytest.raises(ValueError, match="learning_rate"):

@@ -10,7 +10,9 @@ from sklearn.linear_model import Ridge
 
 from skrec._queries import Queries
 from skrec.exceptions import FeatureCoverageWarning
+from skrec.interactions import Interactions, read_events
 from skrec.linear_model import EASERecommender
+from skrec.linear_model._closed_form import gram_matrix, gram_pairs, solve_in_place, unit_features
 
 N_USERS, N_ITEMS = 14, 9
 
@@ -36,13 +38,14 @@ def _matrix(frame, y):
 
 
 def _session_gram(frame, y, decay):
+    reach = np.inf if decay == 1 else np.ceil(np.log(1e-4) / np.log(decay))
     items = np.unique(frame["item"])
     gram = np.zeros((len(items), len(items)))
     for _, events in frame.assign(y=y).sort_values("timestamp").groupby("user"):
         codes = np.searchsorted(items, events["item"])
         for a, (i, yi) in enumerate(zip(codes, events["y"], strict=True)):
             for b, (j, yj) in enumerate(zip(codes, events["y"], strict=True)):
-                gram[i, j] += yi * yj * decay ** abs(a - b)
+                gram[i, j] += yi * yj * decay ** abs(a - b) if abs(a - b) <= reach else 0
     return gram
 
 
@@ -82,19 +85,34 @@ def test_weights_are_the_closed_form(seed, regularization, exponent, order_weigh
         pair_decay=decay,
         side_weight=2,
     ).fit(frame, y, item_features=features)
-    # Features are float32, and a session's weights end where they fall below 1e-4.
-    tolerance = 1e-4 if with_features or (order_weight and decay == 0.5) else 1e-6
+    tolerance = 1e-4 if with_features else 1e-6  # features reach the model in float32
     np.testing.assert_allclose(rec.weights_, _weights(gram), rtol=0, atol=tolerance)
     single = EASERecommender(**rec.get_params()).fit(frame, y, item_features=features)
     assert single.weights_.dtype == np.float32
     np.testing.assert_allclose(single.weights_, rec.weights_, atol=1e-3)
 
 
+@given(seed=st.integers(0, 10_000), side_weight=st.floats(0, 20))
+def test_side_information_is_the_closed_form_in_float64(seed, side_weight):
+    frame, y = _log(seed)
+    x = _matrix(frame, y)
+    vectors = np.random.default_rng(seed).normal(size=(x.shape[1], 3))
+    centred = vectors - vectors.mean(axis=0)
+    centred /= np.linalg.norm(centred, axis=1, keepdims=True)
+    histories = Interactions.from_events(read_events(frame), y.astype(np.float32)).histories
+    pairs = gram_pairs(histories, x.shape[1], dtype=np.float64)
+    gram = gram_matrix(pairs, unit_features(vectors), side_weight, None) + 5 * np.eye(x.shape[1])
+    expected = _weights(x.T @ x + side_weight * centred @ centred.T + 5 * np.eye(x.shape[1]))
+    solve_in_place(gram, None)
+    np.testing.assert_allclose(gram, expected, rtol=0, atol=1e-6)
+
+
 @given(seed=st.integers(0, 10_000), n_neighbors=st.sampled_from([1, 3, 100]), order_weight=st.sampled_from([0, 1.5]))
 def test_sparse_weights_are_ridge_regressions_on_neighbours(seed, n_neighbors, order_weight):
     frame, y = _log(seed)
-    y += 0.5
-    rec = EASERecommender(
+    # No two items are equally near: rounding would choose between them.
+    y += np.random.default_rng(seed).integers(1, 64, len(y)) / 64
+    rec = _Exact(
         5.0, regularization_exponent=0, n_neighbors=n_neighbors, order_weight=order_weight, pair_decay=0.95
     ).fit(frame, y)
     x = _matrix(frame, y)
@@ -111,7 +129,7 @@ def test_sparse_weights_are_ridge_regressions_on_neighbours(seed, n_neighbors, o
             if not order_weight:
                 by_sklearn = Ridge(alpha=5.0, fit_intercept=False).fit(x[:, chosen], x[:, item]).coef_
                 np.testing.assert_allclose(expected[chosen], by_sklearn, atol=1e-8)
-        np.testing.assert_allclose(rec.weights_[:, [item]].toarray().ravel(), expected, atol=2e-5)
+        np.testing.assert_allclose(rec.weights_[:, [item]].toarray().ravel(), expected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("with_features", [False, True])

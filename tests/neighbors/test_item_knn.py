@@ -170,24 +170,24 @@ def test_text_smoothing_is_the_docstring(seed, smoothing, weight, n_neighbors):
     vectors = rng.normal(size=(N_ITEMS, 3))
     vectors[2] = 0
     text = text_similarity(vectors.astype(np.float64), 3, 2.5)
-    np.testing.assert_allclose(text.toarray(), _text_by_hand(vectors, 3, 2.5), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(text.toarray(), _text_by_hand(vectors, 3, 2.5), rtol=1e-6, atol=1e-9)
 
     scale = rng.uniform(0.5, 2, N_ITEMS)
     got = blend(
         sp.csr_array(graph),
-        text.astype(np.float64),
+        text,
         smoothing=smoothing,
         text_weight=weight,
         column_scale=scale,
         n_neighbors=n_neighbors,
     )
-    t = text.toarray().astype(np.float64)
+    t = text.toarray()
     near = t / np.maximum(t.sum(axis=1, keepdims=True), 1e-300)
     largest = graph.max(axis=1)
     unit = graph / largest[largest > 0].mean()
     lent = _best(unit + smoothing * near @ unit, n_neighbors)
     whole = (lent + smoothing * lent @ near.T + weight * t) * scale
-    np.testing.assert_allclose(got.toarray(), _best(whole, n_neighbors), rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(got.toarray(), _best(whole, n_neighbors), rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("similarity", ["asymmetric", "bm25"])
