@@ -27,6 +27,10 @@ _NO_ANSWER = frozenset({None, 502, 504})  # of a gateway: what is behind it is o
 _KEPT_HEADERS = frozenset(
     {"host", "accept", "accept-encoding", "connection", "content-type", "content-length", "user-agent"}
 )
+_ADVICE = {
+    401: "check the key, and that api_key_env names its variable",
+    404: "check base_url, which often ends in /v1, and the model's name",
+}
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
 _CODE = re.compile(r"[\w.-]{1,60}", re.ASCII)
 
@@ -66,6 +70,14 @@ class EndpointRefusal(EndpointError, ValueError):
 
 class EndpointNonsense(EndpointError, ValueError):
     """Answers that are not what was asked for."""
+
+
+class EndpointNotReady(EndpointError, ValueError):
+    """The key that is to be sent is not there."""
+
+
+class EndpointNeedsPackage(EndpointError, ImportError):
+    """The ``openai`` package is not there."""
 
 
 class BadResponse(Exception):
@@ -137,17 +149,21 @@ class Endpoint:
         key = os.environ.get(self.api_key_env, "").strip()
         # Some pass the key itself where its variable belongs: only what looks like a name is repeated.
         name = repr(self.api_key_env) if _VARIABLE.fullmatch(self.api_key_env) else "that api_key_env names"
+        problem = ""
         if not key:
-            raise ValueError(f"The environment variable {name} is not set; it must hold the key of {self.base_url}.")
-        if not (key.isascii() and key.isprintable()):
-            raise ValueError(f"The environment variable {name} holds characters that no key has.")
+            problem = f"the environment variable {name} is not set; it must hold the key of {self.base_url}"
+        elif not (key.isascii() and key.isprintable()):
+            problem = f"the environment variable {name} holds characters that no key has"
+        if problem:
+            raise EndpointNotReady(f"{problem[0].upper()}{problem[1:]}.", problem)
         return key
 
     def _client(self, key: str) -> Any:
         try:
             import openai
         except ImportError as error:
-            raise ImportError("An endpoint needs the openai package; run: pip install openai") from error
+            needed = "an endpoint needs the openai package; run: pip install openai"
+            raise EndpointNeedsPackage(f"A{needed[1:]}", needed) from error
 
         def send_nothing_unasked(request: Any) -> None:
             # The client also sends OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS, to anyone.
@@ -250,13 +266,13 @@ class Connection:
         # Raised out here, where no error of the client is its context: that carries the request, and with it the key.
         raise self._failure(kind, what, status, said, "" if kind is EndpointRefusal else f", at each of {tries} tries")
 
-    def _failure(
-        self, kind: type[EndpointError], what: str, status: int | None, said: str, tries: str
-    ) -> EndpointError:
+    def _failure(self, kind: type[EndpointError], what: str, status: int | None, said: str, more: str) -> EndpointError:
         what, said = self._redacted(what), self._redacted(said)
         details = f" ({said})" if said and status is None else f": {said}" if said else ""
+        if status in _ADVICE:
+            more = f"; {_ADVICE[status]}"
         where = f"The endpoint {self.endpoint.base_url} (model {self.endpoint.model!r})"
-        return kind(f"{where} {what}{details}{tries}.", f"the endpoint {what}{tries}", status, said)
+        return kind(f"{where} {what}{details}{more}.", f"the endpoint {what}{more}", status, said)
 
     def _code(self, error: Any) -> str:
         """The server's word for an error, such as ``model_not_found``; nothing that could be a text."""

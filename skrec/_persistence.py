@@ -32,6 +32,7 @@ class PersistenceMixin:
 
 _PARTS = [
     "collections.Counter",
+    "collections.Counter",
     "scipy.sparse._csr.csr_array",
     "sklearn.metrics._scorer._PassthroughScorer",
     "sklearn.model_selection._split._CVIterableWrapper",
@@ -40,13 +41,15 @@ _PARTS = [
     "skrec._histories.Histories",
     "skrec._ids.IdIndex",
     "skrec._item_texts.ItemTexts",
+    "skrec._privacy.Scrubber",
     *[f"skrec.feature_extraction._context_parts.{n}" for n in ("Categories", "Numbers", "Places", "Texts", "Times")],
     "skrec.feature_extraction._hashing.HashingTextEncoder",
     "skrec.feature_extraction._keywords.Phrases",
     "skrec.feature_extraction._profile_histories.ItemWordings",
+    "skrec.llm._budget.Budget",
+    "skrec.llm._chat.CallableChat",
     "skrec.llm._heuristic_chat.HeuristicChat",
     "skrec.llm._item_facts.ItemFacts",
-    "skrec.llm._heuristic_chat.HeuristicChat",
     "skrec.llm._results.Usage",
     "skrec.llm._row_texts.RowTexts",
     "skrec.llm._text_space.TextSpace",
@@ -59,7 +62,11 @@ def skops_trusted_types() -> list[str]:
     """Names of the types in saved estimators of skrec, for ``trusted=`` of :func:`skops.io.load`.
 
     Every public estimator, and the plain holders of arrays and ids inside. What a user nests in one, such as
-    an encoder of another library, is not among them.
+    an encoder of another library, is not among them. Nor are chat clients and caches that a file could turn to
+    its ends, by an address that gets texts and a key, code that comes with a model, or a path that is written
+    to: look at what such a file holds before you trust :class:`~skrec.llm.OpenAICompatibleChat`,
+    :class:`~skrec.llm.TransformersChat` or :class:`~skrec.llm.ChatCache` in it, and at ``base_url`` and
+    ``trust_remote_code`` of an embedder before you use it.
 
     Examples
     --------

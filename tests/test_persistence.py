@@ -4,13 +4,17 @@ import warnings
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.sparse import issparse
 from sklearn.base import clone
 
 from skrec._contract import _checkerboard, _item_table
 from skrec.base import is_recommender, skops_trusted_types
-from skrec.testing import all_estimators
+from skrec.dummy import PopularRecommender
+from skrec.interactions import FeatureTable
+from skrec.llm import Budget, CallableChat, HeuristicChat, LLMReranker, OpenAICompatibleChat, Scrubber
+from skrec.testing import all_estimators, in_given_order
 
 RECOMMENDERS = [estimator for estimator in all_estimators() if is_recommender(estimator)]
 TRANSFORMERS = [estimator for estimator in all_estimators() if not is_recommender(estimator)]
@@ -57,3 +61,51 @@ def test_transformers_through_skops(transformer):
     if issparse(expected):
         expected, found = expected.toarray(), found.toarray()
     assert np.asarray(expected).tolist() == np.asarray(found).tolist()
+
+
+FILMS = FeatureTable(pd.DataFrame({"item": [1, 2, 3], "plot": ["horror in space", "a heist", "a love story"]}))
+
+
+def reranker(llm):
+    return LLMReranker(PopularRecommender(), llm).fit([[1, 1], [1, 2], [2, 3], [3, 1]], item_features=FILMS)
+
+
+@pytest.mark.parametrize(
+    "llm",
+    [
+        in_given_order,
+        CallableChat(in_given_order, budget=Budget(max_calls=9), scrub=Scrubber()),
+        HeuristicChat(prices={"prompt": 1, "completion": 2}, scrub=True),
+    ],
+    ids=["function", "CallableChat", "HeuristicChat"],
+)
+def test_a_reranker_with_a_client_of_this_process(llm):
+    skops_io = pytest.importorskip("skops.io")
+    rec = reranker(llm)
+    found = rec.recommend([9], request="a love story, ada@example.org").items
+    data = skops_io.dumps(rec)
+    untrusted = skops_io.get_untrusted_types(data=data)
+    assert set(untrusted) <= set(skops_trusted_types())
+    loaded = skops_io.loads(data, trusted=untrusted)
+    assert loaded.recommend([9], request="a love story, ada@example.org").items.tolist() == found.tolist()
+    if isinstance(llm, CallableChat):
+        assert (loaded.llm.budget.n_calls, llm.budget.n_calls) == (2, 1)
+
+
+def test_a_client_that_sends_texts_away_is_trusted_by_name_alone(openai_server, monkeypatch):
+    pytest.importorskip("openai")
+    skops_io = pytest.importorskip("skops.io")
+    monkeypatch.setenv("SHOP_KEY", "sk-very-secret-0123456789")
+    openai_server.answer = lambda messages, body: '{"order": []}'
+    chat = OpenAICompatibleChat("m", base_url=openai_server.url, api_key_env="SHOP_KEY")
+    rec = reranker(chat)
+    data = skops_io.dumps(rec)
+    assert b"very-secret" not in data
+    untrusted = skops_io.get_untrusted_types(data=data)
+    further = set(untrusted) - set(skops_trusted_types())
+    assert "skrec.llm._openai_chat.OpenAICompatibleChat" in further
+    with pytest.raises(skops_io.exceptions.UntrustedTypesFoundException):
+        skops_io.loads(data, trusted=skops_trusted_types())
+    loaded = skops_io.loads(data, trusted=untrusted)
+    assert loaded.llm.complete(["x"])[0].text == '{"order": []}'
+    assert openai_server.requests[-1][1]["authorization"] == "Bearer sk-very-secret-0123456789"

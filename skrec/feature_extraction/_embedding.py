@@ -3,6 +3,7 @@
 import os
 import time
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,8 +25,11 @@ def embed(
     cache: str | os.PathLike | None,
     verbose: int,
     scrubber: Scrubber | None = None,
+    scrubbed: dict[str, int] | None = None,
 ) -> NDArray[np.float32] | None:
     """Embed texts, scrubbed where asked, as the model gives the vectors; a missing text gives a row of zeros.
+
+    What is scrubbed is added to the counts in ``scrubbed``, where given; of each distinct text once.
 
     Returns
     -------
@@ -38,8 +42,11 @@ def embed(
         With the number of the texts that were cut. A text read from a cache is not counted again.
     """
     if scrubber is not None:
-        clean = {text: scrubber(text)[0] for text in set(texts) if text is not None}
-        texts = [None if text is None else clean[text] for text in texts]
+        clean = {text: scrubber(text) for text in set(texts) if text is not None}
+        texts = [None if text is None else clean[text][0] for text in texts]
+        for kind, n_found in sum((counts for _, counts in clean.values()), Counter()).items():
+            if scrubbed is not None:
+                scrubbed[kind] = scrubbed.get(kind, 0) + n_found
     position: dict[str, int] = {}
     inverse = [-1 if text is None else position.setdefault(_valid_unicode(text), len(position)) for text in texts]
     if not position:

@@ -128,6 +128,8 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
         Their names, where X had names.
     n_features_out_ : int
         Length of the vectors.
+    scrubbed_ : dict
+        How much personal data of each kind was taken out of texts since ``fit``; never what it was.
 
     See Also
     --------
@@ -289,6 +291,7 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
             assert vectors is not None
             dimension = vectors.shape[1]
         self.n_features_out_ = self._n_kept(dimension)
+        self.scrubbed_: dict[str, int] = {}
         return self
 
     def transform(self, X: Any) -> NDArray[np.float32]:
@@ -417,7 +420,8 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
     def _embed(self, texts: Sequence[Text], **prompt: Any) -> NDArray[np.float32]:
         encoder = self._encoder()
         scrubber = self._scrubber(encoder)
-        vectors = embed(texts, encoder, self._prompt(encoder, **prompt), self.cache, self.verbose, scrubber)
+        counts = getattr(self, "scrubbed_", None)
+        vectors = embed(texts, encoder, self._prompt(encoder, **prompt), self.cache, self.verbose, scrubber, counts)
         if vectors is None:
             width = getattr(self, "n_features_out_", None) or self._n_kept(encoder.dimension or 1)
             return np.zeros((len(texts), width), dtype=np.float32)

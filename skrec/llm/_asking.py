@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from skrec._endpoints import EndpointError
 from skrec.llm._chat import BaseChat
 from skrec.llm._messages import Message
 from skrec.llm._results import Usage
@@ -52,7 +53,7 @@ def ask(
         results = chat.complete(list(first.values()), schema=schema, max_tokens=max_tokens, seed=seed, prompt=prompt)
     except Exception as error:  # nothing is lost because a model failed
         asked.n_failed += len(first)
-        asked.errors[f"the model raised {type(error).__name__}"] += len(first)
+        asked.errors[reason_of(error)] += len(first)
         return [None] * len(conversations)
     for result in results:
         asked.usage += result.usage
@@ -62,3 +63,9 @@ def ask(
             asked.errors[result.error or "no answer"] += 1
     answers = dict(zip(first, (result.parsed for result in results), strict=True))
     return [answers[key] for key in keys]
+
+
+def reason_of(error: Exception) -> str:
+    """What a client raised, in words that hold no text of a user: its own where it has such."""
+    own = error.brief if isinstance(error, EndpointError) else ""
+    return own or f"the model raised {type(error).__name__}"

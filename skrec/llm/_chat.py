@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Self
 
@@ -87,7 +88,7 @@ class BaseChat(Metering, ABC):
             raise ValueError(f"max_tokens={max_tokens!r} must be at least 1.")
         settings = ChatSettings(schema, max_tokens, temperature, seed, prompt)
         conversations = [conversations] if isinstance(conversations, str) else conversations
-        messages = self._without_personal_data([read_conversation(one) for one in conversations])
+        messages, scrubbed = self._without_personal_data([read_conversation(one) for one in conversations])
         keys = self._keys(messages, settings)
         results = self._remembered(keys, settings)
         missing = [i for i in range(len(messages)) if i not in results]
@@ -96,7 +97,7 @@ class BaseChat(Metering, ABC):
             self._count(new.values())
             self._remember({keys[i]: result for i, result in new.items()} if keys else {})
             results.update(new)
-        return [results[i] for i in range(len(messages))]
+        return [replace(results[i], usage=results[i].usage + usage) for i, usage in enumerate(scrubbed)]
 
     def estimate(
         self,
@@ -160,19 +161,28 @@ class BaseChat(Metering, ABC):
 
     def _answers(self, conversations: list[list[Message]], settings: ChatSettings) -> Iterator[dict[int, ChatResult]]:
         """Results by position, as they come: as many conversations at once as the budget allows."""
-        n_most = len(conversations) if self.cache is None else _CHUNK
-        start = 0
-        while start < len(conversations):
-            batch, refused = self._affordable(conversations[start : start + n_most], settings)
+        for start, batch, refused in self._batches(conversations, settings):
             if not batch:
                 yield {start: ChatResult(error=refused)}
-                start += 1
                 continue
             results = self._answer(batch, settings)
             for messages, result in zip(batch, results, strict=True):
                 self._settle(messages, settings, result.usage.n_tokens or None)
             yield dict(enumerate(results, start))
-            start += len(batch)
+
+    def _batches(
+        self, conversations: list[list[Message]], settings: ChatSettings
+    ) -> Iterator[tuple[int, list[list[Message]], str | None]]:
+        """Where each run begins that the budget suffices for, and the run, reserved; an empty one, and why, for none.
+
+        A run is settled before the next is asked for.
+        """
+        n_most = len(conversations) if self.cache is None else _CHUNK
+        start = 0
+        while start < len(conversations):
+            batch, refused = self._affordable(conversations[start : start + n_most], settings)
+            yield start, batch, refused
+            start += len(batch) or 1
 
     def _affordable(
         self, conversations: list[list[Message]], settings: ChatSettings

@@ -23,6 +23,11 @@ def read_conversation(conversation: Conversation) -> list[Message]:
     """
     if isinstance(conversation, str):
         return [{"role": "user", "content": _valid_unicode(conversation)}]
+    if isinstance(conversation, dict):
+        raise TypeError(
+            "A conversation is a list of messages, and a message was given in its place: for one conversation, write "
+            "complete([messages])."
+        )
     messages = list(conversation)
     if not messages:
         raise ValueError("A conversation has no messages; pass a text, or at least one message.")

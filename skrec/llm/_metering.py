@@ -87,24 +87,25 @@ class Metering:
         if self.budget is not None and n_tokens is not None:
             self.budget.settle(most_tokens(messages, settings), n_tokens)
 
-    def _without_personal_data(self, conversations: list[list[Message]]) -> list[list[Message]]:
-        """The conversations as they may leave; what was taken out is counted."""
+    def _without_personal_data(self, conversations: list[list[Message]]) -> tuple[list[list[Message]], list[Usage]]:
+        """The conversations as they may leave, and how much was taken out of each, which is counted."""
         conversations, found = self._scrub(conversations)
+        usages = [Usage(n_scrubbed=counts.total()) for counts in found]
         with _counting:
-            self._scrubbed = self._scrubbed + found
-        return conversations
+            self._scrubbed = sum(found, self._scrubbed)
+            self._usage = sum(usages, self._usage)
+        return conversations, usages
 
-    def _scrub(self, conversations: list[list[Message]]) -> tuple[list[list[Message]], Counter[str]]:
-        found: Counter[str] = Counter()
+    def _scrub(self, conversations: list[list[Message]]) -> tuple[list[list[Message]], list[Counter[str]]]:
         scrubber = read_scrub(self.scrub, leaves=self.is_remote or self.cache is not None)
         if scrubber is None:
-            return conversations, found
-        clean: dict[str, str] = {}
-        for text in {message["content"] for messages in conversations for message in messages}:
-            clean[text], counts = scrubber(text)
-            found += counts
-        clean_ones = [[{**message, "content": clean[message["content"]]} for message in one] for one in conversations]
-        return clean_ones, found
+            return conversations, [Counter() for _ in conversations]
+        # What many conversations say alike, such as a system message, is read once.
+        clean = {text: scrubber(text) for text in {message["content"] for one in conversations for message in one}}
+        clean_ones = [
+            [{**message, "content": clean[message["content"]][0]} for message in one] for one in conversations
+        ]
+        return clean_ones, [sum((clean[message["content"]][1] for message in one), Counter()) for one in conversations]
 
     def _keys(self, conversations: list[list[Message]], settings: ChatSettings) -> list[bytes]:
         """One key a conversation; none where nothing is cached."""

@@ -89,6 +89,8 @@ class OpenAICompatibleChat(BaseChat):
         n_jobs: int = 8,
         **options: Any,
     ) -> None:
+        if "api_key" in options:
+            raise TypeError("Keys are not passed: put the key into an environment variable and name it in api_key_env.")
         super().__init__(**options)
         if not timeout > 0:
             raise ValueError(f"timeout={timeout!r} must be a positive number of seconds.")

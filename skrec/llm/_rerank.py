@@ -105,8 +105,8 @@ class LLMReranker(WrapperRecommender):
         got no answer that fits (``parsed`` is the share of the others, ``errors`` says why) and ``n_cached`` came
         from the cache; ``n_unknown``, ``n_repeated`` and ``n_missing``, candidates in answers; ``n_without_text``
         candidates and ``n_cut`` texts; ``shuffle_variance``, the variance of a candidate's rank over shuffles
-        (of a vote, for pairs); ``usage`` in calls and tokens; ``prompts``, by name. It holds no text of a user or
-        an item.
+        (of a vote, for pairs); ``usage`` in calls, tokens and ``n_scrubbed``, pieces of personal data taken out of
+        prompts; ``prompts``, by name. It holds no text of a user or an item.
 
     See Also
     --------
@@ -301,7 +301,8 @@ class LLMReranker(WrapperRecommender):
         if counts.n_prompts and not counts.n_reranked:
             warnings.warn(
                 f"No answer of the language model could be used, and every list is the recommender's. Of "
-                f"{counts.n_prompts} prompts {counts.n_failed} failed: {dict(counts.errors.most_common(3))}.",
+                f"{counts.n_prompts} prompts {counts.n_failed} failed: {dict(counts.errors.most_common(3))}. Ask the "
+                "model alone to see more, as in llm.complete(['Hello.']).",
                 LanguageModelWarning,
                 stacklevel=2,
             )

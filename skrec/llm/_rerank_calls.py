@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec.llm._asking import Asked, ask
+from skrec.llm._asking import Asked, ask, reason_of
 from skrec.llm._chat import BaseChat, Message
 from skrec.llm._data_blocks import token_in
 from skrec.llm._orders import read_order
@@ -28,6 +28,7 @@ _GRADE = {
     "properties": {"grade": {"type": "number", "minimum": 0, "maximum": 10}},
     "required": ["grade"],
 }
+_NO_LIKELIHOOD = "no likelihood: the prompt is longer than the model reads, or beyond the budget"
 
 
 @dataclass
@@ -82,11 +83,16 @@ class Calls:
         """How much likelier a yes is than a no, in log-probability, for each single candidate."""
         messages = [self.writer.write(*one)[0] for one in shown]
         self.counts.n_prompts += len(messages)
+        before = self.chat.usage_
         try:
             yes_no = self.chat.score(messages, [["Yes", "No"]] * len(messages))
         except Exception as error:  # no list is lost because a model failed
             yes_no = np.full((len(messages), 2), np.nan)
-            self.counts.errors[f"the model raised {type(error).__name__}"] += len(messages)
+            self.counts.errors[reason_of(error)] += len(messages)
+        else:
+            if n_without := int((~np.isfinite(yes_no)).any(axis=1).sum()):
+                self.counts.errors[_NO_LIKELIHOOD] += n_without
+        self.counts.usage += self.chat.usage_ - before
         with np.errstate(invalid="ignore"):
             likelier: NDArray[np.float64] = yes_no[:, 0] - yes_no[:, 1]
         usable = np.isfinite(likelier)

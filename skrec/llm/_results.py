@@ -22,6 +22,8 @@ class Usage:
         Of the tokens read, those that the server had kept.
     cost : float or None
         By the prices that the client was given; None without.
+    n_scrubbed : int
+        Pieces of personal data taken out of the messages first.
     """
 
     n_calls: int = 0
@@ -29,6 +31,7 @@ class Usage:
     completion_tokens: int = 0
     cached_tokens: int = 0
     cost: float | None = None
+    n_scrubbed: int = 0
 
     @property
     def n_tokens(self) -> int:
@@ -43,7 +46,12 @@ class Usage:
             self.completion_tokens + other.completion_tokens,
             self.cached_tokens + other.cached_tokens,
             sum(costs) if costs else None,
+            self.n_scrubbed + other.n_scrubbed,
         )
+
+    def __sub__(self, other: Usage) -> Usage:
+        negative = {name: -value for name, value in vars(other).items() if value is not None}
+        return self + Usage(**negative)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import Any
 from skrec.exceptions import LanguageModelWarning
 from skrec.feature_extraction._fingerprint import identity_token
 from skrec.feature_extraction._rendering import Text, template_fields
+from skrec.llm._asking import reason_of
 from skrec.llm._chat import BaseChat, Message, as_chat
 from skrec.llm._data_blocks import content_rng, delimited
 from skrec.llm._prompts import Prompt
@@ -162,7 +163,7 @@ class TextWriter:
         try:
             return self.chat.complete(conversations, max_tokens=self.max_tokens, seed=0, prompt=self.prompt.name)
         except Exception as error:  # no row is lost because a model failed
-            return [ChatResult(error=f"the model raised {type(error).__name__}")] * len(conversations)
+            return [ChatResult(error=reason_of(error))] * len(conversations)
 
     def _read(self, result: ChatResult, counts: WritingCounts) -> Text:
         counts.usage += result.usage

@@ -225,28 +225,29 @@ class TransformersChat(BaseChat):
         """
         check_options(prompts, options, normalize)
         causal = self._causal()
-        conversations = self._without_personal_data([read_conversation(prompt) for prompt in prompts])
+        conversations, _ = self._without_personal_data([read_conversation(prompt) for prompt in prompts])
         texts, errors = self._texts(causal, conversations)
         able = [i for i, error in enumerate(errors) if error is None]
         settings = ChatSettings(max_tokens=_most_read(causal, [texts[i] for i in able], [options[i] for i in able]))
-        asked, _ = self._affordable([conversations[i] for i in able], settings)
-        able = able[: len(asked)]
-        with causal.lock:
-            found = score_options(
-                causal,
-                [texts[i] for i in able],
-                [[inert(causal.tokenizer, option) for option in options[i]] for i in able],
-                special=self._bare(causal),
-                window=self._window(causal),
-                batch_size=self.batch_size,
-            )
-        for messages, n_read in zip(asked, found.n_read.tolist(), strict=True):
-            self._settle(messages, settings, n_read)
-        usage = Usage(n_calls=len(able), prompt_tokens=int(found.n_read.sum()))
-        self._count([self._priced(ChatResult(usage=usage))])
         scores = np.full((len(prompts), len(options[0]) if options else 0), np.nan)
-        if able:
-            scores[able] = found.sums if normalize == "sum" else found.sums / np.maximum(found.n_tokens, 1)
+        for start, batch, _ in self._batches([conversations[i] for i in able], settings):
+            if not batch:
+                continue
+            now = able[start : start + len(batch)]
+            with causal.lock:
+                found = score_options(
+                    causal,
+                    [texts[i] for i in now],
+                    [[inert(causal.tokenizer, option) for option in options[i]] for i in now],
+                    special=self._bare(causal),
+                    window=self._window(causal),
+                    batch_size=self.batch_size,
+                )
+            for messages, n_read in zip(batch, found.n_read.tolist(), strict=True):
+                self._settle(messages, settings, n_read)
+            usage = Usage(n_calls=len(now), prompt_tokens=int(found.n_read.sum()))
+            self._count([self._priced(ChatResult(usage=usage))])
+            scores[now] = found.sums if normalize == "sum" else found.sums / np.maximum(found.n_tokens, 1)
         return scores
 
     # The model -------------------------------------------------------------------------------------------

@@ -288,6 +288,8 @@ def test_personal_data_stays_here(server, tmp_path):
     np.testing.assert_allclose(vectors, HashingTextEncoder(8).encode(clean), atol=1e-6)
     sent = {text for body in server.bodies for text in body["input"]}
     assert sent == {*clean, "like [email]"}
+    assert fitted.scrubbed_ == {"email": 2, "phone": 1}
+    assert fitted.fit(PERSONAL).scrubbed_ == {}
 
 
 def test_texts_are_scrubbed_by_default_where_they_leave_the_machine(server):

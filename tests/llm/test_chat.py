@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from sklearn.base import clone
 
-from skrec.llm import CallableChat
+from skrec.llm import CallableChat, Usage
 from skrec.llm._chat import as_chat, read_conversation
 from skrec.llm._json import parse_json
 from skrec.llm._prompts import Prompt
@@ -70,6 +70,18 @@ def test_an_llm_that_is_not_one(llm):
 def test_conversations_that_are_none(conversation, error):
     with pytest.raises(error):
         read_conversation(conversation)
+
+
+def test_messages_that_were_not_put_into_a_list():
+    with pytest.raises(TypeError, match=r"complete\(\[messages\]\)"):
+        CallableChat(str).complete([{"role": "user", "content": "x"}])
+
+
+def test_usages_add_up_and_apart():
+    one, two = Usage(1, 2, 3, 1, None, 4), Usage(5, 6, 7, 0, 0.5, 1)
+    assert one + two - one == two
+    assert (one + two).cost == 0.5
+    assert one - one == Usage()
 
 
 def test_prompts_are_filled_once():

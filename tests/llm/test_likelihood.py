@@ -132,6 +132,24 @@ def test_the_budget_counts_what_is_computed(causal_folders):
     assert few.budget.n_tokens == 0
 
 
+def test_what_was_used_counts_and_not_what_was_reserved(causal_folders):
+    """Of many prompts a few can be reserved at once; one that is too large for what is left fails alone."""
+    chat = TransformersChat(causal_folders["llama"], budget=Budget(max_tokens=400))
+    prompts = ["the quiet film"] * 10 + ["the quiet film " * 30] + ["the quiet film"]
+    scores = chat.score(prompts, [[" grief", "!"]] * 12)
+    assert np.isfinite(scores[[*range(10), 11]]).all()
+    assert np.isnan(scores[10]).all()
+    assert chat.usage_.n_calls == 11
+    assert chat.usage_.prompt_tokens == chat.budget.n_tokens <= 400
+
+
+def test_personal_data_in_a_prompt_that_is_scored(causal_folders):
+    chat = TransformersChat(causal_folders["llama"], scrub=True)
+    found, clean = chat.score(["mail ada@example.org", "mail [email]"], [[" film", "!"]] * 2)
+    assert_allclose(found, clean)
+    assert (chat.scrubbed_, chat.usage_.n_scrubbed) == ({"email": 1}, 1)
+
+
 def test_what_does_not_fit_alone_is_nan(causal_folders):
     scores = TransformersChat(causal_folders["llama"], max_length=20).score(
         ["the", "the quiet film " * 20, "grief"], [["!", "?"]] * 3

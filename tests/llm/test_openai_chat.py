@@ -136,7 +136,8 @@ def test_a_lasting_failure_fails_its_conversation_alone(openai_server, waits, fa
 def test_a_refusal_is_not_repeated(openai_server, waits, code):
     openai_server.script = [status(code, location="http://127.0.0.1:9/v1/chat/completions")]
     (result,) = chat(openai_server).complete(["x"])
-    assert result.error == f"the endpoint answered {code}"
+    assert result.error.startswith(f"the endpoint answered {code}")
+    assert ("check base_url" in result.error) == (code == 404)
     assert (len(openai_server.requests), waits) == (1, [])
 
 
@@ -462,7 +463,7 @@ def test_the_key_is_read_when_called_and_kept_nowhere(openai_server, monkeypatch
     kept += [str([vars(record) for record in caplog.records])]
     kept += [str(path.read_bytes()) for path in tmp_path.iterdir()]
     assert not any(KEY in text for text in kept)
-    assert results[0].error == "the endpoint answered 401 (***)"
+    assert results[0].error.startswith("the endpoint answered 401 (***); check the key")
 
 
 def test_a_key_that_is_not_set(openai_server, monkeypatch):
@@ -520,7 +521,7 @@ def test_personal_data_stays_here(openai_server):
 def test_personal_data_is_scrubbed_by_default_for_other_machines(openai_server, tmp_path):
     remote = OpenAICompatibleChat("m", base_url="https://shop.example/v1")
     messages = [[{"role": "user", "content": "ada@example.org"}]]
-    assert remote._without_personal_data(messages) == [[{"role": "user", "content": "[email]"}]]
+    assert remote._without_personal_data(messages)[0] == [[{"role": "user", "content": "[email]"}]]
     local = chat(openai_server, cache=tmp_path / "answers.sqlite")  # and for what is written to a file
     openai_server.answer = lambda messages, body: messages[-1]["content"]
     local.complete(["ada@example.org"])
@@ -543,11 +544,13 @@ def test_personal_data_is_scrubbed_by_default_for_other_machines(openai_server, 
         ({"prices": {"prompt": 1}}, ValueError),
         ({"prices": {"prompt": 1, "completion": -1}}, ValueError),
         ({"scrub": "no"}, ValueError),
+        ({"api_key": KEY}, TypeError),
     ],
 )
 def test_settings_that_are_none(options, error):
-    with pytest.raises(error, match=next(iter(options))):
+    with pytest.raises(error, match=next(iter(options))) as info:
         OpenAICompatibleChat("m", **options)
+    assert KEY not in str(info.value)
 
 
 def test_max_tokens_below_one(openai_server):

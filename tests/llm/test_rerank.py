@@ -18,7 +18,7 @@ from skrec.dummy import PopularRecommender
 from skrec.exceptions import FeatureCoverageWarning, LanguageModelWarning, TruncationWarning
 from skrec.feature_extraction import ContextEncoder, HashingTextEncoder, LLMTextEmbedder
 from skrec.interactions import FeatureTable
-from skrec.llm import BaseChat, CallableChat, LLMReranker, TransformersChat
+from skrec.llm import BaseChat, Budget, CallableChat, LLMReranker, TransformersChat
 from skrec.llm._rerank_calls import Counts
 from skrec.llm._situations import PromptWriter, Situation
 from skrec.model_selection import TunedRecommender
@@ -132,6 +132,19 @@ def test_pointwise_by_a_local_model(causal_folders):
     scores = np.concatenate([chat.score([prompt], [["Yes", "No"]]) for prompt in prompts])
     assert found == np.argsort(scores[:, 1] - scores[:, 0], kind="stable").tolist()
     assert (rec.report_["n_prompts"], rec.report_["n_failed"]) == (6, 0)
+
+
+def test_likelihoods_are_reported_too(causal_folders):
+    budget = Budget(max_calls=4)
+    chat = TransformersChat(causal_folders["llama"], device="cpu", budget=budget, scrub=True)
+    chat.score(["something before"], [["Yes", "No"]])
+    rec = fitted(chat, method="pointwise", n_candidates=6, prompt="\n---\n{candidates}\na@b.org?")
+    rec.recommend([3], k=6)
+    report = rec.report_
+    assert (report["n_prompts"], report["n_failed"], report["usage"]["n_calls"]) == (6, 3, 3)
+    assert list(report["errors"].values()) == [3]
+    assert report["usage"]["n_scrubbed"] == 6
+    assert 0 < report["usage"]["prompt_tokens"] < chat.usage_.prompt_tokens
 
 
 # The list that comes out ---------------------------------------------------------------------------------

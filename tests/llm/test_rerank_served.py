@@ -2,6 +2,7 @@
 
 import json
 import time
+import warnings
 from collections import Counter
 
 import joblib
@@ -13,8 +14,10 @@ from prompt_reading import Judge, blocks_of
 
 from skrec.dummy import PopularRecommender
 from skrec.exceptions import LanguageModelWarning
+from skrec.feature_extraction import ContextEncoder
 from skrec.interactions import FeatureTable
 from skrec.llm import Budget, ChatCache, LLMReranker, OpenAICompatibleChat
+from skrec.pipeline import make_pipeline
 
 KEY = "sk-a-key-that-must-not-get-out"
 N_ITEMS = 30
@@ -103,7 +106,7 @@ def test_no_key_gets_out(openai_server, tmp_path, monkeypatch, caplog):
     rec.recommend([100], request="the sea")
     assert openai_server.requests[-1][1]["authorization"] == f"Bearer {KEY}"
     openai_server.faults = lambda body: status(401)
-    with pytest.warns(LanguageModelWarning) as warned:
+    with pytest.warns(LanguageModelWarning, match="check the key") as warned:
         rec.recommend([100], request="the land")
     path = tmp_path / "reranker.joblib"
     joblib.dump(rec, path)
@@ -114,6 +117,36 @@ def test_no_key_gets_out(openai_server, tmp_path, monkeypatch, caplog):
     loaded = joblib.load(path)
     assert loaded.recommend([100], k=10, request="the land").items[0].tolist() == TURNED
     assert openai_server.requests[-1][1]["authorization"] == f"Bearer {KEY}"
+
+
+def test_a_key_that_is_not_there_is_said(openai_server, monkeypatch):
+    monkeypatch.delenv("SHOP_KEY", raising=False)
+    rec = fitted(OpenAICompatibleChat("m", base_url=openai_server.url, api_key_env="SHOP_KEY"))
+    with pytest.warns(LanguageModelWarning, match="environment variable 'SHOP_KEY' is not set"):
+        assert rec.recommend([100], k=10).items[0].tolist() == FORWARDS
+
+
+def test_all_that_is_told_of_a_user_is_scrubbed_and_counted(openai_server):
+    """Of the history, the user, the context and the candidates too; never the values."""
+    openai_server.answer = turned
+    told = "ann@example.com, +44 20 7946 0958, card 4111 1111 1111 1111"
+    titles = [f"Film {i:03d}" for i in range(N_ITEMS)]
+    titles[3], titles[20] = f"of {told}", f"by {told}"
+    items = FeatureTable(pd.DataFrame({"item": range(N_ITEMS), "title": titles}))
+    users = FeatureTable(pd.DataFrame({"user": [0, 100], "about": [None, told]}))
+    events = pd.DataFrame(X, columns=["user", "item"]).assign(place="home")
+    chat = OpenAICompatibleChat("m", base_url=openai_server.url, scrub=True)
+    model = make_pipeline(ContextEncoder(), PopularRecommender())
+    rec = LLMReranker(model, chat, n_candidates=10).fit(events, item_features=items, user_features=users)
+    context, history = pd.DataFrame({"place": [told]}), pd.DataFrame({"user": [100], "item": [20]})
+    with warnings.catch_warnings(action="ignore"):  # a place that was not in fit
+        rec.recommend([100], k=10, context=context, history=history, request=told)
+    sent = str(openai_server.bodies)
+    assert sent.count("[email], [phone], card [card]") == 5
+    assert not any(value in sent for value in ("example.com", "7946", "4111"))
+    assert rec.report_["usage"]["n_scrubbed"] == chat.usage_.n_scrubbed == 15
+    assert chat.scrubbed_ == {"email": 5, "phone": 5, "card": 5}
+    assert not any(value in str(rec.report_) for value in ("example.com", "7946", "4111"))
 
 
 def test_what_a_user_writes_is_scrubbed_for_a_server_elsewhere(openai_server):
