@@ -264,7 +264,7 @@ class Connection:
         else:
             breaker.answered()
         # Raised out here, where no error of the client is its context: that carries the request, and with it the key.
-        raise self._failure(kind, what, status, said, "" if kind is EndpointRefusal else f", at each of {tries} tries")
+        raise self._failure(kind, what, status, said, "" if kind is EndpointRefusal else _tried(tries))
 
     def _failure(self, kind: type[EndpointError], what: str, status: int | None, said: str, more: str) -> EndpointError:
         what, said = self._redacted(what), self._redacted(said)
@@ -281,6 +281,10 @@ class Connection:
 
     def _redacted(self, text: str) -> str:
         return text.replace(self._secret, "***") if self._secret else text
+
+
+def _tried(n_times: int) -> str:
+    return f", at each of {n_times} tries" if n_times > 1 else ""
 
 
 def _split(base_url: str) -> Any:

@@ -84,9 +84,7 @@ class BaseChat(Metering, ABC):
         list of n ChatResult
             In order. A conversation that failed has an ``error``; none raises.
         """
-        if max_tokens < 1:
-            raise ValueError(f"max_tokens={max_tokens!r} must be at least 1.")
-        settings = ChatSettings(schema, max_tokens, temperature, seed, prompt)
+        settings = ChatSettings.read(schema, max_tokens, temperature, seed, prompt)
         conversations = [conversations] if isinstance(conversations, str) else conversations
         messages, scrubbed = self._without_personal_data([read_conversation(one) for one in conversations])
         keys = self._keys(messages, settings)
@@ -122,7 +120,7 @@ class BaseChat(Metering, ABC):
             A call for each conversation that no cache answers; a prompt token for every four bytes; ``max_tokens``
             for each answer, which most stay below; with ``prices``, the cost of these. Retries are not foreseen.
         """
-        settings = ChatSettings(schema, max_tokens, temperature, seed, prompt)
+        settings = ChatSettings.read(schema, max_tokens, temperature, seed, prompt)
         messages, _ = self._scrub([read_conversation(one) for one in conversations])
         kept = self._remembered(self._keys(messages, settings), settings)
         asked = [one for i, one in enumerate(messages) if i not in kept]

@@ -131,7 +131,7 @@ class LLMCritiqueReader:
 
     def _write(self, text: str) -> tuple[list[dict[str, str]], _Tokens]:
         facts = self.facts
-        titles = [facts.titles[code] for code in self.shown]
+        titles = [facts.own_titles[code] for code in self.shown]  # never an id in place of one
         numbers, labels = list(facts.numbers), list(facts.labels)
         told = [f"{column}: {', '.join(self._common_labels(column))}" for column in labels]
         rng = content_rng(self.seed, text, self.question, *titles, *numbers, *told)

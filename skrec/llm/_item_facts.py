@@ -62,7 +62,10 @@ class ItemFacts:
 
     Attributes
     ----------
+    own_titles : list of n_items str or None
+        As the table has them.
     titles : list of n_items str
+        To tell a user: ids where there are none.
     numbers : dict of str to float64 array of shape (n_items,)
         NaN where there is none.
     labels : dict of str to dict of str to int64 array
@@ -84,7 +87,8 @@ class ItemFacts:
                 texts[name] = [as_text(cell) for cell in column]
         self._title_name = _choose_title(texts, title_column)
         own = texts.get(self._title_name or "")
-        self.titles = [str(i) if own is None or own[row] is None else str(own[row]) for row, i in enumerate(ids)]
+        self.own_titles: list[str | None] = [None] * len(ids) if own is None else own
+        self.titles = [str(i) if title is None else title for title, i in zip(self.own_titles, ids, strict=True)]
         for name in texts:
             if name != self._title_name and (found := _labels(cells[name])) is not None:
                 self.labels[name] = found

@@ -187,8 +187,10 @@ class _Exchange:
         self.usage += Usage(n_calls=1)
         try:
             response = client.chat.completions.create(**body)
-        except openai.APIStatusError:
-            self.chat._settle(messages, settings, 0)  # nothing was read or written
+        except openai.APIError as error:
+            unsent = type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout")
+            if unsent or isinstance(error, openai.APIStatusError):
+                self.chat._settle(messages, settings, 0)  # nothing was read or written
             raise
         usage = _usage(response)
         self.usage += usage

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any
 
 from skrec.llm._json import parse_json
@@ -90,6 +91,30 @@ class ChatSettings:
     temperature: float = 0.0
     seed: int | None = None
     prompt: str | None = None
+
+    @classmethod
+    def read(cls, schema: Any, max_tokens: Any, temperature: Any, seed: Any, prompt: str | None) -> ChatSettings:
+        """Settings as they were given, NumPy's numbers too.
+
+        Raises
+        ------
+        TypeError
+            If ``max_tokens`` or ``seed`` is no whole number, or the schema no dict.
+        ValueError
+            If ``max_tokens`` is below 1 or ``temperature`` negative.
+        """
+        for name, value in (("max_tokens", max_tokens), ("seed", 0 if seed is None else seed)):
+            if not isinstance(value, Integral) or isinstance(value, bool):
+                raise TypeError(f"{name}={value!r} must be a whole number.")
+        if schema is not None and not isinstance(schema, dict):
+            raise TypeError(
+                f"schema must be a JSON schema as a dict; got {schema!r:.80} of type {type(schema).__name__}."
+            )
+        if max_tokens < 1:
+            raise ValueError(f"max_tokens={max_tokens!r} must be at least 1.")
+        if not temperature >= 0:
+            raise ValueError(f"temperature={temperature!r} must be 0 or more.")
+        return cls(schema, int(max_tokens), float(temperature), None if seed is None else int(seed), prompt)
 
 
 def result_of(answer: Any, schema: dict[str, Any] | None, usage: Usage, finish_reason: str = "stop") -> ChatResult:

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import numpy as np
 import pytest
 from sklearn.base import clone
 
@@ -75,6 +76,32 @@ def test_conversations_that_are_none(conversation, error):
 def test_messages_that_were_not_put_into_a_list():
     with pytest.raises(TypeError, match=r"complete\(\[messages\]\)"):
         CallableChat(str).complete([{"role": "user", "content": "x"}])
+
+
+@pytest.mark.parametrize(
+    ("setting", "error"),
+    [
+        ({"max_tokens": 0}, ValueError),
+        ({"max_tokens": 2.5}, TypeError),
+        ({"seed": "x"}, TypeError),
+        ({"temperature": -1}, ValueError),
+        ({"temperature": float("nan")}, ValueError),
+        ({"schema": "order"}, TypeError),
+    ],
+)
+def test_settings_that_are_none(setting, error):
+    with pytest.raises(error, match=next(iter(setting))):
+        CallableChat(str).complete(["x"], **setting)
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path):
+    def shout(messages):
+        return messages[-1]["content"].upper()
+
+    shout.fingerprint = "shout"
+    chat = CallableChat(shout, cache=tmp_path / "answers.sqlite")
+    assert not chat.complete(["x"], seed=np.int64(3), max_tokens=np.int32(9), temperature=np.float32(0.5))[0].cached
+    assert chat.complete(["x"], seed=3, max_tokens=9, temperature=0.5)[0].cached
 
 
 def test_usages_add_up_and_apart():
