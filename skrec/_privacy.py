@@ -42,6 +42,9 @@ _CODE_BEFORE = re.compile(
 )
 _DATE = re.compile(r"(?:\d{1,2}[ .\-/]){2}(?:19|20)\d\d(?!\d)|(?:19|20)\d\d[ .\-/]\d{1,2}[ .\-/]\d{1,2}(?!\d)")
 
+_MOST_PASSES = 32  # bounds the time that a text of nothing but numbers takes
+_DIGITS = re.compile(r"\d(?:[ .()/+-]*\d)*")
+
 Names = Callable[[str], Iterable[str]]
 
 
@@ -97,10 +100,14 @@ class Scrubber:
         counts: Counter[str] = Counter()
         if self.names is not None:
             text = _without_names(text, self.names, counts)
-        before = ""
-        while text != before:  # what stood beside a number may only now be seen to be one
+        for _ in range(_MOST_PASSES):
             before = text
             text = _without_numbers(text, counts)
+            if text == before:
+                return text, counts
+            # What stood beside a number may only now be seen to be one.
+        text, n_found = _DIGITS.subn("[phone]", text)  # so long a row of them that all there are count as such
+        counts["phone"] += n_found
         return text, counts
 
 

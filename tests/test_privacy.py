@@ -151,6 +151,16 @@ def test_no_isbn_year_or_price_goes(body, year, euros, cents):
     assert scrub(text) == (text, {})
 
 
+def test_rows_of_numbers():
+    phones = " ".join(["030 1234567"] * 20)
+    assert scrub(phones) == (" ".join(["[phone]"] * 20), {"phone": 20})
+    # Nothing but numbers, a hundred thousand characters of them, ends too, and holds none in the end.
+    found, counts = scrub("0049 " * 20_000 + "ada@example.org")
+    assert not set(found) & set("0123456789@")
+    assert counts["email"] == 1
+    assert scrub(found)[0] == found
+
+
 @given(st.text())
 def test_once_is_enough(text):
     once, _ = scrub(text)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from skrec.llm._results import ChatSettings
 
 _TOKENS_AROUND = 16  # what a chat template may write around a message
+_TOKENS_OF_SCHEMA = 128  # of the words that ask for it
 
 
 class BudgetExhausted(Exception):
@@ -100,10 +101,11 @@ class Budget:
 
 def most_tokens(messages: Sequence[Message], settings: ChatSettings) -> int:
     """The most tokens that a call can take."""
-    texts = [message["content"] for message in messages]
+    texts, n_bytes = [message["content"] for message in messages], 0
     if settings.schema is not None:
         texts.append(json.dumps(settings.schema))
-    n_bytes = sum(len(text.encode("utf-8", "replace")) + _TOKENS_AROUND for text in texts)
+        n_bytes = _TOKENS_OF_SCHEMA
+    n_bytes += sum(len(text.encode("utf-8", "replace")) + _TOKENS_AROUND for text in texts)
     return n_bytes + settings.max_tokens
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 _THOUGHT = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
 _FENCE = re.compile(r"```[a-zA-Z]*\n(.*?)```", re.DOTALL)
+_MOST_TRIES = 200  # at what looks like the start of a value and is none; bounds the time
 _TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
     "array": (list,),
@@ -40,15 +41,15 @@ def parse_json(answer: Any, schema: dict[str, Any] | None) -> tuple[str, Any, st
 
 
 def _values(text: str) -> Any:
-    decoder = json.JSONDecoder()
+    decoder, n_failed = json.JSONDecoder(), 0
     for part in [*_FENCE.findall(text), text]:
         at = 0
-        while (start := _next_start(part, at)) is not None:
+        while n_failed < _MOST_TRIES and (start := _next_start(part, at)) is not None:
             try:
                 value, at = decoder.raw_decode(part, start)
                 yield value
             except (json.JSONDecodeError, RecursionError):
-                at = start + 1
+                at, n_failed = start + 1, n_failed + 1
 
 
 def _next_start(text: str, at: int) -> int | None:

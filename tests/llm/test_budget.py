@@ -12,6 +12,7 @@ from sklearn.base import clone
 from skrec.llm import BaseChat, Budget, CallableChat, ChatResult, OpenAICompatibleChat, Usage
 from skrec.llm._budget import BudgetExhausted, most_tokens
 from skrec.llm._results import ChatSettings
+from skrec.llm._schema_prompt import with_schema
 
 
 class Counting(BaseChat):
@@ -89,8 +90,9 @@ def test_no_more_tokens_than_bytes(text, max_tokens):
     assert (
         most_tokens(messages, ChatSettings(max_tokens=max_tokens)) >= len(text.encode("utf-8", "replace")) + max_tokens
     )
-    with_schema = ChatSettings({"type": "object"}, max_tokens)
-    assert most_tokens(messages, with_schema) > most_tokens(messages, ChatSettings(max_tokens=max_tokens))
+    schema = {"type": "object", "properties": {"größe": {"type": "integer"}}}
+    asked = ChatSettings(max_tokens=max_tokens)
+    assert most_tokens(messages, ChatSettings(schema, max_tokens)) >= most_tokens(with_schema(messages, schema), asked)
 
 
 def test_threads_never_go_beyond():

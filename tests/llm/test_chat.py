@@ -58,6 +58,13 @@ def test_what_does_not_fit_is_an_error(text):
     assert "schema" in error
 
 
+@pytest.mark.parametrize("noise", ["[" * 1_000_000, "[1," * 300_000, '{"a":' * 200_000])
+def test_an_answer_of_brackets_alone_ends(noise):
+    """Each may begin a value, so that looking from all of them would take hours."""
+    assert parse_json(noise, SCHEMA)[1] is None
+    assert parse_json("[" * 100 + '{"order": ["a"]}', SCHEMA)[1] == {"order": ["a"]}
+
+
 @pytest.mark.parametrize("llm", ["gpt", 3, None, CallableChat])
 def test_an_llm_that_is_not_one(llm):
     with pytest.raises(TypeError, match="chat client"):

@@ -441,7 +441,9 @@ def test_openai_gets_no_organisation_unasked(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("OPENAI_ORG_ID", "org-secret")
     monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Token: secret")
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://secret.example/v1")
     with OpenAICompatibleChat("m")._endpoint.connect() as connection:
+        assert str(connection._client.base_url) == "https://api.openai.com/v1/"
         http_client = connection._client._client
         headers = {name: v for name, v in connection._client.default_headers.items() if isinstance(v, str)}
         request = http_client.build_request("POST", "https://api.openai.com/v1", headers=headers)

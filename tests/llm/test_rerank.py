@@ -1,6 +1,7 @@
 """LLMReranker: what it reaches, what it keeps, and what it falls back to."""
 
 import itertools
+import json
 
 import joblib
 import numpy as np
@@ -18,7 +19,7 @@ from skrec.dummy import PopularRecommender
 from skrec.exceptions import FeatureCoverageWarning, LanguageModelWarning, TruncationWarning
 from skrec.feature_extraction import ContextEncoder, HashingTextEncoder, LLMTextEmbedder
 from skrec.interactions import FeatureTable
-from skrec.llm import BaseChat, Budget, CallableChat, LLMReranker, TransformersChat
+from skrec.llm import BaseChat, Budget, CallableChat, LLMReranker, OpenAICompatibleChat, TransformersChat
 from skrec.llm._rerank_calls import Counts
 from skrec.llm._situations import PromptWriter, Situation
 from skrec.model_selection import TunedRecommender
@@ -563,6 +564,24 @@ def test_grid_search_over_how_it_reranks():
     assert search.best_params_["n_candidates"] == 30
     scores = dict(zip(map(str, search.cv_results_["params"]), search.cv_results_["mean_test_score"], strict=True))
     assert len(set(scores.values())) >= 3
+
+
+@pytest.mark.slow
+def test_grid_search_in_worker_processes(openai_server, tmp_path):
+    """What one has asked the cache tells the others."""
+    openai_server.answer = lambda messages, body: json.dumps(backwards(messages))
+    chat = OpenAICompatibleChat("m", base_url=openai_server.url, cache=tmp_path / "answers.sqlite")
+    reranker = LLMReranker(PopularRecommender(), chat, item_template="{title}")
+    grid = {"n_candidates": [5, 10], "blend": [0.0, 1.0]}
+    scores = []
+    for n_jobs in (2, None):
+        search = GridSearchCV(reranker, grid, cv=2, n_jobs=n_jobs, refit=False).fit(X[:400], item_features=ITEMS)
+        scores.append(search.cv_results_["mean_test_score"])
+    np.testing.assert_array_equal(*scores)
+    assert len(set(scores[0])) >= 3
+    assert chat.usage_.n_calls == 0
+    distinct = {json.dumps(body) for body in openai_server.bodies}
+    assert 0 < len(distinct) <= len(openai_server.bodies) <= 2 * len(distinct)  # two may ask at the same time
 
 
 def test_inside_and_around_a_pipeline():
