@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from skrec._features import Matrix
 from skrec._histories import Histories
 from skrec.decomposition import _defaults
+from skrec.decomposition._attribution import contributions
 from skrec.decomposition._defaults import (
     auto_alpha,
     auto_regularization,
@@ -25,6 +26,8 @@ from skrec.interactions import Interactions
 if TYPE_CHECKING:
     from skrec._kernels.als import Design, Rows, Side
     from skrec._kernels.sgd import Rows as SGDRows
+
+__all__ = ["contributions", "derive", "fit", "fold_in", "partial_fit"]
 
 INIT_SCALE = 0.01
 _UPDATE_SWEEPS = 3

@@ -10,12 +10,13 @@ from sklearn.utils import check_random_state
 
 from skrec._features import Matrix
 from skrec.decomposition._als_solver import add_features, coef_of, derive, draw, rows_of, sides_of
+from skrec.decomposition._attribution import contributions
 from skrec.decomposition._context_als_changes import fold_in, partial_fit
 from skrec.decomposition._defaults import alpha_at, column_scale, confidence_spread, noise_level
 from skrec.decomposition._requests import Requests, distinct_requests
 from skrec.interactions import Interactions
 
-__all__ = ["derive", "fit", "fold_in", "partial_fit"]
+__all__ = ["contributions", "derive", "fit", "fold_in", "partial_fit"]
 
 _CONTEXT_PENALTY = 0.1  # a context has many more events than a user or an item
 

@@ -140,11 +140,6 @@ class FactorModel(VectorRecommender):
         """Rows of histories that were not in fit, with the items as they are."""
         raise NotImplementedError
 
-    def _contributions(self, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.floating]:
-        from skrec.decomposition._attribution import contributions
-
-        return contributions(self, queries, items)
-
     def _link(self, scores: NDArray, vectors: Matrix) -> NDArray:
         return scores + vectors[:, -1:] if self._explicit else scores
 

@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from skrec._features import Matrix, with_rows
 from skrec._fitting import PartialFitMixin, SampleWeightMixin
 from skrec._histories import Histories
+from skrec._queries import Queries
 from skrec.decomposition import _als_solver, _context_als_solver, _sgd_solver
 from skrec.decomposition._factor_model import FactorModel
 from skrec.interactions import EventTable, Interactions
@@ -293,6 +294,10 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
     def _fold_in(self, users: NDArray[np.int64], histories: Histories) -> NDArray[np.float32]:
         folded: NDArray[np.float32] = self._solver_module.fold_in(self, users, histories)
         return folded
+
+    def _contributions(self, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.floating]:
+        added: NDArray[np.floating] = self._solver_module.contributions(self, queries, items)
+        return added
 
     @property
     def _solver_module(self) -> Any:

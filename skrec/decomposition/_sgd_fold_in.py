@@ -16,6 +16,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from skrec._histories import Histories
+from skrec._queries import Queries
 
 _MAX_RIVALS = 512
 _STEPS = 12
@@ -104,6 +105,23 @@ def _fold_in_block(rec: Any, users: NDArray[np.int64], histories: Histories) -> 
         rows += gradient / curvature
     back: NDArray[np.float32] = rows @ rivals.rotation.T
     return back
+
+
+def contributions(rec: Any, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.float64]:
+    """What each event of a query's history adds to the score of one item a query.
+
+    Where the likelihood is largest, the row of a new user is the sum over the events of what the chosen item has
+    beyond the mean of its rivals, over the pull. A known user is taken as new, with all events.
+    """
+    rivals: Rivals = rec._design
+    histories = queries.histories
+    rows = _fold_in_block(rec, np.full(len(histories), -1), histories) @ rivals.rotation
+    expected = rivals.shares(rows) @ rivals.vectors
+    owner = histories.row_of_event()
+    asked = (rec.item_factors_[items] @ rivals.rotation / rivals.pull)[owner]
+    beyond = rec.item_factors_[histories.items] @ rivals.rotation - expected[owner]
+    added: NDArray[np.float64] = histories.y / rec._mean_strength * np.einsum("ij,ij->i", beyond, asked)
+    return added
 
 
 def _weights(rec: Any, histories: Histories) -> sp.csr_array:

@@ -14,13 +14,13 @@ from skrec.decomposition import _defaults
 from skrec.decomposition._als_solver import coef_of, grow
 from skrec.decomposition._defaults import column_scale, mean_squared_length, pulls
 from skrec.decomposition._requests import distinct_requests
-from skrec.decomposition._sgd_fold_in import derive, fold_in
+from skrec.decomposition._sgd_fold_in import contributions, derive, fold_in
 from skrec.interactions import Interactions
 
 if TYPE_CHECKING:
     from skrec._kernels.sgd import Events, HeldOut, Rows, State, Trainer
 
-__all__ = ["derive", "fit", "fold_in", "partial_fit"]
+__all__ = ["contributions", "derive", "fit", "fold_in", "partial_fit"]
 
 REGULARIZATION = {"bpr": 1.0, "warp": 5.0, "softmax": 5.0}
 N_NEGATIVES = {"bpr": 1, "warp": 20, "softmax": 256}

@@ -97,6 +97,16 @@ def test_new_histories_and_later_events(rec):
     assert np.abs(rec.item_factors_[5] - before).max() < 0.5 * np.abs(before).max()
 
 
+def test_parts_of_a_history_add_up_to_its_score(rec):
+    rec.fit(events())
+    history = np.array([[99, 3], [99, 7], [99, 7], [98, 4]])
+    _, queries = rec._read_queries([99, 98], None, history)
+    for item in range(0, N_ITEMS, 7):
+        items = np.full(2, item)
+        sums = np.bincount(queries.histories.row_of_event(), rec._contributions(queries, items), minlength=2)
+        assert_allclose(sums + rec.item_biases_[item], rec._score_pairs(queries, np.arange(2), items), atol=0.02)
+
+
 def test_partial_fit_adds_items_by_their_features(rec):
     rec.fit(events(), item_features=taste_table(N_ITEMS))
     rec.partial_fit([[0, N_ITEMS], [4, N_ITEMS]], item_features=taste_table(6, offset=N_ITEMS))
