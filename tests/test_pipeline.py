@@ -277,14 +277,14 @@ class TestTablesAndSearch:
 
 
 class TestModelSelection:
+    @pytest.mark.slow
     def test_grid_search_over_encoder_solver_and_model_in_two_processes(self):
         model = HybridMFRecommender(n_factors=4, max_iter=3, random_state=0)
         pipe = Pipeline([("context", encoder()), ("model", model)])
         grid = {
             "context__timestamp_features": [(), ("hour",)],
             "context__fusion": ["concat", "dense"],
-            "model__solver": ["als"],
-            "model__n_factors": [2, 4],
+            "model__solver": ["als", "bpr", "warp", "softmax"],
         }
         scoring = ranking_scorer(["ndcg@1", "recall@2"], exclude_seen=False)
         folds = KFold(2, shuffle=True, random_state=0)
