@@ -94,6 +94,19 @@ def test_parts_of_matrix_factorization_add_up_to_the_folded_score(feedback):
         np.testing.assert_allclose(sums + base, rec._score_pairs(queries, np.arange(30), items), atol=2e-3)
 
 
+@pytest.mark.parametrize("solver", ["bpr", "warp", "softmax"])
+def test_parts_of_stochastic_solvers_add_up_to_the_folded_score(solver):
+    events = _random_events()
+    rec = HybridMFRecommender(n_factors=4, solver=solver, max_iter=20, random_state=0).fit(events)
+    history = np.array([[99, 3], [99, 3], [99, 7], [99, 8], [98, 1], [97, 2], [97, 4]])
+    _, queries = rec._read_queries([99, 98, 97], None, history)
+    for item in (5, 9, 3):
+        items = np.full(3, item)
+        sums = np.bincount(queries.histories.row_of_event(), weights=rec._contributions(queries, items), minlength=3)
+        scores = rec._score_pairs(queries, np.arange(3), items)
+        np.testing.assert_allclose(sums + rec.item_biases_[item], scores, atol=2e-3)
+
+
 def test_parts_of_folded_bpr_add_up_to_the_score():
     events = _random_events()
     rec = BPRRecommender(n_factors=4, max_iter=20, random_state=0).fit(events)
