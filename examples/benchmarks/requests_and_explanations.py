@@ -70,7 +70,7 @@ def explanations(encoder, train, items, users):
         ("EmbeddingKNN", EmbeddingKNNRecommender(item_encoder=encoder)),
         ("UserKNN", UserKNNRecommender()),
         ("HybridMF", HybridMFRecommender(item_encoder=encoder, random_state=0)),
-        ("BPR", BPRRecommender(random_state=0)),
+        ("BPR", BPRRecommender(item_encoder=encoder, random_state=0)),
     ):
         rec.fit(train, item_features=items)
         why = rec.explain(users, rec.recommend(users, k=1).items.ravel(), n_evidence=1)
