@@ -13,6 +13,8 @@ from skrec.interactions import Features
 
 _NAME_COLUMNS = ("title", "name", "item_name", "product", "headline", "label")
 _NAME_LENGTH = 80
+_TEXT_LENGTH = 500
+"""Characters kept of an item: enough for words in common, and pickles stay small."""
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _SAMPLE = 20_000
 _COMMON = 0.1
@@ -56,7 +58,7 @@ class ItemTexts:
         texts: list[str | None] = [None] * n_items
         for row, code in enumerate(codes.tolist()):
             names[code] = _short(written[title][row])
-            texts[code] = " ".join(cells[row] or "" for cells in written.values()) or None
+            texts[code] = " ".join(cells[row] or "" for cells in written.values())[:_TEXT_LENGTH].strip() or None
         return cls(names, texts)
 
     def grown(self, n_items: int) -> ItemTexts:
