@@ -50,6 +50,7 @@ _PARTS = [
     "skrec.llm._chat.CallableChat",
     "skrec.llm._heuristic_chat.HeuristicChat",
     "skrec.llm._item_facts.ItemFacts",
+    "skrec.llm._item_knowledge.ItemKnowledge",
     "skrec.llm._results.Usage",
     "skrec.llm._row_texts.RowTexts",
     "skrec.llm._text_space.TextSpace",

@@ -1,5 +1,6 @@
 """The examples run on small settings and save their plots."""
 
+import json
 import runpy
 import sys
 import warnings
@@ -8,6 +9,20 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.mark.slow
+def test_conversation(tmp_path, monkeypatch, capsys):
+    state = tmp_path / "state.json"
+    arguments = ["conversation", "--script", "--words", "--user", "reader-001", "--state", str(state)]
+    for _ in range(2):  # the second goes on from the state of the first
+        monkeypatch.setattr(sys, "argv", arguments)
+        runpy.run_path(str(EXAMPLES / "conversation.py"), run_name="__main__")
+    out = capsys.readouterr().out
+    assert "Language model: none" in out
+    assert "I understood: " in out
+    assert "Verstanden: " in out
+    assert json.loads(state.read_text(encoding="utf-8"))["user"] == "reader-001"
 
 
 @pytest.mark.slow

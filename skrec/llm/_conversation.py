@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -12,25 +13,23 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skrec._features import Matrix, align, encode_features, with_rows
+from skrec._columns import column_kind
 from skrec._queries import check_k
 from skrec._recommendations import Recommendations
 from skrec._wrapper import WrapperRecommender, innermost
 from skrec.exceptions import ColdStartWarning, UnparsedLanguageWarning
-from skrec.interactions import Features, read_features
 from skrec.llm._chat import as_chat
 from skrec.llm._conversation_messages import Phrasing
-from skrec.llm._conversation_state import ConversationState, Question, Turn, as_state, plain_id
+from skrec.llm._conversation_state import Constraint, ConversationState, Question, Turn, as_state, plain_id
 from skrec.llm._conversation_turns import next_wishes
 from skrec.llm._critique import Critique
 from skrec.llm._critique_llm import LLMCritiqueReader
 from skrec.llm._critique_reader import CritiqueReader
-from skrec.llm._item_facts import ItemFacts, merge_cells, read_cells
-from skrec.llm._lexicon import catalogue_themes, load_lexicon
+from skrec.llm._item_knowledge import ItemKnowledge, codes_of
+from skrec.llm._lexicon import load_lexicon
 from skrec.llm._prompts import Prompt, read_prompt
 from skrec.llm._questions import best_question, random_question
-from skrec.llm._text_space import TextSpace, reads_text
-from skrec.llm._wish_ranking import Wishes, ranked, taste_scores
+from skrec.llm._wish_ranking import ranked, taste_scores
 
 _LONGEST_TEXT = 2000
 _MOST_CANDIDATES = 2000
@@ -154,9 +153,6 @@ class ConversationalRecommender(WrapperRecommender):
         self._check_llm()
 
     def _fit_wrapper(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
-        self.item_encoder_: Any = None
-        self._matrix: Matrix | None = None
-        cells: dict[str, list[Any]] = {}
         if item_features is None:
             warnings.warn(
                 "ConversationalRecommender was fitted without item_features: it knows neither titles nor texts, and a "
@@ -164,67 +160,12 @@ class ConversationalRecommender(WrapperRecommender):
                 ColdStartWarning,
                 stacklevel=4,
             )
-        else:
-            features, codes, rows = self._read_items(item_features)
-            cells = read_cells(features, codes, len(self.items_), rows)
-            matrix = self._encode(features, fit=True)
-            if matrix is not None:
-                self._matrix = align(matrix[rows], codes, len(self.items_))
-        self._set_facts(cells)
+        inner = getattr(innermost(self.recommender_), "item_encoder_", None)
+        self._items = ItemKnowledge.read(item_features, self._item_index, self.title_column, self.item_encoder, inner)
+        self.item_encoder_ = self._items.encoder
 
     def _partial_fit_wrapper(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
-        n_items = len(self.items_)
-        cells = self._facts.cells
-        codes = np.zeros(0, np.int64)
-        new = None
-        if item_features is None:
-            cells = merge_cells(cells, {}, codes, n_items)
-        else:
-            features, codes, rows = self._read_items(item_features)
-            cells = merge_cells(cells, read_cells(features, codes, n_items, rows), codes, n_items)
-            if self._matrix is not None and (matrix := self._encode(features, fit=False)) is not None:
-                new = align(matrix[rows], codes, n_items)
-        if self._matrix is not None:
-            self._matrix = with_rows(self._matrix, new, codes, n_items)
-        self._set_facts(cells)
-
-    def _read_items(self, item_features: Any) -> tuple[Features, NDArray[np.int64], NDArray[np.int64]]:
-        """The table, and code and row of each item of it that is in the catalogue."""
-        features = read_features(item_features, "item_features")
-        codes = self._item_index.codes(features.ids, "item_features ids")
-        rows = np.flatnonzero(codes >= 0)
-        return features, codes[rows], rows
-
-    def _encode(self, features: Features, *, fit: bool) -> Matrix | None:
-        """(n_rows, d) vectors in a space of texts; None where there is no encoder that reads text."""
-        if not fit:
-            return encode_features(features, self.item_encoder_, "item_features", fit=False)[0]
-        inner = getattr(innermost(self.recommender_), "item_encoder_", None)
-        if self.item_encoder is not None:
-            matrix, encoder = encode_features(features, self.item_encoder, "item_features", fit=True)
-            if not reads_text(encoder):
-                raise ValueError(
-                    f"item_encoder={self.item_encoder!r} does not read a list of texts, which requests are; pass "
-                    "LLMTextEmbedder() (from skrec.feature_extraction import LLMTextEmbedder)."
-                )
-        elif inner is not None:
-            if not reads_text(inner):
-                return None
-            matrix, encoder = encode_features(features, inner, "item_features", fit=False)[0], inner
-        else:
-            encode_features(features, None, "item_features", fit=True)  # refuses text that nothing encodes
-            return None
-        self.item_encoder_ = encoder
-        return matrix
-
-    def _set_facts(self, cells: dict[str, list[Any]]) -> None:
-        self._facts = ItemFacts(cells, self.title_column, self.items_.tolist())
-        self._themes = catalogue_themes(self._facts)
-        self._space = None if self._matrix is None else TextSpace(self.item_encoder_, self._matrix)
-
-    @property
-    def _wishes(self) -> Wishes:
-        return Wishes(self._facts, self._themes, self._space)
+        self._items = self._items.updated(item_features, self._item_index)
 
     def _check_llm(self) -> Prompt | None:
         if self.llm is None:
@@ -314,10 +255,14 @@ class ConversationalRecommender(WrapperRecommender):
         critique = self._read(text[:_LONGEST_TEXT], before, prompt, report)
         if report["truncated"]:
             critique.notes.append(("truncated", {"count": _LONGEST_TEXT}))
-        after = next_wishes(before, critique, self.items_, self._space)
+        after = next_wishes(before, critique, self.items_, self._items.space)
         options = {"context": context, "history": history, "candidates": candidates, "exclude_seen": exclude_seen}
-        codes, scores, question = self._rank(after, k, options, report)
+        codes, scores, broken = self._rank(after, options, k)
         shown = codes[:k]
+        # If one of those shown is right, no answer is needed: the question is about the others.
+        question = self._next_question(after, codes[k:], scores[k:])
+        n_fulfilling = 0 if broken else len(codes)
+        report.update(n_fulfilling=n_fulfilling, n_relaxed=len(broken), n_unknown_ids=self._n_unknown(after))
         after = replace(
             after,
             shown=tuple(plain_id(self.items_[code]) for code in shown),
@@ -325,7 +270,9 @@ class ConversationalRecommender(WrapperRecommender):
             pending=question,
             n_turns=before.n_turns + 1,
         )
-        message, asked = self._message(text, before, after, critique, shown, report)
+        phrasing = Phrasing(load_lexicon(after.language), self._items.facts)
+        is_first = not (before.n_turns or text.strip())
+        message, asked = phrasing.message(critique, after, shown.tolist(), broken, n_fulfilling, is_first=is_first)
         return Turn(message, self._recommendations(shown, scores[:k], k, after.user), after, asked, report)
 
     # Steps of a turn -------------------------------------------------------------------------------------
@@ -338,7 +285,7 @@ class ConversationalRecommender(WrapperRecommender):
                 f"The state is of user {state.user!r} and user={user!r} was given; begin a new conversation with "
                 "state=None."
             )
-        dimension = 0 if self._space is None else self._space.dimension
+        dimension = 0 if self._items.space is None else self._items.space.dimension
         if len(state.request) not in (0, dimension):
             raise ValueError(
                 f"The request vector of the state has {len(state.request)} numbers and the space of texts here "
@@ -346,18 +293,12 @@ class ConversationalRecommender(WrapperRecommender):
             )
         return replace(state, user=state.user if user is None else user)
 
-    def _codes(self, ids: tuple[Any, ...]) -> list[int]:
-        """Codes of the ids that are known; others, as of items no longer sold, are passed over."""
-        if not ids:
-            return []
-        column = np.empty(len(ids), dtype=object)
-        column[:] = ids
-        codes = self._item_index.codes(column, "ids of the state", check_kind=False)
-        return [int(code) for code in codes if code >= 0]
+    def _codes(self, ids: Sequence[Any]) -> list[int]:
+        return codes_of(self._item_index, ids)
 
     def _read(self, text: str, state: ConversationState, prompt: Prompt | None, report: dict[str, Any]) -> Critique:
         shown = self._codes(state.shown)
-        parsed = CritiqueReader(self._facts, shown, state.pending).read(text, state.language)
+        parsed = CritiqueReader(self._items.facts, shown, state.pending).read(text, state.language)
         report.update(language=parsed.language, read_by="parser", other_language=parsed.language is None)
         if prompt is not None and text.strip():
             read = self._read_by_llm(text, state, shown, prompt, parsed.language, report)
@@ -385,9 +326,16 @@ class ConversationalRecommender(WrapperRecommender):
     ) -> Critique | None:
         asked = None
         if state.pending is not None:
-            asked = Phrasing(load_lexicon(state.language), self._facts).question(state.pending)
+            asked = Phrasing(load_lexicon(state.language), self._items.facts).question(state.pending)
         reader = LLMCritiqueReader(
-            as_chat(self.llm), prompt, self._facts, shown, state.pending, asked, self.random_state, self.max_tokens
+            as_chat(self.llm),
+            prompt,
+            self._items.facts,
+            shown,
+            state.pending,
+            asked,
+            self.random_state,
+            self.max_tokens,
         )
         critique, result, n_unknown = reader.read(text, language)
         report.update(prompt=prompt.name, usage=asdict(result.usage), error=result.error, n_unknown=n_unknown)
@@ -396,16 +344,14 @@ class ConversationalRecommender(WrapperRecommender):
         return critique
 
     def _rank(
-        self, state: ConversationState, k: int, options: dict[str, Any], report: dict[str, Any]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64], Question | None]:
-        """Codes and scores of what may be shown, best first, and the next question."""
-        wishes = self._wishes
+        self, state: ConversationState, options: dict[str, Any], k: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], list[Constraint]]:
+        """Codes and scores of what may be shown, best first, and the constraints that these do not fulfil."""
+        wishes = self._items.wishes
         taste, eligible = taste_scores(self._taste_order(state, options), len(self.items_))
-        gone = [*state.liked, *state.disliked, *state.known, *state.rejected]
-        eligible[self._codes(tuple(gone))] = False
+        eligible[self._codes(_gone(state))] = False
         scores = wishes.scores(taste, np.asarray(state.request), state.constraints, self.request_weight)
-        violations = wishes.violations(state.constraints)
-        codes, final, n_fulfilling = ranked(scores, violations, eligible, max(k, _MOST_CANDIDATES))
+        codes, final, n_fulfilling = ranked(scores, wishes.violations(state.constraints), eligible)
         broken = []
         if not n_fulfilling and len(codes):
             # What the best one keeps to, all that are shown keep to.
@@ -414,20 +360,18 @@ class ConversationalRecommender(WrapperRecommender):
                     final, codes = final[held[codes]], codes[held[codes]]
                 else:
                     broken.append(one)
-        report.update(
-            n_fulfilling=n_fulfilling, relaxed=broken, n_unknown_ids=len(gone) - len(self._codes(tuple(gone)))
-        )
-        return codes, final, self._next_question(wishes, state, codes[k:], final[k:])
+        return codes, final, broken
 
-    def _next_question(
-        self, wishes: Wishes, state: ConversationState, codes: NDArray[np.int64], scores: NDArray
-    ) -> Question | None:
-        """About the items behind those shown: if one of these is right, no answer is needed."""
+    def _n_unknown(self, state: ConversationState) -> int:
+        return len(_gone(state)) - len(self._codes(_gone(state)))
+
+    def _next_question(self, state: ConversationState, codes: NDArray[np.int64], scores: NDArray) -> Question | None:
+        if self.question is None:
+            return None
+        codes, scores, wishes = codes[:_MOST_CANDIDATES], scores[:_MOST_CANDIDATES], self._items.wishes
         if self.question == "best":
             return best_question(wishes, codes, scores, state.asked)
-        if self.question == "random":
-            return random_question(wishes, codes, scores, state.asked, self.random_state + state.n_turns)
-        return None
+        return random_question(wishes, codes, scores, state.asked, self.random_state + state.n_turns)
 
     def _taste_order(self, state: ConversationState, options: dict[str, Any]) -> NDArray[np.int64]:
         """The catalogue in the order of the recommender, as codes."""
@@ -441,12 +385,12 @@ class ConversationalRecommender(WrapperRecommender):
 
     def _stranger(self) -> Any:
         """An id of the kind of the known ones that nobody has."""
-        users = self.users_.tolist()
-        if users and all(isinstance(one, int | float) for one in users):
-            taken = set(users)
-            return next(number for number in range(len(taken) + 1) if number not in taken)
+        users = self.users_
+        if column_kind(users) == "number":
+            top = users.max()
+            return plain_id(top + 1 if top < np.iinfo(np.int32).max else users.min() - 1)
         name = "someone new"
-        while name in set(users):
+        while name in users.tolist():
             name += "."
         return name
 
@@ -457,28 +401,7 @@ class ConversationalRecommender(WrapperRecommender):
         users[0] = user
         return Recommendations(row, row_scores, users, self._item_index, backend=self._frame_backend)
 
-    def _message(
-        self,
-        text: str,
-        before: ConversationState,
-        after: ConversationState,
-        critique: Critique,
-        shown: NDArray,
-        report: dict[str, Any],
-    ) -> tuple[str, str | None]:
-        """What is said, and the question in it."""
-        phrasing = Phrasing(load_lexicon(after.language), self._facts)
-        heard = phrasing.heard(critique)
-        if heard is None and not critique.notes:
-            greeting = "nothing_said" if before.n_turns or text.strip() else "hello"
-            heard = phrasing.say("popular" if critique.answer else greeting)
-        lines = [*([heard] if heard else []), *phrasing.notes(critique)]
-        if report["relaxed"]:
-            things = "; ".join(dict.fromkeys(phrasing.constraint(one) for one in report["relaxed"]))
-            lines.append(phrasing.say("relaxed", things=things))
-        elif not len(shown):
-            lines.append(phrasing.say("exhausted"))
-        elif report["n_fulfilling"] < len(self.items_) and len(shown) == report["n_fulfilling"]:
-            lines.append(phrasing.say("only_some", count=len(shown)))
-        asked = None if after.pending is None else phrasing.question(after.pending)
-        return "\n".join([*lines, phrasing.listed(shown.tolist()), *([asked] if asked else [])]), asked
+
+def _gone(state: ConversationState) -> list[Any]:
+    """Ids of items that do not come back."""
+    return [*state.liked, *state.disliked, *state.known, *state.rejected]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from skrec.llm._conversation_state import Constraint, Question
+from skrec.llm._conversation_state import Constraint, ConversationState, Question
 from skrec.llm._critique import Critique
 from skrec.llm._item_facts import ItemFacts, stem, words_of
 from skrec.llm._lexicon import Lexicon
@@ -33,6 +33,45 @@ class Phrasing:
         # Values are put in once, so that braces in them stay what they are.
         return self.lexicon.messages[key].format(**fields)
 
+    def message(
+        self,
+        critique: Critique,
+        state: ConversationState,
+        shown: Sequence[int],
+        broken: Sequence[Constraint],
+        n_fulfilling: int,
+        *,
+        is_first: bool,
+    ) -> tuple[str, str | None]:
+        """What is said in a turn, and the question in it.
+
+        Parameters
+        ----------
+        critique : Critique
+        state : ConversationState
+            After the turn.
+        shown : sequence of int
+            Codes of the list.
+        broken : sequence of Constraint
+            What the list does not fulfil.
+        n_fulfilling : int
+            Items that fulfil everything.
+        is_first : bool
+            Nothing has been said yet.
+        """
+        heard = self.heard(critique)
+        if heard is None and not critique.notes:
+            heard = self.say("hello" if is_first else "nothing_said")
+        lines = [*([heard] if heard else []), *self.notes(critique)]
+        if broken:
+            lines.append(self.say("relaxed", things="; ".join(dict.fromkeys(map(self.constraint, broken)))))
+        elif not shown:
+            lines.append(self.say("exhausted"))
+        elif len(shown) == n_fulfilling < self.facts.n_items:
+            lines.append(self.say("only_some", count=len(shown)))
+        asked = None if state.pending is None else self.question(state.pending)
+        return "\n".join([*lines, self.listed(shown), *([asked] if asked else [])]), asked
+
     # What was understood -------------------------------------------------------------------------------
 
     def heard(self, critique: Critique) -> str | None:
@@ -58,7 +97,7 @@ class Phrasing:
 
     def _is_news(self, constraint: Constraint, critique: Critique) -> bool:
         """Whether a constraint says more than the words of the user that it was read from."""
-        if not constraint.strict and abs(constraint.weight) <= 1:
+        if not constraint.strict and abs(constraint.weight) < 2:
             return False
         if constraint.relation == "about" and constraint.strict:
             name = self.lexicon.concept_names.get(str(constraint.value), "")
@@ -77,13 +116,16 @@ class Phrasing:
             key = "is" if constraint.weight > 0 else "is_not"
             return self.say(key, attribute=self.attribute(constraint.attribute), value=_short(str(value)))
         key = "at_most" if (constraint.relation == "<=") == (constraint.weight > 0) else "at_least"
-        shown = self.number(constraint.attribute, float(value))
+        edge = float(value)
+        if constraint.weight < 0 and edge.is_integer():  # not up to 1850: from 1851
+            edge += 1 if constraint.relation == "<=" else -1
+        shown = self.number(constraint.attribute, edge)
         return self.say(key, attribute=self.attribute(constraint.attribute), value=shown)
 
     def attribute(self, column: str) -> str:
         """The name of a column in words."""
         kind = self.facts.kind_of(column)
-        return self.lexicon.attribute_words.get(kind or "", column.replace("_", " "))
+        return self.lexicon.attribute_words.get(kind or column.lower(), column.replace("_", " "))
 
     def number(self, column: str, value: float) -> str:
         """A number as it is written: years without decimals, and those before Christ with a sign that says so."""

@@ -137,8 +137,10 @@ class Turn:
     question : str or None
         The question in ``message``.
     report : dict
-        How the text was read: "language", "read_by" ("parser" or "llm"), "prompt", "usage" and "error" of the
-        language model, "truncated", "other_language", "relaxed", "n_fulfilling", "n_unknown_ids".
+        How the text was read: "language", "read_by" ("parser" or "llm"), "truncated", "other_language"; with a
+        language model also "prompt", "usage", "error" and "n_unknown", entries of its answer that name nothing
+        known. And what came of it: "n_fulfilling" items that fulfil every limit, "n_relaxed" limits that the list
+        does not, "n_unknown_ids" in the state. It holds no text of a user or an item.
     """
 
     message: str

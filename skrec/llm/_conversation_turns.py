@@ -14,7 +14,7 @@ from skrec.llm._critique import Critique
 from skrec.llm._text_space import TextSpace
 
 _ANSWERED = 2.0
-_KEPT, _TOWARDS, _AWAY = 0.7, 1.0, 0.25
+_KEPT, _TOWARDS, _AWAY = 0.5, 1.0, 0.25
 _DIGITS = 6
 _MOST_CONSTRAINTS = 100
 
@@ -58,8 +58,10 @@ def answer_constraints(pending: Question | None, critique: Critique) -> list[Con
         return []
     attribute, relation, values = pending.attribute, pending.relation, pending.values
     if relation == "is" and len(values) > 1:
+        # "Poetry" answers; "a sad novel about the sea" says more than was asked, and is a wish of its own.
         wanted = [one.value for one in critique.constraints if one.attribute == attribute and one.weight > 0]
-        named = [value for value in values if value in wanted]
+        alone = any(_is_option(text, pending) for text in critique.wanted)
+        named = [value for value in values if value in wanted and alone]
         if named:
             return [Constraint(attribute, "is", value, _ANSWERED) for value in named]
         if critique.answer in ("other", "no"):
@@ -106,8 +108,9 @@ def _moved(request: Sequence[float], critique: Critique, space: TextSpace | None
     """The request vector, moved towards what is wanted and away from what is not (Rocchio)."""
     if space is None:
         return ()
-    towards = _mean_of(space, [critique.meanings.get(text, text) for text in critique.wanted], critique.liked)
-    away = _mean_of(space, [critique.meanings.get(text, text) for text in critique.unwanted], critique.disliked)
+    both = (critique.wanted, critique.unwanted)
+    wanted, unwanted = ([t for text in said for t in critique.meanings.get(text, [text])] for said in both)
+    towards, away = _mean_of(space, wanted, critique.liked), _mean_of(space, unwanted, critique.disliked)
     if towards is None and away is None:
         return tuple(request)
     vector = np.zeros(space.dimension) if not len(request) else _KEPT * np.asarray(request)

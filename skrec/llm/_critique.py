@@ -25,7 +25,7 @@ class Critique:
         The last list is not wanted.
     restart : bool
         Nothing said before counts.
-    meanings : dict of str to str
+    meanings : dict of str to list of str
         What to embed in place of some of ``wanted`` and ``unwanted``.
     language : str or None
         None for a language that is not parsed.
@@ -42,7 +42,7 @@ class Critique:
     answer: str | None = None
     reject_shown: bool = False
     restart: bool = False
-    meanings: dict[str, str] = field(default_factory=dict)
+    meanings: dict[str, list[str]] = field(default_factory=dict)
     language: str | None = "en"
     notes: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 

@@ -9,7 +9,8 @@ from typing import Any
 from skrec.llm._chat import BaseChat, ChatResult
 from skrec.llm._conversation_state import Constraint, Question
 from skrec.llm._critique import Critique
-from skrec.llm._critique_reader import find_title, reference_value
+from skrec.llm._critique_names import find_title
+from skrec.llm._critique_numbers import reference_value
 from skrec.llm._data_blocks import content_rng, delimited
 from skrec.llm._item_facts import ItemFacts, fold, stem, words_of
 from skrec.llm._prompts import Prompt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -153,6 +154,38 @@ class NumberReader:
             return named[0]
         fitting = [name for name, values in self.facts.numbers.items() if _fits(values, bounds)]
         return fitting[0] if len(fitting) == 1 else None
+
+
+def reference_value(
+    values: np.ndarray, referred: Sequence[int], shown: Sequence[int], up: bool, absolute: bool
+) -> float | None:
+    """The edge of a comparison: the next value beyond the items it is against.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_items,)
+    referred, shown : sequences of item codes
+        Items named in the text, else the last list, else the catalogue count.
+    up : bool
+        Greater is asked for.
+    absolute : bool
+        "Short", not "shorter": the third of the catalogue that is.
+    """
+    told = values[np.isfinite(values)]
+    if not len(told):
+        return None
+    if absolute:
+        return float(np.quantile(told, 2 / 3 if up else 1 / 3, method="nearest"))
+    for group in (list(referred), list(shown)):
+        against = values[group][np.isfinite(values[group])] if group else np.zeros(0)
+        if len(against):
+            break
+    else:
+        against = told
+    middle = float(np.quantile(against, 0.5, method="lower" if up else "higher"))
+    beyond = told[told > middle] if up else told[told < middle]
+    step = 1.0 if up else -1.0
+    return float(beyond.min() if up else beyond.max()) if len(beyond) else middle + step
 
 
 def read_number(text: str) -> float:

@@ -297,7 +297,18 @@ def _labels(column: list[Any]) -> dict[str, NDArray[np.int64]] | None:
     # A label that each item has for itself is a code or a title.
     if not items or len(items) == n_members > 1:
         return None
-    return {label: np.array(rows, np.int64) for label, rows in items.items()}
+    return _merged(items)
+
+
+def _merged(items: dict[str, list[int]]) -> dict[str, NDArray[np.int64]]:
+    """Labels that are forms of one another, as "essay" and "essays", under the one that most items have."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for label in items:
+        groups.setdefault(tuple(map(stem, words_of(label))) or (label,), []).append(label)
+    return {
+        max(labels, key=lambda label: len(items[label])): np.unique(np.concatenate([items[label] for label in labels]))
+        for labels in groups.values()
+    }
 
 
 def _members(cell: Any) -> list[str]:

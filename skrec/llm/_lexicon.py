@@ -27,6 +27,7 @@ _SCALES = ("comparatives", "adjectives", "bounds", "ordinals", "units")
 _KNOWN_SHARE = 0.2
 _SHORT = 4
 _SAMPLED = 200
+_CENTRAL = 6
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,15 @@ class Cue:
     n_tokens: int
 
 
+@dataclass(frozen=True)
+class Concept:
+    """A theme that a word stands for; in the centre of it, as "violent", or only a part of it, as "axe"."""
+
+    name: str
+    n_tokens: int
+    is_central: bool
+
+
 class Lexicon:
     """The phrases of one language.
 
@@ -63,6 +73,8 @@ class Lexicon:
         self.code = code
         self.messages: dict[str, str] = data["messages"]
         self.concept_names: dict[str, str] = data["concept_names"]
+        # Most encoders, and most texts of items, are at home in English; a sentence is nearer to them than a word.
+        self.concept_texts: dict[str, str] = data.get("concept_texts", {})
         self.concepts: dict[str, list[str]] = data["concepts"]
         self.attribute_words: dict[str, str] = data["attribute_words"]
         self.attribute_texts: dict[str, str] = data["attribute_texts"]
@@ -70,6 +82,8 @@ class Lexicon:
         self.item_words = {fold(word) for word in data["item_words"]}
         self.exclusive = {spell(phrase) for phrase in data["exclusive"]}
         self.year_bounds = {spell(phrase) for phrase in data["year_bounds"]}
+        self.fillers = {spell(phrase) for phrase in data["fillers"]}
+        self.synonyms = {spell(phrase): label for label, phrases in data["synonyms"].items() for phrase in phrases}
         self.answers = {spell(phrase): kind for kind, phrases in data["answers"].items() for phrase in phrases}
         self.cues: dict[tuple[str, ...], list[tuple[str, str]]] = {}
         for kind in _LISTS:
@@ -87,7 +101,7 @@ class Lexicon:
         ]
         starts = [words for words, begins, *_ in self._concept_words if begins and len(words) == 1]
         self._vocabulary = self.function_words | self.item_words | {word for phrase in self.cues for word in phrase}
-        self._vocabulary |= {word for phrase in self.answers for word in phrase}
+        self._vocabulary |= {word for table in (self.answers, self.synonyms, self.fillers) for p in table for word in p}
         self._vocabulary |= {word for words, *_ in self._concept_words for word in words}
         self._starts = tuple(words[0] for words in starts)
 
@@ -105,8 +119,8 @@ class Lexicon:
                 return Cue(kind, value, length)
         return None
 
-    def concept_at(self, tokens: list[Token], at: int) -> tuple[str, int] | None:
-        """The theme that a word, or a phrase, is about, and the number of its tokens."""
+    def concept_at(self, tokens: list[Token], at: int) -> Concept | None:
+        """The theme that a word, or a phrase, is about."""
         found = []
         for words, begins, concept, rank in self._concept_words:
             given = tuple(token.norm for token in tokens[at : at + len(words)])
@@ -116,8 +130,8 @@ class Lexicon:
         if not found:
             return None
         # "War" is near the head of the words for war, and far down in those for violence.
-        length, _, concept = min(found)
-        return concept, -length
+        length, rank, concept = min(found)
+        return Concept(concept, -length, rank < _CENTRAL)
 
 
 def spell(phrase: str) -> tuple[str, ...]:
@@ -161,9 +175,8 @@ def catalogue_themes(facts: ItemFacts) -> dict[str, NDArray[np.bool_]]:
 
 
 def concept_text(concept: str) -> str:
-    """A theme as a text to embed."""
-    words = [word.rstrip("*") for word in load_lexicon("en").concepts[concept][:3]]
-    return ", ".join([load_lexicon("en").concept_names[concept], *words])
+    """A theme as a text to embed, in English."""
+    return load_lexicon("en").concept_texts[concept]
 
 
 def detect_language(tokens: list[Token], last: str, known: set[str] | None = None) -> str | None:

@@ -14,7 +14,7 @@ from skrec.llm._item_facts import ItemFacts
 from skrec.llm._lexicon import concept_text
 from skrec.llm._text_space import TextSpace
 
-_BOOST = {"is": 2.0, "<=": 2.0, ">=": 2.0, "about": 0.75}
+_BOOST = {"is": 2.0, "<=": 2.0, ">=": 2.0, "about": 1.0}
 _NEAR = 2.0
 """Standard scores above the mean similarity from which an item counts as being about a text."""
 
@@ -105,9 +105,9 @@ def taste_scores(codes: NDArray[np.int64], n_items: int) -> tuple[NDArray[np.flo
 
 
 def ranked(
-    scores: NDArray, violations: NDArray, eligible: NDArray[np.bool_], k: int
+    scores: NDArray, violations: NDArray, eligible: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], int]:
-    """The best k eligible items, their scores, and how many fulfil every strict constraint.
+    """The eligible items, best first, their scores, and how many fulfil every strict constraint.
 
     Where some do, nothing else is given; where none does, those come first that keep to the latest ones.
     """
@@ -116,5 +116,5 @@ def ranked(
     if n_fulfilling:
         codes = codes[violations[codes] == 0]
     final = scores[codes] - _STEP * violations[codes]
-    best = np.lexsort((codes, -final))[:k]
+    best = np.lexsort((codes, -final))
     return codes[best], final[best], n_fulfilling

@@ -129,6 +129,29 @@ def test_a_word_that_is_no_theme_is_excluded_too(read):
     assert ("", "about", "elephants", False, True) in wishes(read("no elephants"))
 
 
+def test_only_what_is_central_stands_for_a_theme(read):
+    assert ("", "about", "violence", False, True) in wishes(read("nothing brutal"))
+    assert ("", "about", "axes", False, True) in wishes(read("no axes"))
+
+
+@pytest.mark.parametrize("text", ["ein Roman", "un roman", "una novela", "hello, a novel please"])
+def test_labels_are_found_in_other_languages(read, text):
+    assert ("genres", "is", "novel", True, False) in wishes(read(text))
+
+
+@pytest.mark.parametrize("text", ["hello", "Guten Tag", "bonjour", "hola", "thanks!"])
+def test_politeness_is_no_wish(read, text):
+    assert read(text).is_empty()
+
+
+def test_forms_of_a_label_are_one_label():
+    facts = ItemFacts({"genre": ["essay", "essays", "essays", "play"]}, None, [1, 2, 3, 4])
+    assert {label: items.tolist() for label, items in facts.labels["genre"].items()} == {
+        "essays": [0, 1, 2],
+        "play": [3],
+    }
+
+
 def test_softer_words_leave_nothing_out(read):
     critique = read("less sad, more romantic")
     assert not any(c.strict for c in critique.constraints)
@@ -154,6 +177,8 @@ def test_softer_words_leave_nothing_out(read):
         ("number 2", [1], [], []),
         ("2", [1], [], []),
         ("Emma", [0], [], []),
+        ("the third looks good", [2], [], []),
+        ("le deuxième me plaît", [1], [], []),
         ("the hound of the baskervilles", [6], [], []),
     ],
 )
@@ -193,7 +218,9 @@ def test_an_attribute_that_no_column_tells(read):
     assert not critique.constraints
 
 
-@pytest.mark.parametrize("text", ["none of these", "keines davon", "aucun de ceux-ci", "ninguno de estos"])
+@pytest.mark.parametrize(
+    "text", ["none of these", "keines davon", "aucun de ceux-ci", "ninguno de estos", "not that one"]
+)
 def test_nothing_of_the_list(read, text):
     assert read(text).reject_shown
 
@@ -207,7 +234,8 @@ def test_a_fresh_start(read, text):
     ("text", "answer", "rejects"),
     [("yes", "yes", False), ("No, shorter", "no", False), ("I don't mind", "any", False), 
      ("yes. None of these", "yes", True),
-     ("ja", "yes", False), ("peu importe", "any", False), ("no horror", None, False), ("me da igual", "any", False)],
+     ("ja", "yes", False), ("peu importe", "any", False), ("no horror", None, False),
+     ("hmm, no", "no", False), ("me da igual", "any", False)],
 )  # fmt: skip
 def test_answers(read, text, answer, rejects):
     critique = read(text, Question("", "about", ("sea",)))
