@@ -237,7 +237,12 @@ def find_title(facts: ItemFacts, words: list[str]) -> int | None:
     """The item of a title, or of one that is spelt nearly so."""
     code = facts.title_codes.get(tuple(words))
     if code is None and words:
-        spelt = {" ".join(title): found for title, found in facts.title_codes.items()}
-        close = difflib.get_close_matches(" ".join(words), spelt, n=1, cutoff=_CLOSE)
+        said = " ".join(words)
+        # Few slips change the beginning as well as every word; to compare with all titles would take long.
+        near = (
+            t for t in facts.title_codes if abs(len(t) - len(words)) <= 1 and (t[0][0] == said[0] or {*t} & {*words})
+        )
+        spelt = {" ".join(title): facts.title_codes[title] for title in near}
+        close = difflib.get_close_matches(said, spelt, n=1, cutoff=_CLOSE)
         code = spelt[close[0]] if close else None
     return code

@@ -14,6 +14,7 @@ from skrec.llm._lexicon import Lexicon, Token
 _YEARS = range(1000, 2200)
 _ROMAN = {"i": 1, "v": 5, "x": 10}
 _AROUND = 0.2
+_LARGEST = 1e15
 Bounds = list[tuple[str, float]]
 
 
@@ -36,6 +37,8 @@ class NumberReader:
         for pattern in (self._range, self._bound, self._period_alone, self._with_unit):
             if (found := pattern(tokens, at)) is not None:
                 bounds, kind, n_tokens = found
+                if not all(abs(value) < _LARGEST for _, value in bounds):
+                    return None
                 column = self._column(tokens, at, kind, bounds)
                 if column is None:
                     return ([], kind, n_tokens) if kind is not None else None

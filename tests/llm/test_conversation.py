@@ -19,7 +19,7 @@ from skrec.dummy import PopularRecommender
 from skrec.exceptions import ColdStartWarning, FormatVersionError, UnparsedLanguageWarning
 from skrec.feature_extraction import ContextEncoder
 from skrec.interactions import FeatureTable
-from skrec.llm import ConversationalRecommender, ConversationState
+from skrec.llm import ConversationalRecommender, ConversationState, HeuristicChat, OpenAICompatibleChat
 from skrec.llm._data_blocks import read_blocks
 from skrec.neighbors import EmbeddingKNNRecommender, ItemKNNRecommender
 from skrec.pipeline import make_pipeline
@@ -524,6 +524,36 @@ def test_another_prompt():
     shop(llm=records, prompt="Be brief.\n---\nSaid: {request}").reply("a play")
     assert prompts[0][0] == {"role": "system", "content": "Be brief."}
     assert prompts[0][1]["content"].startswith("Said: <data")
+
+
+def test_through_a_server_of_the_protocol(openai_server, waits):
+    """The real client: what is personal stays, and what fails there costs no list."""
+    pytest.importorskip("openai")
+    from openai_server import cut_in_two, says, status
+
+    openai_server.answer = lambda messages, body: json.dumps(_answer(wanted=["a quiet village"], reject_shown=True))
+    client = OpenAICompatibleChat("small", base_url=openai_server.url, scrub=True, max_retries=0)
+    rec = shop(llm=client)
+    first = rec.reply("")
+    turn = rec.reply("none, write to ada@example.org", first.state)
+    assert turn.report["read_by"] == "llm"
+    assert turn.state.rejected == first.state.shown
+    assert turn.report["usage"]["n_calls"] == 1
+    sent = json.dumps(openai_server.bodies)
+    assert "[email]" in sent
+    assert "ada@example.org" not in sent
+    for fault in (status(500), cut_in_two, says('{"liked": ["'), says("sure!"), says(None, refusal="no")):
+        openai_server.faults = lambda body, fault=fault: fault
+        turn = rec.reply("no horror", first.state)
+        assert turn.report["read_by"] == "parser"
+        assert turn.report["error"]
+        assert len(titles(turn)) == 5
+
+
+def test_the_stand_in_for_a_model_keeps_a_conversation_going():
+    turn = talk(shop(llm=HeuristicChat()), "a quiet village", "older than Emma")
+    assert turn.report["read_by"] == "llm"
+    assert len(titles(turn)) == 5
 
 
 # Questions -----------------------------------------------------------------------------------------------
