@@ -10,14 +10,13 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skrec._hand_on import HandOnMixin, given_tables
 from skrec._histories import Histories
 from skrec._ids import IdIndex
 from skrec._persistence import PersistenceMixin
 from skrec._queries import is_empty, read_history
-from skrec._recommendations import Recommendations
 from skrec._recommender import RecommenderMixin
 
 
@@ -33,15 +32,7 @@ def innermost(estimator: Any) -> Any:
     return estimator
 
 
-def _inner_has(name: str) -> Any:
-    def check(wrapper: WrapperRecommender) -> bool:
-        getattr(getattr(wrapper, "recommender_", wrapper.recommender), name)
-        return True
-
-    return available_if(check)
-
-
-class WrapperRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
+class WrapperRecommender(HandOnMixin, RecommenderMixin, PersistenceMixin, BaseEstimator):
     """A recommender around another, its parameter ``recommender``.
 
     ``fit`` clones and fits it as ``recommender_``; a :class:`~sklearn.frozen.FrozenEstimator` keeps a fitted
@@ -50,6 +41,10 @@ class WrapperRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
 
     recommender: Any
     recommender_: Any
+
+    @property
+    def _inside(self) -> Any:
+        return getattr(self, "recommender_", self.recommender)
 
     def _check_wrapper(self) -> None:
         """Refuse parameters, before anything is fitted."""
@@ -78,7 +73,7 @@ class WrapperRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
         self.__dict__.pop("recommender_", None)  # a refused fit leaves nothing that looks fitted
         self._check_wrapper()
         recommender = clone(self.recommender)
-        recommender.fit(X, y, **_given(item_features, user_features))
+        recommender.fit(X, y, **given_tables(item_features, user_features))
         self.recommender_ = recommender
         try:
             self._fit_wrapper(X, y, item_features, user_features)
@@ -86,28 +81,6 @@ class WrapperRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
             del self.recommender_
             raise
         return self
-
-    @_inner_has("partial_fit")
-    def partial_fit(self, X: Any, y: Any = None, *, item_features: Any = None, user_features: Any = None) -> Any:
-        """Let the recommender go on; the first call fits.
-
-        Parameters
-        ----------
-        X, y, item_features, user_features
-            As in the recommender's ``partial_fit``.
-
-        Returns
-        -------
-        self : object
-        """
-        if not hasattr(self, "recommender_"):
-            return self.fit(X, y, item_features=item_features, user_features=user_features)
-        self.recommender_.partial_fit(X, y, **_given(item_features, user_features))
-        self._partial_fit_wrapper(X, y, item_features, user_features)
-        return self
-
-    def _partial_fit_wrapper(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
-        """Learn from more events what the wrapper adds."""
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "recommender_")
@@ -134,73 +107,7 @@ class WrapperRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
         check_is_fitted(self)
         return self.recommender_.predict(X)
 
-    @_inner_has("similar_items")
-    def similar_items(self, items: Any, k: int = 10, **options: Any) -> Recommendations:
-        """Items like the given ones, as the recommender has them.
-
-        Parameters
-        ----------
-        items : array-like of item ids
-        k : int, default=10
-        **options
-            As in the recommender's ``similar_items``.
-
-        Returns
-        -------
-        Recommendations
-        """
-        check_is_fitted(self)
-        return self.recommender_.similar_items(items, k, **options)
-
-    @_inner_has("search")
-    def search(self, texts: Any, k: int = 10, **options: Any) -> Recommendations:
-        """Rank the catalogue for free text, as the recommender does.
-
-        Parameters
-        ----------
-        texts : str or list of str
-        k : int, default=10
-        **options
-            As in the recommender's ``search``.
-
-        Returns
-        -------
-        Recommendations
-        """
-        check_is_fitted(self)
-        return self.recommender_.search(texts, k, **options)
-
-    @_inner_has("explain")
-    def explain(self, users: Any, items: Any, **options: Any) -> Any:
-        """Say why items are recommended to users, as the recommender does.
-
-        Parameters
-        ----------
-        users, items : array-like of ids
-            They pair up; a single one stands for all.
-        **options
-            As in the recommender's ``explain``.
-
-        Returns
-        -------
-        Explanations
-        """
-        check_is_fitted(self)
-        return self.recommender_.explain(users, items, **options)
-
     # What is known ---------------------------------------------------------------------------------
-
-    @property
-    def users_(self) -> NDArray:
-        """User ids in catalogue order."""
-        check_is_fitted(self)
-        return self.recommender_.users_
-
-    @property
-    def items_(self) -> NDArray:
-        """Item ids in catalogue order: position is code."""
-        check_is_fitted(self)
-        return self.recommender_.items_
 
     @property
     def n_features_in_(self) -> int:
@@ -236,8 +143,7 @@ class WrapperRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
     @property
     def feedback(self) -> str:
         """Of the recommender: "implicit" or "explicit"."""
-        inner = innermost(getattr(self, "recommender_", self.recommender))
-        return getattr(inner, "feedback", "implicit")
+        return getattr(innermost(self._inside), "feedback", "implicit")
 
     def _history_rating(self) -> float:
         return innermost(self.recommender_)._history_rating()
@@ -249,8 +155,3 @@ class WrapperRecommender(RecommenderMixin, PersistenceMixin, BaseEstimator):
     @property
     def _frame_backend(self) -> str | None:
         return innermost(self.recommender_)._frame_backend
-
-
-def _given(item_features: Any, user_features: Any) -> dict[str, Any]:
-    tables = {"item_features": item_features, "user_features": user_features}
-    return {name: table for name, table in tables.items() if table is not None}

@@ -12,7 +12,6 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
-from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skrec._columns import Column
@@ -20,7 +19,7 @@ from skrec._persistence import PersistenceMixin
 from skrec.feature_extraction._context_cells import SECONDS
 from skrec.feature_extraction._context_parts import CYCLES, Categories, Numbers, Places, Texts, Times
 from skrec.feature_extraction._context_roles import find_roles
-from skrec.feature_extraction._context_table import EventColumns, distinct_names, join
+from skrec.feature_extraction._context_table import EventColumns, KeepsKindMixin, distinct_names, join
 from skrec.feature_extraction._encoding import default_encoder
 from skrec.interactions import TIMESTAMP
 
@@ -28,6 +27,7 @@ _Part = Times | Places | Categories | Numbers | Texts
 
 
 class ContextEncoder(
+    KeepsKindMixin,
     PersistenceMixin,
     TransformerMixin,
     BaseEstimator,
@@ -263,22 +263,6 @@ class ContextEncoder(
         check_is_fitted(self)
         return {part.name: part.encoder for _, part in self._parts if isinstance(part, Texts)}
 
-    def set_output(self, *, transform: str | None = None) -> "ContextEncoder":
-        """Choose the kind of table that comes out.
-
-        Parameters
-        ----------
-        transform : {"default", "pandas", "polars"} or None
-            "default" is the kind that went in; None changes nothing.
-
-        Returns
-        -------
-        self : object
-        """
-        if transform is not None:
-            self._sklearn_output_config = {"transform": transform}
-        return self
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
@@ -340,9 +324,8 @@ class ContextEncoder(
         return distinct_names(names, taken={*ids, TIMESTAMP})
 
     def _join(self, events: EventColumns, matrix: NDArray) -> Any:
-        config = _get_output_config("transform", self)["dense"]
         names = self._feature_names([str(name) for name in events.id_names])
-        return join(events, matrix.astype(np.float32, copy=False), names, None if config == "default" else config)
+        return join(events, matrix.astype(np.float32, copy=False), names, self._chosen_kind())
 
 
 def _concatenate(matrices: list[NDArray[np.float32]], n_events: int) -> NDArray[np.float32]:

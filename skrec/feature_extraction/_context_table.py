@@ -1,14 +1,40 @@
 """An event log taken apart by columns, and put together again with its context as numbers."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils._set_output import _get_output_config
 
 from skrec._columns import Column
 from skrec.interactions import TIMESTAMP, read_events
+
+
+class KeepsKindMixin:
+    """Give out the kind of table that came in, unless ``set_output`` chose another."""
+
+    def set_output(self, *, transform: str | None = None) -> Self:
+        """Choose the kind of table that comes out.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"} or None
+            "default" is the kind that went in; None changes nothing.
+
+        Returns
+        -------
+        self : object
+        """
+        if transform is not None:
+            self._sklearn_output_config = {"transform": transform}
+        return self
+
+    def _chosen_kind(self) -> str | None:
+        """What was chosen; None is the kind that came in."""
+        config: str = _get_output_config("transform", self)["dense"]
+        return None if config == "default" else config
 
 
 @dataclass

@@ -9,11 +9,10 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
 from sklearn.utils._param_validation import HasMethods, Interval
-from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skrec._persistence import PersistenceMixin
-from skrec.feature_extraction._context_table import EventColumns, join
+from skrec.feature_extraction._context_table import EventColumns, KeepsKindMixin, join
 from skrec.feature_extraction._encoding import encode_column
 from skrec.feature_extraction._profile_histories import ItemWordings, UserHistories
 from skrec.feature_extraction._rendering import Text
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
 
 class UserProfileText(
+    KeepsKindMixin,
     PersistenceMixin,
     TransformerMixin,
     BaseEstimator,
@@ -256,22 +256,6 @@ class UserProfileText(
         user = _check_feature_names_in(self, input_features)[:1].tolist()
         return np.asarray(user + self._profile_names, dtype=object)
 
-    def set_output(self, *, transform: str | None = None) -> "UserProfileText":
-        """Choose the kind of table that comes out.
-
-        Parameters
-        ----------
-        transform : {"default", "pandas", "polars"} or None
-            "default" is the kind that went in; None changes nothing.
-
-        Returns
-        -------
-        self : object
-        """
-        if transform is not None:
-            self._sklearn_output_config = {"transform": transform}
-        return self
-
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
         if state.get("_memory"):
@@ -325,7 +309,6 @@ class UserProfileText(
         )
 
     def _join(self, users: Any, texts: list[Text], *, fit: bool) -> Any:
-        config = _get_output_config("transform", self)["dense"]
         body: NDArray = np.empty((len(texts), 1), dtype=object)
         body[:, 0] = texts
         if self.text_encoder_ is not None:
@@ -336,7 +319,7 @@ class UserProfileText(
             self._profile_names = ["profile"] if one else [f"profile_{j}" for j in range(width)]
         names = getattr(self, "feature_names_in_", ["x0"])
         table = EventColumns(users, [str(names[0])], None, {})
-        return join(table, body, self._profile_names, None if config == "default" else config)
+        return join(table, body, self._profile_names, self._chosen_kind())
 
     def _vectors(self, texts: list[Text], *, fit: bool) -> NDArray[np.float32]:
         told = [text for text in texts if text is not None]

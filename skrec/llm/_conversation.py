@@ -164,7 +164,7 @@ class ConversationalRecommender(WrapperRecommender):
         self._items = ItemKnowledge.read(item_features, self._item_index, self.title_column, self.item_encoder, inner)
         self.item_encoder_ = self._items.encoder
 
-    def _partial_fit_wrapper(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
+    def _after_partial_fit(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
         self._items = self._items.updated(item_features, self._item_index)
 
     def _check_llm(self) -> Prompt | None:

@@ -172,7 +172,7 @@ class LLMExplainer(WrapperRecommender):
                 stacklevel=4,
             )
 
-    def _partial_fit_wrapper(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
+    def _after_partial_fit(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
         items = RowTexts.read(item_features, "item_features", self.item_template)
         users = RowTexts.read(user_features, "user_features", self.user_template)
         self._item_texts, self._user_texts = self._item_texts.updated(items), self._user_texts.updated(users)

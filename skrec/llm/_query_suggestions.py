@@ -99,7 +99,7 @@ class QuerySuggester(WrapperRecommender):
                 stacklevel=4,
             )
 
-    def _partial_fit_wrapper(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
+    def _after_partial_fit(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
         grown = self.keywords_.copy()
         grown.resize(len(self.items_), grown.shape[1])
         self.keywords_ = grown

@@ -5,15 +5,14 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.model_selection import ParameterSampler
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skrec._hand_on import HandOnMixin, given_tables, inside_has
 from skrec._persistence import PersistenceMixin
 from skrec.interactions import FeatureTable, read_events
 from skrec.model_selection._base import Split, user_codes
@@ -24,15 +23,7 @@ from skrec.model_selection._time import TimeSplit
 _LAST_SHARE = 0.2
 
 
-def _has(name: str) -> Callable[[Any], bool]:
-    def check(self: Any) -> bool:
-        getattr(getattr(self, "best_estimator_", self.estimator), name)
-        return True
-
-    return check
-
-
-class TunedRecommender(PersistenceMixin, BaseSearchCV):
+class TunedRecommender(HandOnMixin, PersistenceMixin, BaseSearchCV):
     """A recommender tuned on the last training events by random search, then fitted to all of them.
 
     The parameters that the recommender comes with are the first candidate, so that tuning never chooses
@@ -158,8 +149,7 @@ class TunedRecommender(PersistenceMixin, BaseSearchCV):
         -------
         self : object
         """
-        tables = {"item_features": item_features, "user_features": user_features}
-        given = {name: table for name, table in tables.items() if table is not None}
+        given = given_tables(item_features, user_features)
         cv = self.cv
         # scikit-learn reads it from here, and knows no splitter of ours to fall back on.
         self.cv = last_events(X) if cv is None else cv
@@ -181,58 +171,17 @@ class TunedRecommender(PersistenceMixin, BaseSearchCV):
     # The recommender inside ------------------------------------------------------------------------
 
     @property
-    def users_(self) -> NDArray:
-        """User ids in catalogue order."""
-        check_is_fitted(self)
-        return self.best_estimator_.users_
+    def _inside(self) -> Any:
+        return getattr(self, "best_estimator_", self.estimator)
 
-    @property
-    def items_(self) -> NDArray:
-        """Item ids in catalogue order."""
-        check_is_fitted(self)
-        return self.best_estimator_.items_
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "best_estimator_")
 
-    @available_if(_has("partial_fit"))
-    def partial_fit(self, X: Any, y: Any = None, *, item_features: Any = None, user_features: Any = None) -> Any:
-        """Go on with new events; the first call tunes and fits.
-
-        Parameters
-        ----------
-        X, y, item_features, user_features
-            As in the recommender's ``partial_fit``.
-
-        Returns
-        -------
-        self : object
-        """
-        if not hasattr(self, "best_estimator_"):
-            return self.fit(X, y, item_features=item_features, user_features=user_features)
-        self.best_estimator_.partial_fit(X, y, item_features=item_features, user_features=user_features)
-        return self
-
-    @available_if(_has("recommend"))
+    @inside_has("recommend")
     def recommend(self, users: Any = None, k: int = 10, **options: Any) -> Any:
         """Rank items for users, with the options of the recommender's ``recommend``."""
         check_is_fitted(self)
         return self.best_estimator_.recommend(users, k, **options)
-
-    @available_if(_has("similar_items"))
-    def similar_items(self, items: Any, k: int = 10, **options: Any) -> Any:
-        """Items like the given ones, with the options of the recommender's ``similar_items``."""
-        check_is_fitted(self)
-        return self.best_estimator_.similar_items(items, k, **options)
-
-    @available_if(_has("search"))
-    def search(self, texts: Any, k: int = 10, **options: Any) -> Any:
-        """Rank the catalogue for free text, with the options of the recommender's ``search``."""
-        check_is_fitted(self)
-        return self.best_estimator_.search(texts, k, **options)
-
-    @available_if(_has("explain"))
-    def explain(self, users: Any, items: Any, **options: Any) -> Any:
-        """Say why, with the options of the recommender's ``explain``."""
-        check_is_fitted(self)
-        return self.best_estimator_.explain(users, items, **options)
 
 
 def last_events(X: Any) -> list[Split]:
