@@ -146,6 +146,7 @@ def _mean(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
     return matrix.mean(axis=0, dtype=np.float64).astype(np.float32)
 
 
+@np.errstate(over="ignore")
 def _matrix(context: Any, what: str, model: str) -> NDArray[np.float32]:
     """Numbers as float32.
 
@@ -173,8 +174,8 @@ def _matrix(context: Any, what: str, model: str) -> NDArray[np.float32]:
     unfit = ~np.isfinite(matrix).all(axis=0)
     if unfit.any():
         raise ValueError(
-            f"{what}: {names[int(np.argmax(unfit))]} contains NaN or infinity. Put ContextEncoder() before "
-            f"{model}, which gives missing values a place, or fill or drop them."
+            f"{what}: {names[int(np.argmax(unfit))]} contains NaN or infinity (as float32). Put ContextEncoder() "
+            f"before {model}, which gives missing values a place, or fill or drop them."
         )
     return matrix
 

@@ -28,7 +28,7 @@ from skrec._queries import Candidates, Queries, check_k, is_empty, read_exclusio
 from skrec._ranking import block_rows, rank
 from skrec._recommendations import Recommendations
 from skrec._text_requests import read_requests
-from skrec.interactions import EventTable, Interactions, read_events, read_target
+from skrec.interactions import EventTable, Interactions, check_target_size, read_events, read_target
 
 _EVENT_BLOCK = 1 << 14
 
@@ -170,10 +170,12 @@ class BaseRecommender(RecommenderMixin, ExplainMixin, PersistenceMixin, BaseEsti
         weight = _check_sample_weight(sample_weight, np.empty((len(events), 1)), ensure_non_negative=True)
         if not weight.any():
             raise ValueError("sample_weight is 0 for every event; at least one must be positive.")
+        weighted = y * weight
+        check_target_size(weighted, "y times sample_weight")
         if (weight > 0).all():
-            return events, (y * weight).astype(np.float32)
+            return events, weighted.astype(np.float32)
         kept = np.flatnonzero(weight)
-        return events.take(kept), (y[kept] * weight[kept]).astype(np.float32)
+        return events.take(kept), weighted[kept].astype(np.float32)
 
     def _read_event_context(self, data: Interactions, *, reset: bool) -> None:
         """Replace ``data.context`` by numbers in the order of the events, for a model that uses context."""

@@ -20,6 +20,7 @@ __all__ = [
     "Histories",
     "IdIndex",
     "Interactions",
+    "check_target_size",
     "read_events",
     "read_features",
     "read_target",
@@ -28,7 +29,7 @@ __all__ = [
 
 TARGET_NAMES = ("rating", "ratings", "score", "weight")
 TIMESTAMP = "timestamp"
-_LARGEST_TARGET = 1e15
+_LARGEST_TARGET, _LEAST_TARGET = 1e15, 1e-30
 
 
 @dataclass
@@ -175,9 +176,17 @@ def read_target(y: Any, n_events: int, *, feedback: str) -> NDArray[np.float32]:
             f"y has negative values (the least is {y.min()}), but implicit feedback is a strength of at least 0; "
             "pass ratings to a model with feedback='explicit', or clip them."
         )
-    if np.abs(y).max(initial=0) > _LARGEST_TARGET:
-        raise ValueError(f"y reaches {np.abs(y).max():.3g}, and at most 1e15 adds up in float32: rescale y.")
+    check_target_size(y, "y")
     return y.astype(np.float32)
+
+
+def check_target_size(y: NDArray, what: str) -> None:
+    """Raise ValueError where numbers are too large for float32, or all but zero."""
+    largest = np.abs(y).max(initial=0)
+    if largest > _LARGEST_TARGET:
+        raise ValueError(f"{what} reaches {largest:.3g}, and at most 1e15 adds up in float32: rescale y.")
+    if 0 < largest < _LEAST_TARGET:
+        raise ValueError(f"{what} is {largest:.3g} at most, which float32 hardly tells from 0: rescale y.")
 
 
 @dataclass

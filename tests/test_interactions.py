@@ -291,3 +291,10 @@ def test_numpy_scalars_in_object_columns_are_plain_ids():
 def test_targets_beyond_float32_are_an_error():
     with pytest.raises(ValueError, match="rescale y"):
         read_target([1.0, 1e39], 2, feedback="implicit")
+
+
+def test_targets_that_are_all_but_zero_are_an_error():
+    with pytest.raises(ValueError, match=r"y is 2e-40 at most.*rescale y"):
+        read_target([0.0, 2e-40], 2, feedback="implicit")
+    assert read_target([0.0, 0.0], 2, feedback="implicit").tolist() == [0.0, 0.0]
+    assert read_target([1e-40, 1.0], 2, feedback="implicit")[1] == 1.0

@@ -72,9 +72,11 @@ def coef_of(rec: Any, side: Side | SGDRows) -> NDArray[np.float32] | None:
 def set_scales(rec: Any, entries: sp.csr_array, by_item: sp.csr_array) -> None:
     """The mean rating, the settings that follow from the data, and the mean events of a row."""
     rec.mean_ = float(entries.data.mean(dtype=np.float64)) if rec._explicit else 0.0
-    rec.alpha_ = auto_alpha(entries) if isinstance(rec.alpha, str) else rec.alpha
+    rec.alpha_ = None
+    if not rec._explicit:
+        rec.alpha_ = auto_alpha(entries) if isinstance(rec.alpha, str) else rec.alpha
     if isinstance(rec.regularization, str):
-        rec.regularization_ = auto_regularization(entries, None if rec._explicit else rec.alpha_)
+        rec.regularization_ = auto_regularization(entries, rec.alpha_)
     else:
         rec.regularization_ = rec.regularization
     rec._mean_events = mean_events(entries), mean_events(by_item)
@@ -112,8 +114,7 @@ def rows_of(rec: Any, entries: sp.csr_array) -> Rows:
     """Entries, ready to be solved on the device asked for."""
     from skrec._kernels.als import make_rows
 
-    alpha = None if rec._explicit else rec.alpha_
-    return make_rows(entries, alpha, n_jobs=rec.n_jobs, device=_defaults.resolve_device(rec.device))
+    return make_rows(entries, rec.alpha_, n_jobs=rec.n_jobs, device=_defaults.resolve_device(rec.device))
 
 
 def draw(factors: NDArray[np.float32], n_factors: int, rng: np.random.RandomState) -> None:
@@ -208,7 +209,7 @@ def fold_in(rec: Any, users: NDArray[np.int64], histories: Histories) -> NDArray
         prior[users >= 0] = rec._user_prior[users[users >= 0]]
     factors = aligned_zeros(*prior.shape)
     factors[:] = np.where(users[:, None] >= 0, rec._users[users], prior)
-    CPURows(entries, None if rec._explicit else rec.alpha_, n_jobs=1).solve(
+    CPURows(entries, rec.alpha_, n_jobs=1).solve(
         factors,
         rec._design.others,
         gram=rec._design.gram,

@@ -17,6 +17,7 @@ from skrec._features import Matrix
 from skrec._histories import Histories
 from skrec.decomposition._als_solver import grow, make_sides
 from skrec.decomposition._defaults import pulls
+from skrec.decomposition._requests import counted_events
 from skrec.interactions import Interactions
 
 if TYPE_CHECKING:
@@ -54,8 +55,10 @@ class NewEvents:
 def fold_in(rec: Any, users: NDArray[np.int64], histories: Histories) -> NDArray[np.float32]:
     """Rows of users with histories that were not in fit."""
     fitted = rec._histories.take(users)
-    old = rec._entries(fitted)
-    changed = sp.coo_array(_without(rec._entries(histories), old, rec._explicit))
+    entries, old = rec._entries(histories), rec._entries(fitted)
+    changed = sp.coo_array(_without(entries, old, rec._explicit))
+    if rec._explicit:
+        old = _ratings(entries, old, alike=True)
     counts = _counts(rec, histories)
     new_counts = np.ones(changed.nnz, np.float32)
     if not rec._explicit:
@@ -67,8 +70,11 @@ def fold_in(rec: Any, users: NDArray[np.int64], histories: Histories) -> NDArray
 
 
 def _counts(rec: Any, histories: Histories) -> sp.csr_array:
-    """Events of each pair that count."""
-    return histories.to_csr(len(rec._item_index), values=(histories.y > 0) | rec._explicit)
+    """Events of each pair that count; of its ratings, the last."""
+    if not rec._explicit:
+        return histories.to_csr(len(rec._item_index), values=histories.y > 0)
+    ratings = rec._entries(histories)
+    return sp.csr_array((np.ones(ratings.nnz), ratings.indices, ratings.indptr), shape=ratings.shape)
 
 
 def _mean_told(rec: Any) -> NDArray[np.float32]:
@@ -100,7 +106,7 @@ def _changed_users(
         old,
         NewRequests(new.rows, new.items, y, new.counts, scores),
         design.others,
-        alpha=None if rec._explicit else rec.alpha_,
+        alpha=rec.alpha_,
         gram=design.gram,
         n_grams=n_events,
         moved=moved,
@@ -110,14 +116,20 @@ def _changed_users(
 
 def _without(entries: sp.csr_array, part: sp.csr_array, explicit: bool) -> sp.csr_array:
     """Strengths of which a part is taken away; ratings that are not in the part, or differ."""
+    if explicit:
+        return _ratings(entries, part, alike=False)
     rest = sp.csr_array(entries - part)
-    if not explicit:
-        rest.data[rest.data < _ROUNDING * np.abs(entries.data).max(initial=0)] = 0
-        rest.eliminate_zeros()
-        return rest
+    rest.data[rest.data < _ROUNDING * np.abs(entries.data).max(initial=0)] = 0
     rest.eliminate_zeros()
-    differs = sp.csr_array((np.ones(rest.nnz, np.float32), rest.indices, rest.indptr), shape=rest.shape)
-    return sp.csr_array(entries.multiply(differs))
+    return rest
+
+
+def _ratings(entries: sp.csr_array, part: sp.csr_array, *, alike: bool) -> sp.csr_array:
+    """Those that are in the part too, with the same value, or the others. A rating may be zero."""
+    (rows, columns), values = sp.coo_array(entries).coords, entries.data
+    known = sp.csr_array((np.ones(part.nnz, np.int8), part.indices, part.indptr), shape=part.shape)
+    chosen = ((known[rows, columns] > 0) & (part[rows, columns] == values)) == alike
+    return sp.csr_array((values[chosen], (rows[chosen], columns[chosen])), shape=entries.shape)
 
 
 # More events -----------------------------------------------------------------------------------------
@@ -130,7 +142,7 @@ def partial_fit(rec: Any, data: Interactions, item_matrix: Matrix | None, user_m
     entries = rec._entries(rec._histories)
     users, items = make_sides(rec, entries, sp.csr_array(entries.T.tocsr()))
     grow(rec, users, items, data, item_matrix, user_matrix)
-    counted = np.flatnonzero((data.y > 0) | rec._explicit)
+    counted = counted_events(data, explicit=rec._explicit)
     ones = np.ones(len(counted), np.float32)
     told = data.context[counted] @ rec._context_map
     new = NewEvents(data.users[counted], data.items[counted], data.y[counted], ones, told)
@@ -169,7 +181,7 @@ def _change_items(
         by_item,
         NewRequests(rows, len(users.factors) + np.arange(len(rows)), y, new.counts, scores),
         others,
-        alpha=None if rec._explicit else rec.alpha_,
+        alpha=rec.alpha_,
         gram=rec._query_gram + gram,
         n_grams=np.ones(len(at), np.float32),
         moved=np.zeros_like(base) if rec._explicit else base @ gram,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from skrec._features import Matrix
@@ -13,7 +12,7 @@ from skrec.decomposition._als_solver import add_features, coef_of, derive, draw,
 from skrec.decomposition._attribution import contributions
 from skrec.decomposition._context_als_changes import fold_in, partial_fit
 from skrec.decomposition._defaults import alpha_at, column_scale, confidence_spread, noise_level
-from skrec.decomposition._requests import Requests, distinct_requests
+from skrec.decomposition._requests import Requests, counted_events, distinct_requests
 from skrec.interactions import Interactions
 
 __all__ = ["contributions", "derive", "fit", "fold_in", "partial_fit"]
@@ -26,7 +25,7 @@ def fit(rec: Any, data: Interactions, item_matrix: Matrix | None, user_matrix: M
     from skrec._kernels.als import aligned_zeros
     from skrec._kernels.als_context import ContextALS, ContextEvents
 
-    requests = distinct_requests(data, counted_events(rec, data), rec._sample_weight)
+    requests = distinct_requests(data, counted_events(data, explicit=rec._explicit), rec._sample_weight)
     assert requests.context is not None
     _set_scales(rec, requests)
     scale = column_scale(requests.context)
@@ -45,7 +44,7 @@ def fit(rec: Any, data: Interactions, item_matrix: Matrix | None, user_matrix: M
         users,
         items,
         coef,
-        alpha=None if rec._explicit else rec.alpha_,
+        alpha=rec.alpha_,
         penalty=_CONTEXT_PENALTY * rec.regularization_,
         bias=rec._bias,
         mean=rec.mean_,
@@ -58,15 +57,6 @@ def fit(rec: Any, data: Interactions, item_matrix: Matrix | None, user_matrix: M
     rec._set_sides(users, items)
 
 
-def counted_events(rec: Any, data: Interactions) -> NDArray[np.int64]:
-    """Events that count: strengths above 0, or the last rating of each pair."""
-    if not rec._explicit:
-        return np.flatnonzero(data.y > 0)
-    pairs = data.users * data.n_items + data.items
-    last = np.unique(pairs[::-1], return_index=True)[1]
-    return np.sort(len(pairs) - 1 - last)
-
-
 def _set_scales(rec: Any, requests: Requests) -> None:
     """The mean rating, the settings that follow from the data, and the mean events of a row."""
     total = float(requests.weight.sum(dtype=np.float64))
@@ -75,7 +65,10 @@ def _set_scales(rec: Any, requests: Requests) -> None:
     per_user, per_item = total / n_users, total / n_items
     rec._mean_events = per_user, per_item
     rec.mean_ = mean_y if rec._explicit else 0.0
-    rec.alpha_ = alpha_at(1 / n_items, mean_y) if isinstance(rec.alpha, str) else rec.alpha
-    spread = confidence_spread(rec.alpha_, mean_y) if not rec._explicit else float(requests.y.std()) or 1.0
+    if rec._explicit:
+        rec.alpha_, spread = None, float(requests.y.std()) or 1.0
+    else:
+        rec.alpha_ = alpha_at(1 / n_items, mean_y) if isinstance(rec.alpha, str) else rec.alpha
+        spread = confidence_spread(rec.alpha_, mean_y)
     automatic = noise_level(per_user, per_item, spread) or 1.0
     rec.regularization_ = automatic if isinstance(rec.regularization, str) else rec.regularization

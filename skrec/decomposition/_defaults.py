@@ -10,6 +10,7 @@ from skrec._features import Matrix
 
 _NOISE_SHARE = 0.7
 _MAX_ALPHA = 40.0
+_LEAST_SCALE = 1e-30  # below it, one over the scale leaves float32
 
 
 def mean_events(entries: sp.csr_array) -> float:
@@ -103,4 +104,4 @@ def column_scale(context: NDArray[np.float32]) -> NDArray[np.float32]:
     """Root mean square of what is not zero in each column: 1 for a column of zeros and ones, and for one of zeros."""
     counts = np.maximum(np.count_nonzero(context, axis=0), 1)
     scale = np.sqrt(np.einsum("ij,ij->j", context, context, dtype=np.float64) / counts)
-    return np.where(scale > 0, scale, 1.0).astype(np.float32)
+    return np.where(scale > _LEAST_SCALE, scale, 1.0).astype(np.float32)

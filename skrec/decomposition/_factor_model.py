@@ -65,6 +65,12 @@ class FactorModel(VectorRecommender):
         self._users, self._items = users.factors, items.factors
         self._user_prior, self._item_prior = users.prior, items.prior
         self._active_users, self._active_items = users.active, items.active
+        learned = (self._users, self._items, self._context_map)
+        if not all(np.isfinite(part).all() for part in learned if part is not None):
+            raise ValueError(
+                f"{type(self).__name__} diverged: what it learned leaves the range of float32. Lower learning_rate "
+                "or regularization where one is very large, and rescale y, sample_weight, features or context."
+            )
         self._derive()
 
     def _derive(self) -> None:

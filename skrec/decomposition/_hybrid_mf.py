@@ -245,9 +245,10 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
 
     def _fit_events(self, X: Any, y: Any, sample_weight: Any, item_features: Any, user_features: Any) -> Any:
         self._sample_weight: NDArray[np.float32] | None = None
-        super()._fit_events(X, y, sample_weight, item_features, user_features)
-        self._sample_weight = None
-        return self
+        try:
+            return super()._fit_events(X, y, sample_weight, item_features, user_features)
+        finally:
+            self._sample_weight = None
 
     def _weighted(self, events: EventTable, y: NDArray, sample_weight: Any) -> tuple[EventTable, NDArray]:
         kept, weighted = super()._weighted(events, y, sample_weight)

@@ -36,6 +36,15 @@ class Requests:
         return len(self.users)
 
 
+def counted_events(data: Interactions, *, explicit: bool) -> NDArray[np.int64]:
+    """Events that count: strengths above 0, or the last rating of each pair."""
+    if not explicit:
+        return np.flatnonzero(data.y > 0)
+    pairs = data.users * data.n_items + data.items
+    last = np.unique(pairs[::-1], return_index=True)[1]
+    return np.sort(len(pairs) - 1 - last)
+
+
 def distinct_requests(
     data: Interactions, counted: NDArray[np.int64], sample_weight: NDArray[np.float32] | None
 ) -> Requests:

@@ -28,6 +28,7 @@ _INIT_SCALE = 0.1
 _MAX_WEIGHT = 10.0
 _MIN_HELD_OUT, _MAX_HELD_OUT = 20, 10_000
 _UPDATE_EPOCHS = 10
+_MOST_ALIKE = 1 << 31  # events that an entry stands for, when some are drawn
 
 
 class Problem:
@@ -171,7 +172,9 @@ def _split(
     With context, each of the events that an entry stands for is held out by chance; without, all of them or none,
     since what was seen is no longer asked for.
     """
-    n_events = np.maximum(np.rint(counts), 1).astype(np.int64) if events.context.shape[1] else np.ones(len(counts), int)
+    n_events = np.ones(len(counts), np.int64)
+    if events.context.shape[1]:
+        n_events = np.clip(np.rint(counts), 1, _MOST_ALIKE).astype(np.int64)
     fraction = min(fraction, _MAX_HELD_OUT / max(1, n_events.sum()))
     share = (rng.binomial(n_events, fraction) / n_events).astype(np.float32)
     if np.count_nonzero(share) < _MIN_HELD_OUT:

@@ -215,6 +215,78 @@ def test_only_the_last_rating_of_a_pair_counts():
     assert_allclose(twice.predict(X), once.predict(X), atol=1e-3)
 
 
+@pytest.mark.parametrize("later", ["history", "partial_fit", "partial_fit_of_others"])
+def test_rating_of_zero_is_a_rating(later):
+    X, y = ratings()
+    mine = X[:, 0] == 7
+
+    def scores(value):
+        rec = make(n_factors=3, feedback="explicit", regularization=0.5)
+        if later == "partial_fit_of_others":
+            rec.fit(X, np.where(mine, value, y)).partial_fit([[7, 999, 0.0, 0.0]], [1.0])
+            return rec.predict(X[mine])
+        rec.fit(X[~mine], y[~mine])
+        if later == "partial_fit":
+            return rec.partial_fit(X[mine], np.full(mine.sum(), value)).predict(X[mine])
+        return rec.recommend([7], k=40, history=(X[mine][:, :2], np.full(mine.sum(), value))).scores
+
+    assert_allclose(scores(0.0), scores(1e-3), atol=5e-3)
+
+
+def test_only_the_last_rating_of_a_pair_counts_in_later_events():
+    X, y = ratings()
+    once, twice = (make(feedback="explicit").fit(X, y) for _ in range(2))
+    once.partial_fit([[7, 3, 0.0, 0.0]], [9.0])
+    twice.partial_fit([[7, 3, 0.0, 0.0]] * 4, [-9.0, -9.0, -9.0, 9.0])
+    assert_allclose(twice.predict(X), once.predict(X), atol=2e-2)
+
+
+def test_a_rating_changed_in_a_history_replaces_the_fitted_one():
+    X, y = ratings()
+    X, y = np.vstack([X, [1000, 3, 0.0, 0.0]]), np.append(y, 9.0)
+    rec = make(n_factors=3, feedback="explicit", regularization=0.01).fit(X, y)
+
+    def score(user, rating):
+        asked = {"candidates": [3], "context": [[0.0, 0.0]], "exclude_seen": False}
+        return rec.recommend([user], k=1, history=([[user, 3]], [rating]), **asked).scores[0, 0]
+
+    assert score(1000, 9.0) == pytest.approx(rec.predict([[1000, 3, 0, 0]])[0], abs=1e-4)
+    assert score(1000, 1.0) == pytest.approx(1.0, abs=0.5)
+
+
+@pytest.mark.parametrize("context", [True, False])
+def test_ratings_around_zero(context):
+    X, _ = ratings()
+    X = X if context else X[:, :2]
+    for y in (np.zeros(len(X)), np.where(np.arange(len(X)) % 2, 1.0, -1.0)):
+        rec = make(feedback="explicit").fit(X, y)
+        assert rec.alpha_ is None
+        assert np.isfinite(rec.predict(X)).all()
+
+
+# Bad and odd input -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scale", [1e-42, 1e-30, 1e30])
+def test_columns_at_the_ends_of_float32(solver, scale):
+    X = np.column_stack([np.arange(40) % 8, np.arange(40) % 5, scale * np.linspace(-1, 1, 40)])
+    rec = make(solver=solver, max_iter=3).fit(X)
+    assert np.isfinite(rec.context_coef_).all()
+    assert np.isfinite(rec.predict(X)).all()
+
+
+def test_number_beyond_float32_is_refused(choices):
+    with pytest.raises(ValueError, match=r"context column 0 contains NaN or infinity \(as float32\)"):
+        make().fit(np.column_stack([choices[0][:, :2].astype(float), np.full(len(choices[0]), 1e39)]))
+
+
+def test_very_large_weights_of_events(solver, choices):
+    """The weight is far more events than an integer counts."""
+    X = choices[0][:200]
+    rec = make(solver=solver, max_iter=2).fit(X, np.full(200, 1e-10), sample_weight=np.full(200, 1e20))
+    assert np.isfinite(rec.predict(X)).all()
+
+
 # In a pipeline ---------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 
 from skrec.decomposition import HybridMFRecommender
 from skrec.interactions import FeatureTable
@@ -136,6 +137,23 @@ def test_ratings_are_for_least_squares(rec):
         rec.set_params(feedback="explicit").fit(events())
 
 
+@pytest.mark.parametrize("features", [None, taste_table(N_ITEMS)])
+def test_what_diverges_is_refused(rec, features):
+    rec.set_params(learning_rate=1e30, max_iter=3)
+    with pytest.raises(ValueError, match=r"HybridMFRecommender diverged.*Lower learning_rate"):
+        rec.fit(events(), sample_weight=np.ones(len(events())), item_features=features)
+    with pytest.raises(NotFittedError):
+        rec.recommend(k=3)
+    assert np.isfinite(rec.set_params(learning_rate=0.1).partial_fit(events()[:100]).recommend(k=3).scores).all()
+
+
+def test_later_events_that_diverge_leave_the_model_as_it_was(rec):
+    before = rec.fit(events()).predict(events())
+    with pytest.raises(ValueError, match="diverged"):
+        rec.set_params(learning_rate=1e30).partial_fit(events(1))
+    assert_array_equal(rec.predict(events()), before)
+
+
 def test_verbose_prints_each_epoch(rec, capsys):
     rec.set_params(verbose=1, max_iter=2, n_iter_no_change=1).fit(events())
     lines = capsys.readouterr().out.splitlines()
@@ -172,3 +190,8 @@ def test_fits_on_cuda():
     for solver in ("bpr", "warp", "softmax"):
         rec = HybridMFRecommender(6, solver=solver, learning_rate=0.2, device="cuda", random_state=0).fit(events())
         assert own_taste(rec.recommend(k=2).items, range(N_USERS)) > 0.9
+
+
+def test_weighted_strengths_beyond_float32_are_refused(rec):
+    with pytest.raises(ValueError, match=r"y times sample_weight reaches 1e\+25"):
+        rec.fit(events(), np.full(len(events()), 1e15), sample_weight=np.full(len(events()), 1e10))
