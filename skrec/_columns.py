@@ -20,6 +20,8 @@ def as_column(values: Any, what: str) -> Column:
         raise TypeError(
             f"{what} must be a list or an array of ids; got the single value {values!r}: write [{values!r}]."
         )
+    if values is None:
+        raise TypeError(f"{what} must be a list or an array of ids; got None.")
     # Narwhals needs 30 microseconds to see that an array is no Series, and a request has several.
     series = (
         None if isinstance(values, np.ndarray | list) else nw.from_native(values, series_only=True, pass_through=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
 
-from skrec._explanations import Evidence
+from skrec._explanations import Evidence, Explanations
 
 _TEMPLATES = {
     "en": {
@@ -102,6 +104,43 @@ def write_reasons(evidence: Sequence[Evidence], *, explicit: bool = False, langu
         elif reason.kind == "popularity":
             sentences.append(words[_how_popular(reason)].format(reason.rank, reason.n_items))
     return " ".join(sentences)
+
+
+def by_raw_columns(explanations: Explanations, columns: Sequence[str], *, explicit: bool) -> Explanations:
+    """The same with context named as it was before it was encoded: "device" for "device_phone".
+
+    Of several features of one column the strongest stays. A text that is not the template of the evidence stays.
+
+    Parameters
+    ----------
+    explanations : Explanations
+    columns : sequence of str
+        The context columns before the steps.
+    explicit : bool
+        Whether events are ratings.
+    """
+    told = copy(explanations)
+    told.evidence = [_with_raw_columns(reasons, columns) for reasons in explanations.evidence]
+    told.text = [
+        write_reasons(after, explicit=explicit) if text == write_reasons(before, explicit=explicit) else text
+        for text, before, after in zip(explanations.text, explanations.evidence, told.evidence, strict=True)
+    ]
+    return told
+
+
+def _with_raw_columns(evidence: Sequence[Evidence], columns: Sequence[str]) -> list[Evidence]:
+    kept: list[Evidence] = []
+    told: set[str] = set()
+    for reason in evidence:
+        if reason.kind == "context" and reason.name is not None:
+            of = [name for name in columns if f"{reason.name}_".startswith(f"{name}_")]
+            name = max(of, key=len, default=reason.name)
+            if name in told:
+                continue
+            told.add(name)
+            reason = replace(reason, name=name)
+        kept.append(reason)
+    return kept
 
 
 def _how_popular(reason: Evidence) -> str:

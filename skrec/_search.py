@@ -1,5 +1,6 @@
 """``search``: free text as the query."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -38,9 +39,11 @@ class SearchMixin:
         """
         check_is_fitted(self)
         k = check_k(k)
+        if isinstance(texts, bytes) or not isinstance(texts, Iterable):
+            raise TypeError(f"texts must be a string or a list of strings; got {texts!r}.")
         texts = [texts] if isinstance(texts, str) else list(texts)
-        if not all(isinstance(text, str) for text in texts):
-            raise TypeError("texts must be a string or a list of strings.")
+        if wrong := [text for text in texts if not isinstance(text, str)]:
+            raise TypeError(f"texts must be a string or a list of strings; got {wrong[0]!r} among them.")
         if not texts:
             raise ValueError("texts is empty; pass a string or a list of at least one.")
         queries, vectors = self._text_space(texts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -106,6 +107,8 @@ def request_texts(request: Any, n_queries: int) -> list[str | None]:
     TypeError
         If a request is no text.
     """
+    if isinstance(request, bytes) or not (request is None or isinstance(request, Iterable)):
+        raise TypeError(f"request must be a text, or one text (or None) a user; got {request!r}.")
     texts = [request] * n_queries if request is None or isinstance(request, str) else list(request)
     if len(texts) != n_queries:
         raise ValueError(f"request has {len(texts)} texts for {n_queries} users; pass one text, or one a user.")

@@ -12,6 +12,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skrec._event_template import EventTemplate, check_same_ids
+from skrec._explain_text import by_raw_columns
+from skrec._explanations import Explanations
 from skrec._persistence import PersistenceMixin
 from skrec._queries import first_appearance, ids_first
 from skrec._recommendations import Recommendations
@@ -194,7 +196,7 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
 
     @_final_has("explain")
     def explain(self, users: Any, items: Any, *, context: Any = None, history: Any = None, **options: Any) -> Any:
-        """Say why items are recommended to users, as the recommender does.
+        """Say why items are recommended to users, as the recommender does, with context named as X had it.
 
         Parameters
         ----------
@@ -212,7 +214,12 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
         if context is not None:
             context = self._encoded_context(users, context)
         history = self._encoded_history(self._ids_first(history))
-        return self.steps[-1][1].explain(users, items, context=context, history=history, **options)
+        rec = self.steps[-1][1]
+        found = rec.explain(users, items, context=context, history=history, **options)
+        if not isinstance(found, Explanations):
+            return found
+        columns = [str(name) for name in self._template.context_names]
+        return by_raw_columns(found, columns, explicit=getattr(rec, "feedback", "implicit") == "explicit")
 
     # Through the steps -----------------------------------------------------------------------------------
 

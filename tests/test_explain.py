@@ -268,6 +268,24 @@ def test_a_pipeline_explains_in_context():
     assert type(found.to_frame()) is pd.DataFrame
 
 
+@pytest.mark.parametrize("rename", [{}, {"place": "place_kind"}])
+def test_a_pipeline_names_context_as_it_was_before_the_steps(rename):
+    rng = np.random.default_rng(0)
+    late = rng.integers(0, 2, 400)
+    log = pd.DataFrame({"user": rng.integers(0, 20, 400), "item": late * 5 + rng.integers(0, 5, 400)})
+    log["place"], log["device"] = np.where(late, "pub", "home"), rng.choice(["phone", "desk"], 400)
+    log = log.rename(columns=rename)
+    pipe = make_pipeline(ContextEncoder(), HybridMFRecommender(n_factors=4, random_state=0)).fit(log)
+    moment = log.iloc[[int(late.argmax())], 2:]
+    found = pipe.explain([0], [7], context=moment, n_evidence=9)
+    names = [reason.name for reason in found.evidence[0] if reason.kind == "context"]
+    name = rename.get("place", "place")
+    assert names.count(name) == 1
+    assert set(names) <= {name, "device"}
+    assert name in found.text[0]
+    assert f"{name}_" not in found.text[0]
+
+
 def test_history_that_was_not_in_fit_is_cited():
     rec = ItemKNNRecommender().fit(X)
     assert {reason.item for reason in rec.explain([99], [40], history=[[99, 30]]).evidence[0]} == {30}
@@ -289,6 +307,8 @@ def test_bad_arguments():
         rec.explain([1], [10], n_evidence=0)
     with pytest.raises(TypeError, match="single value"):
         rec.explain(1, [10])
+    with pytest.raises(TypeError, match="users must be a list"):
+        rec.explain(None, [10])
     assert len(rec.explain([], [])) == 0
 
 

@@ -141,6 +141,12 @@ def test_bad_requests():
         rec.recommend([1, 2, 3], request=["a", "b"])
     with pytest.raises(TypeError, match="request must be a text"):
         rec.recommend([1, 2], request=["a", 3])
+    for wrong in (5, b"sea"):
+        with pytest.raises(TypeError, match="request must be a text"):
+            rec.recommend([1], request=wrong)
+    for wrong in (None, 5, b"sea", ["a", 3]):
+        with pytest.raises(TypeError, match="texts must be a string or a list of strings; got"):
+            rec.search(wrong)
     for weight in (-0.1, 1.1, "half"):
         with pytest.raises(ValueError, match="request_weight"):
             rec.recommend([1], request="sea", request_weight=weight)

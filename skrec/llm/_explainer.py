@@ -8,12 +8,15 @@ from dataclasses import replace
 from numbers import Integral
 from typing import Any, ClassVar
 
+import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from skrec._explain_text import LANGUAGES, write_reasons
 from skrec._explanations import Evidence, Explanations
+from skrec._features import as_unique_ids
+from skrec._ids import IdIndex
 from skrec._item_texts import ItemTexts
 from skrec._recommendations import Recommendations
 from skrec._wrapper import WrapperRecommender, innermost
@@ -162,7 +165,7 @@ class LLMExplainer(WrapperRecommender):
     def _fit_wrapper(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
         self._item_texts = RowTexts.read(item_features, "item_features", self.item_template)
         self._user_texts = RowTexts.read(user_features, "user_features", self.user_template)
-        self._own_names = self._names_in(item_features)
+        self._own_names = names_in(item_features, self.recommender_)
         self.report_ = GroundedCounts().as_report()
         if self.llm is not None and not len(self._item_texts):
             warnings.warn(
@@ -176,17 +179,7 @@ class LLMExplainer(WrapperRecommender):
         items = RowTexts.read(item_features, "item_features", self.item_template)
         users = RowTexts.read(user_features, "user_features", self.user_template)
         self._item_texts, self._user_texts = self._item_texts.updated(items), self._user_texts.updated(users)
-        self._own_names |= self._names_in(item_features)
-
-    def _names_in(self, item_features: Any) -> dict[Any, str]:
-        """Names of items, where the recommender was given no texts to take them from."""
-        if item_features is None or getattr(innermost(self.recommender_), "_item_texts_", None) is not None:
-            return {}
-        features = read_features(item_features, "item_features")
-        codes = self._item_index.codes(features.ids, "item_features", check_kind=False)
-        read = ItemTexts.read(features, codes, len(self._item_index))
-        names = [] if read is None else read.names
-        return {item: name for item, name in zip(self.items_.tolist(), names, strict=False) if name is not None}
+        self._own_names |= names_in(item_features, self.recommender_)
 
     def _prompt(self) -> Prompt:
         return read_prompt(self.prompt, "explain-v1")
@@ -249,7 +242,7 @@ class LLMExplainer(WrapperRecommender):
         base = self.recommender_.explain(users, items, context=context, history=history, n_evidence=n_evidence)
         explicit = self.feedback == "explicit"
         language = template_language(self.language) or "en"
-        evidence = [[self._named(reason) for reason in reasons] for reasons in base.evidence]
+        evidence = [named(reasons, self._own_names) for reasons in base.evidence]
         text = [write_reasons(reasons, explicit=explicit, language=language) for reasons in evidence]
         method = ["template"] * len(text)
         counts = GroundedCounts(n_pairs=len(text))
@@ -278,11 +271,6 @@ class LLMExplainer(WrapperRecommender):
             )
         return Explanations(base.user, base.item, text, evidence, method, backend=self._frame_backend)
 
-    def _named(self, reason: Evidence) -> Evidence:
-        if reason.kind == "history" and reason.name is None and reason.item in self._own_names:
-            return replace(reason, name=self._own_names[reason.item])
-        return reason
-
     def _cases(self, base: Explanations, evidence: list[list[Evidence]], context: Any) -> list[Case | None]:
         names = getattr(self, "feature_names_in_", None)
         contexts = context_texts(context, None if names is None else names[2:], len(base))
@@ -309,6 +297,25 @@ class LLMExplainer(WrapperRecommender):
             self.max_tokens,
             counts,
         )
+
+
+def names_in(item_features: Any, recommender: Any) -> dict[Any, str]:
+    """Names of items by id, where a fitted recommender was given no texts to take them from."""
+    if item_features is None or getattr(innermost(recommender), "_item_texts_", None) is not None:
+        return {}
+    features = read_features(item_features, "item_features")
+    ids = IdIndex(as_unique_ids(features)).values
+    read = ItemTexts.read(features, np.arange(len(ids)), len(ids))
+    names = [] if read is None else read.names
+    return {item: name for item, name in zip(ids.tolist(), names, strict=False) if name is not None}
+
+
+def named(reasons: list[Evidence], names: dict[Any, str]) -> list[Evidence]:
+    """Reasons with names for the items of the history that have none."""
+    return [
+        replace(reason, name=names.get(reason.item)) if reason.kind == "history" and reason.name is None else reason
+        for reason in reasons
+    ]
 
 
 def check_language(language: str, *, has_llm: bool) -> None:

@@ -8,7 +8,10 @@ from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
-from sklearn.utils import check_random_state, check_scalar
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, validate_params
+from sklearn.utils.validation import check_is_fitted
 
 from skrec._explain_text import write_reasons
 from skrec._explanations import Evidence, Explanations
@@ -16,7 +19,7 @@ from skrec._wrapper import innermost
 from skrec.exceptions import LanguageModelWarning
 from skrec.feature_extraction._rendering import Text
 from skrec.llm._chat import as_chat
-from skrec.llm._explainer import LLMExplainer, check_language
+from skrec.llm._explainer import LLMExplainer, check_language, named, names_in
 from skrec.llm._grounding import (
     Case,
     GroundedCounts,
@@ -28,10 +31,22 @@ from skrec.llm._grounding import (
 )
 from skrec.llm._prompts import read_prompt
 from skrec.llm._row_texts import RowTexts
+from skrec.llm._situations import context_texts
 
 _SHORTEST = 20
 
 
+@validate_params(
+    {
+        "max_length": [Interval(Integral, _SHORTEST, None, closed="left")],
+        "language": [str],
+        "max_chars": [Interval(Integral, 20, None, closed="left")],
+        "prompt": [str, None],
+        "max_tokens": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=False,
+)
 def personalise(
     items: Any,
     users: Any,
@@ -93,6 +108,8 @@ def personalise(
         If an item is unknown.
     ValueError
         If items and users are of unlike number, or ``max_length`` is below 20.
+    TypeError
+        If ``recommender`` explains nothing.
 
     Warns
     -----
@@ -109,19 +126,22 @@ def personalise(
     >>> personalise(["Aliens"], [3], recommender=rec, max_length=40).text
     ['Because you chose item Alien.']
     """
-    check_scalar(max_length, "max_length", Integral, min_val=_SHORTEST)
     check_language(language, has_llm=llm is not None)
     pitch = read_prompt(prompt, "pitch-v1")
     check_grounded_prompt(pitch, ["language", "max_length"])
+    recommender = _explaining(recommender)
     texts = _texts_of(recommender, item_features)
+    names = names_in(item_features, recommender)
+    columns = getattr(recommender, "feature_names_in_", None)
     if isinstance(recommender, LLMExplainer):
+        names = recommender._own_names | names
         recommender = recommender.recommender_
     told = recommender.explain(users, items, context=context, history=history, n_evidence=n_evidence)
     explicit = getattr(innermost(recommender), "feedback", "implicit") == "explicit"
     code = template_language(language) or "en"
-    lines = [_template_line(reasons, max_length, explicit, code) for reasons in told.evidence]
+    evidence = [named(reasons, names) for reasons in told.evidence]
+    lines = [_template_line(reasons, max_length, explicit, code) for reasons in evidence]
     method = ["template"] * len(lines)
-    evidence = [list(reasons) for reasons in told.evidence]
     if llm is not None:
         writer = GroundedWriter(
             as_chat(llm),
@@ -132,9 +152,10 @@ def personalise(
             max_tokens,
             GroundedCounts(),
         )
+        moments = context_texts(context, None if columns is None else columns[2:], len(told))
         rows, cases = [], []
         for row, item in enumerate(told.item.tolist()):
-            entries = entries_of(evidence[row], texts, explicit=explicit)
+            entries = entries_of(evidence[row], texts, explicit=explicit, context=moments[row])
             if entries and (text := texts(item)):
                 rows.append(row)
                 cases.append(Case(text, entries))
@@ -143,13 +164,27 @@ def personalise(
             if fitting:
                 lines[row], evidence[row], method[row] = fitting[0].text, fitting[0].evidence, "llm"
         if rows and "llm" not in method:
+            counts = writer.counts
+            n_unfit = counts.n_sentences - counts.n_unknown - counts.n_uncited
             warnings.warn(
-                "No answer of the language model could be used, and every line is by template: "
-                f"{writer.counts.as_report()}.",
+                f"No answer of the language model could be used, and every line is by template. Of {counts.n_prompts} "
+                f"prompts {counts.n_failed} failed: {dict(counts.errors.most_common(3))}; of {counts.n_sentences} "
+                f"lines {counts.n_unknown} cited what was not given, {counts.n_uncited} nothing, and {n_unfit} were "
+                f"longer than max_length={max_length} or said twice.",
                 LanguageModelWarning,
                 stacklevel=2,
             )
     return Explanations(told.user, told.item, lines, evidence, method, backend=told._backend)
+
+
+def _explaining(recommender: Any) -> Any:
+    """What explains: of a search the recommender that it has found."""
+    while isinstance(recommender, BaseSearchCV):
+        check_is_fitted(recommender)
+        recommender = recommender.best_estimator_
+    if not hasattr(recommender, "explain"):
+        raise TypeError(f"recommender must be fitted and have explain(); {type(recommender).__name__} has none.")
+    return recommender
 
 
 def _template_line(reasons: Sequence[Evidence], max_length: int, explicit: bool, language: str) -> str:

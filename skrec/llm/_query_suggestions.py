@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -211,6 +211,8 @@ class QuerySuggester(WrapperRecommender):
 
 
 def _prefixes(prefix: Any, n: int | None) -> list[str]:
+    if not (prefix is None or isinstance(prefix, Iterable)):
+        raise TypeError(f"prefix must be a text, or one text a user; got {prefix!r} of type {type(prefix).__name__}.")
     given = [prefix] * (n if n is not None else 1) if prefix is None or isinstance(prefix, str) else list(prefix)
     for one in given:
         if not (one is None or isinstance(one, str)):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_scalar
 
 from skrec._columns import factorize
+from skrec._explanations import Explanations
 from skrec._histories import Histories
 from skrec.metrics._compare import _p_values
 from skrec.metrics._evaluate import bootstrap_interval, check_resampling, draw_seed, to_frame
@@ -82,6 +83,8 @@ def explanation_faithfulness(
     if measure not in _MEASURES:
         raise ValueError(f"measure must be one of {_MEASURES}; got {measure!r}.")
     rec, _ = unwrap(recommender, None)
+    if not isinstance(explanations, Explanations):
+        raise TypeError(f"explanations must be what explain() returned; got {type(explanations).__name__}.")
     seed = draw_seed(random_state)
     pairs = _Pairs.read(rec, explanations)
     falls = _falls(rec, pairs, measure, n_random, np.random.default_rng(seed))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from prompt_reading import blocks_of
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV
 
 from skrec.decomposition import HybridMFRecommender
 from skrec.dummy import PopularRecommender, RandomRecommender
@@ -30,6 +31,7 @@ from skrec.llm import (
 from skrec.llm._data_blocks import DATA_RULES
 from skrec.llm._prompts import load_prompt
 from skrec.metrics import explanation_faithfulness
+from skrec.model_selection import LeaveLastOut
 from skrec.neighbors import ItemKNNRecommender
 from skrec.pipeline import make_pipeline
 
@@ -453,7 +455,54 @@ def test_a_pitch_with_a_table_from_an_explainer_and_in_a_language():
     assert len(explainer.llm.seen) == n_seen
 
 
+@pytest.mark.parametrize("pass_table", [True, False], ids=["table", "explainer"])
+def test_a_pitch_by_template_calls_items_by_name_where_the_recommender_has_none(pass_table):
+    bare = ItemKNNRecommender().fit(X)
+    rec = bare if pass_table else fitted(recommender=FrozenEstimator(bare))
+    found = personalise([ITEMS[0]], [USERS[0]], recommender=rec, item_features=TABLE if pass_table else None)
+    cited = {reason.item for reason in found.evidence[0]}
+    assert cited
+    assert {reason.name for reason in found.evidence[0]} == {TITLES[ITEMS.index(item)] for item in cited}
+    assert "secret" not in found.text[0]
+
+
+def test_names_of_items_that_the_recommender_does_not_know_go_to_no_other():
+    known = X[X[:, 1] != ITEMS[7]]
+    rec = LLMExplainer(FrozenEstimator(ItemKNNRecommender().fit(known))).fit(known, item_features=TABLE)
+    reasons = [reason for why in rec.explain(USERS[1:2], ITEMS[4:6]).evidence for reason in why]
+    assert {reason.item for reason in reasons if reason.kind == "history"} >= {ITEMS[6]}
+    assert all(reason.name == TITLES[ITEMS.index(reason.item)] for reason in reasons if reason.kind == "history")
+
+
+def test_a_pitch_by_a_search_shows_the_context_as_it_was_given():
+    log = pd.DataFrame(X, columns=["user", "item"]).assign(device=["phone", "desk"] * (len(X) // 2))
+    pipe = make_pipeline(ContextEncoder(), HybridMFRecommender(n_factors=4, random_state=0))
+    search = GridSearchCV(pipe, {"hybridmfrecommender__n_factors": [4]}, cv=LeaveLastOut()).fit(log)
+    writer, moment = Writer(), pd.DataFrame({"device": ["phone"]})
+    personalise(
+        ITEMS, USERS[:1], writer, recommender=search, item_features=TABLE, context=moment, n_evidence=9, max_length=400
+    )
+    shown = json.dumps(writer.seen)
+    assert "device: phone" in shown
+    assert "device_phone" not in shown
+
+
+def test_a_pitch_that_is_too_long_is_told_so():
+    with pytest.warns(LanguageModelWarning, match="0 nothing, and 1 were longer than max_length=20"):
+        personalise([ITEMS[0]], [USERS[0]], Writer(text="x" * 50), recommender=FITTED, max_length=20, n_evidence=1)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"max_chars": 0}, {"max_chars": "a"}, {"max_tokens": 0}, {"prompt": 5}, {"language": None}], ids=str
+)
+def test_arguments_of_personalise_are_checked(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        personalise([ITEMS[0]], [USERS[0]], Writer(), recommender=FITTED, **wrong)
+
+
 def test_bad_arguments_of_personalise():
+    with pytest.raises(TypeError, match=r"explain\(\); int has none"):
+        personalise([ITEMS[0]], [USERS[0]], recommender=5)
     with pytest.raises(ValueError, match="max_length"):
         personalise([ITEMS[0]], [USERS[0]], recommender=FITTED, max_length=19)
     with pytest.raises(ValueError, match="pair up"):

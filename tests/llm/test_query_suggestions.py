@@ -137,5 +137,7 @@ def test_bad_arguments():
         rec.suggest_queries(["a", "b"], users=[1, 2, 3])
     with pytest.raises(TypeError, match="prefix must be a text"):
         rec.suggest_queries([3])
+    with pytest.raises(TypeError, match="prefix must be a text"):
+        rec.suggest_queries(3)
     with pytest.raises(ValueError, match="k must"):
         rec.suggest_queries("a", k=0)

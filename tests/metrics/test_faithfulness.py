@@ -138,5 +138,7 @@ def test_bad_arguments():
         explanation_faithfulness(rec, told, measure="loss")
     with pytest.raises(ValueError, match="n_random"):
         explanation_faithfulness(rec, told, n_random=0)
+    with pytest.raises(TypeError, match="what explain"):
+        explanation_faithfulness(rec, ["because"])
     with pytest.raises(TypeError, match="recommend"):
         explanation_faithfulness(ContextEncoder(), told)
