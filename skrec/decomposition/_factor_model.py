@@ -37,6 +37,7 @@ class FactorModel(VectorRecommender):
     user_coef_: NDArray[np.float32] | None
     item_coef_: NDArray[np.float32] | None
     _context_map: NDArray[np.float32] | None
+    _query_gram: NDArray[np.float32] | None
 
     @property
     def _bias(self) -> int | None:
@@ -65,7 +66,7 @@ class FactorModel(VectorRecommender):
         self._users, self._items = users.factors, items.factors
         self._user_prior, self._item_prior = users.prior, items.prior
         self._active_users, self._active_items = users.active, items.active
-        learned = (self._users, self._items, self._context_map)
+        learned = (self._users, self._items, self._context_map, self._query_gram)
         if not all(np.isfinite(part).all() for part in learned if part is not None):
             raise ValueError(
                 f"{type(self).__name__} diverged: what it learned leaves the range of float32. Lower learning_rate "
@@ -136,10 +137,16 @@ class FactorModel(VectorRecommender):
             known[changed] = True
         vectors = factors[:, : self._n_query]
         if self._context_map is not None and queries.context is not None:
-            vectors = vectors + queries.context @ self._context_map[:, : self._n_query]
+            with np.errstate(over="ignore", invalid="ignore"):
+                vectors = vectors + queries.context @ self._context_map[:, : self._n_query]
             known[:] = True
         if self._explicit:
             vectors[known, -1] += self.mean_
+        if not np.isfinite(vectors).all():
+            raise ValueError(
+                "What the history or the context of a request adds leaves the range of float32; pass numbers of the "
+                "size that fit had."
+            )
         return vectors
 
     def _fold_in(self, users: NDArray[np.int64], histories: Histories) -> NDArray[np.float32]:

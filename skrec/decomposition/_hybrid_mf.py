@@ -80,7 +80,7 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         event; 20. "bpr" draws one.
     validation_fraction : float in [0, 1), default=0.1
         Share of the events, 10,000 at most, held out to find the number of epochs; the model is then learned anew
-        from all events for as many. 0, or fewer than 20 events held out: ``max_iter`` epochs.
+        from all events for as many. 0, or fewer than 20 whose item has others: ``max_iter`` epochs.
     n_iter_no_change : int, default=10
         Stop when the held-out score has not risen for so many epochs.
     item_encoder, user_encoder : transformer, default=None
@@ -272,7 +272,7 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
             self._fitted_solver = "als in context"
         self._item_biases_only = self.solver in _STOCHASTIC
         self._max_iter = _MAX_ITER[self.solver] if isinstance(self.max_iter, str) else self.max_iter
-        self._context_map = self.validation_scores_ = None
+        self._context_map = self._query_gram = self.validation_scores_ = None
         if self._sample_weight is not None and data.order is not None:
             self._sample_weight = self._sample_weight[data.order]
         self._best_rating = float(data.y.max())

@@ -18,7 +18,7 @@ from skrec.decomposition._sgd_fold_in import contributions, derive, fold_in
 from skrec.interactions import Interactions
 
 if TYPE_CHECKING:
-    from skrec._kernels.sgd import Events, HeldOut, Rows, State, Trainer
+    from skrec._kernels.sgd import Events, Rows, State, Trainer
 
 __all__ = ["contributions", "derive", "fit", "fold_in", "partial_fit"]
 
@@ -103,7 +103,7 @@ class Problem:
 
 def fit(rec: Any, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
     """Find the number of epochs on held-out events, then learn from all events for as many."""
-    from skrec._kernels.sgd import run_epochs
+    from skrec._kernels.sgd import HeldOut, run_epochs
 
     solver = rec._fitted_solver
     rec.mean_, rec.alpha_ = 0.0, None
@@ -123,7 +123,7 @@ def fit(rec: Any, data: Interactions, item_matrix: Matrix | None, user_matrix: M
             train.events,
             rng,
             max_iter,
-            validate=_held_out(train, parts[1]),
+            validate=HeldOut(parts[1], train.seen),
             patience=rec.n_iter_no_change,
             callback=rec._report if rec.verbose else None,
         )
@@ -167,7 +167,7 @@ def _as_events(
 def _split(
     events: Events, counts: NDArray[np.float32], fraction: float, rng: np.random.Generator
 ) -> tuple[Events, Events] | None:
-    """What is learned from, and what is held out; None where that would be too little to tell.
+    """What is learned from, and what is held out of items that have events left; None where too little is.
 
     With context, each of the events that an entry stands for is held out by chance; without, all of them or none,
     since what was seen is no longer asked for.
@@ -177,20 +177,14 @@ def _split(
         n_events = np.clip(np.rint(counts), 1, _MOST_ALIKE).astype(np.int64)
     fraction = min(fraction, _MAX_HELD_OUT / max(1, n_events.sum()))
     share = (rng.binomial(n_events, fraction) / n_events).astype(np.float32)
-    if np.count_nonzero(share) < _MIN_HELD_OUT:
+    train, out = events.take(np.flatnonzero(share < 1)), np.flatnonzero(share)
+    out = out[np.isin(events.items[out], train.items)]
+    if len(out) < _MIN_HELD_OUT:
         return None
-    train, held_out = events.take(np.flatnonzero(share < 1)), events.take(np.flatnonzero(share))
+    held_out = events.take(out)
     train.weight *= (1 - share)[share < 1]
-    held_out.weight *= share[share > 0]
+    held_out.weight *= share[out]
     return train, held_out
-
-
-def _held_out(problem: Problem, events: Events) -> HeldOut:
-    """Those whose item has events left."""
-    from skrec._kernels.sgd import HeldOut
-
-    known = np.flatnonzero(problem.item_counts[events.items])
-    return HeldOut(events.take(known), problem.seen)
 
 
 def _finish(rec: Any, state: State) -> None:

@@ -280,6 +280,14 @@ def test_number_beyond_float32_is_refused(choices):
         make().fit(np.column_stack([choices[0][:, :2].astype(float), np.full(len(choices[0]), 1e39)]))
 
 
+def test_requests_that_leave_float32_are_refused():
+    X, y = ratings()
+    with pytest.raises(ValueError, match="the context of a request adds leaves the range of float32"):
+        make(feedback="explicit").fit(X, y).recommend([3], context=[[3e38, 3e38]])
+    with pytest.raises(ValueError, match=r"What the history .* leaves the range of float32"):
+        make().fit(X).recommend(history=([[999, 3]] * 500, np.full(500, 1e15)))
+
+
 def test_very_large_weights_of_events(solver, choices):
     """The weight is far more events than an integer counts."""
     X = choices[0][:200]

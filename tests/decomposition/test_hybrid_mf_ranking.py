@@ -137,6 +137,15 @@ def test_ratings_are_for_least_squares(rec):
         rec.set_params(feedback="explicit").fit(events())
 
 
+@pytest.mark.parametrize("n_context", [0, 2])
+def test_held_out_items_without_other_events_tell_nothing(rec, n_context):
+    """Each item has one event, so that none can be both learned and held out."""
+    X = np.column_stack([np.arange(300) % 20, np.arange(300), np.ones((300, n_context))])
+    rec.set_params(max_iter=2).fit(X)
+    assert rec.validation_scores_ is None
+    assert rec.n_iter_ == 2
+
+
 @pytest.mark.parametrize("features", [None, taste_table(N_ITEMS)])
 def test_what_diverges_is_refused(rec, features):
     rec.set_params(learning_rate=1e30, max_iter=3)
