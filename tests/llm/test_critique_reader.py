@@ -240,8 +240,8 @@ def test_a_fresh_start(read, text):
 
 @pytest.mark.parametrize(
     ("text", "answer", "rejects"),
-    [("yes", "yes", False), ("No, shorter", "no", False), ("I don't mind", "any", False), 
-     ("yes. None of these", "yes", True),
+    [("yes", "yes", False), ("No, shorter", "no", False), ("I don't mind", "any", False),
+     ("no idea", "any", False), ("both", "any", False), ("yes. None of these", "yes", True),
      ("ja", "yes", False), ("peu importe", "any", False), ("no horror", None, False),
      ("hmm, no", "no", False), ("me da igual", "any", False)],
 )  # fmt: skip
