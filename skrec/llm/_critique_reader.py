@@ -70,8 +70,8 @@ class CritiqueReader(NameReader):
                 if one.kind == "item":
                     one.kind = "known" if self.mode == "known" else "item"
                     one.sign = -1 if self.mode == "hate" else 1
-        # "Den zweiten mag ich nicht": a negation behind all that it denies.
-        if trailing and clause and self.mode == "love" and all(one.sign > 0 for one in clause):
+        # "Den zweiten mag ich nicht", "den zweiten nicht": a negation behind all that it denies.
+        if trailing and clause and self.mode in ("love", "") and all(one.sign > 0 for one in clause):
             for one in clause:
                 one.sign, one.strict = -1, True
         self._begin_clause()

@@ -122,6 +122,9 @@ def test_numbers_as_they_are_written(text, expected):
         ("I'm not a fan of horror", {"horror"}),
         ("don't give me anything by Tolstoy", {"Leo Tolstoy"}),
         ("no me recomiendes horror", {"horror"}),
+        ("get rid of horror", {"horror"}),
+        ("ne me montrez plus Jane Austen", {"Jane Austen"}),
+        ("zeig mir Tolstoy nicht wieder", {"Leo Tolstoy"}),
         ("nothing by Tolstoy", {"Leo Tolstoy"}),
         ("rien de Jane Austen", {"Jane Austen"}),
     ],
@@ -145,6 +148,12 @@ def test_only_what_is_central_stands_for_a_theme(read):
 @pytest.mark.parametrize("text", ["ein Roman", "un roman", "una novela", "hello, a novel please"])
 def test_labels_are_found_in_other_languages(read, text):
     assert ("genres", "is", "novel", True, False) in wishes(read(text))
+
+
+@pytest.mark.parametrize("text", ["hide the second one", "den zweiten nicht", "ne me propose pas le deuxième"])
+def test_what_is_sent_away_is_not_liked(read, text):
+    critique = read(text)
+    assert (critique.liked, critique.disliked) == ([], [1])
 
 
 @pytest.mark.parametrize("text", ["hello", "Guten Tag", "bonjour", "hola", "thanks!"])
