@@ -301,8 +301,8 @@ class LLMReranker(WrapperRecommender):
         if counts.n_prompts and not counts.n_reranked:
             warnings.warn(
                 f"No answer of the language model could be used, and every list is the recommender's. Of "
-                f"{counts.n_prompts} prompts {counts.n_failed} failed: {dict(counts.errors.most_common(3))}. To see "
-                "more, ask the model by itself.",
+                f"{counts.n_prompts} prompts {counts.n_failed} failed: {dict(counts.errors.most_common(3))}; "
+                f"answers held {counts.n_unknown} names that were not given. To see more, ask the model by itself.",
                 LanguageModelWarning,
                 stacklevel=2,
             )

@@ -251,6 +251,12 @@ def test_answers_that_say_nothing_leave_the_base_order(method, answer):
     assert rec.report_["n_reranked"] == 0
 
 
+def test_the_warning_counts_names_that_were_not_given():
+    rec = fitted(lambda messages: {"order": ["1", "2"]})
+    with pytest.warns(LanguageModelWarning, match="0 failed: {}; answers held 2 names that were not given"):
+        rec.recommend([0])
+
+
 @pytest.mark.parametrize("method", ["listwise", "pairwise", "pointwise"])
 def test_a_failed_call_is_the_base_order(method):
     """Two users fail at every call; the others get the order of the model."""
