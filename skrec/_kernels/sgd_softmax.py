@@ -52,10 +52,9 @@ class SoftmaxTrainer:
 
     def item_touches(self, counts: NDArray[np.int64], n_events: int) -> NDArray[np.floating]:
         """How many times an epoch moves each item, as expected; ``counts`` are the events of each."""
-        n_batches = -(-n_events // self.batch_size)
         if self.exact:
-            return np.full(len(counts), float(n_batches))
-        return counts + n_batches * self.n_negatives / max(1, len(self._active))
+            return np.full(len(counts), float(n_events))
+        return counts + n_events / self.batch_size * self.n_negatives / max(1, len(self._active))
 
     def epoch(self, state: State, events: Events, rng: np.random.Generator) -> float:
         """Pass over the events once; return the mean loss."""
@@ -72,7 +71,7 @@ class SoftmaxTrainer:
     def _step(self, held: DeviceState, at: torch.Tensor, generator: torch.Generator) -> float:
         chosen, weight = held.event_items[at], held.weight[at]
         queries = held.queries(at)
-        rivals, target = self._rivals(chosen, generator)
+        rivals, target, touches = self._rivals(chosen, generator)
         vectors = held.items.factors[rivals]
         scores = queries @ vectors.T
         if not self.exact:
@@ -87,12 +86,20 @@ class SoftmaxTrainer:
         gradient[own, target] -= 1
         gradient *= weight[:, None]
         held.step_queries(at, gradient @ vectors)
-        held.step_items(rivals, gradient.T @ queries, distinct=self.exact)
+        held.step_items(rivals, gradient.T @ queries, touches, distinct=self.exact)
         return float(loss)
 
-    def _rivals(self, chosen: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """Codes of the items that compete, and which of them each event chose."""
+    def _rivals(
+        self, chosen: torch.Tensor, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Codes of the items that compete, which of them each event chose, and how much the batch touches each.
+
+        A batch of few events touches its rivals less, so that their pulls do not outweigh what it tells.
+        """
+        n = len(chosen)
         if self.exact:
-            return self._active, self._place[chosen]
+            return self._active, self._place[chosen], torch.full((len(self._active),), float(n), device=self.device)
         drawn = torch.randint(len(self._active), (self.n_negatives,), generator=generator, device=self.device)
-        return torch.cat([chosen, self._active[drawn]]), torch.arange(len(chosen), device=self.device)
+        touches = torch.ones(n + self.n_negatives, device=self.device)
+        touches[n:] = n / self.batch_size
+        return torch.cat([chosen, self._active[drawn]]), torch.arange(n, device=self.device), touches

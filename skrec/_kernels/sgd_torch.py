@@ -83,25 +83,35 @@ class DeviceState:
     def step_queries(self, at: torch.Tensor, gradient: torch.Tensor) -> None:
         """Hand the gradients of query vectors on to the users and to the context."""
         gradient[:, self.n_factors :] = 0
-        self._step_rows(self.users, self.event_users[at], gradient)
+        self._step_rows(self.users, self.event_users[at], gradient, torch.ones(len(at), device=self.device))
         if len(self.context.factors):
             context = self.event_context[at]
             every = torch.arange(len(self.context.factors), device=self.device)
             touches = context.abs().sum(dim=0)
             self.context.step(every, context.T @ gradient, touches, self.learning_rate)
 
-    def step_items(self, items: torch.Tensor, gradient: torch.Tensor, *, distinct: bool = False) -> None:
-        """Move items, which may come up more than once unless they are ``distinct``."""
+    def step_items(
+        self,
+        items: torch.Tensor,
+        gradient: torch.Tensor,
+        touches: torch.Tensor | None = None,
+        *,
+        distinct: bool = False,
+    ) -> None:
+        """Move items, which may come up more than once unless they are ``distinct``; ``touches`` are ones if None."""
         gradient[:, self.n_factors + 1 :] = 0
+        if touches is None:
+            touches = torch.ones(len(items), device=self.device)
         if distinct:
-            self.items.step(items, gradient, torch.ones(len(items), device=self.device), self.learning_rate)
+            self.items.step(items, gradient, touches, self.learning_rate)
         else:
-            self._step_rows(self.items, items, gradient)
+            self._step_rows(self.items, items, gradient, touches)
 
-    def _step_rows(self, rows: DeviceRows, codes: torch.Tensor, gradient: torch.Tensor) -> None:
-        at, inverse, touches = torch.unique(codes, return_inverse=True, return_counts=True)
+    def _step_rows(self, rows: DeviceRows, codes: torch.Tensor, gradient: torch.Tensor, touches: torch.Tensor) -> None:
+        at, inverse = torch.unique(codes, return_inverse=True)
         total = torch.zeros(len(at), gradient.shape[1], device=self.device).index_add_(0, inverse, gradient)
-        rows.step(at, total, touches.to(torch.float32), self.learning_rate)
+        touched = torch.zeros(len(at), device=self.device).index_add_(0, inverse, touches)
+        rows.step(at, total, touched, self.learning_rate)
 
     def write_back(self, state: State) -> None:
         """Copy what was learned into the arrays."""

@@ -137,6 +137,18 @@ def test_ratings_are_for_least_squares(rec):
         rec.set_params(feedback="explicit").fit(events())
 
 
+@pytest.mark.parametrize("batch_size", [256, 8])
+def test_many_small_updates_do_not_wear_out_what_was_learned(rec, batch_size):
+    """Items that later events do not choose are rivals each time; the smaller batch samples them."""
+    rec.set_params(batch_size=batch_size, n_negatives=16).fit(events())
+    norms = np.linalg.norm(rec.item_factors_, axis=1)
+    for row in events(1)[::12]:
+        rec.partial_fit([row])
+    ratio = np.linalg.norm(rec.item_factors_, axis=1) / norms
+    assert np.median(ratio) > 0.8
+    assert own_taste(rec.recommend(np.arange(N_USERS), k=2).items, range(N_USERS)) > 0.9
+
+
 @pytest.mark.parametrize("n_context", [0, 2])
 def test_held_out_items_without_other_events_tell_nothing(rec, n_context):
     """Each item has one event, so that none can be both learned and held out."""
