@@ -99,8 +99,10 @@ def _read_row(row, indptr, items, weights, graph, scores):
         item, weight = items[event], weights[event]
         if weight == 0:
             continue
-        for at in range(graph.indptr[item], graph.indptr[item + 1]):
-            scores[graph.indices[at]] += weight * graph.data[at]
+        first, last = graph.indptr[item], graph.indptr[item + 1]
+        columns, values = graph.indices[first:last], graph.data[first:last]
+        for at in range(last - first):
+            scores[np.uint32(columns[at])] += weight * values[at]
 
 
 @njit(cache=True, nogil=True)

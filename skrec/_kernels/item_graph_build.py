@@ -65,8 +65,10 @@ def _add_pairs(item, pairs, row):
         if pairs.constant > 0:
             base = weight * pairs.constant
             if is_dense:
-                for other in range(start, stop):
-                    row.values[items[other]] += base * target[other]
+                columns, weights = items[start:stop], target[start:stop]
+                for other in range(stop - start):
+                    # Unsigned: a signed index is looked at for being negative, which takes as long as the sum.
+                    row.values[np.uint32(columns[other])] += base * weights[other]
             else:
                 add_scaled(row, base, items, target, start, stop)
         for other in range(event + 1, min(event + window + 1, stop)):

@@ -52,8 +52,9 @@ def add_scaled(row, weight, columns, values, start, stop):
     """Add ``weight * values[start:stop]`` to ``columns[start:stop]``, repeats allowed."""
     sums, is_written, written = row.values, row.is_written, row.written
     n = row.n_written[0]
-    for at in range(start, stop):
-        column = columns[at]
+    columns, values = columns[start:stop], values[start:stop]
+    for at in range(stop - start):
+        column = np.uint32(columns[at])  # a signed index is looked at for being negative
         sums[column] += weight * values[at]
         # No branch: whether a column is new is what a processor cannot guess.
         written[n] = column
