@@ -62,10 +62,11 @@ def pair_table(
 
 
 def _sorted_by(items: NDArray, n_items: int) -> NDArray[np.int64]:
-    """Events in the order of their items: scipy's transposition is a stable counting sort."""
-    n = len(items)
-    by_event = sp.csr_array((np.arange(n), items, np.arange(n + 1)), shape=(n, n_items))
-    return by_event.tocsc().data
+    """Events in the order of their items: NumPy sorts 16 bits by radix, so the low half goes first, then the high."""
+    order = np.argsort(items.astype(np.uint16), kind="stable")
+    if n_items > 1 << 16:
+        order = order[np.argsort((items >> 16).astype(np.uint16)[order], kind="stable")]
+    return order
 
 
 def _equal_times(histories: Histories) -> NDArray[np.int64]:
@@ -150,10 +151,9 @@ def classical(
     if similarity in ("tfidf", "bm25") and by_user.nnz:
         from implicit.nearest_neighbours import bm25_weight, tfidf_weight
 
-        by_item = sp.csr_matrix(by_user.T)
+        by_item = sp.coo_matrix(by_user.T)  # implicit keeps the order of the entries
         weighted = tfidf_weight(by_item) if similarity == "tfidf" else bm25_weight(by_item, K1=bm25_k1, B=bm25_b)
-        by_user = sp.csr_array(weighted.T)
-        by_user.data = np.maximum(by_user.data, 0)
+        by_user.data = np.maximum(weighted.data, 0)
     scale = np.ones(n_items)
     if similarity in ("cosine", "tfidf"):
         norms = np.sqrt(np.bincount(by_user.indices, weights=by_user.data**2, minlength=n_items))

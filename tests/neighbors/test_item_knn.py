@@ -350,3 +350,11 @@ def test_one_item_with_features():
         warnings.simplefilter("error")
         rec = ItemKNNRecommender().fit([[1, 10]], item_features=([10], [[1.0, 2.0]]))
     assert rec.recommend([5], k=1).items.tolist() == [[10]]
+
+
+@pytest.mark.parametrize("n_items", [10, 1 << 16, 200_000])
+def test_events_are_sorted_by_item_and_keep_their_order(n_items):
+    from skrec.neighbors._similarity import _sorted_by
+
+    items = np.random.default_rng(0).integers(0, n_items, 5_000).astype(np.int32)
+    np.testing.assert_array_equal(_sorted_by(items, n_items), np.argsort(items, kind="stable"))
