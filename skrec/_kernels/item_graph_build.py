@@ -32,7 +32,8 @@ class PairTable(NamedTuple):
 
     The weight of a pair of events (e, f) of one user, e of the source item and f of the target, is
     ``source[e] * target[f]`` times ``constant``, plus, where f lies d steps behind e, ``forward[d]``, and where
-    it lies d steps before, ``backward[d]``; events of one ``group`` (of equal time) meet forward both ways.
+    it lies d steps before, ``backward[d]``; events of one ``group`` (of equal time) meet forward both ways. Where there
+    is no distance to weigh, ``group`` is empty.
     """
 
     item_ptr: NDArray[np.int64]

@@ -46,15 +46,16 @@ def pair_table(
     items = histories.items
     counts = np.bincount(items, minlength=n_items)
     forward, backward = (np.zeros(1), np.zeros(1)) if lags is None else lags
+    weights = source.astype(dtype)
     return PairTable(
         item_ptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         event_of=_sorted_by(items, n_items),
         row_of=histories.row_of_event(),
         indptr=histories.indptr.astype(np.int64),
         items=items,
-        group=_equal_times(histories),
-        source=source.astype(dtype),
-        target=target.astype(dtype),
+        group=np.zeros(0, np.int64) if lags is None else _equal_times(histories),
+        source=weights,
+        target=weights if target is source else target.astype(dtype),
         forward=forward.astype(dtype),
         backward=backward.astype(dtype),
         constant=float(lags is None),
