@@ -111,7 +111,7 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         C, transposed. With explicit feedback, a last column gives what the context adds to every rating. None
         where X had no context.
     regularization_, alpha_ : float
-        The values used; alpha_ is None where it has no use.
+        The values used; ``alpha_`` is None where it has no use.
     loss_curve_ : list of float
         The objective after every sweep of ``fit``, or the mean loss of an event in every epoch.
     validation_scores_ : list of float or None
