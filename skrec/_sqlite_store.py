@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 import warnings
 from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
+
+_BUSY_WAIT = 0.01  # seconds
 
 
 class SQLiteStore:
@@ -68,7 +71,7 @@ class SQLiteStore:
                 os.close(os.open(self.path, os.O_CREAT | os.O_EXCL, self._mode))
         connection = sqlite3.connect(self.path, timeout=self._BUSY_SECONDS)
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
+            self._use_wal(connection)
             connection.execute("PRAGMA synchronous=NORMAL")
             connection.execute(self._SCHEMA)
         except sqlite3.DatabaseError as error:
@@ -77,6 +80,18 @@ class SQLiteStore:
                 return self._connect_read_only(error)
             raise
         return connection
+
+    def _use_wal(self, connection: sqlite3.Connection) -> None:
+        """Switch to WAL mode, which unlike other statements does not wait for who else is at the file."""
+        last_try = time.monotonic() + self._BUSY_SECONDS
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > last_try:
+                    raise
+                time.sleep(_BUSY_WAIT)
 
     def _connect_read_only(self, error: sqlite3.DatabaseError) -> sqlite3.Connection:
         if not self.path.exists():

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import warnings
 
@@ -261,3 +262,18 @@ def test_open_cache():
     assert cache_module.open_cache("memory") is cache_module.memory_cache
     assert isinstance(cache_module.open_cache("folder"), DiskCache)
     assert cache_module.open_cache(None).get([b""]) == [None]
+
+
+def test_the_first_of_several_processes_is_waited_for(tmp_path):
+    """Who opens the file while another one sets it up waits, though SQLite itself would refuse at once."""
+    cache = DiskCache(tmp_path)
+    first = sqlite3.connect(cache.path, isolation_level=None, check_same_thread=False)
+    first.execute("CREATE TABLE other (x)")
+    first.execute("BEGIN IMMEDIATE")
+    done = threading.Timer(0.3, lambda: first.execute("COMMIT"))
+    done.start()
+    keys = cache_keys("model", ["a"])
+    cache.put(keys, np.ones((1, 4), np.float32))
+    done.join()
+    first.close()
+    np.testing.assert_array_equal(cache.get(keys)[0], np.ones(4))
