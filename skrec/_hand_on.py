@@ -66,6 +66,25 @@ class HandOnMixin:
     def _after_partial_fit(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
         """Learn from more events what is not the recommender's."""
 
+    @inside_has("recommend")
+    def recommend(self, users: Any = None, k: int = 10, **options: Any) -> Recommendations:
+        """Rank items for users, as the recommender does.
+
+        Parameters
+        ----------
+        users : array-like of ids, default=None
+        k : int, default=10
+        **options
+            As in the recommender's ``recommend``.
+
+        Returns
+        -------
+        Recommendations
+            Unpacks as ``items, scores``, two (n_users, k) arrays.
+        """
+        check_is_fitted(self)
+        return self._inside.recommend(users, k, **options)
+
     @inside_has("similar_items")
     def similar_items(self, items: Any, k: int = 10, **options: Any) -> Recommendations:
         """Items like the given ones, as the recommender has them.

@@ -175,26 +175,6 @@ class ConversationalRecommender(WrapperRecommender):
         prompt.write(**dict.fromkeys(("shown", "question", "numbers", "labels", "request"), ""))
         return prompt
 
-    # Recommend -------------------------------------------------------------------------------------------
-
-    def recommend(self, users: Any = None, k: int = 10, **options: Any) -> Recommendations:
-        """Rank items for users without a conversation, as the recommender does.
-
-        Parameters
-        ----------
-        users : array-like of ids, default=None
-        k : int, default=10
-        **options
-            As in the recommender's ``recommend``.
-
-        Returns
-        -------
-        Recommendations
-            Unpacks as ``items, scores``, two (n_users, k) arrays.
-        """
-        check_is_fitted(self)
-        return self.recommender_.recommend(users, k, **options)
-
     def reply(
         self,
         text: str,

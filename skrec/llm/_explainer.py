@@ -18,7 +18,6 @@ from skrec._explanations import Evidence, Explanations
 from skrec._features import as_unique_ids
 from skrec._ids import IdIndex
 from skrec._item_texts import ItemTexts
-from skrec._recommendations import Recommendations
 from skrec._wrapper import WrapperRecommender, innermost
 from skrec.exceptions import FeatureCoverageWarning, LanguageModelWarning
 from skrec.feature_extraction._rendering import Text, template_fields
@@ -183,25 +182,6 @@ class LLMExplainer(WrapperRecommender):
 
     def _prompt(self) -> Prompt:
         return read_prompt(self.prompt, "explain-v1")
-
-    # Recommend -------------------------------------------------------------------------------------------
-
-    def recommend(self, users: Any = None, k: int = 10, **options: Any) -> Recommendations:
-        """Rank items for users, as the recommender does.
-
-        Parameters
-        ----------
-        users : array-like of ids, default=None
-        k : int, default=10
-        **options
-            As in the recommender's ``recommend``.
-
-        Returns
-        -------
-        Recommendations
-        """
-        check_is_fitted(self)
-        return self.recommender_.recommend(users, k, **options)
 
     # Explain ---------------------------------------------------------------------------------------------
 

@@ -17,7 +17,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrec._features import align
 from skrec._queries import check_k
-from skrec._recommendations import Recommendations
 from skrec._wrapper import WrapperRecommender
 from skrec.exceptions import FeatureCoverageWarning
 from skrec.feature_extraction import KeywordExtractor
@@ -120,25 +119,6 @@ class QuerySuggester(WrapperRecommender):
         kept[codes] = 0
         found = align(sp.csr_array(self.extractor_.transform(features.values)), codes, len(self.items_))
         self.keywords_ = sp.csr_array(sp.diags_array(kept) @ self.keywords_ + found)
-
-    # Recommend -------------------------------------------------------------------------------------------
-
-    def recommend(self, users: Any = None, k: int = 10, **options: Any) -> Recommendations:
-        """Rank items for users, as the recommender does.
-
-        Parameters
-        ----------
-        users : array-like of ids, default=None
-        k : int, default=10
-        **options
-            As in the recommender's ``recommend``.
-
-        Returns
-        -------
-        Recommendations
-        """
-        check_is_fitted(self)
-        return self.recommender_.recommend(users, k, **options)
 
     # Suggest ---------------------------------------------------------------------------------------------
 

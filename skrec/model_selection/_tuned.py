@@ -10,9 +10,8 @@ from sklearn.model_selection import ParameterSampler
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted
 
-from skrec._hand_on import HandOnMixin, given_tables, inside_has
+from skrec._hand_on import HandOnMixin, given_tables
 from skrec._persistence import PersistenceMixin
 from skrec.interactions import FeatureTable, read_events
 from skrec.model_selection._base import Split, user_codes
@@ -176,12 +175,6 @@ class TunedRecommender(HandOnMixin, PersistenceMixin, BaseSearchCV):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "best_estimator_")
-
-    @inside_has("recommend")
-    def recommend(self, users: Any = None, k: int = 10, **options: Any) -> Any:
-        """Rank items for users, with the options of the recommender's ``recommend``."""
-        check_is_fitted(self)
-        return self.best_estimator_.recommend(users, k, **options)
 
 
 def last_events(X: Any) -> list[Split]:
