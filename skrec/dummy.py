@@ -11,14 +11,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state, resample
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skrec._explain import popularity_of
-from skrec._explanations import Evidence
-from skrec._features import Matrix
-from skrec._fitting import PartialFitMixin, SampleWeightMixin
-from skrec._histories import Histories
-from skrec._recommender import BaseRecommender
-from skrec.base import Queries
-from skrec.interactions import Interactions
+from skrec._explain import Evidence, popularity_of
+from skrec.base import BaseRecommender, PartialFitMixin, Queries, SampleWeightMixin
+from skrec.interactions import Histories, Interactions
+from skrec.utils import Matrix
 
 __all__ = ["PopularRecommender", "RandomRecommender"]
 

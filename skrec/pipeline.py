@@ -11,13 +11,17 @@ from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skrec._event_template import EventTemplate, check_same_ids
-from skrec._explain_text import by_raw_columns
-from skrec._explanations import Explanations
-from skrec._persistence import PersistenceMixin
-from skrec._queries import first_appearance, ids_first
-from skrec._recommendations import Recommendations
-from skrec.interactions import TIMESTAMP, read_events
+from skrec._explain import Explanations, by_raw_columns
+from skrec.interactions import (
+    TIMESTAMP,
+    EventTemplate,
+    Recommendations,
+    check_same_ids,
+    first_appearance,
+    ids_first,
+    read_events,
+)
+from skrec.utils import PersistenceMixin
 
 __all__ = ["Pipeline", "make_pipeline"]
 

@@ -20,8 +20,8 @@ def openai_server():
 @pytest.fixture
 def waits(monkeypatch):
     """The seconds that endpoints would have waited before they asked again, in place of the waiting."""
-    from skrec import _endpoints
+    from skrec.utils import _endpoint
 
     waits = []
-    monkeypatch.setattr(_endpoints, "_sleep", waits.append)
+    monkeypatch.setattr(_endpoint, "_sleep", waits.append)
     return waits

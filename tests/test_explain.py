@@ -6,17 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skrec._explain import left_out
-from skrec._explain_text import LANGUAGES, write_reasons
-from skrec._explanations import Evidence, Explanations
-from skrec._queries import Queries
-from skrec.base import skops_trusted_types
+from skrec._explain._explanations import Evidence, Explanations
+from skrec._explain._mixin import left_out
+from skrec._explain._templates import LANGUAGES, write_reasons
 from skrec.decomposition import BPRRecommender, HybridMFRecommender
 from skrec.dummy import PopularRecommender, RandomRecommender
 from skrec.feature_extraction import ContextEncoder, HashingTextEncoder, LLMTextEmbedder
 from skrec.interactions import FeatureTable
+from skrec.interactions._queries import Queries
 from skrec.linear_model import EASERecommender
 from skrec.neighbors import EmbeddingKNNRecommender, ItemKNNRecommender, UserKNNRecommender
+from skrec.persistence import skops_trusted_types
 from skrec.pipeline import make_pipeline
 
 BOOKS = pd.DataFrame(

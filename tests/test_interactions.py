@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from skrec._columns import factorize
 from skrec.interactions import (
     FeatureTable,
     Histories,
@@ -23,6 +22,7 @@ from skrec.interactions import (
     read_features,
     read_target,
 )
+from skrec.interactions._columns import factorize
 
 IDS = st.one_of(
     hnp.arrays(np.int64, st.integers(1, 40), elements=st.integers(-5, 5)),

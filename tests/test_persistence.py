@@ -9,12 +9,13 @@ import pytest
 from scipy.sparse import issparse
 from sklearn.base import clone
 
-from skrec._contract import _checkerboard, _item_table
-from skrec.base import is_recommender, skops_trusted_types
+from skrec.base import is_recommender
 from skrec.dummy import PopularRecommender
 from skrec.interactions import FeatureTable
 from skrec.llm import Budget, CallableChat, HeuristicChat, LLMReranker, OpenAICompatibleChat, Scrubber
+from skrec.persistence import skops_trusted_types
 from skrec.testing import all_estimators, in_given_order
+from skrec.testing._checks import _checkerboard, _item_table
 
 RECOMMENDERS = [estimator for estimator in all_estimators() if is_recommender(estimator)]
 TRANSFORMERS = [estimator for estimator in all_estimators() if not is_recommender(estimator)]
@@ -103,7 +104,7 @@ def test_a_client_that_sends_texts_away_is_trusted_by_name_alone(openai_server, 
     assert b"very-secret" not in data
     untrusted = skops_io.get_untrusted_types(data=data)
     further = set(untrusted) - set(skops_trusted_types())
-    assert "skrec.llm._openai_chat.OpenAICompatibleChat" in further
+    assert "skrec._chat._openai.OpenAICompatibleChat" in further
     with pytest.raises(skops_io.exceptions.UntrustedTypesFoundException):
         skops_io.loads(data, trusted=skops_trusted_types())
     loaded = skops_io.loads(data, trusted=untrusted)

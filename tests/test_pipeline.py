@@ -19,7 +19,7 @@ from sklearn.model_selection import GridSearchCV, KFold, cross_validate
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
-from skrec.base import BaseRecommender, is_recommender, skops_trusted_types
+from skrec.base import BaseRecommender, is_recommender
 from skrec.decomposition import HybridMFRecommender
 from skrec.dummy import PopularRecommender, RandomRecommender
 from skrec.exceptions import FormatVersionError
@@ -27,6 +27,7 @@ from skrec.feature_extraction import ContextEncoder, HashingTextEncoder, LLMText
 from skrec.interactions import FeatureTable
 from skrec.metrics import evaluate, ranking_scorer
 from skrec.neighbors import EmbeddingKNNRecommender
+from skrec.persistence import skops_trusted_types
 from skrec.pipeline import Pipeline, make_pipeline
 from skrec.testing import recommender_checks
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skrec._privacy import Scrubber, read_scrub
+from skrec.utils._privacy import Scrubber, read_scrub
 
 scrub = Scrubber()
 

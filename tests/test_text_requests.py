@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from skrec._text_requests import in_reach
+from skrec.base._text_requests import in_reach
 from skrec.decomposition import BPRRecommender, HybridMFRecommender, LogisticMFRecommender
 from skrec.dummy import PopularRecommender
 from skrec.feature_extraction import ContextEncoder, HashingTextEncoder, LLMTextEmbedder

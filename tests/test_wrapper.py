@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import estimator_checks_generator
 from sklearn.utils.validation import check_is_fitted
 
-from skrec._wrapper import WrapperRecommender
+from skrec.base._meta import WrapperRecommender
 from skrec.decomposition import HybridMFRecommender
 from skrec.dummy import PopularRecommender
 from skrec.feature_extraction import ContextEncoder

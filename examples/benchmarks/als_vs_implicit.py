@@ -43,7 +43,7 @@ def make_matrix(n_events: int, n_users: int, n_items: int, seed: int = 0) -> sp.
 
 def fit_skrec(matrix: sp.csr_matrix, n_factors: int, sweeps: int, threads: int) -> tuple:
     """The solver of HybridMFRecommender on a CSR matrix; user and item factors."""
-    from skrec._kernels.als import Side, aligned_zeros, fit_als, make_rows
+    from skrec._kernels.als.sweeps import Side, aligned_zeros, fit_als, make_rows
 
     sides = []
     for entries in (matrix, matrix.T.tocsr()):

@@ -26,8 +26,8 @@ PAIRWISE = ("bpr", "warp")
 
 def state_and_events(matrix: sp.csr_matrix, n_factors: int) -> tuple:
     """Small random factors, and the entries as events."""
-    from skrec._kernels.als import aligned_zeros
-    from skrec._kernels.sgd import Events, Rows, State
+    from skrec._kernels.als.sweeps import aligned_zeros
+    from skrec._kernels.sgd.epochs import Events, Rows, State
 
     rng = np.random.default_rng(0)
     sides = []
@@ -55,7 +55,7 @@ def seconds_of_implicit(matrix: sp.csr_matrix, n_factors: int) -> float:
 
 def compare_epochs(arguments: argparse.Namespace) -> None:
     """Print seconds an epoch and their ratios."""
-    from skrec._kernels.sgd_pairwise import PairwiseTrainer
+    from skrec._kernels.sgd.pairwise import PairwiseTrainer
 
     matrix = sp.csr_matrix(make_matrix(arguments.events, arguments.users, arguments.items))
     matrix.sort_indices()

@@ -20,7 +20,7 @@ from skrec.datasets import fetch_movielens, load_bookshop
 from skrec.decomposition import HybridMFRecommender
 from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder
 from skrec.llm import ConversationalRecommender
-from skrec.llm._questions import answers_of
+from skrec.llm._conversation._questions import answers_of
 
 MOST_TURNS = 20
 

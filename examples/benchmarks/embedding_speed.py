@@ -19,7 +19,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from skrec.feature_extraction import LLMTextEmbedder, memory_cache
-from skrec.feature_extraction._loading import packaged_folder
+from skrec.feature_extraction._encoders._loading import packaged_folder
 
 BATCH_SIZES = (16, 32, 64, 128, 256)
 

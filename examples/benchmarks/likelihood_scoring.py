@@ -19,8 +19,8 @@ import time
 
 import numpy as np
 
+from skrec._chat._likelihood import score_options
 from skrec.llm import TransformersChat
-from skrec.llm._likelihood import score_options
 
 SENTENCES = (
     "quiet film about grief loud comedy errors reader liked films next garden sea storm winter letter river night "

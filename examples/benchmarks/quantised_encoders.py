@@ -19,7 +19,7 @@ from embedding_speed import least_cosine, make_titles, seconds
 from sentence_transformers import SentenceTransformer
 
 from skrec.feature_extraction import LLMTextEmbedder
-from skrec.feature_extraction._loading import packaged_folder
+from skrec.feature_extraction._encoders._loading import packaged_folder
 
 
 def nearest(vectors, k=10, block=1000):

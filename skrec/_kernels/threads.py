@@ -14,6 +14,9 @@ from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
+_BLOCK_CELLS = 1 << 22
+_MAX_ROWS = 1024
+
 
 def effective_n_threads(n_jobs: int | None) -> int:
     """Number of threads for ``n_jobs``: ``None`` and ``-1`` mean all cores that this process may use.
@@ -105,3 +108,8 @@ def run_blocks(task: Callable[[int, int], None], n_rows: int, block: int, n_jobs
         with ThreadPoolExecutor(n_threads) as pool:
             for _ in pool.map(lambda start: task(start, min(start + block, n_rows)), starts):
                 pass
+
+
+def block_rows(n_items: int) -> int:
+    """Queries per block: it depends on the catalogue alone, so that results do not depend on threads."""
+    return max(1, min(_MAX_ROWS, _BLOCK_CELLS // max(1, n_items)))

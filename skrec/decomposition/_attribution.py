@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec._queries import Queries
-from skrec.decomposition._defaults import pulls
+from skrec.decomposition._hyperparameters import pulls
+from skrec.interactions import Queries
 
 
 def contributions(rec: Any, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.float64]:

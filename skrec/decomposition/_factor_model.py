@@ -8,13 +8,12 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from skrec._features import Matrix
-from skrec._histories import Histories
-from skrec._queries import Queries
-from skrec._vectors import VectorRecommender, is_zero_row, text_space
+from skrec.base import VectorRecommender, text_space
+from skrec.interactions import Histories, Queries
+from skrec.utils import Matrix, is_zero_row
 
 if TYPE_CHECKING:
-    from skrec._kernels.als import Side
+    from skrec._kernels.als.sweeps import Side
 
 
 class FactorModel(VectorRecommender):

@@ -9,19 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from skrec._features import Matrix, with_rows
-from skrec._fitting import PartialFitMixin, SampleWeightMixin
-from skrec._histories import Histories
-from skrec._queries import Queries
-from skrec.decomposition import _als_solver, _context_als_solver, _sgd_solver
+from skrec.base import PartialFitMixin, SampleWeightMixin
+from skrec.decomposition import _als, _context_als, _sgd
 from skrec.decomposition._factor_model import FactorModel
-from skrec.interactions import EventTable, Interactions
+from skrec.interactions import EventTable, Histories, Interactions, Queries
+from skrec.utils import Matrix, with_rows
 
 _STOCHASTIC = ("bpr", "warp", "softmax")
 _SOLVERS = {
-    "als": _als_solver,
-    "als in context": _context_als_solver,
-    **dict.fromkeys(_STOCHASTIC, _sgd_solver),
+    "als": _als,
+    "als in context": _context_als,
+    **dict.fromkeys(_STOCHASTIC, _sgd),
 }
 _MAX_ITER = {"als": 30, "bpr": 300, "warp": 300, "softmax": 100}
 

@@ -10,12 +10,9 @@ from numpy.typing import NDArray
 from sklearn.linear_model import Ridge
 from sklearn.utils import check_random_state
 
-from skrec._features import Matrix, with_rows
-from skrec._fitting import PartialFitMixin
-from skrec._histories import Histories
-from skrec._queries import Queries
-from skrec._vectors import VectorRecommender, is_zero_row, text_space
-from skrec.interactions import Interactions
+from skrec.base import PartialFitMixin, VectorRecommender, text_space
+from skrec.interactions import Histories, Interactions, Queries
+from skrec.utils import Matrix, is_zero_row, with_rows
 
 _MAX_SEED = 2**31 - 1
 

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils._param_validation import HasMethods, Interval
 
-from skrec._fitting import SampleWeightMixin
+from skrec.base import SampleWeightMixin
 from skrec.decomposition._implicit_models import ImplicitFactorRecommender
 
 

@@ -15,8 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from skrec._histories import Histories
-from skrec._queries import Queries
+from skrec.interactions import Histories, Queries
 
 _MAX_RIVALS = 512
 _STEPS = 12

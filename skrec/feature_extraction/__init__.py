@@ -1,7 +1,7 @@
 """Features from text."""
 
-from skrec.feature_extraction._cache import memory_cache
 from skrec.feature_extraction._context_encoder import ContextEncoder
+from skrec.feature_extraction._encoders import memory_cache
 from skrec.feature_extraction._hashing import HashingTextEncoder
 from skrec.feature_extraction._item_enricher import ItemTextEnricher
 from skrec.feature_extraction._keywords import KeywordExtractor

@@ -14,14 +14,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from skrec._columns import Column
-from skrec._persistence import PersistenceMixin
 from skrec.feature_extraction._context_cells import SECONDS
 from skrec.feature_extraction._context_parts import CYCLES, Categories, Numbers, Places, Texts, Times
 from skrec.feature_extraction._context_roles import find_roles
 from skrec.feature_extraction._context_table import EventColumns, KeepsKindMixin, distinct_names, join
 from skrec.feature_extraction._encoding import default_encoder
-from skrec.interactions import TIMESTAMP
+from skrec.interactions import TIMESTAMP, Column
+from skrec.utils import PersistenceMixin
 
 _Part = Times | Places | Categories | Numbers | Texts
 

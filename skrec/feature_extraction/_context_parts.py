@@ -11,10 +11,10 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils import check_random_state, resample
 
-from skrec._columns import Column
 from skrec.feature_extraction._context_cells import check_same_kind, distinct, numbers, wall_clock
 from skrec.feature_extraction._encoding import encode_column
-from skrec.feature_extraction._rendering import column_texts
+from skrec.interactions import Column
+from skrec.utils import column_texts
 
 EARTH_RADIUS_KM = 6371.0088
 CYCLES = ("hour", "weekday", "month", "season")

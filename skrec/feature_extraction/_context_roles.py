@@ -8,8 +8,8 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from skrec._columns import Column
 from skrec.feature_extraction._context_cells import is_missing
+from skrec.interactions import Column
 
 ROLES = ("datetime", "latitude", "longitude", "category", "number", "text", "drop")
 

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._set_output import _get_output_config
 
-from skrec._columns import Column
-from skrec.interactions import TIMESTAMP, read_events
+from skrec.interactions import TIMESTAMP, Column, read_events
 
 
 class KeepsKindMixin:

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from skrec._features import Matrix, finite_matrix, one_column_as_list
+from skrec.interactions import one_column_as_list
+from skrec.utils import Matrix, finite_matrix
 
 
 def default_encoder(encoder: Any) -> Any:

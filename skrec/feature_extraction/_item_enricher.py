@@ -14,13 +14,11 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from skrec._persistence import PersistenceMixin
 from skrec.feature_extraction._reading import read_table, used_columns
-from skrec.feature_extraction._rendering import Text, as_object_array, column_texts, write_rows
+from skrec.utils import PersistenceMixin, Text, as_object_array, column_texts, write_rows
 
 if TYPE_CHECKING:
-    from skrec.llm._results import Usage
-    from skrec.llm._text_writer import TextWriter
+    from skrec._chat import TextWriter, Usage
 
 
 def _encoder_has(name: str) -> Any:
@@ -243,7 +241,7 @@ class ItemTextEnricher(PersistenceMixin, TransformerMixin, BaseEstimator):
             ``prompt_tokens``; ``completion_tokens``, ``max_tokens`` for each; ``cost``, by the ``prices`` of the
             client.
         """
-        from skrec.llm._results import Usage
+        from skrec._chat import Usage
 
         self._validate_params()
         _, facts, _, missing = self._read(read_table(clone(self), X, reset=True))
@@ -320,7 +318,7 @@ class ItemTextEnricher(PersistenceMixin, TransformerMixin, BaseEstimator):
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
         if state.get("_memory"):
-            from skrec.llm._text_writer import lasting
+            from skrec._chat import lasting
 
             state["_memory"] = lasting(state["_memory"])
         return state
@@ -368,8 +366,7 @@ class ItemTextEnricher(PersistenceMixin, TransformerMixin, BaseEstimator):
     def _writer(self) -> TextWriter | None:
         if self.llm is None:
             return None
-        from skrec.llm._prompts import read_prompt
-        from skrec.llm._text_writer import TextWriter, in_language
+        from skrec._chat import TextWriter, in_language, read_prompt
 
         return TextWriter(
             self.llm,

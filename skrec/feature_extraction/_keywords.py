@@ -14,11 +14,9 @@ from sklearn.preprocessing import normalize
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skrec._features import Matrix
-from skrec._persistence import PersistenceMixin
 from skrec.feature_extraction._encoding import default_encoder, encode_column
 from skrec.feature_extraction._reading import read_columns
-from skrec.feature_extraction._rendering import Text, as_text, write_rows
+from skrec.utils import Matrix, PersistenceMixin, Text, as_text, write_rows
 
 _WORD_OR_BREAK = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*|[^\w\s]")
 

@@ -9,12 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec._columns import factorize
-from skrec._features import as_unique_ids
-from skrec._histories import Histories
-from skrec._ids import IdIndex
-from skrec.feature_extraction._rendering import Text, as_text, table_cells, template_fields, write_rows
-from skrec.interactions import EventTable, read_features
+from skrec.interactions import EventTable, Histories, IdIndex, as_unique_ids, factorize, read_features
+from skrec.utils import Text, as_text, table_cells, template_fields, write_rows
 
 _LISTS = (list, tuple, set, frozenset, np.ndarray)
 

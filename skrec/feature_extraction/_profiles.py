@@ -11,16 +11,14 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from skrec._persistence import PersistenceMixin
 from skrec.feature_extraction._context_table import EventColumns, KeepsKindMixin, join
 from skrec.feature_extraction._encoding import encode_column
 from skrec.feature_extraction._profile_histories import ItemWordings, UserHistories
-from skrec.feature_extraction._rendering import Text
 from skrec.interactions import EventTable, read_events
+from skrec.utils import PersistenceMixin, Text
 
 if TYPE_CHECKING:
-    from skrec.llm._results import Usage
-    from skrec.llm._text_writer import TextWriter
+    from skrec._chat import TextWriter, Usage
 
 
 class UserProfileText(
@@ -230,7 +228,7 @@ class UserProfileText(
             ``prompt_tokens``; ``completion_tokens``, ``max_tokens`` for each; ``cost``, by the ``prices`` of the
             client.
         """
-        from skrec.llm._results import Usage
+        from skrec._chat import Usage
 
         self._validate_params()
         items = getattr(self, "_items", None)
@@ -259,7 +257,7 @@ class UserProfileText(
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
         if state.get("_memory"):
-            from skrec.llm._text_writer import lasting
+            from skrec._chat import lasting
 
             state["_memory"] = lasting(state["_memory"])
         return state
@@ -296,8 +294,7 @@ class UserProfileText(
     def _writer(self) -> "TextWriter | None":
         if self.llm is None:
             return None
-        from skrec.llm._prompts import read_prompt
-        from skrec.llm._text_writer import TextWriter, in_language
+        from skrec._chat import TextWriter, in_language, read_prompt
 
         return TextWriter(
             self.llm,

@@ -6,7 +6,7 @@ import narwhals as nw
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-from skrec.feature_extraction._rendering import Text, as_object_array, column_texts, template_fields, write_rows
+from skrec.utils import Text, as_object_array, column_texts, template_fields, write_rows
 
 if TYPE_CHECKING:
     from skrec.feature_extraction._text_embedder import LLMTextEmbedder

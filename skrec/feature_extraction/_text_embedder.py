@@ -12,16 +12,18 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skrec._endpoints import Endpoint
-from skrec._persistence import PersistenceMixin
-from skrec._privacy import Scrubber, read_scrub
-from skrec.feature_extraction import _live_models
-from skrec.feature_extraction._embedding import embed
-from skrec.feature_extraction._endpoint import EndpointEncoder
-from skrec.feature_extraction._loading import LoadSettings
+from skrec.feature_extraction._encoders import (
+    Encoder,
+    EndpointEncoder,
+    LoadSettings,
+    LocalEncoder,
+    ObjectEncoder,
+    _live_models,
+    embed,
+    is_sentence_transformer,
+)
 from skrec.feature_extraction._reading import read_texts
-from skrec.feature_extraction._rendering import Text, as_text
-from skrec.feature_extraction._sources import Encoder, LocalEncoder, ObjectEncoder, is_sentence_transformer
+from skrec.utils import Endpoint, PersistenceMixin, Scrubber, Text, as_text, read_scrub
 
 
 class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, TransformerMixin, BaseEstimator):

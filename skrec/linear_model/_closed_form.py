@@ -9,11 +9,10 @@ from scipy.linalg import get_lapack_funcs
 from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import safe_sparse_dot
 
-from skrec._features import Matrix
-from skrec._histories import Histories
-from skrec._item_graph import csr_arrays
-from skrec._vectors import is_zero_row
-from skrec.neighbors._similarity import blend, classical, pair_table, text_similarity
+from skrec._kernels.csr import csr_arrays
+from skrec.base import blend, classical, pair_table, text_similarity
+from skrec.interactions import Histories
+from skrec.utils import Matrix, is_zero_row
 
 _BLOCK = 64
 _NEGLIGIBLE = 1e-4
@@ -48,7 +47,7 @@ def unit_features(matrix: Matrix) -> Matrix:
 
 def gram_matrix(pairs: Any, features: Matrix | None, side_weight: float, n_jobs: int | None) -> NDArray:
     """(n_items, n_items) dense Gram matrix of events plus ``side_weight`` times that of features."""
-    from skrec._kernels.item_graph_build import dense_pair_rows
+    from skrec._kernels.item_graph.build import dense_pair_rows
     from skrec._kernels.threads import run_blocks
 
     n_items = len(pairs.item_ptr) - 1
@@ -78,7 +77,7 @@ def solve_in_place(gram: NDArray, n_jobs: int | None) -> NDArray:
     ValueError
         If the matrix is not positive definite in its precision.
     """
-    from skrec._kernels.item_graph_ease import mirror_rows
+    from skrec._kernels.item_graph.ease import mirror_rows
     from skrec._kernels.threads import run_blocks
 
     # Seen by LAPACK the rows are columns, so its lower triangle is our upper one: nothing is copied.
@@ -100,7 +99,7 @@ def solve_in_place(gram: NDArray, n_jobs: int | None) -> NDArray:
 
 def to_weights(inverse: NDArray, n_jobs: int | None) -> NDArray:
     """Turn the inverse Gram matrix into weights, in place; returns its diagonal."""
-    from skrec._kernels.item_graph_ease import weight_rows
+    from skrec._kernels.item_graph.ease import weight_rows
     from skrec._kernels.threads import run_blocks
 
     diagonal = inverse.diagonal().copy()
@@ -128,7 +127,7 @@ def updated_weights(
     -------
     weights, diagonal : arrays of shape (n_items, n_items) and (n_items,)
     """
-    from skrec._kernels.item_graph_ease import inverse_rows
+    from skrec._kernels.item_graph.ease import inverse_rows
     from skrec._kernels.threads import run_blocks
 
     n_old, n_items = len(weights), after.shape[1]
@@ -166,7 +165,7 @@ def sparse_weights(
     dtype: DTypeLike = np.float32,
 ) -> sp.csr_array:
     """(n_items, n_items) weights: each item regressed on its ``n_neighbors`` nearest by cosine."""
-    from skrec._kernels.item_graph_ease import ridge_columns
+    from skrec._kernels.item_graph.ease import ridge_columns
     from skrec._kernels.threads import run_blocks
 
     n_items = by_user.shape[1]

@@ -7,10 +7,9 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from skrec._features import Matrix, align
-from skrec._fitting import PartialFitMixin
-from skrec._item_graph import ItemGraphRecommender
+from skrec.base import ItemGraphRecommender, PartialFitMixin
 from skrec.interactions import Interactions
+from skrec.utils import Matrix, align
 
 
 class EASERecommender(PartialFitMixin, ItemGraphRecommender):

@@ -13,16 +13,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from skrec._explain_text import LANGUAGES, write_reasons
-from skrec._explanations import Evidence, Explanations
-from skrec._features import as_unique_ids
-from skrec._ids import IdIndex
-from skrec._item_texts import ItemTexts
-from skrec._wrapper import WrapperRecommender, innermost
+from skrec._chat import Prompt, as_chat, read_prompt
+from skrec._explain import LANGUAGES, Evidence, Explanations, ItemTexts, write_reasons
+from skrec.base import WrapperRecommender
 from skrec.exceptions import FeatureCoverageWarning, LanguageModelWarning
-from skrec.feature_extraction._rendering import Text, template_fields
-from skrec.interactions import read_features
-from skrec.llm._chat import as_chat
+from skrec.interactions import IdIndex, as_unique_ids, read_features
 from skrec.llm._grounding import (
     Case,
     GroundedCounts,
@@ -32,9 +27,9 @@ from skrec.llm._grounding import (
     language_name,
     template_language,
 )
-from skrec.llm._prompts import Prompt, read_prompt
+from skrec.llm._prompt_context import context_texts
 from skrec.llm._row_texts import RowTexts
-from skrec.llm._situations import context_texts
+from skrec.utils import Text, innermost, template_fields
 
 _BLOCK = 1024
 """Pairs whose prompts are held in memory at a time."""

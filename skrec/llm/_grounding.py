@@ -7,14 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from skrec._explain_text import LANGUAGES
-from skrec._explanations import Evidence
-from skrec.feature_extraction._rendering import Text, template_fields
-from skrec.llm._asking import Asked, ask
-from skrec.llm._chat import BaseChat
-from skrec.llm._data_blocks import as_data, content_rng, delimited, token_in
-from skrec.llm._messages import Message
-from skrec.llm._prompts import Prompt
+from skrec._chat import Asked, BaseChat, Message, Prompt, as_data, ask, content_rng, delimited, token_in
+from skrec._explain import LANGUAGES, Evidence
+from skrec.utils import Text, template_fields
 
 _SENTENCE = {
     "type": "object",

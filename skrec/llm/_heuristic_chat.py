@@ -12,13 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-from skrec.feature_extraction._hashing import HashingTextEncoder
-from skrec.llm._budget import about_tokens
-from skrec.llm._chat import BaseChat
-from skrec.llm._data_blocks import DataBlock, read_blocks
-from skrec.llm._json import fits
-from skrec.llm._messages import Message
-from skrec.llm._results import ChatResult, ChatSettings, Usage
+from skrec._chat import BaseChat, ChatResult, ChatSettings, DataBlock, Message, Usage, about_tokens, fits, read_blocks
+from skrec.feature_extraction import HashingTextEncoder
 
 _CHOICES = frozenset({"candidates", "candidate", "items", "item", "shown", "options"})
 _ORDERS = frozenset({"order", "ranking", "tokens"})
@@ -68,7 +63,7 @@ class HeuristicChat(BaseChat):
     Examples
     --------
     >>> from skrec.llm import HeuristicChat
-    >>> from skrec.llm._data_blocks import content_rng, delimited
+    >>> from skrec._chat._data_blocks import content_rng, delimited
     >>> rng = content_rng(0)
     >>> request, _ = delimited("request", ["a quiet film"], rng)
     >>> candidates, tokens = delimited("candidates", ["a loud comedy", "a quiet drama"], rng)

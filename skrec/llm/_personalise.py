@@ -13,12 +13,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import check_is_fitted
 
-from skrec._explain_text import write_reasons
-from skrec._explanations import Evidence, Explanations
-from skrec._wrapper import innermost
+from skrec._chat import as_chat, read_prompt
+from skrec._explain import Evidence, Explanations, write_reasons
 from skrec.exceptions import LanguageModelWarning
-from skrec.feature_extraction._rendering import Text
-from skrec.llm._chat import as_chat
 from skrec.llm._explainer import LLMExplainer, check_language, named, names_in
 from skrec.llm._grounding import (
     Case,
@@ -29,9 +26,9 @@ from skrec.llm._grounding import (
     language_name,
     template_language,
 )
-from skrec.llm._prompts import read_prompt
+from skrec.llm._prompt_context import context_texts
 from skrec.llm._row_texts import RowTexts
-from skrec.llm._situations import context_texts
+from skrec.utils import Text, innermost
 
 _SHORTEST = 20
 

@@ -15,12 +15,11 @@ from sklearn.base import clone
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
-from skrec._features import align
-from skrec._queries import check_k
-from skrec._wrapper import WrapperRecommender
+from skrec.base import WrapperRecommender
 from skrec.exceptions import FeatureCoverageWarning
 from skrec.feature_extraction import KeywordExtractor
-from skrec.interactions import read_features
+from skrec.interactions import check_k, read_features
+from skrec.utils import align
 
 
 class QuerySuggester(WrapperRecommender):

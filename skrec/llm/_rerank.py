@@ -14,19 +14,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skrec._queries import check_k
-from skrec._recommendations import Recommendations
-from skrec._text_requests import request_texts
-from skrec._wrapper import WrapperRecommender
+from skrec._chat import Prompt, as_chat, read_prompt
+from skrec.base import WrapperRecommender, request_texts
 from skrec.exceptions import FeatureCoverageWarning, LanguageModelWarning, TruncationWarning
-from skrec.feature_extraction._rendering import Text, template_fields
-from skrec.llm._chat import as_chat
+from skrec.interactions import Recommendations, check_k
 from skrec.llm._orders import against_popularity, blended, held_near_base
-from skrec.llm._prompts import Prompt, read_prompt
-from skrec.llm._rerank_calls import Calls, Counts
-from skrec.llm._rerank_methods import Orders, listwise, pairwise, pointwise
-from skrec.llm._row_texts import RowTexts
-from skrec.llm._situations import (
+from skrec.llm._prompt_context import (
     LONGER,
     PromptWriter,
     Situation,
@@ -34,6 +27,10 @@ from skrec.llm._situations import (
     context_texts,
     latest_texts,
 )
+from skrec.llm._rerank_calls import Calls, Counts
+from skrec.llm._rerank_methods import Orders, listwise, pairwise, pointwise
+from skrec.llm._row_texts import RowTexts
+from skrec.utils import Text, template_fields
 
 _BLOCK = 1024
 """Queries whose prompts are held in memory at a time."""

@@ -9,11 +9,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec.llm._asking import Asked, ask, reason_of
-from skrec.llm._chat import BaseChat, Message
-from skrec.llm._data_blocks import token_in
+from skrec._chat import Asked, BaseChat, Message, ask, reason_of, token_in
 from skrec.llm._orders import read_order
-from skrec.llm._situations import PromptWriter, Situation
+from skrec.llm._prompt_context import PromptWriter, Situation
 
 Shown: TypeAlias = tuple[Situation, Sequence[int]]
 

@@ -12,10 +12,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from skrec.llm._data_blocks import content_rng
+from skrec._chat import content_rng
 from skrec.llm._orders import comparators, mean_order, order_by_grade, rotations, windows
+from skrec.llm._prompt_context import Situation
 from skrec.llm._rerank_calls import Calls
-from skrec.llm._situations import Situation
 
 Orders: TypeAlias = list[list[int] | None]
 

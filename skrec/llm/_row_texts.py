@@ -7,11 +7,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from skrec._columns import Column
-from skrec._features import as_unique_ids
-from skrec._ids import IdIndex
-from skrec.feature_extraction._rendering import Text, as_text, table_cells, write_rows
-from skrec.interactions import read_features
+from skrec.interactions import Column, IdIndex, as_unique_ids, read_features
+from skrec.utils import Text, as_text, table_cells, write_rows
 
 _WIDEST = 32
 """A matrix of more numbers a row is one of vectors, which no one reads."""

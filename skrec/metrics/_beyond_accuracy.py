@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import normalize
 from sklearn.utils import check_array, gen_batches
 
-from skrec._columns import factorize
+from skrec.interactions import factorize
 from skrec.metrics._average import mean_of_defined
 from skrec.metrics._lists import is_padding, read_codes, read_lists
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state, check_scalar
 
-from skrec._recommendations import installed_frame_library
 from skrec.metrics._measure import Measured, Protocol, check_same_gain, check_same_queries, measure
 from skrec.metrics._names import parse_metrics
 from skrec.metrics._resampling import bootstrap_means, interval, sums_by_user
+from skrec.utils import installed_frame_library
 
 DEFAULT_METRICS = ("ndcg@10", "recall@10", "map@10", "coverage@10", "novelty@10")
 

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_scalar
 
-from skrec._columns import factorize
-from skrec._explanations import Explanations
-from skrec._histories import Histories
+from skrec._explain import Explanations
+from skrec.interactions import Histories, factorize
 from skrec.metrics._compare import _p_values
 from skrec.metrics._evaluate import bootstrap_interval, check_resampling, draw_seed, to_frame
 from skrec.metrics._held_out import unwrap

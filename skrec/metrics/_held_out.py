@@ -11,8 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
-from skrec._histories import Histories
-from skrec.interactions import Interactions, read_events, read_target
+from skrec.interactions import Histories, Interactions, read_events, read_target
 
 
 def unwrap(estimator: Any, X: Any) -> tuple[Any, Any]:

@@ -8,8 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from skrec._columns import as_column, factorize
-from skrec._ids import IdIndex
+from skrec.interactions import IdIndex, as_column, factorize
 
 _SWAPPED = "the relevant items come first and the ranked lists second, as y_true and y_pred in scikit-learn"
 

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import _safe_indexing
 
-from skrec._wrapper import innermost
 from skrec.interactions import read_events, read_features
 from skrec.metrics._beyond_accuracy import (
     catalogue_coverage,
@@ -25,6 +24,7 @@ from skrec.metrics._beyond_accuracy import (
 from skrec.metrics._held_out import HeldOut, feedback_of, hold_out, unwrap
 from skrec.metrics._hits import Hits
 from skrec.metrics._names import OF_ALL_LISTS, RANKING, Metric
+from skrec.utils import innermost
 
 _REQUESTS = 1 << 14
 

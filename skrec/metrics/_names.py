@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from skrec._queries import check_k
+from skrec.interactions import check_k
 from skrec.metrics import _hits
 
 RANKING = {

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec._queries import check_k
+from skrec.interactions import check_k
 from skrec.metrics import _hits
 from skrec.metrics._average import mean_of_defined
 from skrec.metrics._hits import Hits

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_scalar
 
-from skrec._columns import factorize
-from skrec.interactions import EventTable, read_events
+from skrec.interactions import EventTable, factorize, read_events
 
 Split = tuple[NDArray[np.int64], NDArray[np.int64]]
 

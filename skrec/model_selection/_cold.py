@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold, GroupShuffleSplit
 
-from skrec._columns import factorize
-from skrec.interactions import EventTable
+from skrec.interactions import EventTable, factorize
 from skrec.model_selection._base import EventSplitter, Split, check_count, check_test_size, user_codes
 
 

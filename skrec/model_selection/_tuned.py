@@ -11,13 +11,13 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import Interval
 
-from skrec._hand_on import HandOnMixin, given_tables
-from skrec._persistence import PersistenceMixin
+from skrec.base import HandOnMixin, given_tables
 from skrec.interactions import FeatureTable, read_events
 from skrec.model_selection._base import Split, user_codes
 from skrec.model_selection._per_user import LeaveLastOut
 from skrec.model_selection._search_spaces import search_space
 from skrec.model_selection._time import TimeSplit
+from skrec.utils import PersistenceMixin
 
 _LAST_SHARE = 0.2
 

@@ -12,13 +12,10 @@ from scipy.special import softmax
 from sklearn.preprocessing import normalize
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from skrec._features import Matrix, with_rows
-from skrec._fitting import PartialFitMixin
-from skrec._histories import Histories
-from skrec._queries import Candidates, Queries
-from skrec._vectors import VectorRecommender, encode_texts, inner_products, is_zero_row, row_dots
+from skrec.base import PartialFitMixin, VectorRecommender, encode_texts
 from skrec.exceptions import ColdStartWarning
-from skrec.interactions import Interactions
+from skrec.interactions import Candidates, Histories, Interactions, Queries
+from skrec.utils import Matrix, inner_products, is_zero_row, row_dots, with_rows
 
 _OFF_CENTER = 0.0123
 

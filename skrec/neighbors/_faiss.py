@@ -6,8 +6,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from skrec._features import Matrix
-from skrec._histories import Histories
+from skrec.interactions import Histories
+from skrec.utils import Matrix
 
 _NEIGHBORS_A_NODE = 32
 _MIN_EF = 128

@@ -7,10 +7,10 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from skrec._features import Matrix, align
-from skrec._fitting import PartialFitMixin
-from skrec._item_graph import ItemGraphRecommender
+from skrec.base import ItemGraphRecommender, PartialFitMixin, blend, classical, text_similarity
 from skrec.interactions import Interactions
+from skrec.neighbors._asymmetric import asymmetric, distance_weights
+from skrec.utils import Matrix, align
 
 
 class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
@@ -208,7 +208,6 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
         self._build()
 
     def _build(self) -> None:
-        from skrec.neighbors._similarity import blend, text_similarity
 
         graph = self._pairs().best(self.n_neighbors, self.n_jobs)
         if self._item_matrix is not None:
@@ -226,7 +225,6 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
         self._set_graph(graph)
 
     def _pairs(self) -> Any:
-        from skrec.neighbors._similarity import asymmetric, classical, distance_weights
 
         n_items = len(self._item_index)
         if self.similarity != "asymmetric":

@@ -10,13 +10,9 @@ from sklearn.preprocessing import normalize
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 
-from skrec._features import Matrix, align, with_rows
-from skrec._fitting import PartialFitMixin
-from skrec._histories import Histories
-from skrec._queries import Queries
-from skrec._recommender import BaseRecommender
-from skrec._vectors import VectorRecommender
-from skrec.interactions import Interactions
+from skrec.base import BaseRecommender, PartialFitMixin, VectorRecommender
+from skrec.interactions import Histories, Interactions, Queries
+from skrec.utils import Matrix, align, with_rows
 
 _BLOCK_CELLS = 1 << 19
 

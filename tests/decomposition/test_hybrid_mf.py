@@ -173,12 +173,12 @@ def test_features_help_where_events_are_few():
 
 
 def test_sparse_and_wide_features_agree_with_dense(monkeypatch):
-    from skrec._kernels import als_features
+    from skrec._kernels.als import ridge
 
     ids = np.arange(N_ITEMS)
     dense = np.eye(N_TASTES)[ids % N_TASTES]
     recs = [make().fit(events(), item_features=(ids, table)) for table in (dense, sp.csr_array(dense))]
-    monkeypatch.setattr(als_features, "_DENSE_LIMIT", 1)
+    monkeypatch.setattr(ridge, "_DENSE_LIMIT", 1)
     recs.append(make().fit(events(), item_features=(ids, sp.csr_array(dense))))
     for rec in recs[1:]:
         assert_allclose(rec.item_factors_, recs[0].item_factors_, atol=1e-3)
@@ -382,9 +382,8 @@ def test_devices_agree(device):
 @pytest.mark.parametrize("features", [False, True])
 def test_rows_of_torch_under_the_estimator(monkeypatch, features):
     """The rows of torch under the estimator: on its CPU, since a test has no other device to count on."""
-    from skrec.decomposition import _defaults
 
-    monkeypatch.setattr(_defaults, "resolve_device", lambda device: device)
+    monkeypatch.setattr("skrec.decomposition._als.resolve_device", lambda device: device)
     tables = {"item_features": taste_table(N_ITEMS), "user_features": taste_table(N_USERS)} if features else {}
     by_torch = make(device="cpu").fit(events(), **tables).partial_fit([[0, 1], [77, 3]])
     by_numba = make().fit(events(), **tables).partial_fit([[0, 1], [77, 3]])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skrec.feature_extraction._batching import batched, pack_by_tokens
+from skrec.feature_extraction._encoders._batching import batched, pack_by_tokens
 
 
 @given(st.lists(st.integers(0, 60), max_size=80), st.integers(1, 200), st.booleans())

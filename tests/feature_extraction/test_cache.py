@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder
-from skrec.feature_extraction import _cache as cache_module
-from skrec.feature_extraction._cache import DiskCache, MemoryCache, cache_keys
+from skrec.feature_extraction._encoders import _vector_cache as cache_module
+from skrec.feature_extraction._encoders._vector_cache import DiskCache, MemoryCache, cache_keys
 
 KEYS = cache_keys("model", ["a", "b", "c"])
 VECTORS = np.arange(12, dtype=np.float32).reshape(3, 4)
@@ -181,7 +181,7 @@ def test_read_only_folder_still_gives_what_it_holds(foreign_folder):
 
 WRITER = """
 import sys, numpy as np
-from skrec.feature_extraction._cache import DiskCache, cache_keys
+from skrec.feature_extraction._encoders._vector_cache import DiskCache, cache_keys
 cache = DiskCache(sys.argv[1])
 for i in range(10**6):
     keys = cache_keys("m", [f"{i} {j}" for j in range(50)])
@@ -243,7 +243,7 @@ def test_clock_of_the_lock_is_the_operating_systems(tmp_path):
     pytest.importorskip("fcntl")
     program = """
 import sys, time
-from skrec.feature_extraction._cache import DiskCache
+from skrec.feature_extraction._encoders._vector_cache import DiskCache
 with DiskCache(sys.argv[1]).exclusive():
     print("held", flush=True)
     time.sleep(60)

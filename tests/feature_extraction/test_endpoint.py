@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from openai_server import OpenAIServer, changed, dripping, slow, status
 
-from skrec._endpoints import retry_after
 from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder
+from skrec.utils._endpoint import retry_after
 
 pytest.importorskip("openai")
 KEY = "sk-very-secret-0123456789"

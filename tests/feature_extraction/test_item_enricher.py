@@ -10,11 +10,11 @@ from numpy.testing import assert_allclose
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
+from skrec._chat._data_blocks import read_blocks
 from skrec.exceptions import LanguageModelWarning
 from skrec.feature_extraction import HashingTextEncoder, ItemTextEnricher, LLMTextEmbedder
 from skrec.interactions import FeatureTable
 from skrec.llm import Budget, CallableChat, HeuristicChat, OpenAICompatibleChat, TransformersChat
-from skrec.llm._data_blocks import read_blocks
 from skrec.neighbors import EmbeddingKNNRecommender
 
 FRAMES = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}

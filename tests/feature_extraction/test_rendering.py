@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skrec.feature_extraction._rendering import as_object_array, as_text, template_fields, write_rows
+from skrec.utils._text_rendering import as_object_array, as_text, template_fields, write_rows
 
 
 @pytest.mark.parametrize(

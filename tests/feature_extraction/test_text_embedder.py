@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 
 from skrec.exceptions import FormatVersionError
 from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder, memory_cache
-from skrec.feature_extraction._fingerprint import identity_token
+from skrec.utils._fingerprint import identity_token
 
 
 class CountingEncoder(HashingTextEncoder):
@@ -322,9 +322,9 @@ def test_pickles_round_trip(tmp_path):
 
 
 def test_a_pickle_of_a_newer_version_is_refused(monkeypatch):
-    from skrec import _persistence
+    from skrec.utils import _format_version
 
-    monkeypatch.setattr(_persistence, "FORMAT_VERSION", 99)
+    monkeypatch.setattr(_format_version, "FORMAT_VERSION", 99)
     saved = pickle.dumps(LLMTextEmbedder(HashingTextEncoder()))
     monkeypatch.undo()
     with pytest.raises(FormatVersionError, match="99"):

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skrec._kernels import als_features
-from skrec._kernels.als import Side, aligned_zeros, fit_als, gram_matrix, make_rows
-from skrec._kernels.als_features import RidgeMap
+from skrec._kernels.als import ridge as ridge_module
+from skrec._kernels.als.ridge import RidgeMap
+from skrec._kernels.als.sweeps import Side, aligned_zeros, fit_als, gram_matrix, make_rows
 
 
 def sparse_matrix(n_rows, n_columns, *, density=0.3, seed=0, ratings=False):
@@ -213,7 +213,7 @@ def test_early_stop_and_callback():
 @pytest.mark.parametrize("wide", [False, True])
 def test_ridge_map_is_weighted_ridge_regression(monkeypatch, sparse, wide):
     if wide:
-        monkeypatch.setattr(als_features, "_DENSE_LIMIT", 2)
+        monkeypatch.setattr(ridge_module, "_DENSE_LIMIT", 2)
     rng = np.random.default_rng(0)
     z = rng.standard_normal((60, 7)) * (rng.random((60, 7)) < 0.5)
     weights, factors = rng.uniform(0, 2, 60), rng.standard_normal((60, 3)).astype(np.float32)
@@ -230,9 +230,9 @@ def test_ridge_map_is_weighted_ridge_regression(monkeypatch, sparse, wide):
 
 
 def test_torch_and_numba_agree(monkeypatch):
-    from skrec._kernels import als_torch
+    from skrec._kernels.als import torch_backend
 
-    monkeypatch.setattr(als_torch, "_CELLS", 400)
+    monkeypatch.setattr(torch_backend, "_CELLS", 400)
     matrix = sparse_matrix(40, 30)
     fitted = [make_sides(matrix, 2.0, features=True, device=device) for device in (None, "cpu")]
     losses = [fit_als(*sides, max_iter=5, tol=0) for sides in fitted]

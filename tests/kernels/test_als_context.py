@@ -5,10 +5,10 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose
 
-from skrec._kernels import als_context
-from skrec._kernels.als import Side, aligned_zeros, make_rows
-from skrec._kernels.als_changes import NewRequests, changed_rows
-from skrec._kernels.als_context import ContextALS, ContextEvents
+from skrec._kernels.als import context as context_module
+from skrec._kernels.als.context import ContextALS, ContextEvents
+from skrec._kernels.als.sweeps import Side, aligned_zeros, make_rows
+from skrec._kernels.als.updates import NewRequests, changed_rows
 
 N_USERS, N_ITEMS, N_CONTEXT, N_EVENTS, N_FACTORS = 7, 9, 3, 60, 4
 PENALTY, CONTEXT_PENALTY, MEAN = 0.7, 0.3, 2.5
@@ -94,7 +94,7 @@ def test_no_small_step_lowers_the_loss_at_the_end(alpha):
 def test_blocks_do_not_matter(alpha, monkeypatch):
     whole = make(alpha)
     whole.fit(max_iter=4, tol=0)
-    monkeypatch.setattr(als_context, "_BLOCK", 7)
+    monkeypatch.setattr(context_module, "_BLOCK", 7)
     parts = make(alpha)
     parts.fit(max_iter=4, tol=0)
     for a, b in zip(state(whole), state(parts), strict=True):

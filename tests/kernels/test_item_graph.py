@@ -6,9 +6,9 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skrec._histories import Histories
-from skrec._item_graph import csr_arrays
-from skrec._kernels.item_graph import _PANEL, rank_sparse, score_dense, score_sparse
+from skrec._kernels.csr import csr_arrays
+from skrec._kernels.item_graph.ranking import _PANEL, rank_sparse, score_dense, score_sparse
+from skrec.interactions._histories import Histories
 
 
 def _histories(rng, n_rows, n_items, n_events):

@@ -5,11 +5,11 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skrec._kernels.als import aligned_zeros
-from skrec._kernels.sgd import Events, HeldOut, Rows, State, run_epochs
-from skrec._kernels.sgd_pairwise import PairwiseTrainer
-from skrec._kernels.sgd_pairwise_torch import PairwiseTorchTrainer
-from skrec._kernels.sgd_softmax import SoftmaxTrainer
+from skrec._kernels.als.sweeps import aligned_zeros
+from skrec._kernels.sgd.epochs import Events, HeldOut, Rows, State, run_epochs
+from skrec._kernels.sgd.pairwise import PairwiseTrainer
+from skrec._kernels.sgd.pairwise_torch import PairwiseTorchTrainer
+from skrec._kernels.sgd.softmax import SoftmaxTrainer
 
 N_USERS, N_ITEMS, N_FACTORS = 30, 24, 5
 
@@ -184,5 +184,5 @@ def test_held_out_score_is_that_of_the_ranks(monkeypatch):
         gains.append(1 / np.log2(2 + (row[rivals] > row[item]).sum()))
     expected = np.average(gains, weights=events.weight)
     assert HeldOut(events, seen)(learned) == pytest.approx(expected, rel=1e-6)
-    monkeypatch.setattr("skrec._kernels.sgd._CELLS", 50)
+    monkeypatch.setattr("skrec._kernels.sgd.epochs._CELLS", 50)
     assert HeldOut(events, seen)(learned) == pytest.approx(expected, rel=1e-6)

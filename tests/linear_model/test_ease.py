@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
-from skrec._queries import Queries
 from skrec.exceptions import FeatureCoverageWarning
 from skrec.interactions import Interactions, read_events
+from skrec.interactions._queries import Queries
 from skrec.linear_model import EASERecommender
 from skrec.linear_model._closed_form import gram_matrix, gram_pairs, solve_in_place, unit_features
 

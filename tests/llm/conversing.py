@@ -62,7 +62,7 @@ def bookshop(**options):
 
 def n_turns(rec, user, target, most, rng, wrong=0.0):
     """Turns until a truthful user is shown the target; ``most`` + 1 if they never are."""
-    from skrec.llm._questions import answers_of
+    from skrec.llm._conversation._questions import answers_of
 
     code = int(np.flatnonzero(rec.items_ == target)[0])
     turn = rec.reply("", user=user)

@@ -1,6 +1,6 @@
 """How stand-ins for language models read a prompt of the reranker."""
 
-from skrec.llm._data_blocks import read_blocks
+from skrec._chat._data_blocks import read_blocks
 
 
 def written(messages):

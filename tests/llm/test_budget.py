@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import clone
 
+from skrec._chat._budget import BudgetExhausted, most_tokens
+from skrec._chat._results import ChatSettings
+from skrec._chat._schema_prompt import with_schema
 from skrec.llm import BaseChat, Budget, CallableChat, ChatResult, OpenAICompatibleChat, Usage
-from skrec.llm._budget import BudgetExhausted, most_tokens
-from skrec.llm._results import ChatSettings
-from skrec.llm._schema_prompt import with_schema
 
 
 class Counting(BaseChat):

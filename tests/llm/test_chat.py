@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
+from skrec._chat._base import as_chat
+from skrec._chat._json import parse_json
+from skrec._chat._messages import read_conversation
+from skrec._chat._prompts import Prompt
 from skrec.llm import CallableChat, Usage
-from skrec.llm._chat import as_chat, read_conversation
-from skrec.llm._json import parse_json
-from skrec.llm._prompts import Prompt
 
 SCHEMA = {
     "type": "object",

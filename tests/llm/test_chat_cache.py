@@ -10,10 +10,10 @@ import threading
 
 import pytest
 
+from skrec._chat import _answer_cache as module
+from skrec._chat._answer_cache import cache_key
+from skrec._chat._results import ChatSettings
 from skrec.llm import CallableChat, ChatCache
-from skrec.llm import _chat_cache as module
-from skrec.llm._chat_cache import cache_key
-from skrec.llm._results import ChatSettings
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
 

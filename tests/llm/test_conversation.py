@@ -14,13 +14,13 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.preprocessing import OneHotEncoder
 
+from skrec._chat._data_blocks import read_blocks
 from skrec.decomposition import HybridMFRecommender
 from skrec.dummy import PopularRecommender
 from skrec.exceptions import ColdStartWarning, FormatVersionError, UnparsedLanguageWarning
 from skrec.feature_extraction import ContextEncoder
 from skrec.interactions import FeatureTable
 from skrec.llm import ConversationalRecommender, ConversationState, HeuristicChat, OpenAICompatibleChat
-from skrec.llm._data_blocks import read_blocks
 from skrec.neighbors import EmbeddingKNNRecommender, ItemKNNRecommender
 from skrec.pipeline import make_pipeline
 
@@ -138,7 +138,7 @@ def test_the_question_is_answered(rec):
 
 
 def _choice(*values):
-    from skrec.llm._conversation_state import Question
+    from skrec.llm._conversation._state import Question
 
     return Question("genres", "is", values)
 
@@ -250,7 +250,7 @@ def test_items_and_columns_that_are_gone_are_passed_over(rec):
     state = ConversationState(liked=(12345,), shown=(777, 10), rejected=("bk",), language="xx")
     turn = rec.reply("like the first one", state)
     assert turn.report["n_unknown_ids"] == 2
-    from skrec.llm._conversation_state import Constraint
+    from skrec.llm._conversation._state import Constraint
 
     gone = (Constraint("shelf", "is", "A3", 1.0, False), Constraint("height", "<=", 3.0, 1.0, False))
     assert len(titles(rec.reply("", ConversationState(constraints=gone)))) == 5
@@ -411,7 +411,7 @@ def test_clones_start_anew(rec):
 
 def _answer(**given):
     """A well-formed answer that asks for what is given."""
-    from skrec.llm._critique_llm import SCHEMA
+    from skrec.llm._conversation._critique_llm import SCHEMA
 
     empty = {"array": [], "boolean": False, "string": "none"}
     return {name: empty[part["type"]] for name, part in SCHEMA["properties"].items()} | given
@@ -560,7 +560,7 @@ def test_the_stand_in_for_a_model_keeps_a_conversation_going():
 
 
 def test_information_is_that_of_a_noisy_answer():
-    from skrec.llm._questions import information
+    from skrec.llm._conversation._questions import information
 
     even = np.full(4, 0.25)
     assert information(even, np.array([0, 0, 1, 1]), 0.0) == pytest.approx(1.0)

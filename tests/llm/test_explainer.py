@@ -14,6 +14,8 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 
+from skrec._chat._data_blocks import DATA_RULES
+from skrec._chat._prompts import load_prompt
 from skrec.decomposition import HybridMFRecommender
 from skrec.dummy import PopularRecommender, RandomRecommender
 from skrec.exceptions import FeatureCoverageWarning, LanguageModelWarning
@@ -28,8 +30,6 @@ from skrec.llm import (
     OpenAICompatibleChat,
     personalise,
 )
-from skrec.llm._data_blocks import DATA_RULES
-from skrec.llm._prompts import load_prompt
 from skrec.metrics import explanation_faithfulness
 from skrec.model_selection import LeaveLastOut
 from skrec.neighbors import ItemKNNRecommender

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from skrec._chat._data_blocks import content_rng, delimited
 from skrec.feature_extraction import HashingTextEncoder
 from skrec.llm import Budget, HeuristicChat
-from skrec.llm._data_blocks import content_rng, delimited
 
 HISTORY = ["a quiet film about grief", "grief and the sea"]
 CANDIDATES = ["a loud comedy of errors", "grief, a quiet drama", "cars"]

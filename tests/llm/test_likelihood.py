@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from skrec._chat._likelihood import score_options
 from skrec.llm import Budget, TransformersChat
-from skrec.llm._likelihood import score_options
 
 PROMPTS = [
     "a quiet film about",

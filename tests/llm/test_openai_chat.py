@@ -12,9 +12,9 @@ from collections import Counter
 import pytest
 from openai_server import OpenAIServer, changed, cut_in_two, dripping, says, slow, status
 
-from skrec import _circuit
 from skrec.llm import Budget, OpenAICompatibleChat
 from skrec.llm import ChatCache as Cache
+from skrec.utils import _circuit_breaker
 
 pytest.importorskip("openai")
 KEY = "sk-very-secret-0123456789"
@@ -174,7 +174,7 @@ def test_a_server_that_is_not_there(waits):
 def clock(monkeypatch):
     """The time by which a silent server is left alone; moved by hand."""
     now = [0.0]
-    monkeypatch.setattr(_circuit, "_clock", lambda: now[0])
+    monkeypatch.setattr(_circuit_breaker, "_clock", lambda: now[0])
     return now
 
 

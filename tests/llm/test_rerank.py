@@ -20,8 +20,8 @@ from skrec.exceptions import FeatureCoverageWarning, LanguageModelWarning, Trunc
 from skrec.feature_extraction import ContextEncoder, HashingTextEncoder, LLMTextEmbedder
 from skrec.interactions import FeatureTable
 from skrec.llm import BaseChat, Budget, CallableChat, LLMReranker, OpenAICompatibleChat, TransformersChat
+from skrec.llm._prompt_context import PromptWriter, Situation
 from skrec.llm._rerank_calls import Counts
-from skrec.llm._situations import PromptWriter, Situation
 from skrec.model_selection import TunedRecommender
 from skrec.neighbors import EmbeddingKNNRecommender
 from skrec.pipeline import make_pipeline

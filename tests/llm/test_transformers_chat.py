@@ -8,8 +8,8 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.base import clone
 
+from skrec._chat._chat_template import conversation_text
 from skrec.llm import Budget, TransformersChat
-from skrec.llm._chat_text import conversation_text
 
 TEXTS = ["a quiet film about", "the", "the reader liked the quiet films, not the loud ones", "", "grief"]
 SCHEMA = {"type": "object", "properties": {"order": {"type": "array"}}, "required": ["order"]}
@@ -159,7 +159,7 @@ def memorising(folder, answers):
 
 class TestSchemas:
     def test_json_and_one_repair(self, causal_folders):
-        from skrec.llm._schema_prompt import with_repair, with_schema
+        from skrec._chat._schema_prompt import with_repair, with_schema
 
         def text(messages):
             return conversation_text(load(causal_folders["llama"])[1], messages, {})

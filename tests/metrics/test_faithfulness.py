@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skrec._explanations import Evidence, Explanations
+from skrec._explain._explanations import Evidence, Explanations
 from skrec.decomposition import HybridMFRecommender
 from skrec.dummy import PopularRecommender
 from skrec.feature_extraction import ContextEncoder

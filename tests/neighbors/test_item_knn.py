@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from implicit.nearest_neighbours import BM25Recommender, CosineRecommender, TFIDFRecommender
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from skrec._queries import Queries
+from skrec.base import blend, classical, text_similarity
 from skrec.exceptions import FeatureCoverageWarning
 from skrec.interactions import FeatureTable, Interactions, read_events
+from skrec.interactions._queries import Queries
 from skrec.neighbors import ItemKNNRecommender
-from skrec.neighbors._similarity import asymmetric, blend, classical, distance_weights, text_similarity
+from skrec.neighbors._asymmetric import asymmetric, distance_weights
 
 N_USERS, N_ITEMS = 9, 7
 
@@ -354,7 +355,7 @@ def test_one_item_with_features():
 
 @pytest.mark.parametrize("n_items", [10, 1 << 16, 200_000])
 def test_events_are_sorted_by_item_and_keep_their_order(n_items):
-    from skrec.neighbors._similarity import _sorted_by
+    from skrec.base._item_similarity import _sorted_by
 
     items = np.random.default_rng(0).integers(0, n_items, 5_000).astype(np.int32)
     np.testing.assert_array_equal(_sorted_by(items, n_items), np.argsort(items, kind="stable"))

@@ -171,7 +171,7 @@ def test_blocks_do_not_change_the_result(monkeypatch):
     log, y = _log(np.random.default_rng(1), n=400, n_users=60, n_items=30)
     whole = UserKNNRecommender(5).fit(log, y).recommend(k=5)
     monkeypatch.setattr("skrec.neighbors._user_knn._BLOCK_CELLS", 150)
-    monkeypatch.setattr("skrec._ranking._MAX_ROWS", 7)
+    monkeypatch.setattr("skrec._kernels.threads._MAX_ROWS", 7)
     parts = UserKNNRecommender(5).fit(log, y).recommend(k=5)
     np.testing.assert_array_equal(parts.codes, whole.codes)
     np.testing.assert_array_equal(parts.scores, whole.scores)

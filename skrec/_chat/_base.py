@@ -1,0 +1,251 @@
+"""The protocol of chat models: conversations in, one result each, no exception for one that failed."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrec._chat._budget import BudgetExhausted, about_tokens
+from skrec._chat._messages import Conversation, Message, read_conversation
+from skrec._chat._metering import Metering
+from skrec._chat._results import ChatResult, ChatSettings, Usage, result_of
+
+_CHUNK = 64  # conversations after which answers are put into a cache
+
+
+class BaseChat(Metering, ABC):
+    """A chat model behind one protocol, with a budget, a cache and counts.
+
+    A subclass gives ``_answer(conversations, settings)``: one :class:`ChatResult` a conversation, in order,
+    never raising for one that failed; ``fingerprint``, without which nothing is cached; and ``score`` where it
+    has log-probabilities (``can_score``). It hands the parameters below on to this ``__init__``.
+
+    A clone shares the client, and with it budget, cache and counts. Worker processes get copies: the cache is
+    shared all the same, for it is a file; a budget starts there from what was left, and counts stay there.
+
+    Parameters
+    ----------
+    budget : Budget, default=None
+    cache : ChatCache or path, default=None
+    prices : dict, default=None
+        Of a million tokens: ``{"prompt": 0.15, "completion": 0.6}``, and ``"cached"`` for those of the prompt
+        that the server had kept, by default the price of the others.
+    scrub : "auto", bool or Scrubber, default="auto"
+        Whether personal data is taken out of messages first: "auto" where they go to another machine, or
+        answers into a cache.
+    """
+
+    can_score: bool = False
+
+    def __sklearn_clone__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    @abstractmethod
+    def _answer(self, conversations: list[list[Message]], settings: ChatSettings) -> list[ChatResult]:
+        """One result a conversation, in order."""
+
+    def complete(
+        self,
+        conversations: Sequence[Conversation],
+        *,
+        schema: dict[str, Any] | None = None,
+        max_tokens: int = 512,
+        temperature: float = 0.0,
+        seed: int | None = None,
+        prompt: str | None = None,
+    ) -> list[ChatResult]:
+        """Answer conversations.
+
+        Parameters
+        ----------
+        conversations : list of n conversations
+            Each a text (of the user), or a list of messages ``{"role": ..., "content": ...}``.
+        schema : dict, default=None
+            JSON schema that the answer has to fit; ``parsed`` then holds it.
+        max_tokens : int, default=512
+            Most tokens an answer.
+        temperature : float, default=0.0
+        seed : int, default=None
+        prompt : str, default=None
+            Name and version of the prompt that the conversations were written from.
+
+        Returns
+        -------
+        list of n ChatResult
+            In order. A conversation that failed has an ``error``; none raises.
+        """
+        settings = ChatSettings.read(schema, max_tokens, temperature, seed, prompt)
+        conversations = [conversations] if isinstance(conversations, str) else conversations
+        messages, scrubbed = self._without_personal_data([read_conversation(one) for one in conversations])
+        keys = self._keys(messages, settings)
+        results = self._remembered(keys, settings)
+        missing = [i for i in range(len(messages)) if i not in results]
+        for batch in self._answers([messages[i] for i in missing], settings):
+            new = {missing[at]: self._priced(result) for at, result in batch.items()}
+            self._count(new.values())
+            self._remember({keys[i]: result for i, result in new.items()} if keys else {})
+            results.update(new)
+        return [replace(results[i], usage=results[i].usage + usage) for i, usage in enumerate(scrubbed)]
+
+    def estimate(
+        self,
+        conversations: Sequence[Conversation],
+        *,
+        schema: dict[str, Any] | None = None,
+        max_tokens: int = 512,
+        temperature: float = 0.0,
+        seed: int | None = None,
+        prompt: str | None = None,
+    ) -> Usage:
+        """About what :meth:`complete` would take, without a call.
+
+        Parameters
+        ----------
+        conversations, schema, max_tokens, temperature, seed, prompt
+            As in :meth:`complete`.
+
+        Returns
+        -------
+        Usage
+            A call for each conversation that no cache answers; a prompt token for every four bytes; ``max_tokens``
+            for each answer, which most stay below; with ``prices``, the cost of these. Retries are not foreseen.
+        """
+        settings = ChatSettings.read(schema, max_tokens, temperature, seed, prompt)
+        messages, _ = self._scrub([read_conversation(one) for one in conversations])
+        kept = self._remembered(self._keys(messages, settings), settings)
+        asked = [one for i, one in enumerate(messages) if i not in kept]
+        n_read = sum(about_tokens(message["content"]) for one in asked for message in one)
+        usage = Usage(n_calls=len(asked), prompt_tokens=n_read, completion_tokens=len(asked) * max_tokens)
+        return self._priced(ChatResult(usage=usage)).usage
+
+    async def acomplete(self, conversations: Sequence[Conversation], **options: Any) -> list[ChatResult]:
+        """As :meth:`complete`, for use inside an event loop."""
+        return await asyncio.to_thread(partial(self.complete, conversations, **options))
+
+    def score(
+        self, prompts: Sequence[Conversation], options: Sequence[Sequence[str]], *, normalize: str = "sum"
+    ) -> NDArray[np.float64]:
+        """Log-probability of each option as the continuation of its prompt.
+
+        Parameters
+        ----------
+        prompts : list of n texts or conversations
+        options : list of n lists of m texts
+        normalize : {"sum", "mean"}, default="sum"
+            "mean" divides by the number of tokens of the option.
+
+        Returns
+        -------
+        float64 array of shape (n, m)
+
+        Raises
+        ------
+        NotImplementedError
+            If the model tells no log-probabilities (``can_score`` is False).
+        """
+        raise NotImplementedError(f"{type(self).__name__} tells no log-probabilities; check can_score first.")
+
+    # Around a call -----------------------------------------------------------------------------------
+
+    def _answers(self, conversations: list[list[Message]], settings: ChatSettings) -> Iterator[dict[int, ChatResult]]:
+        """Results by position, as they come: as many conversations at once as the budget allows."""
+        for start, batch, refused in self._batches(conversations, settings):
+            if not batch:
+                yield {start: ChatResult(error=refused)}
+                continue
+            results = self._answer(batch, settings)
+            for messages, result in zip(batch, results, strict=True):
+                self._settle(messages, settings, result.usage.n_tokens or None)
+            yield dict(enumerate(results, start))
+
+    def _batches(
+        self, conversations: list[list[Message]], settings: ChatSettings
+    ) -> Iterator[tuple[int, list[list[Message]], str | None]]:
+        """Where each run begins that the budget suffices for, and the run, reserved; an empty one, and why, for none.
+
+        A run is settled before the next is asked for.
+        """
+        n_most = len(conversations) if self.cache is None else _CHUNK
+        start = 0
+        while start < len(conversations):
+            batch, refused = self._affordable(conversations[start : start + n_most], settings)
+            yield start, batch, refused
+            start += len(batch) or 1
+
+    def _affordable(
+        self, conversations: list[list[Message]], settings: ChatSettings
+    ) -> tuple[list[list[Message]], str | None]:
+        """The first conversations, as far as the budget goes, reserved; and why it goes no further."""
+        for i, messages in enumerate(conversations):
+            try:
+                self._reserve(messages, settings)
+            except BudgetExhausted as error:
+                return conversations[:i], str(error)
+        return conversations, None
+
+
+class CallableChat(BaseChat):
+    """Any function as a chat model.
+
+    Parameters
+    ----------
+    function : callable (messages) -> str, dict or list
+        Takes the messages of one conversation, a list of ``{"role": ..., "content": ...}``. A dict or list
+        stands for its JSON. An exception makes that one conversation fail. It may have a string attribute
+        ``fingerprint`` that changes with what it answers; without one nothing is cached.
+    **options
+        ``budget``, ``cache``, ``prices`` and ``scrub`` of :class:`BaseChat`. What the function does with a text
+        cannot be known: pass ``scrub=True`` if it sends it away.
+    """
+
+    def __init__(self, function: Any, **options: Any) -> None:
+        super().__init__(**options)
+        self.function = function
+
+    def __repr__(self) -> str:
+        return f"CallableChat({getattr(self.function, '__name__', type(self.function).__name__)})"
+
+    @property
+    def fingerprint(self) -> str | None:
+        """What the function says of itself, if it does."""
+        own = getattr(self.function, "fingerprint", None)
+        return own if isinstance(own, str) else None
+
+    def _answer(self, conversations: list[list[Message]], settings: ChatSettings) -> list[ChatResult]:
+        return [self._answer_one(messages, settings) for messages in conversations]
+
+    def _answer_one(self, messages: list[Message], settings: ChatSettings) -> ChatResult:
+        usage = Usage(n_calls=1)
+        try:
+            answer = self.function([dict(message) for message in messages])
+        except Exception as error:  # whatever a function of someone else's raises, the list must not be lost
+            return ChatResult(usage=usage, error=f"the function raised {type(error).__name__}")
+        return result_of(answer, settings.schema, usage)
+
+
+def as_chat(llm: Any) -> BaseChat:
+    """A chat model from what a parameter ``llm`` holds.
+
+    Raises
+    ------
+    TypeError
+        If it is neither a chat client nor a callable.
+    """
+    if isinstance(llm, BaseChat):
+        return llm
+    if callable(llm) and not isinstance(llm, type):
+        return CallableChat(llm)
+    raise TypeError(
+        f"llm must be a chat client of skrec.llm (OpenAICompatibleChat, TransformersChat, HeuristicChat) or a "
+        f"function from messages to text; got {llm!r} of type {type(llm).__name__}."
+    )

@@ -1,0 +1,71 @@
+"""Prompts in batches, each distinct one sent once, and the count of what came of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from skrec._chat._base import BaseChat
+from skrec._chat._messages import Message
+from skrec._chat._results import Usage
+from skrec.utils import EndpointError
+
+
+@dataclass
+class Asked:
+    """What came of prompts."""
+
+    n_prompts: int = 0
+    n_failed: int = 0
+    n_cached: int = 0
+    usage: Usage = field(default_factory=Usage)
+    errors: Counter[str] = field(default_factory=Counter)
+
+    def as_report(self) -> dict[str, Any]:
+        """Plain numbers and texts."""
+        return {
+            **{name: value for name, value in vars(self).items() if name.startswith("n_")},
+            "parsed": 1 - self.n_failed / self.n_prompts if self.n_prompts else None,
+            "usage": asdict(self.usage),
+            "errors": dict(self.errors),
+        }
+
+
+def ask(
+    chat: BaseChat,
+    conversations: Sequence[list[Message]],
+    asked: Asked,
+    *,
+    schema: dict[str, Any],
+    max_tokens: int,
+    seed: int,
+    prompt: str,
+) -> list[Any]:
+    """What fits the schema in the answer to each conversation, or None; equal ones are sent once."""
+    keys = [tuple(message["content"] for message in messages) for messages in conversations]
+    first: dict[tuple[str, ...], list[Message]] = {}
+    for key, messages in zip(keys, conversations, strict=True):
+        first.setdefault(key, messages)
+    asked.n_prompts += len(first)
+    try:
+        results = chat.complete(list(first.values()), schema=schema, max_tokens=max_tokens, seed=seed, prompt=prompt)
+    except Exception as error:  # nothing is lost because a model failed
+        asked.n_failed += len(first)
+        asked.errors[reason_of(error)] += len(first)
+        return [None] * len(conversations)
+    for result in results:
+        asked.usage += result.usage
+        asked.n_cached += result.cached
+        asked.n_failed += result.parsed is None
+        if result.parsed is None:
+            asked.errors[result.error or "no answer"] += 1
+    answers = dict(zip(first, (result.parsed for result in results), strict=True))
+    return [answers[key] for key in keys]
+
+
+def reason_of(error: Exception) -> str:
+    """What a client raised, in words that hold no text of a user: its own where it has such."""
+    own = error.brief if isinstance(error, EndpointError) else ""
+    return own or f"the model raised {type(error).__name__}"

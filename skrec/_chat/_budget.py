@@ -1,0 +1,114 @@
+"""A limit on what calls of language models may take."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from math import ceil
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from skrec._chat._messages import Message
+    from skrec._chat._results import ChatSettings
+
+_TOKENS_AROUND = 16  # what a chat template may write around a message
+_TOKENS_OF_SCHEMA = 128  # of the words that ask for it
+
+
+class BudgetExhausted(Exception):
+    """A call would go beyond the budget; becomes the error of its one conversation."""
+
+
+class Budget:
+    """At most so many calls and tokens, over all clients and threads that share it.
+
+    Before a call, the most it can take is reserved: a token for every byte of the prompt, which no tokenizer
+    of today exceeds, and ``max_tokens`` for the answer. After it, what was used is what counts; where the server
+    does not say, the reservation stays. So the budget is never exceeded, unless a server writes more than
+    ``max_tokens``; and the last few thousand tokens of one may stay unused. Every retry is a call. A conversation
+    for which the budget does not suffice has an ``error``; nothing raises.
+
+    Clones of an estimator share its client, and with it the budget. A pickle, such as worker processes get
+    (``n_jobs``), is a copy that starts from what was left: four workers can spend that four times. Use
+    ``joblib.parallel_config(backend="threading")`` where that matters.
+
+    Parameters
+    ----------
+    max_calls, max_tokens : int, default=None
+        None for no limit; one of them is needed.
+
+    Attributes
+    ----------
+    n_calls, n_tokens : int
+        Taken or reserved so far.
+
+    Examples
+    --------
+    >>> from skrec.llm import Budget, CallableChat
+    >>> chat = CallableChat(lambda messages: "yes", budget=Budget(max_calls=2))
+    >>> [result.text or result.error for result in chat.complete(["a", "b", "c"])]
+    ['yes', 'yes', 'the budget of 2 calls is used up']
+    """
+
+    def __init__(self, max_calls: int | None = None, max_tokens: int | None = None) -> None:
+        for name, value in (("max_calls", max_calls), ("max_tokens", max_tokens)):
+            if value is not None and (not isinstance(value, Integral) or isinstance(value, bool) or value < 1):
+                raise ValueError(f"{name}={value!r} must be a whole number of at least 1, or None for no limit.")
+        if max_calls is None and max_tokens is None:
+            raise ValueError("A budget needs max_calls or max_tokens; for no limit pass budget=None.")
+        self.max_calls = max_calls
+        self.max_tokens = max_tokens
+        self.n_calls = 0
+        self.n_tokens = 0
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"Budget(max_calls={self.max_calls}, max_tokens={self.max_tokens})"
+
+    def reserve(self, n_tokens: int) -> None:
+        """Set one call of at most so many tokens aside.
+
+        Raises
+        ------
+        BudgetExhausted
+            If there is not that much left.
+        """
+        with self._lock:
+            if self.max_calls is not None and self.n_calls >= self.max_calls:
+                raise BudgetExhausted(f"the budget of {self.max_calls} calls is used up")
+            left = None if self.max_tokens is None else self.max_tokens - self.n_tokens
+            if left is not None and left < n_tokens:
+                raise BudgetExhausted(
+                    f"the budget of {self.max_tokens} tokens has {max(left, 0)} left, and the call may take {n_tokens}"
+                )
+            self.n_calls += 1
+            self.n_tokens += n_tokens
+
+    def settle(self, reserved: int, used: int) -> None:
+        """Count what a call used in place of what was reserved for it."""
+        with self._lock:
+            self.n_tokens += used - reserved
+
+    def __getstate__(self) -> dict[str, Any]:
+        with self._lock:
+            return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=threading.Lock())
+
+
+def most_tokens(messages: Sequence[Message], settings: ChatSettings) -> int:
+    """The most tokens that a call can take."""
+    texts, n_bytes = [message["content"] for message in messages], 0
+    if settings.schema is not None:
+        texts.append(json.dumps(settings.schema))
+        n_bytes = _TOKENS_OF_SCHEMA
+    n_bytes += sum(len(text.encode("utf-8", "replace")) + _TOKENS_AROUND for text in texts)
+    return n_bytes + settings.max_tokens
+
+
+def about_tokens(text: str) -> int:
+    """About how many tokens a text has: four bytes each, for estimates alone."""
+    return ceil(len(text.encode("utf-8", "replace")) / 4)

@@ -1,0 +1,139 @@
+"""What stands around every call of a chat model: budget, cache, prices, personal data."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from skrec._chat._answer_cache import ChatCache, cache_key, to_keep
+from skrec._chat._budget import Budget, most_tokens
+from skrec._chat._messages import Message
+from skrec._chat._results import ChatResult, ChatSettings, Usage, result_of
+from skrec.utils import read_scrub
+
+_PRICES = {"prompt", "completion", "cached"}
+_counting = threading.Lock()  # one for all clients, so that none has a lock to leave out of its pickle
+
+
+class Metering:
+    """The parameters and counts that all chat models have: see :class:`BaseChat`."""
+
+    is_remote: bool = False
+    budget: Budget | None = None
+    cache: ChatCache | None = None
+    prices: dict[str, float] | None = None
+    scrub: Any = "auto"
+    _usage = Usage()
+    _scrubbed: Counter[str] = Counter()  # noqa: RUF012
+
+    def __init__(
+        self,
+        *,
+        budget: Budget | None = None,
+        cache: ChatCache | str | os.PathLike | None = None,
+        prices: dict[str, float] | None = None,
+        scrub: Any = "auto",
+    ) -> None:
+        if budget is not None and not isinstance(budget, Budget):
+            raise TypeError(f"budget must be a Budget, such as Budget(max_calls=1000); got {budget!r}.")
+        if isinstance(cache, str | os.PathLike):
+            cache = ChatCache(cache)
+        if cache is not None and not isinstance(cache, ChatCache):
+            raise TypeError(f"cache must be a ChatCache or the path of one; got {cache!r}.")
+        if prices is not None and not (
+            {"prompt", "completion"} <= set(prices) <= _PRICES and all(price >= 0 for price in prices.values())
+        ):
+            raise ValueError(
+                "prices must be of a million tokens, as in {'prompt': 0.15, 'completion': 0.6}, with 'cached' if it "
+                f"differs; got {prices!r}."
+            )
+        read_scrub(scrub, leaves=False)
+        self.budget = budget
+        self.cache = cache
+        self.prices = prices
+        self.scrub = scrub
+
+    @property
+    def usage_(self) -> Usage:
+        """What all calls so far took, failed ones included; with ``prices``, the cost."""
+        return self._usage
+
+    @property
+    def scrubbed_(self) -> dict[str, int]:
+        """How much personal data of each kind was taken out of messages so far; never what it was."""
+        return dict(self._scrubbed)
+
+    @property
+    def fingerprint(self) -> str | None:
+        """What decides the answers, as a short text; None if that cannot be told, and nothing is cached then."""
+        return None
+
+    def _reserve(self, messages: list[Message], settings: ChatSettings) -> None:
+        """Set the most aside that a call can take.
+
+        Raises
+        ------
+        BudgetExhausted
+        """
+        if self.budget is not None:
+            self.budget.reserve(most_tokens(messages, settings))
+
+    def _settle(self, messages: list[Message], settings: ChatSettings, n_tokens: int | None) -> None:
+        """Count what a call used in place of what was reserved; None, not known, lets that stay."""
+        if self.budget is not None and n_tokens is not None:
+            self.budget.settle(most_tokens(messages, settings), n_tokens)
+
+    def _without_personal_data(self, conversations: list[list[Message]]) -> tuple[list[list[Message]], list[Usage]]:
+        """The conversations as they may leave, and how much was taken out of each, which is counted."""
+        conversations, found = self._scrub(conversations)
+        usages = [Usage(n_scrubbed=counts.total()) for counts in found]
+        with _counting:
+            self._scrubbed = sum(found, self._scrubbed)
+            self._usage = sum(usages, self._usage)
+        return conversations, usages
+
+    def _scrub(self, conversations: list[list[Message]]) -> tuple[list[list[Message]], list[Counter[str]]]:
+        scrubber = read_scrub(self.scrub, leaves=self.is_remote or self.cache is not None)
+        if scrubber is None:
+            return conversations, [Counter() for _ in conversations]
+        # What many conversations say alike, such as a system message, is read once.
+        clean = {text: scrubber(text) for text in {message["content"] for one in conversations for message in one}}
+        clean_ones = [
+            [{**message, "content": clean[message["content"]][0]} for message in one] for one in conversations
+        ]
+        return clean_ones, [sum((clean[message["content"]][1] for message in one), Counter()) for one in conversations]
+
+    def _keys(self, conversations: list[list[Message]], settings: ChatSettings) -> list[bytes]:
+        """One key a conversation; none where nothing is cached."""
+        fingerprint = None if self.cache is None else self.fingerprint
+        return [] if fingerprint is None else [cache_key(fingerprint, one, settings) for one in conversations]
+
+    def _remembered(self, keys: list[bytes], settings: ChatSettings) -> dict[int, ChatResult]:
+        """What is kept of the answers, by position."""
+        if self.cache is None or not keys:
+            return {}
+        kept = enumerate(self.cache.get(keys))
+        read = {i: result_of(answer["text"], settings.schema, Usage()) for i, answer in kept if answer is not None}
+        return {i: replace(result, cached=True) for i, result in read.items() if result.error is None}
+
+    def _remember(self, results: dict[bytes, ChatResult]) -> None:
+        kept = {key: answer for key, result in results.items() if (answer := to_keep(result)) is not None}
+        if self.cache is not None and kept:
+            self.cache.put(kept)
+
+    def _priced(self, result: ChatResult) -> ChatResult:
+        if self.prices is None:
+            return result
+        usage, prices = result.usage, self.prices
+        millions = (usage.prompt_tokens - usage.cached_tokens) * prices["prompt"]
+        millions += usage.cached_tokens * prices.get("cached", prices["prompt"])
+        millions += usage.completion_tokens * prices["completion"]
+        return replace(result, usage=replace(usage, cost=millions / 1e6))
+
+    def _count(self, results: Iterable[ChatResult]) -> None:
+        with _counting:
+            self._usage = sum((result.usage for result in results), self._usage)

@@ -1,0 +1,225 @@
+"""A chat model behind a server that speaks OpenAI's protocol."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
+from functools import partial
+from numbers import Integral
+from typing import Any
+
+from skrec._chat._base import BaseChat
+from skrec._chat._budget import BudgetExhausted
+from skrec._chat._messages import Message
+from skrec._chat._openai_dialect import Dialect
+from skrec._chat._results import ChatResult, ChatSettings, Usage, result_of
+from skrec._chat._schema_prompt import with_repair
+from skrec.utils import OPENAI_URL, BadResponse, Connection, Endpoint, EndpointError, EndpointRefusal
+
+_REFUSED_FIELDS = frozenset({400, 415, 422, 501})
+_learning = threading.Lock()  # one for all clients, so that none has a lock to leave out of its pickle
+
+
+class OpenAICompatibleChat(BaseChat):
+    """A chat model of any server that speaks OpenAI's protocol: OpenAI, vLLM, Ollama, llama.cpp and others.
+
+    Conversations are sent by several threads, from within a running event loop too. A request is sent again
+    after silence, status 408, 409, 425, 429 or 5xx, or a malformed or empty answer; waits double from half a
+    second, with jitter, and follow ``Retry-After`` up to a minute. Once the server has left ten requests in a
+    row without any answer, conversations fail at once and one goes out every ten seconds, with a single try,
+    until there is an answer again: a thousand do not wait for a server that is not there. What the server
+    refuses is found out and remembered: ``temperature`` and ``seed`` are left out, ``max_tokens`` becomes
+    ``max_completion_tokens`` or back, a schema is asked for as a JSON schema, else as a JSON object, else in
+    the prompt. An answer that does not fit the schema is sent back once. Thoughts (``<think>``) are cut out.
+
+    No key, address or organisation is picked up from the environment unasked, redirects are not followed, and
+    the key is read at each call and kept nowhere. There are no log-probabilities (``can_score`` is False): few
+    servers of this protocol give those of a text that is not their own.
+
+    Parameters
+    ----------
+    model : str
+        Its name at the server.
+    base_url : str, default=None
+        Such as ``"http://localhost:8000/v1"``; by default OpenAI's.
+    api_key_env : str, default=None
+        Name of the environment variable with the key. By default no key is sent, save to OpenAI itself, which
+        gets that of ``OPENAI_API_KEY``; ``""`` sends none anywhere.
+    allow_http : bool, default=False
+        Whether texts, and any key, may go over plain http to another machine than this one.
+    timeout : float, default=60.0
+        Seconds to wait for an answer to begin, and then for it to end.
+    max_retries : int, default=4
+    n_jobs : int, default=8
+        Most requests at once.
+    **options
+        ``budget``, ``cache``, ``prices`` and ``scrub`` of :class:`BaseChat`. Every retry and every request sent
+        back is a call of the budget. Personal data is scrubbed unless the server runs on this machine.
+
+    Raises
+    ------
+    ValueError
+        If ``base_url`` is no web address, holds credentials, or is plain http to another machine.
+
+    See Also
+    --------
+    TransformersChat : A model in this process.
+    HeuristicChat : A stand-in for a model, for tests.
+
+    Examples
+    --------
+    .. code-block:: python
+
+       chat = OpenAICompatibleChat("qwen2.5:7b", base_url="http://localhost:11434/v1")
+       chat.complete(["Name a quiet film."])[0].text
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        base_url: str | None = None,
+        api_key_env: str | None = None,
+        allow_http: bool = False,
+        timeout: float = 60.0,
+        max_retries: int = 4,
+        n_jobs: int = 8,
+        **options: Any,
+    ) -> None:
+        if "api_key" in options:
+            raise TypeError("Keys are not passed: put the key into an environment variable and name it in api_key_env.")
+        super().__init__(**options)
+        if not timeout > 0:
+            raise ValueError(f"timeout={timeout!r} must be a positive number of seconds.")
+        for name, value, least in (("max_retries", max_retries, 0), ("n_jobs", n_jobs, 1)):
+            if not isinstance(value, Integral) or value < least:
+                raise ValueError(f"{name}={value!r} must be a whole number of at least {least}.")
+        self._endpoint = Endpoint(model, base_url or OPENAI_URL, api_key_env, allow_http, timeout, max_retries)
+        self._dialect = Dialect("max_completion_tokens" if self._endpoint.is_openai else "max_tokens")
+        self.model = model
+        self.n_jobs = n_jobs
+        self.is_remote = not self._endpoint.is_loopback
+
+    def __repr__(self) -> str:
+        return f"OpenAICompatibleChat({self.model!r}, base_url={self._endpoint.base_url!r})"
+
+    @property
+    def fingerprint(self) -> str:
+        """The server and the model's name there; what the server makes of the name cannot be known."""
+        return json.dumps(["openai", self._endpoint.base_url, self.model])
+
+    def _answer(self, conversations: list[list[Message]], settings: ChatSettings) -> list[ChatResult]:
+        results = {i: result for batch in self._answers(conversations, settings) for i, result in batch.items()}
+        return [results[i] for i in range(len(conversations))]
+
+    def _answers(self, conversations: list[list[Message]], settings: ChatSettings) -> Iterator[dict[int, ChatResult]]:
+        if not conversations:
+            return
+        with self._endpoint.connect() as connection:
+            pool = ThreadPoolExecutor(min(self.n_jobs, len(conversations)))
+            try:
+                futures = {
+                    pool.submit(_Exchange(self, connection, settings).answer, messages): i
+                    for i, messages in enumerate(conversations)
+                }
+                for future in as_completed(futures):
+                    yield {futures[future]: future.result()}
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _learn(self, start: Dialect, found: Dialect) -> None:
+        if found != start:
+            with _learning:
+                self._dialect = self._dialect.learnt(start, found)
+
+
+class _Exchange:
+    """All requests for one conversation, and what they took."""
+
+    def __init__(self, chat: OpenAICompatibleChat, connection: Connection, settings: ChatSettings) -> None:
+        self.chat = chat
+        self.connection = connection
+        self.settings = settings
+        self.usage = Usage()
+
+    def answer(self, messages: list[Message]) -> ChatResult:
+        """The answer, after one repair at most; never raises for what a server does."""
+        try:
+            result = self._ask(messages)
+            schema = self.settings.schema
+            if schema is not None and result.error and result.finish_reason == "stop":
+                repaired = self._ask(with_repair(messages, result.text, result.error, schema))
+                result = result if repaired.error else repaired
+        except BudgetExhausted as error:
+            result = ChatResult(error=str(error))
+        except EndpointError as error:
+            result = ChatResult(error=error.brief)
+        except Exception as error:  # of the client, over an answer that nobody foresaw
+            result = ChatResult(error=f"the request failed with {type(error).__name__}")
+        return replace(result, usage=self.usage)
+
+    def _ask(self, messages: list[Message]) -> ChatResult:
+        """One answer, in the words that the server takes."""
+        start = dialect = self.chat._dialect
+        while True:
+            body = dialect.body(self.chat.model, messages, self.settings)
+            try:
+                result = self.connection.ask(partial(self._request, body))
+            except EndpointRefusal as error:
+                said = error.said if error.status in _REFUSED_FIELDS else None
+                changed = None if said is None else dialect.after(said, self.settings, start)
+                if changed is None:
+                    raise
+                dialect = changed
+                continue
+            misfit = self.settings.schema is not None and result.error is not None and result.finish_reason == "stop"
+            self.chat._learn(start, replace(dialect, tells=True) if misfit else dialect)
+            return result
+
+    def _request(self, body: dict[str, Any], client: Any) -> ChatResult:
+        import openai
+
+        messages, settings = body["messages"], self.settings
+        self.chat._reserve(messages, settings)
+        self.usage += Usage(n_calls=1)
+        try:
+            response = client.chat.completions.create(**body)
+        except openai.APIError as error:
+            unsent = type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout")
+            if unsent or isinstance(error, openai.APIStatusError):
+                self.chat._settle(messages, settings, 0)  # nothing was read or written
+            raise
+        usage = _usage(response)
+        self.usage += usage
+        self.chat._settle(messages, settings, usage.n_tokens or None)
+        return _result(response, settings)
+
+
+def _result(response: Any, settings: ChatSettings) -> ChatResult:
+    choices = getattr(response, "choices", None)
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message, reason = getattr(choice, "message", None), getattr(choice, "finish_reason", None)
+    reason = reason if isinstance(reason, str) else "stop"
+    if getattr(message, "refusal", None) or reason == "content_filter":
+        return ChatResult(finish_reason="refusal", error="the model refused to answer")
+    text = getattr(message, "content", None)
+    if not isinstance(text, str) or not (text.strip() or reason == "length"):
+        raise BadResponse("an empty answer" if message is not None else "an answer without a choice")
+    result = result_of(text, settings.schema, Usage(), reason)
+    if reason == "length" and (result.error or not result.text):
+        return replace(result, error=f"the answer was cut off at max_tokens={settings.max_tokens}")
+    if not result.text:
+        return replace(result, error="the answer holds thoughts alone")
+    return result
+
+
+def _usage(response: Any) -> Usage:
+    counts = getattr(response, "usage", None)
+    details = getattr(counts, "prompt_tokens_details", None)
+    fields = ((counts, "prompt_tokens"), (counts, "completion_tokens"), (details, "cached_tokens"))
+    numbers = [getattr(part, name, None) for part, name in fields]
+    read, written, cached = (n if isinstance(n, int) and n > 0 else 0 for n in numbers)
+    return Usage(0, read, written, min(cached, read))

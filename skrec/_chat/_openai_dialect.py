@@ -1,0 +1,92 @@
+"""What a server of OpenAI's protocol understands: found out from its refusals, and remembered."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+from skrec._chat._messages import Message
+from skrec._chat._results import ChatSettings
+from skrec._chat._schema_prompt import with_schema
+
+_LEVELS = ("json_schema", "json_object", "prompt")
+_LENGTHS = ("max_tokens", "max_completion_tokens")
+_UNKNOWN = re.compile(r"support|recogni[sz]ed|unknown|extra|permitted|allowed|unexpected|instead|deprecated")
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How to say a request to one server.
+
+    Attributes
+    ----------
+    length : str
+        The field that limits the answer.
+    level : int
+        How a schema is asked for: as a JSON schema, as any JSON object, or in the prompt alone.
+    tells : bool
+        Whether the prompt names the schema although the server takes it: it does not keep to it.
+    without : frozenset of str
+        Fields that it refuses.
+    """
+
+    length: str = "max_tokens"
+    level: int = 0
+    tells: bool = False
+    without: frozenset[str] = frozenset()
+
+    def body(self, model: str, messages: list[Message], settings: ChatSettings) -> dict[str, Any]:
+        """The request."""
+        fields: dict[str, Any] = {"temperature": settings.temperature, "seed": settings.seed}
+        fields = {name: value for name, value in fields.items() if value is not None and name not in self.without}
+        fields[self.length] = settings.max_tokens
+        if settings.schema is not None:
+            if self.level > 0 or self.tells:
+                messages = with_schema(messages, settings.schema)
+            if self.level == 0:
+                schema = {"name": "answer", "schema": settings.schema, "strict": _is_strict(settings.schema)}
+                fields["response_format"] = {"type": "json_schema", "json_schema": schema}
+            elif self.level == 1:
+                fields["response_format"] = {"type": "json_object"}
+        return {"model": model, "messages": messages, **fields}
+
+    def after(self, said: str, settings: ChatSettings, start: Dialect) -> Dialect | None:
+        """What to try next, by the words of a refusal; None if nothing is left.
+
+        Parameters
+        ----------
+        said : str
+        settings : ChatSettings
+        start : Dialect
+            What this request began with.
+        """
+        said = said.lower()
+        for name in ("temperature", "seed"):
+            if name in said and name not in self.without and getattr(settings, name) is not None:
+                return replace(self, without=self.without | {name})
+        if self.length in said and self.length == start.length and _UNKNOWN.search(said):
+            return replace(self, length=_LENGTHS[1 - _LENGTHS.index(self.length)])
+        if settings.schema is not None and self.level < 2 and "context length" not in said:
+            return replace(self, level=self.level + 1)
+        return None
+
+    def learnt(self, start: Dialect, found: Dialect) -> Dialect:
+        """This, with what a request found out that began with ``start``."""
+        return Dialect(
+            length=found.length if found.length != start.length else self.length,
+            level=max(self.level, found.level),
+            tells=self.tells or found.tells,
+            without=self.without | found.without,
+        )
+
+
+def _is_strict(schema: dict[str, Any]) -> bool:
+    """Whether OpenAI's strict mode takes it: every object closed, with all its properties required."""
+    properties = schema.get("properties", {})
+    if schema.get("type") == "object" and (
+        schema.get("additionalProperties") is not False or set(schema.get("required", [])) != set(properties)
+    ):
+        return False
+    inner = [*properties.values(), *([schema["items"]] if isinstance(schema.get("items"), dict) else [])]
+    return all(_is_strict(part) for part in inner)

@@ -1,0 +1,125 @@
+"""What a chat model gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from numbers import Integral
+from typing import Any
+
+from skrec._chat._json import parse_json
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What calls took.
+
+    Attributes
+    ----------
+    n_calls : int
+        Requests sent, retries included; 0 for an answer from the cache.
+    prompt_tokens, completion_tokens : int
+        Tokens read and written, as the model counts them; 0 where it does not say.
+    cached_tokens : int
+        Of the tokens read, those that the server had kept.
+    cost : float or None
+        By the prices that the client was given; None without.
+    n_scrubbed : int
+        Pieces of personal data taken out of the messages first.
+    """
+
+    n_calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    cost: float | None = None
+    n_scrubbed: int = 0
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens read and written."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def __add__(self, other: Usage) -> Usage:
+        costs = [cost for cost in (self.cost, other.cost) if cost is not None]
+        return Usage(
+            self.n_calls + other.n_calls,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.cached_tokens + other.cached_tokens,
+            sum(costs) if costs else None,
+            self.n_scrubbed + other.n_scrubbed,
+        )
+
+    def __sub__(self, other: Usage) -> Usage:
+        negative = {name: -value for name, value in vars(other).items() if value is not None}
+        return self + Usage(**negative)
+
+
+@dataclass(frozen=True)
+class ChatResult:
+    """The answer to one conversation, or why there is none.
+
+    Attributes
+    ----------
+    text : str
+        What the model wrote, without blocks of thought; empty where it failed.
+    parsed : object or None
+        The JSON value in ``text`` that fits the schema that was asked for; None without a schema.
+    usage : Usage
+    finish_reason : str or None
+        "stop", "length" (cut off), "refusal", or what else the model says.
+    cached : bool
+        Whether it came from the cache.
+    error : str or None
+        Why there is no usable answer; never holds a key or a text of a user.
+    """
+
+    text: str = ""
+    parsed: Any = None
+    usage: Usage = field(default_factory=Usage)
+    finish_reason: str | None = None
+    cached: bool = False
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class ChatSettings:
+    """How a batch of conversations is to be answered."""
+
+    schema: dict[str, Any] | None = None
+    max_tokens: int = 512
+    temperature: float = 0.0
+    seed: int | None = None
+    prompt: str | None = None
+
+    @classmethod
+    def read(cls, schema: Any, max_tokens: Any, temperature: Any, seed: Any, prompt: str | None) -> ChatSettings:
+        """Settings as they were given, NumPy's numbers too.
+
+        Raises
+        ------
+        TypeError
+            If ``max_tokens`` or ``seed`` is no whole number, or the schema no dict.
+        ValueError
+            If ``max_tokens`` is below 1 or ``temperature`` negative.
+        """
+        for name, value in (("max_tokens", max_tokens), ("seed", 0 if seed is None else seed)):
+            if not isinstance(value, Integral) or isinstance(value, bool):
+                raise TypeError(f"{name}={value!r} must be a whole number.")
+        if schema is not None and not isinstance(schema, dict):
+            raise TypeError(
+                f"schema must be a JSON schema as a dict; got {schema!r:.80} of type {type(schema).__name__}."
+            )
+        if max_tokens < 1:
+            raise ValueError(f"max_tokens={max_tokens!r} must be at least 1.")
+        if not temperature >= 0:
+            raise ValueError(f"temperature={temperature!r} must be 0 or more.")
+        return cls(schema, int(max_tokens), float(temperature), None if seed is None else int(seed), prompt)
+
+
+def result_of(answer: Any, schema: dict[str, Any] | None, usage: Usage, finish_reason: str = "stop") -> ChatResult:
+    """An answer, parsed where a schema was asked for."""
+    if not isinstance(answer, str | dict | list):
+        return ChatResult(usage=usage, error=f"the answer is of type {type(answer).__name__}, and not text")
+    text, parsed, error = parse_json(answer, schema)
+    return ChatResult(text, parsed, usage, finish_reason, error=error)

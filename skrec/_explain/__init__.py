@@ -1,0 +1,6 @@
+"""Explanations: evidence, templates and the names of items."""
+
+from skrec._explain._explanations import Evidence, Explanations
+from skrec._explain._item_texts import ItemTexts
+from skrec._explain._mixin import ExplainMixin, popularity_of
+from skrec._explain._templates import LANGUAGES, by_raw_columns, write_reasons

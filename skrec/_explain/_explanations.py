@@ -1,0 +1,130 @@
+"""Why items are recommended: the evidence, and the words for it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
+
+from skrec.utils import installed_frame_library
+
+_HTML_ROWS = 20
+_PHRASES = {"history": "chosen before", "context": "the moment", "features": "a like profile", "chance": "chance"}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One reason for a recommendation.
+
+    Attributes
+    ----------
+    kind : {"history", "context", "features", "popularity", "chance"}
+        An item of the user's history, a column of the context, the user's features, how often others chose the
+        item, or nothing at all.
+    weight : float
+        What it adds to the score; for "popularity" the events of the item, with their strength.
+    item : id or None
+        The item of the history.
+    name : str or None
+        What the item or the column of the context is called, where that is known.
+    keywords : tuple of str
+        Words that the texts of both items share, the rarest first.
+    rank : int or None
+        For "popularity", the place of the item among all, from 1.
+    n_items : int or None
+        For "popularity", how many there are.
+    despite_history : bool
+        For "popularity", whether the user has a history of which nothing speaks for the item.
+    """
+
+    kind: str
+    weight: float
+    item: Any = None
+    name: str | None = None
+    keywords: tuple[str, ...] = ()
+    rank: int | None = None
+    n_items: int | None = None
+    despite_history: bool = False
+
+    def __str__(self) -> str:
+        if self.kind == "popularity":
+            return f"number {self.rank} of {self.n_items} by popularity"
+        name = self.name if self.name is not None else self.item
+        shared = f" (in common: {', '.join(self.keywords)})" if self.keywords else ""
+        return f"{_PHRASES[self.kind]}{'' if name is None else f': {name}'}{shared}"
+
+
+class Explanations:
+    """Reasons for pairs of a user and an item.
+
+    Parameters
+    ----------
+    user, item : ndarray of shape (n,)
+        Ids of each pair.
+    text : list of n str
+    evidence : list of n lists of Evidence
+        The strongest first.
+    method : list of n str
+        Who wrote the text: "template" or "llm".
+    backend : {"pandas", "polars", "pyarrow"} or None
+        Frame library of :meth:`to_frame`; None takes the first that is installed.
+    """
+
+    def __init__(
+        self,
+        user: NDArray,
+        item: NDArray,
+        text: Sequence[str],
+        evidence: Sequence[Sequence[Evidence]],
+        method: Sequence[str],
+        *,
+        backend: str | None = None,
+    ) -> None:
+        self.user = user
+        self.item = item
+        self.text = list(text)
+        self.evidence = [list(reasons) for reasons in evidence]
+        self.method = list(method)
+        self._backend = backend
+
+    def __len__(self) -> int:
+        return len(self.text)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.text)
+
+    def __repr__(self) -> str:
+        return f"Explanations(n={len(self)})"
+
+    def to_frame(self) -> Any:
+        """One row a pair: user, item, text, method and the evidence in a few words.
+
+        Returns
+        -------
+        frame
+            Of the frame library of X in fit; for a NumPy X of the first of pandas, polars and pyarrow
+            that is installed.
+        """
+        data: dict[str, Any] = {
+            name: ids.tolist() if ids.dtype.kind in "OUS" else ids
+            for name, ids in (("user", np.asarray(self.user)), ("item", np.asarray(self.item)))
+        }
+        data["text"], data["method"] = self.text, self.method
+        data["evidence"] = ["; ".join(map(str, reasons)) for reasons in self.evidence]
+        backend: Any = self._backend or installed_frame_library()
+        return nw.from_dict(data, backend=backend).to_native()
+
+    def _repr_html_(self) -> str:
+        rows = [
+            f"<tr><th>{escape(str(user))}</th><td>{escape(str(item))}</td><td>{escape(text)}</td>"
+            f"<td><small>{escape('; '.join(map(str, reasons)))}</small></td></tr>"
+            for user, item, text, reasons in list(zip(self.user, self.item, self.text, self.evidence, strict=True))[
+                :_HTML_ROWS
+            ]
+        ]
+        more = f"<p>{len(self) - _HTML_ROWS} more rows</p>" if len(self) > _HTML_ROWS else ""
+        head = "".join(f"<th>{name}</th>" for name in ("user", "item", "why", "evidence"))
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>{more}"

@@ -1,0 +1,258 @@
+"""``explain``: what speaks for an item, by the model's own scores."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from skrec._explain._explanations import Evidence, Explanations
+from skrec._explain._item_texts import ItemTexts
+from skrec._explain._templates import write_reasons
+from skrec.interactions import Column, Histories, Queries, as_column, check_k, read_items
+
+_WEAK = 0.1
+"""Share of the strongest reason below which others are not named."""
+_MOST_LEFT_OUT = 200
+_PAIRS_A_BLOCK = 512
+_EVENTS_A_BLOCK = 1 << 18
+
+
+class ExplainMixin:
+    """``explain`` for every recommender. A model may say better than the base
+
+    - ``_contributions(queries, items)``: what each event adds to the score of one item a query;
+    - ``_context_contributions(queries, items)``: the same for each column of the context;
+    - ``_other_evidence(queries, row, item)``: what speaks for an item where neither does.
+    """
+
+    _item_texts_: ItemTexts | None = None
+    _uses_history: bool = True
+
+    def explain(
+        self: Any, users: Any, items: Any, *, context: Any = None, history: Any = None, n_evidence: int = 3
+    ) -> Explanations:
+        """Say why items are, or would be, recommended to users.
+
+        Users and items pair up, the first with the first and so on.
+
+        Parameters
+        ----------
+        users : array-like of n ids
+            A single one stands for all items. An unknown user gets what the cold start goes by.
+        items : array-like of n ids
+            A single one stands for all users.
+        context : array-like of shape (n, n_context) or (1, n_context), default=None
+            As in :meth:`recommend`.
+        history : events ``[user, item, ...]`` or pair (events, y), default=None
+            Events that were not in fit, as in :meth:`recommend`.
+        n_evidence : int, default=3
+            Most reasons a pair. Those weaker than a tenth of the strongest are left out.
+
+        Returns
+        -------
+        Explanations
+            ``text``, and in ``evidence`` the reasons: items of the history with what they add to the score
+            and, where the texts of the items are known, the words that both share; columns of the context;
+            else features of the user, or popularity.
+
+        Raises
+        ------
+        KeyError
+            If an item is unknown.
+        ValueError
+            If users and items are of unlike number.
+        """
+        check_is_fitted(self)
+        n_evidence = check_k(n_evidence, "n_evidence")
+        users, items = paired(users, items)
+        item_ids, codes = read_items(items, self._item_index)
+        user_ids, queries = self._read_queries(users, context, history)
+        evidence = []
+        for start in range(0, len(codes), _PAIRS_A_BLOCK):
+            stop = min(start + _PAIRS_A_BLOCK, len(codes))
+            evidence += find_evidence(self, queries.block(start, stop), codes[start:stop], n_evidence)
+        explicit = self._feedback == "explicit"
+        text = [write_reasons(reasons, explicit=explicit) for reasons in evidence]
+        method = ["template"] * len(text)
+        return Explanations(user_ids, item_ids, text, evidence, method, backend=self._frame_backend)
+
+    def _contributions(self: Any, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.floating]:
+        """What each event of a query's history adds to the score of one item a query.
+
+        Here the fall of the score when all events of the same item are left out, shared by their strength.
+
+        Parameters
+        ----------
+        queries : Queries
+        items : int64 array of shape (n_queries,)
+            One item code a query.
+
+        Returns
+        -------
+        array of shape (n_events,)
+            In the order of ``queries.histories.items``.
+        """
+        return left_out(self, queries, items)
+
+    def _context_contributions(
+        self: Any, queries: Queries, items: NDArray[np.int64]
+    ) -> tuple[NDArray[np.floating], list[str | None]] | None:
+        """What each column of the context adds to the score, against its mean, and the names of the columns."""
+        if self._context is None or queries.context is None:
+            return None
+        mean, names = self._context.mean, self._context.names
+        told = np.flatnonzero((queries.context != mean).any(axis=0))
+        rows = np.arange(len(queries))
+        added = np.zeros((len(queries), len(mean)))
+        if len(told):
+            scores = self._score_pairs(queries, rows, items)
+        for column in told:
+            context = np.array(queries.context)
+            context[:, column] = mean[column]
+            added[:, column] = scores - self._score_pairs(
+                Queries(queries.users, queries.histories, context), rows, items
+            )
+        return added, names if names is not None else [None] * len(mean)
+
+    def _other_evidence(self: Any, queries: Queries, row: int, item: int) -> Evidence:
+        """The reason where no event of the user speaks for an item."""
+        if getattr(self, "_n_user_features", None) is not None and queries.users[row] >= 0:
+            one = queries.block(row, row + 1)
+            if not one.histories.lengths[0] and not self._cold(one)[0]:
+                return Evidence("features", float(self._score_pairs(one, np.array([0]), np.array([item]))[0]))
+        return popularity_of(self.popularity_, item)
+
+
+def paired(users: Any, items: Any) -> tuple[Column, Column]:
+    """Users and items of equal number; a single one is repeated.
+
+    Raises
+    ------
+    ValueError
+        If their numbers differ, or one is no list.
+    """
+    users, items = as_column(users, "users"), as_column(items, "items")
+    n = max(len(users), len(items)) if len(users) and len(items) else 0
+    if not {len(users), len(items)} <= {1, n}:
+        raise ValueError(
+            f"users and items pair up, and there are {len(users)} users and {len(items)} items; pass as many of both, "
+            "or one user for all items. The lists of recommend: np.repeat(found.users, k) and found.items.ravel()."
+        )
+    return _repeated(users, n), _repeated(items, n)
+
+
+def _repeated(column: Column, n: int) -> Column:
+    if len(column) == n:
+        return column
+    values = column.to_numpy() if isinstance(column, nw.Series) else column
+    return np.repeat(values, n)
+
+
+def find_evidence(rec: Any, queries: Queries, items: NDArray[np.int64], n_evidence: int) -> list[list[Evidence]]:
+    """The strongest reasons for one item a query."""
+    histories, cold = queries.histories, rec._cold(queries) | (not rec._uses_history)
+    added = np.asarray(rec._contributions(queries, items) if not cold.all() else np.zeros(len(histories.items)))
+    in_context = rec._context_contributions(queries, items)
+    found = []
+    for row, item in enumerate(items.tolist()):
+        reasons = []
+        if not cold[row]:
+            events = slice(histories.indptr[row], histories.indptr[row + 1])
+            reasons = _of_history(rec, histories.items[events], added[events], item, n_evidence)
+        if in_context is not None:
+            weights, names = in_context
+            reasons += [
+                Evidence("context", weight, name=name)
+                for weight, name in zip(weights[row].tolist(), names, strict=True)
+                if weight > 0
+            ]
+        reasons.sort(key=lambda reason: -reason.weight)
+        kept = [reason for reason in reasons[:n_evidence] if reason.weight >= _WEAK * reasons[0].weight]
+        if not kept:
+            told = rec._uses_history and bool(histories.lengths[row])
+            kept = [replace(rec._other_evidence(queries, row, item), despite_history=told)]
+        found.append(kept)
+    return found
+
+
+def _of_history(rec: Any, chosen: NDArray, added: NDArray, item: int, n: int) -> list[Evidence]:
+    """The items of a history that raise the score most; an item does not speak for itself."""
+    distinct, position = np.unique(chosen, return_inverse=True)
+    totals = np.bincount(position, weights=added, minlength=len(distinct))
+    totals[distinct == item] = 0
+    strongest = np.argsort(-totals, kind="stable")[:n]
+    texts = rec._item_texts_
+    return [
+        Evidence(
+            "history",
+            float(totals[at]),
+            item=rec._item_index.values[[distinct[at]]].tolist()[0],
+            name=None if texts is None else texts.names[distinct[at]],
+            keywords=() if texts is None else texts.shared_words(distinct[at], item),
+        )
+        for at in strongest
+        if totals[at] > 0
+    ]
+
+
+def popularity_of(popularity: NDArray, item: int) -> Evidence:
+    """How often others chose an item."""
+    rank = int((popularity > popularity[item]).sum()) + 1
+    return Evidence("popularity", float(popularity[item]), rank=rank, n_items=len(popularity))
+
+
+def left_out(rec: Any, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Falls of the score when an item leaves the history, shared among the events of the item by strength.
+
+    Of a long history the latest 200 items are tried. Where an item is the whole history its fall is the
+    score itself, if that is positive.
+    """
+    histories = queries.histories
+    added = np.zeros(len(histories.items))
+    rows = histories.row_of_event()
+    pairs, of_event = np.unique(rows * np.int64(len(rec._item_index)) + histories.items, return_inverse=True)
+    if not len(pairs):
+        return added
+    row, item = pairs // len(rec._item_index), pairs % len(rec._item_index)
+    row, item, number = _latest(row, item, of_event)
+    scores = rec._score_pairs(queries, np.arange(len(queries)), items)
+    falls = np.zeros(len(pairs))
+    bounds = np.cumsum(histories.lengths[row])
+    start = 0
+    while start < len(row):
+        before = bounds[start - 1] if start else 0
+        stop = max(start + 1, int(np.searchsorted(bounds, before + _EVENTS_A_BLOCK)))
+        at = slice(start, stop)
+        rest = _without(histories.take(row[at]), item[at])
+        asked = Queries(queries.users[row[at]], rest, None if queries.context is None else queries.context[row[at]])
+        less = rec._score_pairs(asked, np.arange(len(asked)), items[row[at]])
+        empty = rest.lengths == 0
+        falls[number[at]] = np.where(empty, np.maximum(scores[row[at]], 0), scores[row[at]] - less)
+        start = stop
+    strength = np.maximum(histories.y.astype(np.float64), 1e-12)
+    total = np.bincount(of_event, weights=strength, minlength=len(pairs))
+    return falls[of_event] * strength / total[of_event]
+
+
+def _latest(row: NDArray, item: NDArray, of_event: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    """Of each row the items with the latest events, with their numbers."""
+    last = np.zeros(len(row), np.int64)
+    np.maximum.at(last, of_event, np.arange(len(of_event)))
+    order = np.lexsort((-last, row))
+    starts = np.searchsorted(row[order], row[order], side="left")
+    kept = np.sort(order[np.arange(len(order)) - starts < _MOST_LEFT_OUT])
+    return row[kept], item[kept], kept
+
+
+def _without(histories: Histories, items: NDArray[np.int64]) -> Histories:
+    """Histories without the events of one item a row."""
+    kept = histories.items != np.repeat(items, histories.lengths)
+    lengths = np.bincount(histories.row_of_event()[kept], minlength=len(histories))
+    times = None if histories.timestamp is None else histories.timestamp[kept]
+    indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return Histories(indptr, histories.items[kept], histories.y[kept], times)

@@ -1,0 +1,159 @@
+"""Explanations in words, without a language model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
+
+from skrec._explain._explanations import Evidence, Explanations
+
+_TEMPLATES = {
+    "en": {
+        "chosen": "Because you chose {}.",
+        "rated": "Because of how you rated {}.",
+        "shared": "In common: {}.",
+        "context": "It fits the moment: {}.",
+        "moment": "It fits the moment.",
+        "features": "People like you choose it.",
+        "popularity": "Popular: number {} of {}.",
+        "ranked": "Number {} of {} by popularity.",
+        "nothing": "Nothing you chose speaks for it; it is number {} of {} by popularity.",
+        "new": "New: nobody has chosen it yet.",
+        "chance": "Picked at random.",
+        "item": "item {}",
+        "and": "and",
+    },
+    "de": {
+        "chosen": "Weil du {} gewählt hast.",
+        "rated": "Wegen deiner Bewertung von {}.",
+        "shared": "Gemeinsam: {}.",
+        "context": "Passend zum Moment: {}.",
+        "moment": "Passend zum Moment.",
+        "features": "Menschen wie du wählen es.",
+        "popularity": "Beliebt: Platz {} von {}.",
+        "ranked": "Platz {} von {} nach Beliebtheit.",
+        "nothing": "Nichts, was du gewählt hast, spricht dafür; Platz {} von {} nach Beliebtheit.",
+        "new": "Neu: noch niemand hat es gewählt.",
+        "chance": "Zufällig ausgewählt.",
+        "item": "Artikel {}",
+        "and": "und",
+    },
+    "fr": {
+        "chosen": "Parce que vous avez choisi {}.",
+        "rated": "En raison de votre note pour {}.",
+        "shared": "En commun : {}.",
+        "context": "Adapté au moment : {}.",
+        "moment": "Adapté au moment.",
+        "features": "Choisi par des personnes comme vous.",
+        "popularity": "Populaire : numéro {} sur {}.",
+        "ranked": "Numéro {} sur {} en popularité.",
+        "nothing": "Rien de ce que vous avez choisi ne l'appuie ; numéro {} sur {} en popularité.",
+        "new": "Nouveau : personne ne l'a encore choisi.",
+        "chance": "Choisi au hasard.",
+        "item": "l'article {}",
+        "and": "et",
+    },
+    "es": {
+        "chosen": "Porque elegiste {}.",
+        "rated": "Por tu valoración de {}.",
+        "shared": "En común: {}.",
+        "context": "Apropiado para el momento: {}.",
+        "moment": "Apropiado para el momento.",
+        "features": "Lo eligen personas como tú.",
+        "popularity": "Popular: número {} de {}.",
+        "ranked": "Número {} de {} por popularidad.",
+        "nothing": "Nada de lo que elegiste habla a su favor; número {} de {} por popularidad.",
+        "new": "Nuevo: nadie lo ha elegido todavía.",
+        "chance": "Elegido al azar.",
+        "item": "el artículo {}",
+        "and": "y",
+    },
+}
+
+LANGUAGES = tuple(_TEMPLATES)
+
+
+def write_reasons(evidence: Sequence[Evidence], *, explicit: bool = False, language: str = "en") -> str:
+    """One text for the evidence of one pair.
+
+    Parameters
+    ----------
+    evidence : list of Evidence
+    explicit : bool
+        Whether events are ratings.
+    language : {"en", "de", "fr", "es"}
+    """
+    words = _TEMPLATES[language]
+    sentences = []
+    history = [reason for reason in evidence if reason.kind == "history"]
+    if history:
+        names = [reason.name or words["item"].format(reason.item) for reason in history]
+        sentences.append(words["rated" if explicit else "chosen"].format(_listed(names, words["and"])))
+        shared = list(dict.fromkeys(word for reason in history for word in reason.keywords))[:3]
+        if shared:
+            sentences.append(words["shared"].format(", ".join(shared)))
+    columns = [reason.name for reason in evidence if reason.kind == "context" and reason.name]
+    if columns:
+        sentences.append(words["context"].format(_listed(columns, words["and"])))
+    elif any(reason.kind == "context" for reason in evidence):
+        sentences.append(words["moment"])
+    for reason in evidence:
+        if reason.kind in ("features", "chance"):
+            sentences.append(words[reason.kind])
+        elif reason.kind == "popularity":
+            sentences.append(words[_how_popular(reason)].format(reason.rank, reason.n_items))
+    return " ".join(sentences)
+
+
+def by_raw_columns(explanations: Explanations, columns: Sequence[str], *, explicit: bool) -> Explanations:
+    """The same with context named as it was before it was encoded: "device" for "device_phone".
+
+    Of several features of one column the strongest stays. A text that is not the template of the evidence stays.
+
+    Parameters
+    ----------
+    explanations : Explanations
+    columns : sequence of str
+        The context columns before the steps.
+    explicit : bool
+        Whether events are ratings.
+    """
+    told = copy(explanations)
+    told.evidence = [_with_raw_columns(reasons, columns) for reasons in explanations.evidence]
+    told.text = [
+        write_reasons(after, explicit=explicit) if text == write_reasons(before, explicit=explicit) else text
+        for text, before, after in zip(explanations.text, explanations.evidence, told.evidence, strict=True)
+    ]
+    return told
+
+
+def _with_raw_columns(evidence: Sequence[Evidence], columns: Sequence[str]) -> list[Evidence]:
+    kept: list[Evidence] = []
+    told: set[str] = set()
+    for reason in evidence:
+        if reason.kind == "context" and reason.name is not None:
+            of = [name for name in columns if f"{reason.name}_".startswith(f"{name}_")]
+            name = max(of, key=len, default=reason.name)
+            if name in told:
+                continue
+            told.add(name)
+            reason = replace(reason, name=name)
+        kept.append(reason)
+    return kept
+
+
+def _how_popular(reason: Evidence) -> str:
+    if reason.weight <= 0:
+        return "new"
+    if reason.despite_history:
+        return "nothing"
+    assert reason.rank is not None
+    assert reason.n_items is not None
+    return "popularity" if reason.rank <= max(10, reason.n_items / 10) else "ranked"
+
+
+def _listed(names: Sequence[str], conjunction: str) -> str:
+    if len(names) == 1:
+        return names[0]
+    return f"{', '.join(names[:-1])} {conjunction} {names[-1]}"

@@ -1,0 +1,1 @@
+"""Item-item graphs: built, finished and read."""

@@ -1,0 +1,179 @@
+"""What the stochastic solvers share: the rows they learn, the epochs, and when to stop.
+
+The score of item i for user u in context c is ``v.q_i + b_i`` with ``v = p_u + C c``. The bias is one more column of
+the items, met by a one in the query vector. Steps are those of Adagrad (Duchi et al., 2011) with one accumulator a
+row: a row that has moved much moves less. Each event pulls the rows it touches a little towards their priors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from skrec._kernels.als.ridge import RidgeMap
+from skrec._kernels.als.sweeps import aligned_zeros
+
+_CELLS = 1 << 22
+
+
+@dataclass
+class Rows:
+    """Users, items, or the columns of the context.
+
+    Attributes
+    ----------
+    factors : (n_rows, width) float32 array
+        For items, column ``n_factors`` holds the bias.
+    pull : (n_rows,) float32 array
+        Share of the way to the prior, before the step length, for each event that touches a row.
+    accumulated : (n_rows, 2) float32 array
+        Squared gradients added up: their mean over the factors, and that of the bias, which learns at a pace of its
+        own: else it, which learns first, would slow down the factors.
+    active : (n_rows,) bool array
+        Rows with events.
+    prior : (n_rows, width) or (1, width) float32 array
+    ridge : RidgeMap or None
+        The map from features that the prior comes from.
+    """
+
+    factors: NDArray[np.float32]
+    pull: NDArray[np.float32]
+    active: NDArray[np.bool_]
+    ridge: RidgeMap | None = None
+    prior: NDArray[np.float32] = field(init=False)
+    accumulated: NDArray[np.float32] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.prior = aligned_zeros(1, self.factors.shape[1])
+        self.accumulated = np.zeros((len(self.factors), 2), np.float32)
+
+    def update_prior(self) -> None:
+        """Fit the map from features to the factors of the active rows."""
+        if self.ridge is not None:
+            self.prior = self.ridge.fit(self.factors)
+            self.factors[~self.active] = self.prior[~self.active]
+
+
+@dataclass
+class Events:
+    """What is learned from.
+
+    Attributes
+    ----------
+    users, items : int32 arrays of shape (n_events,)
+    weight : float32 array of shape (n_events,)
+        How many events each stands for.
+    context : float32 array of shape (n_events, n_context)
+        n_context is 0 where there is none.
+    """
+
+    users: NDArray[np.int32]
+    items: NDArray[np.int32]
+    weight: NDArray[np.float32]
+    context: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def take(self, at: NDArray[np.int64]) -> Events:
+        """Some of them."""
+        return Events(self.users[at], self.items[at], self.weight[at], self.context[at])
+
+
+@dataclass
+class State:
+    """All that is learned."""
+
+    users: Rows
+    items: Rows
+    context: Rows
+    n_factors: int
+
+    def queries(self, events: Events) -> NDArray[np.float32]:
+        """Query vectors, with a one that meets the bias."""
+        vectors = self.users.factors[events.users] + events.context @ self.context.factors
+        vectors[:, self.n_factors] = 1
+        return vectors
+
+
+class Trainer(Protocol):
+    """One solver, on one kind of device."""
+
+    def item_touches(self, counts: NDArray[np.int64], n_events: int) -> NDArray[np.floating]:
+        """How many times an epoch moves each item, as expected; ``counts`` are the events of each."""
+
+    def epoch(self, state: State, events: Events, rng: np.random.Generator) -> float:
+        """Pass over the events once; return the mean loss."""
+
+
+def run_epochs(
+    trainer: Trainer,
+    state: State,
+    events: Events,
+    rng: np.random.Generator,
+    max_iter: int,
+    *,
+    validate: Callable[[State], float] | None = None,
+    patience: int = 5,
+    callback: Callable[[int, float, float | None], None] | None = None,
+) -> tuple[list[float], list[float]]:
+    """Learn for ``max_iter`` epochs, or until ``patience`` of them have not raised the validation score.
+
+    Returns
+    -------
+    losses, scores : lists of float
+        One an epoch; no scores without ``validate``.
+    """
+    losses: list[float] = []
+    scores: list[float] = []
+    if not len(events):
+        return [0.0], []
+    for iteration in range(max_iter):
+        losses.append(trainer.epoch(state, events, rng))
+        state.users.update_prior()
+        state.items.update_prior()
+        if validate is not None:
+            scores.append(validate(state))
+        if callback is not None:
+            callback(iteration, losses[-1], scores[-1] if scores else None)
+        if scores and iteration - int(np.argmax(scores)) >= patience:
+            break
+    return losses, scores
+
+
+class HeldOut:
+    """The rank of held-out items: the mean of ``1 / log2(1 + rank)``, which is NDCG without a cut.
+
+    Parameters
+    ----------
+    events : Events
+    seen : CSR array of shape (n_users, n_items), or None
+        Items that are no rivals of what was held out; the item itself always counts.
+    """
+
+    def __init__(self, events: Events, seen: sp.csr_array | None) -> None:
+        self.events, self.seen = events, seen
+
+    def __call__(self, state: State) -> float:
+        gains = np.empty(len(self.events))
+        block = max(1, _CELLS // len(state.items.factors))
+        for start in range(0, len(self.events), block):
+            part = self.events.take(np.arange(start, min(start + block, len(self.events))))
+            gains[start : start + block] = 1 / np.log2(2 + self._above(state, part))
+        return float(np.average(gains, weights=self.events.weight))
+
+    def _above(self, state: State, events: Events) -> NDArray[np.int64]:
+        """How many items score above the one held out."""
+        scores = state.queries(events) @ state.items.factors.T
+        scores[:, ~state.items.active] = -np.inf
+        own = scores[np.arange(len(events)), events.items]
+        if self.seen is not None:
+            rivals = self.seen[events.users]
+            scores[np.repeat(np.arange(len(events)), np.diff(rivals.indptr)), rivals.indices] = -np.inf
+        above: NDArray[np.int64] = (scores > own[:, None]).sum(axis=1)
+        return above

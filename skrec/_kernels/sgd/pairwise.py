@@ -1,0 +1,198 @@
+"""BPR and WARP by stochastic steps, one event after the other, on the CPU.
+
+BPR: Rendle, Freudenthaler, Gantner and Schmidt-Thieme, UAI 2009. WARP: Weston, Bengio and Usunier, IJCAI 2011. One
+thread, so that no step is lost and the result depends on the seed alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import scipy.sparse as sp
+from numba import njit
+from numpy.typing import NDArray
+
+from skrec._kernels.sgd.epochs import Events, State
+
+_TINY = 1e-12
+_TRIES = 8  # draws of a rival that the user has not chosen
+
+
+@njit(inline="always")
+def _next(state):
+    """SplitMix64 (Steele, Lea and Flood, 2014): the next state and a number of 32 bits."""
+    state += np.uint64(0x9E3779B97F4A7C15)
+    z = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return state, (z ^ (z >> np.uint64(31))) >> np.uint64(32)
+
+
+@cache
+def _epoch_kernel(n_factors: int, warp: bool) -> Callable[..., float]:
+    """The kernel for one length: loops of known length become straight runs of vector instructions."""
+
+    @njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "arcp", "contract", "afn"})
+    def epoch(
+        turns, indptr, event_items, weight, context, rivals, seen_indptr, seen_items,
+        users, items, coef, user_sums, item_sums, coef_sums, user_pull, item_pull, coef_pull, user_prior, item_prior,
+        rate, n_negatives, seed,
+    ):  # fmt: skip
+        query, forward, to_user, to_liked, to_rival = np.zeros((5, n_factors), np.float32)
+        turn_of_item = np.full(len(items), -1, np.int32)
+        order = np.empty((indptr[1:] - indptr[:-1]).max(), np.int64)
+        n_rivals, total, state = np.uint64(len(rivals)), 0.0, seed
+        one_factor, tiny = np.float32(1) / np.float32(n_factors), np.float32(_TINY)
+        scale = np.float32(1) / np.log(np.float32(1 + len(rivals)))
+        for turn in range(len(turns)):
+            u = np.uint64(turns[turn])
+            begin, n_events = indptr[u], indptr[u + np.uint64(1)] - indptr[u]
+            if n_events == 0:
+                continue
+            for k in range(seen_indptr[u], seen_indptr[u + np.uint64(1)]):
+                turn_of_item[np.uint64(seen_items[k])] = turn
+            for k in range(n_events):
+                order[k] = begin + k
+            for k in range(n_events - 1, 0, -1):
+                state, number = _next(state)
+                other = (number * np.uint64(k + 1)) >> np.uint64(32)
+                order[k], order[other] = order[other], order[k]
+            p, pull_u = users[u], user_pull[u]
+            m = user_prior[u if user_prior.shape[0] > 1 else np.uint64(0)]
+            for place in range(n_events):
+                e = np.uint64(order[place])
+                liked = np.uint64(event_items[e])
+                q = items[liked]
+                for f in range(n_factors):
+                    query[f] = p[f]
+                for k in range(context.shape[1]):
+                    c = context[e, k]
+                    if c != 0:
+                        for f in range(n_factors):
+                            query[f] += c * coef[k, f]
+                own = q[n_factors]
+                for f in range(n_factors):
+                    own += query[f] * q[f]
+
+                rival, push = np.uint64(0), np.float32(0)
+                for draw in range(n_negatives):
+                    fair = False
+                    for _ in range(_TRIES):
+                        state, number = _next(state)
+                        rival = np.uint64(rivals[(number * n_rivals) >> np.uint64(32)])
+                        fair = rival != liked and turn_of_item[rival] != turn
+                        if fair:
+                            break
+                    if not fair:
+                        continue
+                    margin = own - items[rival, n_factors]
+                    for f in range(n_factors):
+                        margin -= query[f] * items[rival, f]
+                    if not warp:
+                        push = np.float32(1) / (np.float32(1) + np.exp(margin))
+                        if place & 7 == 0:
+                            total += 8 * weight[e] * (np.log1p(np.exp(-margin)) if margin > -30 else -margin)
+                        break
+                    if margin < 1:
+                        rank = (len(rivals) - 1) // (draw + 1)
+                        push = np.log(np.float32(1 + rank)) * scale
+                        total += weight[e] * push * (np.float32(1) - margin)
+                        break
+                push *= weight[e]
+                if push == 0:
+                    continue
+
+                r, pull_q, pull_r = items[rival], item_pull[liked], item_pull[rival]
+                liked_prior = item_prior[liked if item_prior.shape[0] > 1 else np.uint64(0)]
+                rival_prior = item_prior[rival if item_prior.shape[0] > 1 else np.uint64(0)]
+                up = push - pull_q * (q[n_factors] - liked_prior[n_factors])
+                down = -push - pull_r * (r[n_factors] - rival_prior[n_factors])
+                user_norm = liked_norm = rival_norm = np.float32(0)
+                for f in range(n_factors):
+                    forward[f] = push * (q[f] - r[f])
+                    to_user[f] = forward[f] - pull_u * (p[f] - m[f])
+                    to_liked[f] = push * query[f] - pull_q * (q[f] - liked_prior[f])
+                    to_rival[f] = -push * query[f] - pull_r * (r[f] - rival_prior[f])
+                    user_norm += to_user[f] * to_user[f]
+                    liked_norm += to_liked[f] * to_liked[f]
+                    rival_norm += to_rival[f] * to_rival[f]
+                user_sums[u, 0] += user_norm * one_factor
+                item_sums[liked, 0] += liked_norm * one_factor
+                item_sums[rival, 0] += rival_norm * one_factor
+                item_sums[liked, 1] += up * up
+                item_sums[rival, 1] += down * down
+                user_rate = rate / np.sqrt(user_sums[u, 0] + tiny)
+                liked_rate = rate / np.sqrt(item_sums[liked, 0] + tiny)
+                rival_rate = rate / np.sqrt(item_sums[rival, 0] + tiny)
+                q[n_factors] += rate / np.sqrt(item_sums[liked, 1] + tiny) * up
+                r[n_factors] += rate / np.sqrt(item_sums[rival, 1] + tiny) * down
+                for f in range(n_factors):
+                    p[f] += user_rate * to_user[f]
+                    q[f] += liked_rate * to_liked[f]
+                    r[f] += rival_rate * to_rival[f]
+                for k in range(context.shape[1]):
+                    c = context[e, k]
+                    if c != 0:
+                        row, pull = coef[k], coef_pull[k] * abs(c)
+                        norm = np.float32(0)
+                        for f in range(n_factors):
+                            to_user[f] = c * forward[f] - pull * row[f]
+                            norm += to_user[f] * to_user[f]
+                        coef_sums[k, 0] += norm * one_factor
+                        row_rate = rate / np.sqrt(coef_sums[k, 0] + tiny)
+                        for f in range(n_factors):
+                            row[f] += row_rate * to_user[f]
+        return total
+
+    return epoch
+
+
+class PairwiseTrainer:
+    """Epochs of BPR or WARP.
+
+    Parameters
+    ----------
+    loss : {"bpr", "warp"}
+    rivals : int64 array
+        Codes of the items that are drawn.
+    seen : CSR array of shape (n_users, n_items), or None
+        Items that are no rivals for a user.
+    learning_rate : float
+    n_negatives : int
+        WARP: most rivals drawn for an event, until one scores within 1 of what was chosen.
+    """
+
+    def __init__(
+        self,
+        loss: str,
+        rivals: NDArray[np.int64],
+        seen: sp.csr_array | None,
+        *,
+        learning_rate: float,
+        n_negatives: int,
+    ) -> None:
+        self.loss, self.learning_rate = loss, learning_rate
+        self.n_negatives = n_negatives if loss == "warp" else 1
+        self._rivals, self._seen = rivals.astype(np.int32), seen
+
+    def item_touches(self, counts: NDArray[np.int64], n_events: int) -> NDArray[np.floating]:
+        """How many times an epoch moves each item, as expected; ``counts`` are the events of each."""
+        return counts + n_events / max(1, len(self._rivals))
+
+    def epoch(self, state: State, events: Events, rng: np.random.Generator) -> float:
+        """Pass over the events once, one user after the other in random order; return the mean loss."""
+        users, items, context = state.users, state.items, state.context
+        n_users = len(users.factors)
+        indptr = np.searchsorted(events.users, np.arange(n_users + 1))
+        seen_indptr, seen_items = np.zeros(n_users + 1, np.int32), np.zeros(0, np.int32)
+        if self._seen is not None:
+            seen_indptr, seen_items = self._seen.indptr, self._seen.indices
+        total = _epoch_kernel(state.n_factors, self.loss == "warp")(
+            rng.permutation(n_users), indptr, events.items, events.weight, events.context, self._rivals,
+            seen_indptr, seen_items, users.factors, items.factors, context.factors,
+            users.accumulated, items.accumulated, context.accumulated, users.pull, items.pull, context.pull,
+            users.prior, items.prior, np.float32(self.learning_rate), self.n_negatives,
+            np.uint64(rng.integers(1 << 62)),
+        )  # fmt: skip
+        return total / max(1, len(events))

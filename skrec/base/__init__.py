@@ -1,0 +1,34 @@
+"""The recommender contract.
+
+A model writes only what is its own. It inherits :class:`VectorRecommender` (a query vector against item
+vectors), :class:`ItemGraphRecommender` (a weighted history against an item-item matrix), or
+:class:`BaseRecommender` where it ranks in another way, and gives two or three hooks; ids, tables,
+histories, masks and top-k are done there, once.
+"""
+
+from skrec._explain import Evidence, Explanations
+from skrec.base._delegation import HandOnMixin, given_tables
+from skrec.base._fit_mixins import PartialFitMixin, SampleWeightMixin
+from skrec.base._item_graph import ItemGraphRecommender
+from skrec.base._item_similarity import Similarity, classical, pair_table
+from skrec.base._meta import WrapperRecommender
+from skrec.base._recommender import BaseRecommender, RecommenderMixin, is_recommender
+from skrec.base._text_requests import request_texts
+from skrec.base._text_similarity import blend, text_similarity
+from skrec.base._text_space import TextSpace, encode_texts, reads_text, text_space
+from skrec.base._vector import VectorRecommender
+from skrec.interactions import Queries, Recommendations
+
+__all__ = [
+    "BaseRecommender",
+    "Evidence",
+    "Explanations",
+    "ItemGraphRecommender",
+    "PartialFitMixin",
+    "Queries",
+    "Recommendations",
+    "RecommenderMixin",
+    "SampleWeightMixin",
+    "VectorRecommender",
+    "is_recommender",
+]

@@ -1,0 +1,149 @@
+"""Item-item similarities from histories: which items meet, and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import DTypeLike, NDArray
+
+from skrec.interactions import Histories
+
+_BLOCK = 128
+_PACKED_ROWS = 4096
+
+
+def pair_table(
+    histories: Histories,
+    n_items: int,
+    source: NDArray,
+    target: NDArray,
+    *,
+    lags: tuple[NDArray, NDArray] | None = None,
+    dtype: DTypeLike = np.float32,
+) -> Any:
+    """What :class:`~skrec._kernels.item_graph.build.PairTable` holds.
+
+    Parameters
+    ----------
+    histories : Histories
+    n_items : int
+    source, target : arrays of shape (n_events,)
+        Weight of an event as the source of a pair, and as its target.
+    lags : pair of arrays of shape (window + 1,), or None
+        Weight of a pair by distance, forward and backward; None counts every pair of a row once.
+    dtype : float32 or float64
+    """
+    from skrec._kernels.item_graph.build import PairTable
+
+    items = histories.items
+    counts = np.bincount(items, minlength=n_items)
+    forward, backward = (np.zeros(1), np.zeros(1)) if lags is None else lags
+    weights = source.astype(dtype)
+    return PairTable(
+        item_ptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        event_of=_sorted_by(items, n_items),
+        row_of=histories.row_of_event(),
+        indptr=histories.indptr.astype(np.int64),
+        items=items,
+        group=np.zeros(0, np.int64) if lags is None else _equal_times(histories),
+        source=weights,
+        target=weights if target is source else target.astype(dtype),
+        forward=forward.astype(dtype),
+        backward=backward.astype(dtype),
+        constant=float(lags is None),
+    )
+
+
+def _sorted_by(items: NDArray, n_items: int) -> NDArray[np.int64]:
+    """Events in the order of their items: NumPy sorts 16 bits by radix, so the low half goes first, then the high."""
+    order = np.argsort(items.astype(np.uint16), kind="stable")
+    if n_items > 1 << 16:
+        order = order[np.argsort((items >> 16).astype(np.uint16)[order], kind="stable")]
+    return order
+
+
+def _equal_times(histories: Histories) -> NDArray[np.int64]:
+    """One number for all neighbouring events of equal time, another for every other event."""
+    if histories.timestamp is None or not len(histories.items):
+        return np.arange(len(histories.items))
+    return np.concatenate([[0], np.cumsum(histories.timestamp[1:] != histories.timestamp[:-1])]).astype(np.int64)
+
+
+@dataclass
+class Similarity:
+    """How pair weights become similarities: scaled by row and column, or by the union of two sets."""
+
+    pairs: Any
+    row_scale: NDArray
+    column_scale: NDArray
+    is_jaccard: bool = False
+
+    def best(self, n_neighbors: int, n_jobs: int | None = None) -> sp.csr_array:
+        """(n_items, n_items) matrix of the ``n_neighbors`` largest positive similarities of each item."""
+        from skrec._kernels.item_graph.build import best_pair_rows
+
+        dtype = self.pairs.source.dtype
+        scales = self.row_scale.astype(dtype), self.column_scale.astype(dtype)
+
+        def best_rows(start: int, stop: int, values: NDArray, columns: NDArray, sizes: NDArray) -> None:
+            best_pair_rows(start, stop, self.pairs, *scales, self.is_jaccard, values, columns, sizes)
+
+        return collect_rows(best_rows, len(self.row_scale), n_neighbors, dtype, n_jobs)
+
+
+def classical(
+    by_user: sp.csr_array, similarity: str, *, bm25_k1: float, bm25_b: float, dtype: DTypeLike = np.float32
+) -> Similarity:
+    """Cosine, Jaccard, TF-IDF (cosine) or BM25 similarity of the columns of a (n_users, n_items) matrix.
+
+    TF-IDF and BM25 weights are those of the implicit library: items are the documents and users the terms, so that
+    users of many items tell less. An idf below 0, of a user who has nearly every item, counts as 0.
+    """
+    by_user = by_user.astype(np.float64)
+    by_user.eliminate_zeros()
+    n_items = by_user.shape[1]
+    if similarity == "jaccard":
+        by_user.data[:] = 1
+        sizes = np.bincount(by_user.indices, minlength=n_items).astype(float)
+        return Similarity(_unordered_pairs(by_user, dtype), sizes, sizes, is_jaccard=True)
+    if similarity in ("tfidf", "bm25") and by_user.nnz:
+        from implicit.nearest_neighbours import bm25_weight, tfidf_weight
+
+        by_item = sp.coo_matrix(by_user.T)  # implicit keeps the order of the entries
+        weighted = tfidf_weight(by_item) if similarity == "tfidf" else bm25_weight(by_item, K1=bm25_k1, B=bm25_b)
+        by_user.data = np.maximum(weighted.data, 0)
+    scale = np.ones(n_items)
+    if similarity in ("cosine", "tfidf"):
+        norms = np.sqrt(np.bincount(by_user.indices, weights=by_user.data**2, minlength=n_items))
+        scale = 1 / np.where(norms > 0, norms, 1)
+    return Similarity(_unordered_pairs(by_user, dtype), scale, scale)
+
+
+def _unordered_pairs(by_user: sp.csr_array, dtype: DTypeLike) -> Any:
+    rows = Histories(by_user.indptr.astype(np.int64), by_user.indices.astype(np.int32), by_user.data)
+    return pair_table(rows, by_user.shape[1], by_user.data, by_user.data, dtype=dtype)
+
+
+def collect_rows(
+    best_rows: Callable[..., None], n_items: int, n_neighbors: int, dtype: np.dtype, n_jobs: int | None
+) -> sp.csr_array:
+    """Run a kernel that keeps the best of each row, in blocks of rows, and put the rows together."""
+    from skrec._kernels.item_graph.build import pack_rows
+    from skrec._kernels.threads import run_blocks
+
+    width = max(1, min(n_neighbors, n_items - 1))
+    values, columns = np.empty((n_items, width), dtype), np.empty((n_items, width), np.int32)
+    sizes = np.zeros(n_items, np.int64)
+    run_blocks(lambda start, stop: best_rows(start, stop, values, columns, sizes), n_items, _BLOCK, n_jobs)
+    indptr = np.concatenate([[0], np.cumsum(sizes)])
+    packed = np.empty(indptr[-1], dtype), np.empty(indptr[-1], np.int32)
+    run_blocks(
+        lambda start, stop: pack_rows(start, stop, values, columns, indptr, *packed), n_items, _PACKED_ROWS, n_jobs
+    )
+    # scipy takes the wider of two index types for both, and would copy.
+    narrow = indptr.astype(np.int32 if indptr[-1] < np.iinfo(np.int32).max else np.int64)
+    return sp.csr_array((*packed, narrow), shape=(n_items, n_items))

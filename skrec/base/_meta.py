@@ -1,0 +1,140 @@
+"""What wraps a recommender: it fits a clone, hands on what it does not change, and keeps the contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
+
+from skrec.base._delegation import HandOnMixin, given_tables
+from skrec.base._recommender import RecommenderMixin
+from skrec.interactions import Histories, IdIndex, is_empty, read_history
+from skrec.utils import PersistenceMixin, innermost
+
+
+class WrapperRecommender(HandOnMixin, RecommenderMixin, PersistenceMixin, BaseEstimator):
+    """A recommender around another, its parameter ``recommender``.
+
+    ``fit`` clones and fits it as ``recommender_``; a :class:`~sklearn.frozen.FrozenEstimator` keeps a fitted
+    one as it is. A subclass gives ``recommend`` and what it learns itself in ``_fit_wrapper``.
+    """
+
+    recommender: Any
+    recommender_: Any
+
+    @property
+    def _inside(self) -> Any:
+        return getattr(self, "recommender_", self.recommender)
+
+    def _check_wrapper(self) -> None:
+        """Refuse parameters, before anything is fitted."""
+
+    def _fit_wrapper(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
+        """Learn what the wrapper adds; ``recommender_`` is fitted."""
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Any, y: Any = None, *, item_features: Any = None, user_features: Any = None) -> Any:
+        """Fit a clone of the recommender.
+
+        Parameters
+        ----------
+        X, y, item_features, user_features
+            As in the recommender's ``fit``.
+
+        Returns
+        -------
+        self : object
+        """
+        if not hasattr(self.recommender, "recommend"):
+            raise TypeError(
+                f"recommender must have recommend(); got {self.recommender!r}. Pass a recommender, or a "
+                "skrec.pipeline.Pipeline that ends in one."
+            )
+        self.__dict__.pop("recommender_", None)  # a refused fit leaves nothing that looks fitted
+        self._check_wrapper()
+        recommender = clone(self.recommender)
+        recommender.fit(X, y, **given_tables(item_features, user_features))
+        self.recommender_ = recommender
+        try:
+            self._fit_wrapper(X, y, item_features, user_features)
+        except BaseException:
+            del self.recommender_
+            raise
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "recommender_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.recommender)
+        tags.target_tags, tags.input_tags = inner.target_tags, inner.input_tags
+        return tags
+
+    # Handed on -------------------------------------------------------------------------------------
+
+    def predict(self, X: Any) -> NDArray:
+        """Score of each (user, item) row, as the recommender has it.
+
+        Parameters
+        ----------
+        X : array-like or frame of shape (n_events, n_columns)
+
+        Returns
+        -------
+        ndarray of shape (n_events,)
+        """
+        check_is_fitted(self)
+        return self.recommender_.predict(X)
+
+    # What is known ---------------------------------------------------------------------------------
+
+    @property
+    def n_features_in_(self) -> int:
+        """Columns of X, ``timestamp`` not counted."""
+        check_is_fitted(self)
+        return self.recommender_.n_features_in_
+
+    @property
+    def feature_names_in_(self) -> NDArray:
+        """Their names, where X was a frame."""
+        return self.recommender_.feature_names_in_
+
+    def seen_items(self, users: Any) -> Histories:
+        """Item codes that each user has events with in fit, one row a user; empty for unknown users."""
+        check_is_fitted(self)
+        return innermost(self.recommender_).seen_items(users)
+
+    def _histories(self, users: Any, history: Any) -> Histories:
+        """Events of each user in fit and in ``history``, in time order."""
+        histories = self.seen_items(users)
+        if history is None or is_empty(history):
+            return histories
+        names = getattr(self, "feature_names_in_", None)
+        events = read_history(history, self._item_index, self.feedback, self._history_rating(), names)
+        return histories.followed_by(events.by_query(users, "history"))
+
+    @property
+    def popularity_(self) -> NDArray:
+        """Events an item, in catalogue order, as the recommender counted them."""
+        check_is_fitted(self)
+        return innermost(self.recommender_).popularity_
+
+    @property
+    def feedback(self) -> str:
+        """Of the recommender: "implicit" or "explicit"."""
+        return getattr(innermost(self._inside), "feedback", "implicit")
+
+    def _history_rating(self) -> float:
+        return innermost(self.recommender_)._history_rating()
+
+    @property
+    def _item_index(self) -> IdIndex:
+        return innermost(self.recommender_)._item_index
+
+    @property
+    def _frame_backend(self) -> str | None:
+        return innermost(self.recommender_)._frame_backend

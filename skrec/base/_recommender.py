@@ -1,0 +1,458 @@
+"""The recommender base class: ids, tables, histories and rankings, done once for every model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from skrec._explain import ExplainMixin, ItemTexts
+from skrec._kernels.threads import block_rows
+from skrec.base._block_ranking import rank
+from skrec.base._text_requests import read_requests
+from skrec.interactions import (
+    Candidates,
+    ContextColumns,
+    EventTable,
+    Histories,
+    Interactions,
+    Queries,
+    Recommendations,
+    as_column,
+    check_k,
+    check_rows,
+    check_target_size,
+    encode_features,
+    is_empty,
+    read_events,
+    read_exclusions,
+    read_fit_features,
+    read_history,
+    read_target,
+    warn_of_missing_rows,
+)
+from skrec.utils import Matrix, PersistenceMixin, align, frame_backend
+
+_EVENT_BLOCK = 1 << 14
+
+
+def is_recommender(estimator: Any) -> bool:
+    """Whether an estimator follows the recommender contract."""
+    return getattr(estimator, "_estimator_type", None) == "recommender"
+
+
+class RecommenderMixin:
+    """What makes an estimator a recommender: tags, metadata requests and the default score."""
+
+    _estimator_type = "recommender"
+    __metadata_request__fit: ClassVar = {"item_features": True, "user_features": True}
+    # scikit-learn's Pipeline routes it to every score, given or not.
+    __metadata_request__score: ClassVar = {"sample_weight": None}
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.estimator_type = "recommender"
+        tags.target_tags.required = False
+        tags.target_tags.positive_only = getattr(self, "feedback", "implicit") == "implicit"
+        return tags
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """NDCG@10 of held-out events, averaged over their users; over the events where X has context columns.
+
+        Items seen in fit are excluded from the ranking and from what counts as relevant. To score the events
+        of fit, use ``ranking_scorer("ndcg@10", exclude_seen=False)``.
+
+        Parameters
+        ----------
+        X : array-like or frame of shape (n_events, n_columns)
+        y : array-like of shape (n_events,), default=None
+            Events with y > 0 are relevant; None means all.
+
+        Returns
+        -------
+        float
+        """
+        from skrec.metrics import ranking_scorer
+
+        score: Any = ranking_scorer("ndcg@10")(self, X, y)
+        return score
+
+
+class BaseRecommender(RecommenderMixin, ExplainMixin, PersistenceMixin, BaseEstimator):
+    """The way of the data: tables in, codes through the model, rankings out.
+
+    A subclass gives
+
+    - ``_fit(data, item_matrix, user_matrix)``: learn from :class:`~skrec.interactions.Interactions` and
+      from feature matrices in catalogue order, or None;
+    - ``_score(queries, items)``: a writeable float32 array (n_queries, n_items), for all items or for the
+      given codes. A row of a query that the model knows nothing about is overwritten by
+      ``_cold_scores`` where ``_cold(queries)`` says so.
+
+    A model that uses context sets ``_uses_context = True``. Where X has context columns, ``data.context`` is
+    then a float32 array (n_events, n_context) in the order of the events, and ``queries.context`` one of
+    (n_queries, n_context): the training mean for ``context=None``. Both are None where X has none.
+
+    Parameters ``item_encoder``, ``user_encoder``, ``feedback`` and ``n_jobs`` are read here where a
+    subclass has them. A model without an encoder parameter for a side ignores that side's features, and
+    takes the ids of the table into its catalogue all the same.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
+    _uses_context: bool = False
+    _context: ContextColumns | None = None
+
+    # What a model writes ---------------------------------------------------------------------------
+
+    def _fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
+        raise NotImplementedError(f"{type(self).__name__} must define _fit(data, item_matrix, user_matrix)")
+
+    def _score(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
+        raise NotImplementedError(f"{type(self).__name__} must define _score(queries, items)")
+
+    def _cold(self, queries: Queries) -> NDArray[np.bool_]:
+        """Which queries get the cold start: by default those without any event."""
+        return queries.histories.lengths == 0
+
+    def _cold_scores(self, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
+        """Scores of a query that nothing is known of: popularity."""
+        return self.popularity_ if items is None else self.popularity_[items]
+
+    def _unknown_item_scores(self, queries: Queries) -> NDArray[np.float64]:
+        """One score a query for an item outside the catalogue."""
+        return np.zeros(len(queries))
+
+    def _history_rating(self) -> float:
+        """The y of a history event that comes without one."""
+        return 1.0
+
+    # Fit -------------------------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None, *, item_features: Any = None, user_features: Any = None) -> Any:
+        """Fit to an event log.
+
+        Parameters
+        ----------
+        X : array-like or frame of shape (n_events, n_columns)
+            User id, item id, then context columns; a frame column named ``timestamp`` gives the time.
+        y : array-like of shape (n_events,), default=None
+            Strength (implicit feedback, at least 0) or rating (explicit); None means 1.
+        item_features, user_features : frame, pair (ids, matrix) or FeatureTable, default=None
+            One row an item or user; the first column of a frame is the id. Items that are only here
+            can be recommended too.
+
+        Returns
+        -------
+        self : object
+        """
+        return self._fit_events(X, y, None, item_features, user_features)
+
+    def _fit_events(self, X: Any, y: Any, sample_weight: Any, item_features: Any, user_features: Any) -> Any:
+        self._is_fitted = False
+        events = read_events(X, estimator=self, reset=True)
+        self._frame_backend = frame_backend(X)
+        target = read_target(y, len(events), feedback=self._feedback)
+        if sample_weight is not None:
+            events, target = self._weighted(events, target, sample_weight)
+        data = Interactions.from_events(events, target)
+        self._read_event_context(data, reset=True)
+        item_matrix = self._fit_side("item", item_features, data, len(events))
+        user_matrix = self._fit_side("user", user_features, data, len(events))
+        self._keep(data)
+        self._fit(data, item_matrix, user_matrix)
+        self._is_fitted = True
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return getattr(self, "_is_fitted", False)
+
+    def _weighted(self, events: EventTable, y: NDArray, sample_weight: Any) -> tuple[EventTable, NDArray]:
+        if self._feedback == "explicit":
+            raise ValueError("sample_weight multiplies y and is for feedback='implicit'; leave it out for ratings.")
+        weight = _check_sample_weight(sample_weight, np.empty((len(events), 1)), ensure_non_negative=True)
+        if not weight.any():
+            raise ValueError("sample_weight is 0 for every event; at least one must be positive.")
+        weighted = y * weight
+        check_target_size(weighted, "y times sample_weight")
+        if (weight > 0).all():
+            return events, weighted.astype(np.float32)
+        kept = np.flatnonzero(weight)
+        return events.take(kept), weighted[kept].astype(np.float32)
+
+    def _read_event_context(self, data: Interactions, *, reset: bool) -> None:
+        """Replace ``data.context`` by numbers in the order of the events, for a model that uses context."""
+        if reset:
+            self._context = None
+            if not self._uses_context or data.context is None:
+                return
+            self._context, matrix = ContextColumns.fit(data.context, type(self).__name__)
+        elif self._context is None:
+            return
+        else:
+            matrix = self._context.read_events(data.context)
+            self._context.add(matrix)
+        data.context = matrix if data.order is None else matrix[data.order]
+
+    def _fit_side(self, side: str, table: Any, data: Interactions, n_events: int) -> Matrix | None:
+        """Read one feature table, and encode it where the model has an encoder for that side.
+
+        Ids that only the table has join the catalogue of every model.
+        """
+        setattr(self, f"{side}_encoder_", None)
+        setattr(self, f"_n_{side}_features", None)
+        if side == "item":
+            self._item_texts_ = None
+        if table is None:
+            return None
+        what = f"{side}_features"
+        features, index, n_missing = read_fit_features(table, what, getattr(data, f"{side}_index"), n_events)
+        setattr(data, f"{side}_index", index)
+        if side == "item":
+            self._item_texts_ = ItemTexts.read(features, index.codes(features.ids, what), len(index))
+        if not hasattr(self, f"{side}_encoder"):
+            return None
+        warn_of_missing_rows(n_missing, what)
+        matrix, fitted = encode_features(features, getattr(self, f"{side}_encoder"), what, fit=True)
+        setattr(self, f"{side}_encoder_", fitted)
+        setattr(self, f"_n_{side}_features", matrix.shape[1])
+        return align(matrix, index.codes(features.ids, what), len(index))
+
+    def _keep(self, data: Interactions) -> None:
+        self._user_index = data.user_index
+        self._item_index = data.item_index
+        self._histories = data.histories
+        self._set_popularity()
+
+    def _set_popularity(self) -> None:
+        histories = self._histories
+        strength = np.ones(len(histories.items)) if self._feedback == "explicit" else histories.y
+        counts = np.bincount(histories.items, weights=strength, minlength=len(self._item_index))
+        self.popularity_ = counts.astype(np.float32)
+
+    # What is known ---------------------------------------------------------------------------------
+
+    @property
+    def users_(self) -> NDArray:
+        """User ids in catalogue order."""
+        check_is_fitted(self)
+        return self._user_index.values
+
+    @property
+    def items_(self) -> NDArray:
+        """Item ids in catalogue order: position is code."""
+        check_is_fitted(self)
+        return self._item_index.values
+
+    @property
+    def _column_names(self) -> Any:
+        """Of the X of fit, or None where it had none."""
+        return getattr(self, "feature_names_in_", None)
+
+    @property
+    def _feedback(self) -> str:
+        return getattr(self, "feedback", "implicit")
+
+    def seen_items(self, users: Any) -> Histories:
+        """Item codes that each user has events with in fit, one row a user; empty for unknown users."""
+        check_is_fitted(self)
+        return self._histories.take(self._user_index.codes(users, "users", check_kind=False))
+
+    # Recommend -------------------------------------------------------------------------------------
+
+    def recommend(
+        self,
+        users: Any = None,
+        k: int = 10,
+        *,
+        context: Any = None,
+        history: Any = None,
+        candidates: Any = None,
+        exclude_seen: bool = True,
+        exclude: Any = None,
+        request: str | Sequence[str | None] | None = None,
+        request_weight: float = 0.5,
+    ) -> Recommendations:
+        """Rank items for users.
+
+        Parameters
+        ----------
+        users : array-like of ids, default=None
+            Repeats are allowed. An unknown user gets the cold start. None means every known user, or those
+            of ``history`` in order of first appearance.
+        k : int, default=10
+            Items a user; rows are padded beyond the catalogue.
+        context : array-like of shape (n_users, n_context) or (1, n_context), default=None
+            The context columns of X: one row a user, or one for all. None means the mean of training. Models
+            that cannot use context ignore it.
+        history : events ``[user, item, ...]`` or pair (events, y), default=None
+            Events that were not in fit: appended to those of known users, folded in for new ones. For
+            explicit feedback an event without y counts as the highest rating seen in fit. A frame that names
+            both ids as the X of fit did may have them in any place; else they come first.
+        candidates : list of item ids, or one list a user, default=None
+            The eligible items; unknown ids are passed over.
+        exclude_seen : bool, default=True
+            Leave out items of the user's events, in fit and in ``history``.
+        exclude : pairs ``[user, item]``, default=None
+            Further items to leave out, read as ``history`` is.
+        request : str, or list of n_users str or None, default=None
+            What is wanted now, in free text: one for all, or one a user; a blank one is none. Where there is one,
+            scores are a blend of taste and of the likeness of text and item, each in units of how far its ten
+            best items (in a small catalogue, a quarter of all) are above the median item. A user of whom nothing
+            is known gets what the request says.
+        request_weight : float in [0, 1], default=0.5
+            Weight of the request in that blend: 0 is taste alone, 1 the request alone.
+
+        Returns
+        -------
+        Recommendations
+            Unpacks as ``items, scores``, two (n_users, k) arrays.
+
+        Raises
+        ------
+        ValueError
+            If ``k`` < 1, no candidate is known, or rows or columns of ``context`` do not fit; if there is a
+            request and the model cannot read text.
+        TypeError
+            If no user is known and the ids are text where numbers were fitted, or the reverse.
+        """
+        check_is_fitted(self)
+        k = check_k(k)
+        user_ids, queries = self._read_queries(users, context, history)
+        eligible = None if candidates is None else Candidates(candidates, self._item_index, len(queries))
+        hidden = queries.histories if exclude_seen else Histories.empty(len(queries))
+        if exclude is not None and not is_empty(exclude):
+            excluded = read_exclusions(exclude, self._item_index, self._column_names).by_query(user_ids, "exclude")
+            hidden = hidden.followed_by(excluded)
+        requests = read_requests(self, request, request_weight, len(queries))
+        if requests is None:
+            codes, scores = self._rank(queries, k, eligible, hidden)
+        else:
+            codes, scores = requests.rank(queries, k, eligible, hidden)
+        return Recommendations(codes, scores, user_ids, self._item_index, backend=self._frame_backend)
+
+    def _text_space(self, texts: list[str]) -> tuple[Matrix, Matrix]:
+        """Vectors of texts, and of the items in the same space."""
+        raise ValueError(
+            f"{type(self).__name__} cannot read text, so it has no search and takes no request; use a model with an "
+            "item_encoder, such as HybridMFRecommender(item_encoder=LLMTextEmbedder()), or wrap this one in "
+            "skrec.llm.LLMReranker."
+        )
+
+    def _read_queries(self, users: Any, context: Any, history: Any) -> tuple[NDArray, Queries]:
+        events = None
+        if history is not None and not (is_empty(history) and users is not None):
+            rating = self._history_rating()
+            events = read_history(history, self._item_index, self._feedback, rating, self._column_names)
+        if users is None and events is None:
+            user_ids, codes = self._user_index.values, np.arange(len(self._user_index))
+            histories = self._histories
+        else:
+            assert events is not None or users is not None
+            column = events.users_in_order() if users is None and events is not None else as_column(users, "users")
+            user_ids = np.array(column.to_numpy() if isinstance(column, nw.Series) else column)
+            codes = self._user_index.codes(column, "users", check_kind=events is None)
+            histories = self._histories.take(codes)
+        if events is not None:
+            histories = histories.followed_by(events.by_query(user_ids, "history"))
+        return user_ids, Queries(codes, histories, self._read_context(context, len(codes)))
+
+    def _read_context(self, context: Any, n_queries: int) -> NDArray[np.float32] | None:
+        if self._context is not None:
+            return self._context.read_queries(context, n_queries)
+        if context is None:
+            return None
+        check_rows(context, n_queries)
+        if self._uses_context:
+            raise ValueError(
+                f"context was given, but X had no context columns when {type(self).__name__} was fitted: leave it "
+                "out, or fit with the columns [user, item, context...]."
+            )
+        return None
+
+    def _rank(
+        self, queries: Queries, k: int, eligible: Candidates | None, hidden: Histories
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Best k item codes and scores of each query."""
+
+        def score_block(start: int, stop: int, columns: NDArray[np.int64] | None) -> NDArray[np.float32]:
+            return self._ranked_scores(queries.block(start, stop), columns)
+
+        n_jobs = getattr(self, "n_jobs", None)
+        return rank(score_block, hidden, len(self._item_index), k, eligible=eligible, n_jobs=n_jobs)
+
+    def _scores(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
+        """Scores of a block, the cold start included."""
+        scores = self._score(queries, items)
+        cold = self._cold(queries)
+        if cold.any():
+            scores[cold] = self._cold_scores(items)
+        return scores
+
+    def _ranked_scores(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
+        """Scores to rank by, where -inf leaves an item out."""
+        return self._scores(queries, items)
+
+    # Predict ---------------------------------------------------------------------------------------
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """Score of each (user, item) row; finite for unknown users and items too.
+
+        Parameters
+        ----------
+        X : array-like or frame of shape (n_events, n_columns)
+            As in fit; ``timestamp`` may be left out.
+
+        Returns
+        -------
+        ndarray of shape (n_events,)
+            Scores compare within a user (and a context). Seen items are scored like others.
+        """
+        check_is_fitted(self)
+        events = read_events(X, estimator=self, reset=False)
+        user_codes = self._user_index.codes(events.users, "user ids")
+        items = self._item_index.codes(events.items, "item ids")
+        if self._context is not None:
+            return self._predict_in_context(user_codes, items, self._context.read_events(events.context))
+        distinct, rows = np.unique(user_codes, return_inverse=True)
+        queries = Queries(distinct, self._histories.take(distinct))
+        return self._predict(queries, rows, items)
+
+    def _predict_in_context(
+        self, users: NDArray[np.int64], items: NDArray[np.int64], context: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        """Each event is a query of its own; blocks bound the copies of histories."""
+        scores = np.empty(len(users))
+        for start in range(0, len(users), _EVENT_BLOCK):
+            at = slice(start, start + _EVENT_BLOCK)
+            queries = Queries(users[at], self._histories.take(users[at]), context[at])
+            scores[at] = self._predict(queries, np.arange(len(queries)), items[at])
+        return scores
+
+    def _predict(self, queries: Queries, rows: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.float64]:
+        predicted = self._unknown_item_scores(queries)[rows]
+        known = items >= 0
+        predicted[known] = self._score_pairs(queries, rows[known], items[known])
+        return predicted
+
+    def _score_pairs(self, queries: Queries, rows: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.floating]:
+        """Scores of (query, item) pairs: here from whole rows, block by block."""
+        from skrec._kernels.threads import run_blocks
+
+        order = np.argsort(rows, kind="stable")
+        bounds = np.searchsorted(rows[order], np.arange(len(queries) + 1))
+        scores = np.empty(len(rows))
+
+        def score_block(start: int, stop: int) -> None:
+            at = order[bounds[start] : bounds[stop]]
+            columns, column = np.unique(items[at], return_inverse=True)
+            if len(at):
+                scores[at] = self._scores(queries.block(start, stop), columns)[rows[at] - start, column]
+
+        run_blocks(score_block, len(queries), block_rows(len(self._item_index)), getattr(self, "n_jobs", None))
+        return scores

@@ -1,0 +1,70 @@
+"""``search``: free text as the query."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from skrec.base._block_ranking import rank
+from skrec.interactions import Candidates, Histories, Recommendations, check_k
+from skrec.utils import Matrix, inner_products, is_zero_row
+
+
+class SearchMixin:
+    """``search``, for models whose items have vectors: a model gives ``_text_space(texts)``."""
+
+    def search(self: Any, texts: Any, k: int = 10, *, candidates: Any = None) -> Recommendations:
+        """Rank the catalogue for free text.
+
+        Parameters
+        ----------
+        texts : str or list of str
+        k : int, default=10
+        candidates : list of item ids, or one list a text, default=None
+
+        Returns
+        -------
+        Recommendations
+            One row a text; ``users`` holds the texts.
+
+        Raises
+        ------
+        ValueError
+            If the items have no text vectors, or the item encoder does not read text.
+        """
+        check_is_fitted(self)
+        k = check_k(k)
+        if isinstance(texts, bytes) or not isinstance(texts, Iterable):
+            raise TypeError(f"texts must be a string or a list of strings; got {texts!r}.")
+        texts = [texts] if isinstance(texts, str) else list(texts)
+        if wrong := [text for text in texts if not isinstance(text, str)]:
+            raise TypeError(f"texts must be a string or a list of strings; got {wrong[0]!r} among them.")
+        if not texts:
+            raise ValueError("texts is empty; pass a string or a list of at least one.")
+        queries, vectors = self._text_space(texts)
+        asked = np.empty(len(texts), dtype=object)
+        asked[:] = texts
+        return self._nearest(queries, vectors, asked, Histories.empty(len(texts)), k, candidates, "text")
+
+    def _nearest(
+        self: Any,
+        vectors: Matrix,
+        item_vectors: Matrix,
+        asked: NDArray,
+        hidden: Histories,
+        k: int,
+        candidates: Any,
+        name: str,
+    ) -> Recommendations:
+        eligible = None if candidates is None else Candidates(candidates, self._item_index, len(asked))
+
+        def score_block(start: int, stop: int, columns: NDArray[np.int64] | None) -> NDArray[np.float32]:
+            scores = inner_products(vectors[start:stop], item_vectors, columns)
+            scores[is_zero_row(vectors[start:stop])] = self._cold_scores(columns)
+            return scores
+
+        n_jobs = getattr(self, "n_jobs", None)
+        codes, scores = rank(score_block, hidden, len(self._item_index), k, eligible=eligible, n_jobs=n_jobs)
+        return Recommendations(codes, scores, asked, self._item_index, backend=self._frame_backend, query_name=name)

@@ -1,0 +1,129 @@
+"""Vectors of texts beside vectors of items, and products of both."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import normalize
+
+from skrec.utils import Matrix, finite_matrix, is_zero_row
+
+
+def text_space(encoder: Any, texts: list[str], item_matrix: Matrix | None) -> tuple[Matrix, Matrix]:
+    """Vectors of texts and of items by an item encoder, of unit length; dense ones centred.
+
+    Parameters
+    ----------
+    encoder : fitted transformer or None
+    texts : list of str
+    item_matrix : matrix of shape (n_items, d)
+        The items as encoded, in catalogue order.
+    """
+    vectors = encode_texts(encoder, texts)
+    assert item_matrix is not None
+    if sp.issparse(item_matrix):
+        return normalize(vectors), normalize(item_matrix)
+    told = ~is_zero_row(item_matrix)
+    # Embeddings of language models share a large common part that says nothing.
+    center = item_matrix[told].mean(axis=0) if told.sum() > 1 else 0.0
+    queries = np.where(is_zero_row(vectors)[:, None], 0.0, vectors - center)
+    return normalize(queries), normalize(np.where(told[:, None], item_matrix - center, 0.0))
+
+
+def encode_texts(encoder: Any, texts: list[str]) -> Matrix:
+    """Vectors of free texts in the space of a fitted item encoder.
+
+    The encoder has ``encode(texts)``, or is a pipeline whose first step has, or reads lists of texts.
+
+    Raises
+    ------
+    ValueError
+        If there is no encoder, or it needs several columns.
+    """
+    if encoder is None:
+        raise ValueError(
+            "search and request= need an item_encoder that reads text, fitted on item_features; pass "
+            "item_encoder=LLMTextEmbedder() (from skrec.feature_extraction import LLMTextEmbedder)."
+        )
+    steps = [step for _, step in encoder.steps] if isinstance(encoder, Pipeline) else [encoder]
+    # What completes the row of an item has nothing to do with a text that is searched for.
+    first, *later = [step for step in steps if not getattr(step, "fills_rows", False)] or steps
+    try:
+        encode = getattr(first, "encode_query", None) or getattr(first, "encode", None) or first.transform
+        vectors = encode(texts)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ValueError(
+            f"search and request=: {type(first).__name__} does not read a list of texts ({error}); use an item_encoder "
+            "with encode(texts), such as LLMTextEmbedder, first in a pipeline."
+        ) from error
+    for step in later:
+        vectors = vectors if step in (None, "passthrough") else step.transform(vectors)
+    return finite_matrix(vectors, "the texts as encoded")
+
+
+class TextSpace:
+    """Unit vectors of items, centred where they are dense, and of texts beside them.
+
+    Parameters
+    ----------
+    encoder : transformer
+        Fitted; reads texts.
+    matrix : float32 array or CSR array of shape (n_items, d)
+        The items as encoded; a zero row for an item without a text.
+    """
+
+    def __init__(self, encoder: Any, matrix: Matrix) -> None:
+        self.encoder = encoder
+        told = ~is_zero_row(matrix)
+        self.center: NDArray[np.float32] | None = None
+        if not sp.issparse(matrix) and told.sum() > 1:
+            self.center = matrix[told].mean(axis=0)
+        self.items = self._place(matrix)
+
+    def _place(self, vectors: Matrix) -> Matrix:
+        if self.center is not None:
+            vectors = (vectors - self.center) * ~is_zero_row(vectors)[:, None]
+        return normalize(vectors)
+
+    @property
+    def dimension(self) -> int:
+        """Length of the vectors."""
+        return int(self.items.shape[1])
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(n_texts, d) unit vectors of texts."""
+        return _dense(self._place(encode_texts(self.encoder, list(texts))))
+
+    def vectors_of(self, codes: Sequence[int]) -> NDArray[np.float32]:
+        """(n_codes, d) unit vectors of items."""
+        return _dense(self.items[list(codes)])
+
+    def similarity(self, vector: NDArray) -> NDArray[np.float64]:
+        """(n_items,) cosines, as standard scores over the items; zeros for a zero vector."""
+        norm = float(np.linalg.norm(vector))
+        if norm == 0:
+            return np.zeros(self.items.shape[0])
+        cosines = np.asarray(self.items @ (vector / norm), dtype=np.float64).ravel()
+        return standard(cosines)
+
+
+def _dense(vectors: Matrix) -> NDArray[np.float32]:
+    return np.asarray(vectors.toarray() if isinstance(vectors, sp.csr_array) else vectors)
+
+
+def standard(values: NDArray) -> NDArray[np.float64]:
+    """Values less their mean, over their standard deviation; zeros where they are all the same."""
+    spread = float(values.std())
+    return np.zeros(len(values)) if spread < 1e-12 else (values - values.mean()) / spread
+
+
+def reads_text(encoder: Any) -> bool:
+    """Whether a fitted encoder turns a list of texts into vectors."""
+    try:
+        encode_texts(encoder, ["a text"])
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,92 @@
+"""The first of two ways to rank: a query vector against item vectors, plus a bias."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.preprocessing import normalize
+from sklearn.utils.validation import check_is_fitted
+
+from skrec.base._recommender import BaseRecommender
+from skrec.base._text_search import SearchMixin
+from skrec.base._text_space import encode_texts, text_space
+from skrec.interactions import Histories, Queries, Recommendations, check_k, read_items
+from skrec.utils import Matrix, inner_products, is_zero_row, row_dots
+
+__all__ = ["VectorRecommender", "encode_texts", "inner_products", "is_zero_row", "row_dots", "text_space"]
+
+_PAIR_BLOCK = 1 << 16
+
+
+class VectorRecommender(SearchMixin, BaseRecommender):
+    """A recommender that ranks by the inner product of query and item vector, plus a bias.
+
+    ``_fit`` sets ``_item_vectors`` ((n_items, d), dense or CSR) and ``_item_bias`` ((n_items,) or None); a
+    subclass gives ``_query_vectors(queries)``. A query whose vector is zero gets the cold start.
+    """
+
+    _item_vectors: Matrix
+    _item_bias: NDArray[np.float32] | None = None
+
+    def _query_vectors(self, queries: Queries) -> Matrix:
+        raise NotImplementedError(f"{type(self).__name__} must define _query_vectors(queries)")
+
+    def _link(self, scores: NDArray, vectors: Matrix) -> NDArray:
+        """From inner products, one row a query vector, to scores; monotone within a row."""
+        return scores
+
+    def _cold(self, queries: Queries) -> NDArray[np.bool_]:
+        return is_zero_row(self._query_vectors(queries))
+
+    def _scores(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
+        vectors = self._query_vectors(queries)
+        scores = inner_products(vectors, self._item_vectors, items)
+        if self._item_bias is not None:
+            scores += self._item_bias if items is None else self._item_bias[items]
+        scores = self._link(scores, vectors)
+        cold = is_zero_row(vectors)
+        if cold.any():
+            scores[cold] = self._cold_scores(items)
+        return scores
+
+    def _score_pairs(self, queries: Queries, rows: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.floating]:
+        vectors = self._query_vectors(queries)
+        scores = np.empty(len(rows))
+        for start in range(0, len(rows), _PAIR_BLOCK):
+            at = slice(start, start + _PAIR_BLOCK)
+            queried = vectors[rows[at]]
+            products = row_dots(queried, self._item_vectors[items[at]])
+            if self._item_bias is not None:
+                products = products + self._item_bias[items[at]]
+            scores[at] = self._link(products[:, None], queried)[:, 0]
+        cold = is_zero_row(vectors)[rows]
+        scores[cold] = self._cold_scores(items[cold])
+        return scores
+
+    # Items as queries ----------------------------------------------------------------------
+
+    def similar_items(self, items: Any, k: int = 10, *, candidates: Any = None) -> Recommendations:
+        """Items whose vectors are nearest by cosine; an item is never its own neighbour.
+
+        Parameters
+        ----------
+        items : array-like of item ids
+        k : int, default=10
+        candidates : list of item ids, or one list an item, default=None
+
+        Returns
+        -------
+        Recommendations
+            One row an item; ``users`` holds the items asked for.
+
+        Raises
+        ------
+        KeyError
+            If an id is unknown.
+        """
+        check_is_fitted(self)
+        k = check_k(k)
+        ids, codes = read_items(items, self._item_index)
+        vectors = normalize(self._item_vectors)
+        own = Histories.group(np.arange(len(codes)), codes, np.ones(len(codes), np.float32), None, len(codes))
+        return self._nearest(vectors[codes], vectors, ids, own, k, candidates, "item")

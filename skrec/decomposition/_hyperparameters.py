@@ -1,0 +1,83 @@
+"""Settings that follow from the data."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from skrec.utils import Matrix
+
+_NOISE_SHARE = 0.7
+_MAX_ALPHA = 40.0
+_LEAST_SCALE = 1e-30  # below it, one over the scale leaves float32
+
+
+def mean_events(entries: sp.csr_array) -> float:
+    """Entries a row, over the rows that have any."""
+    counts = np.diff(entries.indptr)
+    return float(entries.nnz / max(1, np.count_nonzero(counts)))
+
+
+def auto_alpha(entries: sp.csr_array) -> float:
+    """The confidence of a seen pair: the sparser the data, the less an unseen pair says."""
+    if not entries.nnz:
+        return 0.0
+    n_cells = np.count_nonzero(np.diff(entries.indptr)) * len(np.unique(entries.indices))
+    return alpha_at(entries.nnz / n_cells, float(entries.data.mean(dtype=np.float64)))
+
+
+def alpha_at(density: float, mean_y: float) -> float:
+    """The rule itself."""
+    return float(min(0.07 * density**-0.75, _MAX_ALPHA) / mean_y)
+
+
+def auto_regularization(entries: sp.csr_array, alpha: float | None) -> float:
+    """The order of the largest singular value of noise in a matrix of this shape and density.
+
+    ``alpha`` is None for explicit feedback.
+    """
+    if not entries.nnz:
+        return 1.0
+    per_item = entries.nnz / len(np.unique(entries.indices))
+    if alpha is None:
+        spread = float(entries.data.std(dtype=np.float64)) or 1.0
+    else:
+        spread = confidence_spread(alpha, float(entries.data.mean(dtype=np.float64)))
+    return noise_level(mean_events(entries), per_item, spread)
+
+
+def confidence_spread(alpha: float, mean_y: float) -> float:
+    """Standard deviation of an entry of implicit feedback, as weighted."""
+    return float(np.sqrt(1.0 + alpha * mean_y))
+
+
+def noise_level(per_user: float, per_item: float, spread: float) -> float:
+    """The rule itself, from mean events of users and items and the standard deviation of an entry."""
+    return float(_NOISE_SHARE * spread * (np.sqrt(per_user) + np.sqrt(per_item)))
+
+
+def row_penalty(entries: sp.csr_array, mean: float, regularization: float, scaling: float) -> NDArray[np.float32]:
+    """Penalty of each row: that of a row with ``mean`` entries is ``regularization``."""
+    return pulls(np.diff(entries.indptr), mean, regularization, scaling)
+
+
+def pulls(counts: NDArray, mean: float, regularization: float, scaling: float) -> NDArray[np.float32]:
+    """Penalty of rows with so many entries."""
+    return (regularization * (np.maximum(counts, 1) / max(mean, 1.0)) ** scaling).astype(np.float32)
+
+
+def mean_squared_length(features: Matrix) -> float:
+    """Over the rows that are not zero; 1 if there is none."""
+    if sp.issparse(features):
+        squared = np.asarray(sp.csr_array(features).power(2).sum(axis=1), dtype=np.float64).ravel()
+    else:
+        squared = np.einsum("ij,ij->i", features, features, dtype=np.float64)
+    return float(squared[squared > 0].mean()) if squared.any() else 1.0
+
+
+def column_scale(context: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Root mean square of what is not zero in each column: 1 for a column of zeros and ones, and for one of zeros."""
+    counts = np.maximum(np.count_nonzero(context, axis=0), 1)
+    scale = np.sqrt(np.einsum("ij,ij->j", context, context, dtype=np.float64) / counts)
+    return np.where(scale > _LEAST_SCALE, scale, 1.0).astype(np.float32)

@@ -1,0 +1,124 @@
+"""Distinct texts embedded once: looked up, computed in chunks, stored as they come."""
+
+import os
+import time
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrec.exceptions import TruncationWarning
+from skrec.feature_extraction._encoders._encoder import Encoder, ObjectEncoder
+from skrec.feature_extraction._encoders._vector_cache import NoCache, Vector, VectorCache, cache_keys, open_cache
+from skrec.utils import Scrubber
+
+_CHUNK = (64, 256, 4096)  # fewest, first and most texts a chunk
+_CHUNK_SECONDS = 2.0
+
+
+def embed(
+    texts: Sequence[str | None],
+    encoder: Encoder,
+    prompt: str,
+    cache: str | os.PathLike | None,
+    verbose: int,
+    scrubber: Scrubber | None = None,
+    scrubbed: dict[str, int] | None = None,
+) -> NDArray[np.float32] | None:
+    """Embed texts, scrubbed where asked, as the model gives the vectors; a missing text gives a row of zeros.
+
+    What is scrubbed is added to the counts in ``scrubbed``, where given; of each distinct text once.
+
+    Returns
+    -------
+    ndarray of shape (n_texts, dimension), float32
+        None if every text is missing.
+
+    Warns
+    -----
+    TruncationWarning
+        With the number of the texts that were cut. A text read from a cache is not counted again.
+    """
+    if scrubber is not None:
+        clean = {text: scrubber(text) for text in set(texts) if text is not None}
+        texts = [None if text is None else clean[text][0] for text in texts]
+        for kind, n_found in sum((counts for _, counts in clean.values()), Counter()).items():
+            if scrubbed is not None:
+                scrubbed[kind] = scrubbed.get(kind, 0) + n_found
+    position: dict[str, int] = {}
+    inverse = [-1 if text is None else position.setdefault(_valid_unicode(text), len(position)) for text in texts]
+    if not position:
+        return None
+    distinct = _embed_distinct(list(position), encoder, prompt, cache, verbose)
+    # Row -1, the last, is the zero vector of missing texts.
+    return np.concatenate([distinct, np.zeros_like(distinct[:1])])[inverse]
+
+
+def _embed_distinct(
+    texts: list[str], encoder: Encoder, prompt: str, cache: str | os.PathLike | None, verbose: int
+) -> NDArray[np.float32]:
+    store, name = _store_for(encoder, cache)
+    # The prompt is not simply put before the text: some poolings leave it out.
+    keys = cache_keys(f"{name}\n{prompt}", texts) if name is not None else [b""] * len(texts)
+    vectors = store.get(keys)
+    missing = [i for i, vector in enumerate(vectors) if vector is None]
+    # Texts of about one length share a chunk, and the longest come first: what will not fit fails early.
+    missing.sort(key=lambda i: -len(texts[i]))
+    size, start, n_truncated = _CHUNK[1], 0, 0
+    with _progress(len(texts), len(texts) - len(missing), verbose) as bar:
+        while start < len(missing):
+            chunk, began = missing[start : start + size], time.perf_counter()
+            with store.exclusive():
+                # Another process may have embedded some of these while this one waited.
+                for i, vector in zip(chunk, store.get([keys[i] for i in chunk]), strict=True):
+                    vectors[i] = vector
+                todo = [i for i in chunk if vectors[i] is None]
+                if todo:
+                    fresh, n_cut = encoder.encode([texts[i] for i in todo], prompt)
+                    store.put([keys[i] for i in todo], fresh)
+                    n_truncated += n_cut
+                    for i, vector in zip(todo, fresh, strict=True):
+                        vectors[i] = vector
+            start += len(chunk)
+            bar.update(len(chunk))
+            fast = time.perf_counter() - began < _CHUNK_SECONDS
+            size = min(2 * size, _CHUNK[2]) if fast else max(size // 2, _CHUNK[0])
+    if n_truncated:
+        warnings.warn(
+            f"{n_truncated} of {len(texts)} distinct texts were longer than the model reads and were cut. Raise "
+            "max_length if the model allows it, or put what matters first.",
+            TruncationWarning,
+            stacklevel=2,
+        )
+    return _stack(vectors)
+
+
+def _store_for(encoder: Encoder, cache: str | os.PathLike | None) -> tuple[VectorCache, str | None]:
+    """The cache, and the name under which this encoder's vectors lie in it; no name, no cache."""
+    if cache is None:
+        return NoCache(), None
+    name = encoder.fingerprint
+    if name is None and isinstance(encoder, ObjectEncoder):
+        # Known by identity only, which no other process could recognise: in memory, never on disk.
+        cache, name = "memory", encoder.memory_fingerprint
+    return (NoCache(), None) if name is None else (open_cache(cache), name)
+
+
+def _stack(vectors: list[Vector | None]) -> NDArray[np.float32]:
+    widths = {len(vector) for vector in vectors if vector is not None}
+    if len(widths) > 1:
+        raise ValueError(f"The model gave vectors of different lengths: {sorted(widths)}; is it the same throughout?")
+    return np.stack([vector for vector in vectors if vector is not None])
+
+
+def _valid_unicode(text: str) -> str:
+    """Text without lone surrogates, which no tokenizer and no JSON takes."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _progress(total: int, done: int, verbose: int):
+    from tqdm import tqdm
+
+    return tqdm(total=total, initial=done, unit="text", desc="Embedding", disable=not verbose or done == total)

@@ -1,0 +1,102 @@
+"""One face for everything that turns texts into vectors."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrec.feature_extraction._encoders._batching import batched
+from skrec.feature_extraction._encoders._loading import LoadSettings, fingerprint, local_model
+from skrec.utils import identity_token
+
+
+class Encoder(Protocol):
+    """What the embedder asks of a model."""
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Names the vectors for the caches; None: they cannot be named, so they are not kept."""
+
+    @property
+    def dimension(self) -> int | None:
+        """Length of the vectors, where it is known before the first is made."""
+
+    @property
+    def prompts(self) -> dict[str, str]: ...
+
+    @property
+    def default_prompt(self) -> str: ...
+
+    def encode(self, texts: Sequence[str], prompt: str) -> tuple[NDArray[np.float32], int]:
+        """Vectors of the texts, and how many texts were cut."""
+
+
+class LocalEncoder:
+    """A model in this process, through :class:`LocalModel`."""
+
+    def __init__(self, model: Any, settings: LoadSettings, max_length: int | None, token_budget: int | None):
+        self.local, self.source = local_model(model, settings)
+        self.settings = settings
+        self.max_length = max_length
+        self.token_budget = token_budget
+        self.prompts = self.local.prompts
+        self.default_prompt = self.local.default_prompt
+        self.dimension = self.local.dimension
+
+    @property
+    def fingerprint(self) -> str:
+        # The device is left out: it moves vectors by rounding only.
+        settings = {**asdict(self.settings), "device": None, "max_length": self.max_length}
+        return json.dumps([fingerprint(self.local, self.source), settings], sort_keys=True)
+
+    def encode(self, texts: Sequence[str], prompt: str) -> tuple[NDArray[np.float32], int]:
+        return self.local.encode(texts, prompt, self.max_length, self.token_budget)
+
+
+class ObjectEncoder:
+    """Any object with ``encode(texts) -> (n, d)``; its ``fingerprint``, if it has one, names its vectors."""
+
+    dimension = None
+    prompts: dict[str, str] = {}  # noqa: RUF012
+    default_prompt = ""
+
+    def __init__(self, model: Any, batch_size: int):
+        self.model = model
+        self.batch_size = batch_size
+
+    @property
+    def fingerprint(self) -> str | None:
+        own = getattr(self.model, "fingerprint", None)
+        return own if isinstance(own, str) else None
+
+    @property
+    def memory_fingerprint(self) -> str | None:
+        """A name that holds in this process only, for objects that have no name of their own."""
+        token = identity_token(self.model)
+        return None if token is None else f"object-{token}"
+
+    def encode(self, texts: Sequence[str], prompt: str) -> tuple[NDArray[np.float32], int]:
+        parts = [self._encode_some([prompt + text for text in some]) for some in batched(texts, self.batch_size)]
+        return np.concatenate(parts), 0
+
+    def _encode_some(self, texts: list[str]) -> NDArray[np.float32]:
+        vectors = self.model.encode(texts)
+        if hasattr(vectors, "detach"):
+            vectors = vectors.detach().cpu().float().numpy()
+        vectors = np.asarray(vectors, dtype=np.float32)
+        if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():
+            raise ValueError(
+                f"{type(self.model).__name__}.encode must return finite numbers of shape (n_texts, n_features); got "
+                f"shape {vectors.shape} for {len(texts)} texts."
+            )
+        return vectors
+
+
+def is_sentence_transformer(model: Any) -> bool:
+    """Whether this is a live SentenceTransformer; asks without importing the library."""
+    library = sys.modules.get("sentence_transformers")
+    return library is not None and isinstance(model, library.SentenceTransformer)

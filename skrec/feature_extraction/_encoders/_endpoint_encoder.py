@@ -1,0 +1,73 @@
+"""Texts to vectors over HTTP: any endpoint that speaks OpenAI's embeddings protocol."""
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrec.feature_extraction._encoders._batching import batched
+from skrec.utils import BadResponse, Endpoint
+
+
+class EndpointEncoder:
+    """An embeddings endpoint."""
+
+    prompts: dict[str, str] = {}  # noqa: RUF012
+    default_prompt = ""
+
+    def __init__(self, endpoint: Endpoint, dimensions: int | None, batch_size: int):
+        self.endpoint = endpoint
+        self.dimension = dimensions
+        self.batch_size = batch_size
+
+    @property
+    def fingerprint(self) -> str:
+        return json.dumps(["endpoint", self.endpoint.base_url, self.endpoint.model, self.dimension])
+
+    def encode(self, texts: Sequence[str], prompt: str) -> tuple[NDArray[np.float32], int]:
+        """Embed texts; none is reported as cut, since the endpoint does not say.
+
+        Raises
+        ------
+        ImportError
+            If ``openai`` is not installed.
+        ValueError
+            If the key's variable is not set, the request is refused, or the answers stay malformed.
+        TimeoutError, ConnectionError
+            If the endpoint stays silent, out of reach, overloaded or broken.
+        """
+        with self.endpoint.connect() as connection:
+            parts = [
+                connection.ask(partial(self._ask, [prompt + text for text in some]))
+                for some in batched(texts, self.batch_size)
+            ]
+        if len(widths := {part.shape[1] for part in parts}) > 1:
+            raise ValueError(
+                f"The endpoint {self.endpoint.base_url} gave vectors of different lengths: {sorted(widths)}."
+            )
+        return np.concatenate(parts), 0
+
+    def _ask(self, texts: list[str], client: Any) -> NDArray[np.float32]:
+        options = {} if self.dimension is None else {"dimensions": self.dimension}
+        response = client.embeddings.create(model=self.endpoint.model, input=texts, encoding_format="float", **options)
+        data = getattr(response, "data", None)
+        if not isinstance(data, list):
+            raise BadResponse("an answer without a list of embeddings")
+        indices = [getattr(item, "index", None) for item in data]
+        by_index = {
+            i: getattr(item, "embedding", None) for i, item in zip(indices, data, strict=True) if type(i) is int
+        }
+        if len(data) != len(texts) or set(by_index) != set(range(len(texts))):
+            raise BadResponse(f"{len(data)} embeddings for {len(texts)} texts")
+        try:
+            vectors = np.array([by_index[i] for i in range(len(texts))], dtype=np.float32)
+        except (TypeError, ValueError):
+            raise BadResponse("embeddings of different lengths, or not of numbers") from None
+        if vectors.ndim != 2 or not vectors.shape[1] or not np.isfinite(vectors).all():
+            raise BadResponse("embeddings that are empty, NaN or infinite")
+        if self.dimension is not None and vectors.shape[1] != self.dimension:
+            raise BadResponse(f"embeddings of length {vectors.shape[1]} where dimensions={self.dimension}")
+        return vectors

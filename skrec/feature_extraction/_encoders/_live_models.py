@@ -1,0 +1,72 @@
+"""Live models and pickles: weights that have a path stay out of them."""
+
+import copy
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from skrec.feature_extraction._encoders._encoder import is_sentence_transformer
+from skrec.feature_extraction._encoders._loading import LoadSettings, local_model
+from skrec.utils import weights_fingerprint
+
+if TYPE_CHECKING:
+    from skrec.feature_extraction._text_embedder import LLMTextEmbedder
+
+_same_as_source: dict[tuple[str, str], bool] = {}
+
+
+def state_to_pickle(embedder: "LLMTextEmbedder", state: dict[str, Any]) -> dict[str, Any]:
+    """What a pickle of the embedder holds.
+
+    Raises
+    ------
+    ValueError
+        If it would hold weights that nobody asked for and that no path gives back.
+    """
+    model = embedder.model
+    if embedder.pickle_weights:
+        if embedder.base_url is None and isinstance(model, str | os.PathLike) and state.get("_stored") is None:
+            loaded, _ = local_model(os.fspath(model), LoadSettings(device="cpu"))
+            state["_stored"] = (os.fspath(model), loaded.model)
+        if is_sentence_transformer(model) and model.device.type != "cpu":
+            state["model"] = copy.deepcopy(model).cpu()  # so that a machine without that device can load it
+        return state
+    state.pop("_stored", None)
+    if not _is_torch_module(model):
+        return state
+    source = _source(model) if is_sentence_transformer(model) else None
+    if source is None:
+        raise ValueError(
+            f"The model is a live {type(model).__name__} whose weights lie at no path, or differ from those there; "
+            "pickles leave weights out. Save it (model.save(folder)) and pass the folder as model, or set "
+            "pickle_weights=True."
+        )
+    return {**state, "model": source}
+
+
+def stored_model(embedder: "LLMTextEmbedder", model: Any) -> Any:
+    """The weights that came with a pickle of this very model name, else the model itself."""
+    name, stored = getattr(embedder, "_stored", None) or (None, None)
+    return stored if isinstance(model, str) and name == model else model
+
+
+def _is_torch_module(model: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(model, torch.nn.Module)
+
+
+def _source(model: Any) -> str | None:
+    """Folder or hub name that gives this model back, weight for weight."""
+    config = getattr(getattr(model[0], "auto_model", None), "config", None)
+    name = getattr(config, "_name_or_path", None)
+    if not name:
+        return None
+    own = weights_fingerprint(model)
+    if (name, own) not in _same_as_source:
+        # A model trained in memory still says where it once came from: compare, or the training is lost.
+        try:
+            loaded, _ = local_model(name, LoadSettings(device="cpu"))
+        except (OSError, ValueError):
+            return None
+        _same_as_source[name, own] = weights_fingerprint(loaded.model) == own
+    return name if _same_as_source[name, own] else None

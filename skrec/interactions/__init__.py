@@ -1,0 +1,50 @@
+"""The one place that reads tables: events, histories, feature tables and requests become ids, codes and CSR."""
+
+from skrec.interactions._columns import Column, as_column, column_kind, factorize
+from skrec.interactions._context import ContextColumns, check_rows
+from skrec.interactions._event_template import EventTemplate, check_same_ids
+from skrec.interactions._events import (
+    TIMESTAMP,
+    EventTable,
+    check_target_size,
+    read_events,
+    read_target,
+    read_timestamp,
+)
+from skrec.interactions._feature_matrix import (
+    as_unique_ids,
+    encode_features,
+    one_column_as_list,
+    read_fit_features,
+    warn_of_missing_rows,
+)
+from skrec.interactions._feature_table import Features, FeatureTable, read_features
+from skrec.interactions._histories import Histories
+from skrec.interactions._id_index import IdIndex
+from skrec.interactions._interactions import Interactions
+from skrec.interactions._queries import (
+    Candidates,
+    Queries,
+    check_k,
+    first_appearance,
+    ids_first,
+    is_empty,
+    read_exclusions,
+    read_history,
+    read_items,
+)
+from skrec.interactions._recommendations import Recommendations
+
+__all__ = [
+    "EventTable",
+    "FeatureTable",
+    "Features",
+    "Histories",
+    "IdIndex",
+    "Interactions",
+    "check_target_size",
+    "read_events",
+    "read_features",
+    "read_target",
+    "read_timestamp",
+]

@@ -1,0 +1,197 @@
+"""Context columns become a float32 matrix: of all events in fit, and one row a query later."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
+
+from skrec.interactions._events import without_timestamp
+
+
+@dataclass
+class ContextColumns:
+    """The context that a model was fitted on.
+
+    Attributes
+    ----------
+    model : str
+        Name of the recommender, for messages.
+    names : list of str, or None
+        Names of the columns, where X was a frame.
+    mean : float32 array of shape (n_context,)
+        Mean over the events of fit: the context of a query that comes without one.
+    n_events : int
+        Events that the mean is taken over.
+    """
+
+    model: str
+    names: list[str] | None
+    mean: NDArray[np.float32]
+    n_events: int
+
+    @classmethod
+    def fit(cls, context: Any, model: str) -> "tuple[ContextColumns, NDArray[np.float32]]":
+        """Read the context columns of X in fit."""
+        frame = _as_frame(context)
+        matrix = _matrix(context, "X", model)
+        names = None if frame is None else [str(name) for name in frame.columns]
+        return cls(model, names, _mean(matrix), len(matrix)), matrix
+
+    def read_events(self, context: Any) -> NDArray[np.float32]:
+        """The context columns of a later X, whose names were checked with those of the ids."""
+        return _matrix(context, "X", self.model)
+
+    def add(self, matrix: NDArray[np.float32]) -> None:
+        """Let the events of ``partial_fit`` into the mean."""
+        total = self.n_events + len(matrix)
+        self.mean = self.mean + (_mean(matrix) - self.mean) * np.float32(len(matrix) / total)
+        self.n_events = total
+
+    def read_queries(self, context: Any, n_queries: int) -> NDArray[np.float32]:
+        """One row a query, from one row a query, one row for all, or None for the training mean.
+
+        Raises
+        ------
+        ValueError
+            If rows or columns do not fit.
+        """
+        if context is None:
+            return np.broadcast_to(self.mean, (n_queries, len(self.mean)))
+        check_rows(context, n_queries)
+        matrix = _matrix(self._in_fitted_order(context), "context", self.model)
+        if matrix.shape[1] != len(self.mean):
+            raise ValueError(
+                f"context has {matrix.shape[1]} columns, but the X of fit had {len(self.mean)} context columns"
+                f"{f' ({self._listed(self.names)})' if self.names else ''}; pass these."
+            )
+        return np.broadcast_to(matrix, (n_queries, matrix.shape[1]))
+
+    def _in_fitted_order(self, context: Any) -> Any:
+        frame = _as_frame(context)
+        if frame is None:
+            return context
+        frame = without_timestamp(frame)
+        if self.names is not None:
+            check_names(frame.columns, self.names, "context")
+            if list(frame.columns) != self.names:
+                frame = frame[:, [list(frame.columns).index(name) for name in self.names]]
+        return frame.to_native()
+
+    @staticmethod
+    def _listed(names: list[str]) -> str:
+        return ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
+
+
+def check_rows(context: Any, n_queries: int) -> None:
+    """One row a query, or one for all.
+
+    Raises
+    ------
+    ValueError
+        If ``context`` is no table, or has another number of rows.
+    """
+    shape = _shape(context)
+    if len(shape) != 2:
+        raise ValueError(
+            f"context has {len(shape)} dimension(s); pass a table of one row a user, or of one row for all: "
+            "[[8.5, 1.0]] and not [8.5, 1.0]."
+        )
+    if shape[0] not in (1, n_queries):
+        raise ValueError(f"context has {shape[0]} rows for {n_queries} users; pass one row a user, or one for all.")
+
+
+def _shape(context: Any) -> tuple[int, ...]:
+    if isinstance(context, Mapping) or (
+        isinstance(context, list | tuple) and isinstance(next(iter(context), None), Mapping)
+    ):
+        raise ValueError(
+            "context is given as dicts; make a frame of them, of one row a user, or of one row for all: "
+            "pandas.DataFrame([{'hour': 8.5, 'home': True}])."
+        )
+    frame = nw.from_native(context, pass_through=True)
+    if isinstance(frame, nw.LazyFrame):
+        raise ValueError("context is a lazy frame; pass context.collect().")
+    try:
+        return np.shape(context)
+    except ValueError:
+        raise ValueError(
+            f"context has rows of {sorted({np.size(row) for row in context})} cells; give each row one cell a column."
+        ) from None
+
+
+def check_names(given: Any, expected: list[str], what: str) -> None:
+    """The columns of fit, in any order.
+
+    Raises
+    ------
+    ValueError
+        Naming those that are missing and those that are extra.
+    """
+    missing = [name for name in expected if name not in given]
+    extra = [name for name in given if name not in expected]
+    if missing or extra:
+        wrong = [f"lacks {missing}"] * bool(missing) + [f"has {extra}, which X did not have in fit"] * bool(extra)
+        raise ValueError(f"{what} {' and '.join(wrong)}; pass the context columns of X: {expected}.")
+
+
+def _as_frame(context: Any) -> nw.DataFrame | None:
+    frame = nw.from_native(context, eager_only=True, pass_through=True)
+    return frame if isinstance(frame, nw.DataFrame) else None
+
+
+def _mean(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    return matrix.mean(axis=0, dtype=np.float64).astype(np.float32)
+
+
+@np.errstate(over="ignore")
+def _matrix(context: Any, what: str, model: str) -> NDArray[np.float32]:
+    """Numbers as float32.
+
+    Raises
+    ------
+    ValueError
+        If a column is not numeric, or holds NaN or infinity.
+    """
+    frame = _as_frame(context)
+    if frame is not None:
+        names = [f"column {name!r}" for name in frame.columns]
+        for name, dtype in zip(names, frame.schema.values(), strict=True):
+            if not (dtype.is_numeric() or dtype == nw.Boolean):
+                raise _needs_encoder(what, f"{name} holds {dtype}", model)
+        matrix = np.ascontiguousarray(frame.to_numpy(), dtype=np.float32)
+    else:
+        array = np.asarray(context)
+        names = [f"context column {j}" for j in range(array.shape[1])]
+        matrix = np.empty(array.shape, np.float32)
+        for j, name in enumerate(names):
+            try:
+                matrix[:, j] = array[:, j]
+            except (TypeError, ValueError):
+                raise _needs_encoder(what, f"{name} holds {_first_other(array[:, j])!r}", model) from None
+    unfit = ~np.isfinite(matrix).all(axis=0)
+    if unfit.any():
+        raise ValueError(
+            f"{what}: {names[int(np.argmax(unfit))]} contains NaN or infinity (as float32). Put ContextEncoder() "
+            f"before {model}, which gives missing values a place, or fill or drop them."
+        )
+    return matrix
+
+
+def _first_other(values: NDArray) -> Any:
+    for value in values.tolist():
+        try:
+            float(value)
+        except (TypeError, ValueError):
+            return value
+    return values.dtype
+
+
+def _needs_encoder(what: str, found: str, model: str) -> ValueError:
+    return ValueError(
+        f"{what}: {found}, which is not numeric, and {model} takes context as numbers. Put ContextEncoder() before "
+        f"it, as in skrec.pipeline.make_pipeline(ContextEncoder(), {model}()) (from skrec.feature_extraction import "
+        "ContextEncoder), or drop the column."
+    )

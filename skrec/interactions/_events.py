@@ -1,0 +1,172 @@
+"""Event logs, taken apart: ids, times, targets and context columns."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_array, column_or_1d, validate_data
+
+from skrec.interactions._columns import Column, is_exact
+
+TARGET_NAMES = ("rating", "ratings", "score", "weight")
+TIMESTAMP = "timestamp"
+_LARGEST_TARGET, _LEAST_TARGET = 1e15, 1e-30
+
+
+@dataclass
+class EventTable:
+    """The columns of an event log, taken apart.
+
+    Attributes
+    ----------
+    users, items : 1-D ndarray or narwhals Series
+        Ids as given.
+    timestamp : ndarray of shape (n_events,) or None
+        Numbers as given; date-times as seconds since 1970 in UTC.
+    context : frame of the caller's kind, ndarray of shape (n_events, n_context), or None
+        What stands behind user and item.
+    """
+
+    users: Column
+    items: Column
+    timestamp: NDArray | None
+    context: Any
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def take(self, rows: NDArray) -> "EventTable":
+        """The given rows."""
+        times = None if self.timestamp is None else self.timestamp[rows]
+        context = self.context
+        if context is not None:
+            frame = nw.from_native(context, eager_only=True, pass_through=True)
+            context = frame[rows].to_native() if isinstance(frame, nw.DataFrame) else context[rows]
+        return EventTable(self.users[rows], self.items[rows], times, context)
+
+
+def read_events(X: Any, *, estimator: Any = None, reset: bool = False, what: str = "X") -> EventTable:
+    """Take an event log apart: user, item, ``timestamp`` and context columns.
+
+    Parameters
+    ----------
+    X : array-like or frame of shape (n_events, n_columns)
+        User ids, item ids, then context columns; a frame column named ``timestamp`` stands anywhere.
+    estimator : estimator, optional
+        Its ``n_features_in_`` and ``feature_names_in_`` are set (``reset=True``) or checked.
+    what : str
+        The name of the argument, for messages.
+
+    Raises
+    ------
+    ValueError
+        If X is empty, has one column, a missing timestamp, or a column named like a target.
+    TypeError
+        If X is sparse, or no table.
+    """
+    frame = None if isinstance(X, np.ndarray | list) else nw.from_native(X, pass_through=True)
+    if isinstance(frame, nw.LazyFrame):
+        raise TypeError(f"{what} is a lazy {type(X).__name__}; pass {what}.collect().")
+    if not isinstance(frame, nw.DataFrame):
+        array = _as_table_array(X, what)
+        if estimator is not None:
+            validate_data(estimator, array, reset=reset, skip_check_array=True)
+        if array.shape[1] < 2:
+            raise _too_narrow(what, array.shape)
+        context = array[:, 2:] if array.shape[1] > 2 else None
+        return EventTable(array[:, 0], array[:, 1], None, context)
+
+    timestamp = None
+    if TIMESTAMP in frame.columns:
+        timestamp = read_timestamp(frame[TIMESTAMP], what)
+        frame = without_timestamp(frame)
+    targets = [name for name in frame.columns[2:] if str(name).lower() in TARGET_NAMES]
+    if targets:
+        raise ValueError(
+            f"{what} has a column {targets[0]!r}, which is a target and not a context: drop it from {what} and "
+            f"pass it as y, as in fit({what}.drop(columns=[{targets[0]!r}]), y={what}[{targets[0]!r}])."
+        )
+    if estimator is not None:
+        validate_data(estimator, frame.to_native(), reset=reset, skip_check_array=True)
+    if frame.shape[1] < 2:
+        raise _too_narrow(what, frame.shape)
+    if frame.shape[0] == 0:
+        raise ValueError(f"{what} has 0 sample(s) (shape={frame.shape}) while a minimum of 1 is required.")
+    # By position: pandas columns may be named 0 and 1, which narwhals would read as rows.
+    context = frame[:, 2:].to_native() if frame.shape[1] > 2 else None
+    return EventTable(frame[:, 0], frame[:, 1], timestamp, context)
+
+
+def without_timestamp(frame: nw.DataFrame) -> nw.DataFrame:
+    """The other columns; by position, which costs a request of one row less than ``drop`` does."""
+    if TIMESTAMP not in frame.columns:
+        return frame
+    return frame[:, [j for j, name in enumerate(frame.columns) if name != TIMESTAMP]]
+
+
+def _as_table_array(X: Any, what: str) -> NDArray:
+    if isinstance(X, list | tuple):
+        array = np.asarray(X, dtype=object)
+        if array.ndim == 2 and all(isinstance(v, int | float | np.number) for v in array.ravel()):
+            numbers = np.asarray(X)
+            array = numbers if is_exact(numbers, array.tolist()) else array
+        X = array
+    return check_array(X, dtype=None, ensure_all_finite="allow-nan", input_name=what)
+
+
+def _too_narrow(what: str, shape: tuple) -> ValueError:
+    return ValueError(
+        f"{what} has {shape[1]} feature(s) (shape={shape}) while a minimum of 2 is required: "
+        "the user id, then the item id, then context columns."
+    )
+
+
+def read_timestamp(column: nw.Series, what: str) -> NDArray:
+    """Times as numbers: float64 seconds since 1970 for date-times, else the numbers given.
+
+    Raises
+    ------
+    ValueError
+        If a time is missing or infinite.
+    TypeError
+        If the column is neither numeric nor of date-times.
+    """
+    dtype = column.dtype
+    if dtype == nw.Date:
+        column = column.cast(nw.Datetime("us"))
+        dtype = column.dtype
+    if not (isinstance(dtype, nw.Datetime) or dtype == nw.Datetime or dtype.is_numeric()):
+        raise TypeError(f"{what}[{TIMESTAMP!r}] is of type {dtype}; pass numbers or date-times.")
+    if column.null_count():
+        raise ValueError(f"{what}[{TIMESTAMP!r}] has {column.null_count()} missing values; drop those rows.")
+    times = column.to_numpy() if dtype.is_numeric() else column.dt.timestamp("us").to_numpy() / 1e6
+    if times.dtype.kind == "f" and not np.isfinite(times).all():
+        raise ValueError(f"{what}[{TIMESTAMP!r}] contains NaN or infinity; drop those rows.")
+    return times
+
+
+def read_target(y: Any, n_events: int, *, feedback: str) -> NDArray[np.float32]:
+    """One finite value an event; all ones for ``None``; never negative for implicit feedback."""
+    if y is None:
+        return np.ones(n_events, np.float32)
+    y = column_or_1d(check_array(y, ensure_2d=False, dtype="numeric", input_name="y"), warn=True)
+    if len(y) != n_events:
+        raise ValueError(f"y has {len(y)} values and X has {n_events} rows; pass one value an event.")
+    if feedback == "implicit" and (y < 0).any():
+        raise ValueError(
+            f"y has negative values (the least is {y.min()}), but implicit feedback is a strength of at least 0; "
+            "pass ratings to a model with feedback='explicit', or clip them."
+        )
+    check_target_size(y, "y")
+    return y.astype(np.float32)
+
+
+def check_target_size(y: NDArray, what: str) -> None:
+    """Raise ValueError where numbers are too large for float32, or all but zero."""
+    largest = np.abs(y).max(initial=0)
+    if largest > _LARGEST_TARGET:
+        raise ValueError(f"{what} reaches {largest:.3g}, and at most 1e15 adds up in float32: rescale y.")
+    if 0 < largest < _LEAST_TARGET:
+        raise ValueError(f"{what} is {largest:.3g} at most, which float32 hardly tells from 0: rescale y.")

@@ -1,0 +1,123 @@
+"""Feature tables become matrices in catalogue order."""
+
+import warnings
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
+
+from skrec.exceptions import FeatureCoverageWarning
+from skrec.interactions._columns import factorize
+from skrec.interactions._feature_table import Features, read_features
+from skrec.interactions._id_index import IdIndex
+from skrec.utils import Matrix, finite_matrix
+
+
+def read_fit_features(table: Any, what: str, index: IdIndex, n_events: int) -> tuple[Features, IdIndex, int]:
+    """Read a table beside the ids of X.
+
+    Returns
+    -------
+    features : Features
+    index : IdIndex
+        With the ids that are only in the table behind those of X.
+    n_missing : int
+        Ids of X without a row.
+
+    Raises
+    ------
+    ValueError
+        If no id of X has a row, or the table looks sliced by cross-validation.
+    """
+    features = read_features(table, what)
+    side = what.split("_")[0]
+    rows = index.codes(features.ids, f"{what} ids")
+    n_missing = len(index) - len(np.unique(rows[rows >= 0]))
+    if features.is_bare_frame and n_missing and len(features) == n_events:
+        raise ValueError(
+            f"{what} has exactly as many rows as X ({n_events}) and lacks {n_missing} of its {len(index)} {side}s: "
+            f"cross-validation slices such a frame. Pass {what}=FeatureTable(frame), which it leaves whole "
+            "(from skrec.interactions import FeatureTable)."
+        )
+    if n_missing == len(index):
+        raise ValueError(
+            f"{what} covers none of the {len(index)} {side}s of X (ids as {index.values[:1].tolist()[0]!r} in X); "
+            f"the first column must hold {side} ids."
+        )
+    return features, index.extended(as_unique_ids(features)), n_missing
+
+
+def warn_of_missing_rows(n_missing: int, what: str) -> None:
+    """One warning with the count of ids that get a zero vector."""
+    if n_missing:
+        warnings.warn(
+            f"{n_missing} {what.split('_')[0]}s of X have no row in {what} and get a zero vector.",
+            FeatureCoverageWarning,
+            stacklevel=5,
+        )
+
+
+def as_unique_ids(features: Features) -> NDArray:
+    """Ids of a table in its own order."""
+    uniques, inverse = factorize(features.ids, "ids")
+    return uniques[inverse]
+
+
+def encode_features(features: Features, encoder: Any, what: str, *, fit: bool) -> tuple[Matrix, Any]:
+    """(n_rows, d) float32 matrix of a table, and the fitted encoder."""
+    if encoder is None:
+        return _numeric_matrix(features.values, what), None
+    if _reads_lists(encoder) and features.values.shape[1] > 1:
+        raise ValueError(
+            f"{what} has {features.values.shape[1]} feature columns, and {type(encoder).__name__} reads one column of "
+            "texts; pass LLMTextEmbedder(), which writes rows out as text, or a ColumnTransformer."
+        )
+    values = one_column_as_list(features.values, encoder)
+    if fit:
+        encoder = clone(encoder)
+        matrix = encoder.fit_transform(values)
+    else:
+        matrix = encoder.transform(values)
+    return finite_matrix(matrix, f"{what} as encoded by {type(encoder).__name__}"), encoder
+
+
+def one_column_as_list(values: Any, encoder: Any) -> Any:
+    """A vectorizer that reads a list of texts gets the only column of a frame as one."""
+    if not _reads_lists(encoder) or values.shape[1] != 1:
+        return values
+    frame = nw.from_native(values, eager_only=True, pass_through=True)
+    column = frame[:, 0].to_list() if isinstance(frame, nw.DataFrame) else np.asarray(values)[:, 0].tolist()
+    return ["" if text is None or text != text else str(text) for text in column]
+
+
+def _reads_lists(encoder: Any) -> bool:
+    first = encoder.steps[0][1] if isinstance(encoder, Pipeline) else encoder
+    return hasattr(first, "__sklearn_tags__") and not get_tags(first).input_tags.two_d_array
+
+
+def _numeric_matrix(values: Any, what: str) -> Matrix:
+    frame = nw.from_native(values, eager_only=True, pass_through=True)
+    if isinstance(frame, nw.DataFrame):
+        for name, dtype in frame.schema.items():
+            if not (dtype.is_numeric() or dtype == nw.Boolean):
+                raise _needs_encoder(what, f"column {name!r} holds {dtype}")
+        values = np.column_stack([frame[:, j].to_numpy().astype(np.float32) for j in range(frame.shape[1])])
+    elif not sp.issparse(values) and values.dtype.kind not in "iufb":
+        try:
+            values = values.astype(np.float32)
+        except (TypeError, ValueError):
+            raise _needs_encoder(what, f"the matrix is of dtype {values.dtype}") from None
+    return finite_matrix(values, what)
+
+
+def _needs_encoder(what: str, found: str) -> ValueError:
+    encoder = what.replace("features", "encoder")
+    return ValueError(
+        f"{what}: {found}, which is not numeric, and {encoder} is None. Pass {encoder}=LLMTextEmbedder() for text "
+        "(from skrec.feature_extraction import LLMTextEmbedder), or a ColumnTransformer, or drop the column."
+    )

@@ -1,0 +1,98 @@
+"""Tables of item and user features, taken apart."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from skrec.interactions._columns import Column, as_column, factorize
+
+
+class FeatureTable:
+    """A table of item or user features that cross-validation passes on whole.
+
+    Cross-validation slices every fit parameter that has as many rows as X. This wrapper has no length and
+    no shape, so that it never looks like one.
+
+    Parameters
+    ----------
+    table : frame, or pair (ids, matrix)
+        The first column of a frame is the id; a pair holds n ids and a dense or sparse matrix of n rows.
+
+    Examples
+    --------
+    >>> from skrec.interactions import FeatureTable
+    >>> books = FeatureTable((["b1", "b2"], [[1.0, 0.0], [0.0, 1.0]]))
+    >>> books.table[0]
+    ['b1', 'b2']
+    """
+
+    def __init__(self, table: Any) -> None:
+        self.table = table
+
+    def __repr__(self) -> str:
+        return f"FeatureTable({type(self.table).__name__})"
+
+
+@dataclass
+class Features:
+    """A feature table taken apart: ids and, in the same order, a frame or a matrix."""
+
+    ids: Column
+    values: Any
+    is_bare_frame: bool
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def read_features(table: Any, what: str) -> Features:
+    """Take a feature table apart.
+
+    Raises
+    ------
+    TypeError
+        If ``table`` is neither a frame, nor a pair, nor a :class:`FeatureTable`.
+    ValueError
+        If it has duplicate ids, no rows, no feature column, or ids and matrix of unlike length.
+    """
+    wrapped = isinstance(table, FeatureTable)
+    inner = table.table if wrapped else table
+    frame = nw.from_native(inner, eager_only=True, pass_through=True)
+    if isinstance(frame, nw.DataFrame):
+        if frame.shape[1] < 2:
+            raise ValueError(f"{what} has {frame.shape[1]} column(s); expected the id and at least one feature.")
+        features = Features(frame[:, 0], frame[:, 1:].to_native(), not wrapped)
+    elif isinstance(inner, tuple) and len(inner) == 2:
+        matrix = inner[1] if sp.issparse(inner[1]) else _two_dimensional(inner[1], what)
+        features = Features(as_column(inner[0], f"{what} ids"), matrix, False)
+        if features.values.shape[0] != len(features.ids):
+            raise ValueError(
+                f"{what} has {len(features.ids)} ids and a matrix of {features.values.shape[0]} rows; "
+                "pass one row an id."
+            )
+    else:
+        raise TypeError(
+            f"{what} must be a frame whose first column is the id, a pair (ids, matrix), or a FeatureTable of "
+            f"one of them; got {type(inner).__name__}."
+        )
+    if not len(features):
+        raise ValueError(f"{what} has no rows; pass None for no features.")
+    uniques, inverse = factorize(features.ids, f"{what} ids")
+    if len(uniques) < len(features):
+        twice = uniques[np.flatnonzero(np.bincount(inverse) > 1)[:3]]
+        raise ValueError(
+            f"{what} has {len(features) - len(uniques)} duplicate ids, as {', '.join(map(repr, twice.tolist()))}; "
+            "keep one row an id."
+        )
+    return features
+
+
+def _two_dimensional(matrix: Any, what: str) -> NDArray:
+    matrix = np.asarray(matrix)
+    if matrix.ndim != 2:
+        raise ValueError(f"{what}: the matrix must have two dimensions; got shape {matrix.shape}.")
+    return matrix

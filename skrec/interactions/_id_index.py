@@ -1,0 +1,104 @@
+"""Ids on one side, integer codes on the other."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrec.interactions._columns import Column, as_column, column_kind, factorize
+
+
+class IdIndex:
+    """The catalogue order of ids: position is code.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        Distinct ids.
+    """
+
+    def __init__(self, values: NDArray) -> None:
+        # Handed out as users_ and items_: nobody may change the catalogue from outside.
+        self.values = values.view()
+        self.values.flags.writeable = False
+        self._ordered: tuple[NDArray, NDArray] | None = None
+        self._positions: dict | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"values": self.values}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["values"])  # type: ignore[misc]
+
+    def codes(self, ids: Column, what: str, *, check_kind: bool = True) -> NDArray[np.int64]:
+        """Code of every id, -1 where it is unknown.
+
+        Raises
+        ------
+        TypeError
+            If no id is known and the ids are text where numbers were fitted, or the reverse.
+        """
+        uniques, inverse = factorize(as_column(ids, what), what)
+        found = self._find(uniques)
+        if check_kind and len(found) and len(self.values) and (found < 0).all():
+            self._check_kind(uniques, what)
+        return found[inverse]
+
+    def _find(self, uniques: NDArray) -> NDArray[np.int64]:
+        if not len(self.values) or not len(uniques):
+            return np.full(len(uniques), -1, np.int64)
+        # Between kinds, as int64 and uint64, NumPy would compare through float64 and round.
+        if self.values.dtype.kind == uniques.dtype.kind and uniques.dtype.kind in "iuf":
+            if self._ordered is None:
+                order = np.argsort(self.values, kind="stable")
+                self._ordered = (self.values[order], order)
+            ordered, order = self._ordered
+            at = np.minimum(np.searchsorted(ordered, uniques), len(ordered) - 1)
+            return np.where(ordered[at] == uniques, order[at], -1)
+        if self._positions is None:
+            self._positions = {value: code for code, value in enumerate(self.values.tolist())}
+        known = self._positions
+        return np.fromiter((known.get(value, -1) for value in uniques.tolist()), np.int64, len(uniques))
+
+    def _check_kind(self, uniques: NDArray, what: str) -> None:
+        given, fitted = column_kind(uniques), column_kind(self.values)
+        if {given, fitted} == {"number", "text"}:
+            one, other = _first(uniques), _first(self.values)
+            raise TypeError(
+                f"{what} are {given} (as {one!r}), but the ids in fit were {fitted} (as {other!r}). Pass ids of "
+                "the fitted kind; np.array([[1, 'a']]) has turned the 1 into '1': use a frame, or dtype=object."
+            )
+
+    def extended(self, ids: NDArray) -> "IdIndex":
+        """A new index with the unknown ones of ``ids``, distinct, behind the present ones."""
+        new = ids[self._find(ids) < 0]
+        if not len(new):
+            return self
+        if self.values.dtype.kind == new.dtype.kind and new.dtype.kind in "iufU":
+            return IdIndex(np.concatenate([self.values, new]))
+        if self.values.dtype.kind in "iuf" and new.dtype.kind in "iuf":
+            with np.errstate(invalid="ignore"):
+                same = new.astype(self.values.dtype)
+            if same.tolist() == new.tolist():
+                return IdIndex(np.concatenate([self.values, same]))
+        values = np.empty(len(self.values) + len(new), dtype=object)
+        values[:] = self.values.tolist() + new.tolist()
+        return IdIndex(values)
+
+    def decode(self, codes: NDArray) -> NDArray:
+        """Ids of codes; None where a code is -1, and then the result is of dtype object."""
+        if not len(self.values):
+            return np.full(codes.shape, None, dtype=object)
+        if (codes >= 0).all():
+            return self.values[codes]
+        decoded = self.values[codes].astype(object)
+        decoded[codes < 0] = None
+        return decoded
+
+
+def _first(ids: NDArray) -> object:
+    """The first id as Python shows it: 1, and not np.int64(1)."""
+    return ids[:1].tolist()[0]

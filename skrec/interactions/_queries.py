@@ -1,0 +1,231 @@
+"""What is asked of a recommender: users, histories, candidates and exclusions, as integer codes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
+
+from skrec.interactions._columns import as_column, factorize
+from skrec.interactions._events import TIMESTAMP, read_events, read_target
+from skrec.interactions._histories import Histories
+from skrec.interactions._id_index import IdIndex
+
+
+@dataclass
+class Queries:
+    """One row a query.
+
+    Attributes
+    ----------
+    users : int64 array of shape (n_queries,)
+        User codes, -1 for an unknown user.
+    histories : Histories of n_queries rows
+        Events of fit and those handed over, in time order.
+    context : float32 array of shape (n_queries, n_context) or None
+    """
+
+    users: NDArray[np.int64]
+    histories: Histories
+    context: NDArray[np.float32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def block(self, start: int, stop: int) -> "Queries":
+        """Queries ``start`` to ``stop``."""
+        context = None if self.context is None else self.context[start:stop]
+        return Queries(self.users[start:stop], self.histories.block(start, stop), context)
+
+
+def check_k(k: Any, name: str = "k") -> int:
+    """``k`` as an int of at least 1."""
+    if not isinstance(k, Integral) or isinstance(k, bool):
+        raise TypeError(f"{name} must be a positive integer; got {k!r} of type {type(k).__name__}.")
+    if k < 1:
+        raise ValueError(f"{name} must be at least 1; got {k}.")
+    return int(k)
+
+
+def read_items(items: Any, item_index: IdIndex) -> tuple[NDArray, NDArray[np.int64]]:
+    """Item ids and their codes; an unknown id is a KeyError."""
+    column = as_column(items, "items")
+    codes = item_index.codes(column, "items")
+    ids = np.asarray(column)
+    if (codes < 0).any():
+        unknown = ids[codes < 0].tolist()
+        raise KeyError(f"{len(unknown)} unknown item ids, as {unknown[0]!r}; items_ lists the {len(item_index)} known.")
+    return ids, codes
+
+
+def ids_first(events: Any, names: Sequence[str] | None, what: str) -> Any:
+    """Events with user and item first, where they are a frame that names them as the X of fit did.
+
+    Parameters
+    ----------
+    events : table
+    names : sequence of str, or None
+        The columns of X, user and item first; None where X had no names, and the position alone decides.
+    what : str
+        The name of the argument, for messages.
+
+    Raises
+    ------
+    ValueError
+        If a frame has one of the two names, and in another place than X had it.
+    """
+    if names is None or isinstance(events, np.ndarray | list):
+        return events
+    frame = nw.from_native(events, eager_only=True, pass_through=True)
+    if not isinstance(frame, nw.DataFrame):
+        return events
+    given = [str(name) for name in frame.columns]
+    ids = [str(name) for name in names[:2]]
+    if all(name in given for name in ids):
+        order = [given.index(name) for name in ids]
+        order += [j for j in range(len(given)) if j not in order]
+        return events if order == list(range(len(given))) else frame[:, order].to_native()
+    first = [name for name in given if name != TIMESTAMP]
+    for place, name in enumerate(ids):
+        if name in first and first.index(name) != place:
+            raise ValueError(
+                f"{what} has the columns {first}, where {name!r} does not stand as in X, which has {ids} first; name "
+                f"both columns as X does, and then they may stand anywhere, or give the {('user', 'item')[place]} ids "
+                f"in column {place}."
+            )
+    return events
+
+
+def read_history(
+    history: Any, item_index: IdIndex, feedback: str, default_y: float, names: Sequence[str] | None = None
+) -> "EventPairs":
+    """Events ``[user, item, ...]``, or a pair ``(events, y)``; unknown items are passed over."""
+    events, y = history if isinstance(history, tuple) else (history, None)
+    table = read_events(ids_first(events, names, "history"), what="history")
+    values = read_target(y, len(table), feedback=feedback)
+    if y is None:
+        values = values * np.float32(default_y)
+    items = item_index.codes(table.items, "item ids of history")
+    return EventPairs(table.users, items, values, table.timestamp)
+
+
+def read_exclusions(exclude: Any, item_index: IdIndex, names: Sequence[str] | None = None) -> "EventPairs":
+    """Pairs ``[user, item]``; unknown items are passed over."""
+    table = read_events(ids_first(exclude, names, "exclude"), what="exclude")
+    items = item_index.codes(table.items, "item ids of exclude")
+    return EventPairs(table.users, items, np.ones(len(items), np.float32), None)
+
+
+def first_appearance(users: Any) -> NDArray:
+    """Distinct ids of a column in the order in which they come."""
+    uniques, inverse = factorize(users, "user ids of history")
+    first = np.full(len(uniques), len(inverse))
+    np.minimum.at(first, inverse, np.arange(len(inverse)))
+    return uniques[np.argsort(first, kind="stable")]
+
+
+@dataclass
+class EventPairs:
+    """User ids and item codes of events that were not in fit."""
+
+    users: Any
+    items: NDArray[np.int64]
+    y: NDArray[np.float32]
+    timestamp: NDArray | None
+
+    def users_in_order(self) -> NDArray:
+        """Distinct user ids in order of first appearance."""
+        return first_appearance(self.users)
+
+    def by_query(self, query_users: NDArray, what: str) -> Histories:
+        """One row a query user, repeats of a user alike; events of other users are left out."""
+        distinct, inverse = factorize(as_column(query_users, "users"), "users")
+        rows = IdIndex(distinct).codes(self.users, f"user ids of {what}")
+        order = slice(None) if self.timestamp is None else np.argsort(self.timestamp, kind="stable")
+        keep = np.zeros(len(rows), bool)
+        keep[:] = (rows >= 0) & (self.items >= 0)
+        keep = keep[order]
+        times = None if self.timestamp is None else self.timestamp[order][keep]
+        grouped = Histories.group(rows[order][keep], self.items[order][keep], self.y[order][keep], times, len(distinct))
+        return grouped.take(inverse)
+
+
+class Candidates:
+    """The eligible items: one list for all queries, or one for each.
+
+    Parameters
+    ----------
+    candidates : list of ids, or list of n_queries lists of ids
+    item_index : IdIndex
+    n_queries : int
+
+    Raises
+    ------
+    ValueError
+        If no candidate is known, or there is not one list a query.
+    """
+
+    def __init__(self, candidates: Any, item_index: IdIndex, n_queries: int) -> None:
+        self.shared: NDArray[np.int64] | None = None
+        self.rows: Histories | None = None
+        if not _is_nested(candidates):
+            self.shared = _known_codes(candidates, item_index, "candidates")
+            return
+        lists = list(candidates)
+        if len(lists) != n_queries:
+            raise ValueError(
+                f"candidates has {len(lists)} lists for {n_queries} queries; pass one list for all, or one a query."
+            )
+        codes = [_known_codes(ids, item_index, f"candidates[{i}]") for i, ids in enumerate(lists)]
+        indptr = np.concatenate([[0], np.cumsum([len(c) for c in codes])]).astype(np.int64)
+        items = np.concatenate(codes).astype(np.int32) if codes else np.zeros(0, np.int32)
+        self.rows = Histories(indptr, items, np.ones(len(items), np.float32))
+
+    def columns(self, start: int, stop: int) -> NDArray[np.int64]:
+        """Sorted codes of the items that a block of queries may be given."""
+        if self.shared is not None:
+            return self.shared
+        assert self.rows is not None
+        return np.unique(self.rows.block(start, stop).items).astype(np.int64)
+
+    def mask(self, scores: NDArray[np.float32], columns: NDArray[np.int64], start: int) -> None:
+        """Set to -inf what a query of its own list may not be given."""
+        if self.rows is None:
+            return
+        block = self.rows.block(start, start + len(scores))
+        allowed = np.zeros(scores.shape, bool)
+        allowed[block.row_of_event(), np.searchsorted(columns, block.items)] = True
+        scores[~allowed] = -np.inf
+
+
+def is_empty(table: Any) -> bool:
+    """Whether a table of events has no rows: nothing to fold in, nothing to exclude."""
+    if isinstance(table, list):
+        return not table
+    shape = getattr(table, "shape", None)
+    return isinstance(shape, tuple) and len(shape) > 0 and shape[0] == 0
+
+
+def _is_nested(candidates: Any) -> bool:
+    if isinstance(candidates, Mapping):
+        raise TypeError("candidates is a mapping; pass one list of item ids, or a list of lists, one a user.")
+    if isinstance(candidates, np.ndarray) and candidates.dtype != object:
+        return candidates.ndim > 1
+    if isinstance(candidates, list | tuple | np.ndarray) and len(candidates):
+        return isinstance(candidates[0], list | tuple | set | frozenset | np.ndarray)
+    return False
+
+
+def _known_codes(ids: Any, item_index: IdIndex, what: str) -> NDArray[np.int64]:
+    ids = as_column(list(ids) if isinstance(ids, set | frozenset) else ids, what)
+    codes = item_index.codes(ids, what)
+    known = np.unique(codes[codes >= 0])
+    if not len(known):
+        raise ValueError(
+            f"{what} holds {len(ids)} ids and none is in the catalogue of {len(item_index)} items "
+            f"(ids as {item_index.values[:1].tolist()[0]!r}); pass at least one known id."
+        )
+    return known

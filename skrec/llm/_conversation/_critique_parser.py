@@ -1,0 +1,300 @@
+"""Wishes out of a text without a language model: by the phrases of a language and the words of the items."""
+
+from __future__ import annotations
+
+from skrec.llm._conversation._critique import Critique
+from skrec.llm._conversation._item_facts import stem
+from skrec.llm._conversation._lexicon import detect_language, load_lexicon, quoted_parts, spell, tokenize
+from skrec.llm._conversation._parse_names import CUES, REFERENCES, Finding, NameReader
+from skrec.llm._conversation._parse_numbers import NumberReader, reference_value
+from skrec.llm._conversation._state import Constraint
+
+_INSTEAD = 1.5
+"""Weight of labels that stand in for an attribute that no column tells, as novellas for what is short."""
+
+
+class CritiqueReader(NameReader):
+    """Reads one text.
+
+    Parameters
+    ----------
+    facts : ItemFacts
+    shown : sequence of int
+        Codes of the last list.
+    pending : Question or None
+        What was asked last.
+    """
+
+    def read(self, text: str, last_language: str) -> Critique:
+        """The wishes of a text.
+
+        Parameters
+        ----------
+        text : str
+        last_language : str
+            The language of the conversation so far.
+
+        Returns
+        -------
+        Critique
+        """
+        self.text, self.tokens = text, tokenize(text)
+        known = {word for spelt in self.facts.label_words for word in spelt}
+        known |= {stem(word) for spelt in self.facts.title_codes for word in spelt}
+        language = detect_language(self.tokens, last_language, known)
+        self.critique = Critique(language=language)
+        if language is None:
+            self.critique.wanted.append(text.strip())
+            return self.critique
+        self.lexicon = load_lexicon(language)
+        self.numbers = NumberReader(self.facts, self.lexicon)
+        self.quoted = quoted_parts(text)
+        self.findings: list[Finding] = []
+        self._begin_clause()
+        at = self._answer()
+        while at < len(self.tokens):
+            at += self._step(at)
+        self._end_clause()
+        self._settle()
+        return self.critique
+
+    # Clauses ---------------------------------------------------------------------------------------
+
+    def _end_clause(self) -> None:
+        trailing = self.negated_at == len(self.tokens) or (self.sign < 0 and self.run is None)
+        self._flush()
+        clause = self.findings[self.first_finding :]
+        if self.mode in ("love", "hate", "known") and len(self.findings) == self.referred_from:
+            # "The second one I know": what a clause says of items may stand behind them.
+            for one in clause:
+                if one.kind == "item":
+                    one.kind = "known" if self.mode == "known" else "item"
+                    one.sign = -1 if self.mode == "hate" else 1
+        # "Den zweiten mag ich nicht", "den zweiten nicht": a negation behind all that it denies.
+        if trailing and clause and self.mode in ("love", "") and all(one.sign > 0 for one in clause):
+            for one in clause:
+                one.sign, one.strict = -1, True
+        self._begin_clause()
+
+    def _answer(self) -> int:
+        """Read an answer to the last question at the start of the text; the number of its tokens."""
+        start = self._after_fillers()
+        stops = [at for at, token in enumerate(self.tokens) if at > start and not token.norm[0].isalnum()]
+        for stop in [*stops[:1], len(self.tokens)]:
+            phrase = tuple(token.norm for token in self.tokens[start:stop])
+            if phrase in self.lexicon.answers:
+                kind = self.lexicon.answers[phrase]
+                if self.pending is not None and (kind != "other" or self.pending.relation == "is"):
+                    self.critique.answer = kind
+                    return stop
+                return stop if kind in ("yes", "no") and stop == len(self.tokens) else start
+        return start
+
+    def _after_fillers(self) -> int:
+        """The first token that says something: "hmm, no" begins with its second word."""
+        at = 0
+        while at < len(self.tokens):
+            lengths = [length for length in (2, 1) if self._norms(at, length) in self.lexicon.fillers]
+            if lengths:
+                at += lengths[0]
+            elif at and not self.tokens[at].norm[0].isalnum():
+                at += 1
+            else:
+                break
+        # "OK" alone is an answer, and not only how one begins.
+        return at if at < len(self.tokens) else 0
+
+    def _norms(self, at: int, length: int) -> tuple[str, ...]:
+        return tuple(token.norm for token in self.tokens[at : at + length])
+
+    # One step ----------------------------------------------------------------------------------------
+
+    def _step(self, at: int) -> int:
+        token = self.tokens[at]
+        if token.norm in ",;:.!?()…\n":
+            return self._sign_between(at)
+        for read in (self._title, self._number, self._ordinal, self._label, self._scale, self._cue):
+            if n_tokens := read(at):
+                return n_tokens
+        concept = self.lexicon.concept_at(self.tokens, at)
+        # "No axes" is not "nothing violent".
+        if concept is not None and (concept.is_central or not self._is_strict()):
+            self._add(Finding("constraint", Constraint("", "about", concept.name), self.sign, self._is_strict()))
+            self._extend(at, concept.n_tokens, named=True, concept=concept.name)
+            return concept.n_tokens
+        self._extend(at, 1, named=False)
+        return 1
+
+    def _sign_between(self, at: int) -> int:
+        """A comma within "no horror, war or crime" changes nothing; every other sign ends the clause."""
+        if self.tokens[at].norm == "," and self.sign < 0 and self._is_listed(at + 1):
+            self._flush()
+        elif self.tokens[at].norm != ":":
+            self._end_clause()
+        return 1
+
+    def _is_listed(self, at: int) -> bool:
+        for distance, token in enumerate(self.tokens[at : at + 8]):
+            if self.lexicon.cue_at([token], 0, ("or",)):
+                return distance > 0
+            if token.norm in ".;!?" or self.lexicon.cue_at(self.tokens, at + distance, (*REFERENCES, "want", "but")):
+                return False
+        return False
+
+    # Numbers -----------------------------------------------------------------------------------------
+
+    def _number(self, at: int) -> int:
+        found = self.numbers.read(self.tokens, at, negated=self.negated_at == at)
+        if found is None:
+            return 0
+        constraints, missing, n_tokens = found
+        self._flush()
+        if missing is not None:
+            said = self.text[self.tokens[at].start : self.tokens[at + n_tokens - 1].stop]
+            attribute = self.lexicon.attribute_words.get(missing, missing)
+            self.critique.notes.append(("no_bound", {"attribute": attribute, "text": said}))
+        # One bound has been turned round where it was negated, and the negation is spent.
+        self.sign = 1 if self.negated_at == at and len(constraints) == 1 else self.sign
+        for one in constraints:
+            self._add(Finding("constraint", one, self.sign, True))
+        return n_tokens
+
+    def _scale(self, at: int) -> int:
+        """Shorter, cheaper; short, cheap: against an item named beside it, else the last list, else the catalogue."""
+        cue = self.lexicon.cue_at(self.tokens, at, ("comparatives", "adjectives"))
+        if cue is None or not self._may_compare(at + cue.n_tokens, cue.value, cue.kind):
+            return 0
+        self._flush()
+        # What negates a comparison stands before it: "nothing older", and not "nothing violent and older".
+        negated = self.negated_at == at
+        up = cue.value.endswith("+") != negated
+        if negated:
+            self.sign, self.negated_at = 1, -1
+        self._add(Finding("comparison", (cue.value[:-1], up, cue.kind == "adjectives"), 1, True))
+        n_tokens = cue.n_tokens
+        than = self.lexicon.cue_at(self.tokens, at + n_tokens, ("than",))
+        if than is not None:
+            self.mode = "compare"
+            n_tokens += than.n_tokens
+        return n_tokens
+
+    def _may_compare(self, after: int, scale: str, kind: str) -> bool:
+        """Whether the word is about the items: "older books" is, "older men" is not."""
+        if after >= len(self.tokens) or (kind == "comparatives" and scale[:-1] in ("length", "price")):
+            return True
+        norm = self.tokens[after].norm
+        return (
+            not norm[0].isalnum()
+            or norm in self.lexicon.item_words | self.lexicon.function_words
+            or bool(
+                self._label_at(after) or self.lexicon.cue_at(self.tokens, after, ("than", "and", "or", "but", "want"))
+            )
+        )
+
+    # Cues --------------------------------------------------------------------------------------------
+
+    def _cue(self, at: int) -> int:
+        cue = self.lexicon.cue_at(self.tokens, at, CUES)
+        if cue is None:
+            return 0
+        kind = cue.kind
+        if kind == "all_shown":
+            return self._point_at_all(at, cue.n_tokens)
+        if kind == "only":
+            self.only = True
+        elif kind in ("reject", "restart"):
+            return self._reject(at, cue.n_tokens, kind)
+        elif kind in ("and", "or"):
+            self._flush()
+        elif kind == "but":
+            self._end_clause()
+        elif kind == "want":
+            if self.negated_at != at:
+                self._flush()
+                self.sign, self.soft, self.mode = 1, False, ""
+            else:
+                self.negated_at = at + cue.n_tokens
+        elif kind in ("negation", "softly_less", "softly_more"):
+            self._flush()
+            self.sign, self.soft = (1 if kind == "softly_more" else -1), kind != "negation"
+            self.negated_at = at + cue.n_tokens if kind == "negation" else -1
+        else:
+            self._refer(at, cue.n_tokens, kind)
+        return cue.n_tokens
+
+    def _refer(self, at: int, n_tokens: int, kind: str) -> None:
+        self._flush()
+        negated = self.negated_at == at
+        self.referred_from = len(self.findings)
+        self.mode, self.soft = kind, kind in ("like", "unlike")
+        if kind in ("hate", "unlike"):
+            self.sign = -1
+        elif (kind != "known" and not (negated or (kind == "like" and self.sign < 0))) or kind == "known":
+            self.sign = 1
+
+    def _reject(self, at: int, n_tokens: int, kind: str) -> int:
+        whole = len([t for t in self.tokens if t.norm[0].isalnum()]) == n_tokens
+        if kind == "restart":
+            self.critique.restart = True
+            self.findings.clear()
+        elif whole or kind == "reject":
+            self.critique.reject_shown = True
+        self._end_clause()
+        return n_tokens
+
+    # Settle ------------------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        critique = self.critique
+        comparisons: list[tuple[str, bool, bool]] = []
+        referred: list[int] = []
+        for one in self.findings:
+            if one.kind == "known":
+                critique.known.append(one.value)  # type: ignore[arg-type]
+            elif one.kind in ("item", "reference"):
+                referred.append(one.value)  # type: ignore[arg-type]
+                if one.kind == "item":
+                    (critique.liked if one.sign > 0 else critique.disliked).append(one.value)  # type: ignore[arg-type]
+            elif one.kind == "comparison":
+                comparisons.append(one.value)  # type: ignore[arg-type]
+            elif one.kind == "constraint":
+                self._constrain(one)
+            elif one.sign > 0:
+                critique.wanted.append(str(one.value))
+            else:
+                critique.unwanted.append(str(one.value))
+                if one.strict:
+                    critique.constraints.append(Constraint("", "about", str(one.value), -1.0, True))
+        for kind, up, absolute in comparisons:
+            self._compare(kind, up, absolute, referred)
+
+    def _constrain(self, one: Finding) -> None:
+        found: Constraint = one.value  # type: ignore[assignment]
+        if found.relation in ("<=", ">=") and one.sign < 0:
+            return  # "not from the 19th century" leaves two sides open, which one bound cannot say
+        made = Constraint(found.attribute, found.relation, found.value, one.sign * found.weight, one.strict)
+        if made not in self.critique.constraints:
+            self.critique.constraints.append(made)
+
+    def _compare(self, kind: str, up: bool, absolute: bool, referred: list[int]) -> None:
+        column = self.facts.column_of(kind)
+        scale = kind + ("+" if up else "-")
+        if column is None:
+            if text := self.lexicon.attribute_texts.get(scale):
+                self._go_by_words(kind, text)
+            return
+        values = self.facts.numbers[column]
+        edge = reference_value(values, referred, self.shown, up, absolute)
+        if edge is not None:
+            self.critique.constraints.append(Constraint(column, ">=" if up else "<=", edge, 1.0, True))
+
+    def _go_by_words(self, kind: str, text: str) -> None:
+        """No column tells the attribute: labels and texts may."""
+        attribute = self.lexicon.attribute_words.get(kind, kind)
+        words = ", ".join(text.split(", ")[:2])
+        self.critique.notes.append(("no_attribute", {"attribute": attribute, "text": words}))
+        for part in text.split(", "):
+            label = self.facts.label_words.get(tuple(stem(word) for word in spell(part)))
+            if label is not None:
+                self._constrain(Finding("constraint", Constraint(*label[:1], "is", label[1], _INSTEAD), 1))
+        self.critique.wanted.append(text)

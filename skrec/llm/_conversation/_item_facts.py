@@ -1,0 +1,318 @@
+"""What a conversation can say of items: titles, numbers, labels and words, from a feature table."""
+
+from __future__ import annotations
+
+import bisect
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from skrec.interactions import Features
+from skrec.utils import as_text
+
+ATTRIBUTES = {
+    "length": ("pages", "page_count", "num_pages", "n_pages", "length", "duration", "runtime", "minutes", "word_count"),
+    "year": ("year", "release_year", "publication_year", "published", "release_date", "released", "date"),
+    "price": ("price", "cost", "preis", "prix", "precio"),
+    "rating": ("average_rating", "avg_rating", "stars", "mean_rating"),
+    "size": ("size", "width", "height"),
+    "weight": ("weight",),
+    "age": ("age", "min_age", "recommended_age"),
+}
+_TITLES = ("title", "name", "titel", "titre", "título", "titulo", "product_name", "item_name")
+_PEOPLE = ("author", "authors", "artist", "director", "brand", "writer", "composer", "creator", "publisher")
+_SEPARATOR = re.compile(r"\s*[,;|/]\s*")
+_WORD = re.compile(r"[^\W_]+")
+_SUBTITLE = re.compile(r"\s*(?:[:;(]|, or,? )")
+_LONGEST_LABEL, _MOST_WORDS = 40, 4
+_LONG_SHARE = 0.1
+_MOST_COLUMNS = 50
+_ENDINGS = ("ing", "ern", "ie", "en", "er", "ed", "e", "n", "a", "o", "y", "i")
+
+
+def words_of(text: str) -> list[str]:
+    """Lower-case words without accents: "L'Été" gives "l" and "ete"."""
+    return _WORD.findall(fold(text))
+
+
+@lru_cache(maxsize=1 << 14)
+def fold(text: str) -> str:
+    """Lower case, without accents and typographic variants."""
+    decomposed = unicodedata.normalize("NFKD", text.replace("ß", "ss"))
+    return "".join(sign for sign in decomposed if not unicodedata.combining(sign)).casefold()
+
+
+class ItemFacts:
+    """Columns of a feature table in catalogue order, sorted by what they can be used for.
+
+    Parameters
+    ----------
+    cells : dict of str to list of n_items values
+        None where an item has no row or no value.
+    title_column : str or None
+    ids : sequence of n_items ids
+        Stand for titles where there are none.
+
+    Attributes
+    ----------
+    own_titles : list of n_items str or None
+        As the table has them.
+    titles : list of n_items str
+        To tell a user: ids where there are none.
+    numbers : dict of str to float64 array of shape (n_items,)
+        NaN where there is none.
+    labels : dict of str to dict of str to int64 array
+        Of each column of labels, the items of each label.
+    """
+
+    def __init__(self, cells: dict[str, list[Any]], title_column: str | None, ids: Sequence[Any]) -> None:
+        self.cells = cells
+        self.title_column = title_column
+        self.ids = ids
+        self.n_items = len(ids)
+        self.numbers: dict[str, NDArray[np.float64]] = {}
+        self.labels: dict[str, dict[str, NDArray[np.int64]]] = {}
+        texts: dict[str, list[str | None]] = {}
+        for name, column in cells.items():
+            if (numbers := _as_numbers(column)) is not None:
+                self.numbers[name] = numbers
+            else:
+                texts[name] = [as_text(cell) for cell in column]
+        self._title_name = _choose_title(texts, title_column)
+        own = texts.get(self._title_name or "")
+        self.own_titles: list[str | None] = [None] * len(ids) if own is None else own
+        self.titles = [str(i) if title is None else title for title, i in zip(self.own_titles, ids, strict=True)]
+        for name in texts:
+            if name != self._title_name and (found := _labels(cells[name])) is not None:
+                self.labels[name] = found
+        self._index_titles(own is not None)
+        self._index_labels()
+        self._index_words(texts)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"cells": self.cells, "title_column": self.title_column, "ids": self.ids}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
+
+    # Titles ----------------------------------------------------------------------------------------
+
+    def _index_titles(self, told: bool) -> None:
+        self.title_codes: dict[tuple[str, ...], int] = {}
+        for code, title in enumerate(self.titles):
+            for variant in (title, _SUBTITLE.split(title)[0]):
+                spelt = tuple(words_of(variant))
+                if told and spelt:
+                    self.title_codes.setdefault(spelt, code)
+        articles = ("the", "a", "an", "der", "die", "das", "le", "la", "les", "l", "el", "los", "las")
+        for spelt, code in list(self.title_codes.items()):
+            if len(spelt) > 1 and spelt[0] in articles:
+                self.title_codes.setdefault(spelt[1:], code)
+        self.longest_title = max(map(len, self.title_codes), default=0)
+
+    # Labels ----------------------------------------------------------------------------------------
+
+    def _index_labels(self) -> None:
+        """From the stems of a label, and of the last name of a person, to the label."""
+        self.label_words: dict[tuple[str, ...], tuple[str, str]] = {}
+        last_names: dict[str, set[tuple[str, str]]] = {}
+        for column, values in self.labels.items():
+            person = column.lower() in _PEOPLE
+            for value in values:
+                words = words_of(value)
+                if not words:
+                    continue
+                self.label_words.setdefault(tuple(map(stem, words)), (column, value))
+                if person and len(words) > 1 and len(words[-1]) > 3:
+                    last_names.setdefault(words[-1], set()).add((column, value))
+        for name, bearers in last_names.items():
+            if len(bearers) == 1:
+                self.label_words.setdefault((stem(name),), next(iter(bearers)))
+        self.longest_label = max(map(len, self.label_words), default=0)
+
+    def is_person(self, column: str) -> bool:
+        """Whether a column holds authors, artists and the like."""
+        return column.lower() in _PEOPLE
+
+    # Words -----------------------------------------------------------------------------------------
+
+    def _index_words(self, texts: dict[str, list[str | None]]) -> None:
+        vocabulary: dict[str, int] = {}
+        rows, columns = [], []
+        for row in range(self.n_items):
+            text = " ".join(column[row] or "" for column in texts.values())
+            for word in set(words_of(text)):
+                rows.append(row)
+                columns.append(vocabulary.setdefault(word, len(vocabulary)))
+        shape = (self.n_items, max(len(vocabulary), 1))
+        self._words = sp.csc_array((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
+        self.vocabulary, self._sorted = vocabulary, sorted(vocabulary)
+
+    def items_with(self, patterns: Iterable[str]) -> NDArray[np.bool_]:
+        """Items whose text holds one of the words; ``kill*`` stands for all that begin so."""
+        found = np.zeros(self.n_items, bool)
+        for pattern in patterns:
+            *before, last = words_of(pattern) or [""]
+            together = np.ones(self.n_items, bool)
+            for word in before:
+                together &= self._with_word(word, False)
+            found |= together & self._with_word(last, pattern.endswith("*"))
+        return found
+
+    def _with_word(self, word: str, begins: bool) -> NDArray[np.bool_]:
+        if begins:
+            columns = [self.vocabulary[known] for known in self._starting_with(word)]
+        else:
+            columns = [self.vocabulary[word]] if word in self.vocabulary else []
+        found = np.zeros(self.n_items, bool)
+        for column in columns:
+            found[self._words.indices[self._words.indptr[column] : self._words.indptr[column + 1]]] = True
+        return found
+
+    def forms_of(self, text: str) -> list[str]:
+        """Words of the items that are forms of the words of a text: "dragons" finds "dragon"."""
+        found = []
+        for word in words_of(text):
+            base = stem(word)
+            found += [known for known in self._starting_with(base) if stem(known) == base]
+        return found
+
+    def _starting_with(self, word: str) -> list[str]:
+        start = bisect.bisect_left(self._sorted, word)
+        return self._sorted[start : bisect.bisect_left(self._sorted, word + "\U0010ffff")]
+
+    # Attributes ------------------------------------------------------------------------------------
+
+    def column_of(self, kind: str) -> str | None:
+        """The numeric column that tells a kind of attribute, as "length"; or of that name itself."""
+        wanted = (kind, *ATTRIBUTES.get(kind, ()))
+        spelt = {name.lower().replace(" ", "_").replace("-", "_"): name for name in self.numbers}
+        return next((spelt[name] for name in wanted if name in spelt), None)
+
+    def kind_of(self, column: str) -> str | None:
+        """The kind of attribute that a column tells."""
+        return next((kind for kind in ATTRIBUTES if self.column_of(kind) == column), None)
+
+
+def read_cells(
+    features: Features, codes: NDArray[np.int64], n_items: int, rows: NDArray[np.int64]
+) -> dict[str, list[Any]]:
+    """Columns of a feature table in catalogue order; none of a matrix that is sparse or wide.
+
+    Parameters
+    ----------
+    features : Features
+    codes, rows : int64 arrays of shape (n_known,)
+        Items of the catalogue, and the rows of the table that tell of them.
+    n_items : int
+
+    Raises
+    ------
+    ValueError
+        If a matrix holds NaN. A frame may: it is a table with gaps.
+    """
+    frame = nw.from_native(features.values, eager_only=True, pass_through=True)
+    if isinstance(frame, nw.DataFrame):
+        given = {str(name): _as_list(frame[:, j]) for j, name in enumerate(frame.columns)}
+    elif sp.issparse(features.values) or features.values.shape[1] > _MOST_COLUMNS:
+        given = {}
+    else:
+        matrix = np.asarray(features.values)
+        if matrix.dtype.kind == "f" and np.isnan(matrix).any():
+            raise ValueError("item_features contains NaN or infinity; fill or drop those values first.")
+        given = {f"x{j}": matrix[:, j].tolist() for j in range(matrix.shape[1])}
+    cells: dict[str, list[Any]] = {name: [None] * n_items for name in given}
+    for name, column in given.items():
+        for code, row in zip(codes.tolist(), rows.tolist(), strict=True):
+            cells[name][code] = column[row]
+    return cells
+
+
+def merge_cells(old: dict[str, list[Any]], new: dict[str, list[Any]], rows: Any, n_items: int) -> dict[str, list[Any]]:
+    """The old columns with room for more items, and the given rows replaced."""
+    merged = {name: [*column, *[None] * (n_items - len(column))] for name, column in old.items()}
+    for name, column in new.items():
+        target = merged.setdefault(name, [None] * n_items)
+        for row in rows:
+            target[row] = column[row]
+    return merged
+
+
+def stem(word: str) -> str:
+    """A word without a common ending of the four languages; rough, and the same for all forms of most words."""
+    if word.endswith("s") and len(word) > 3:
+        word = word[:-1]
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= 4:
+            return word[: -len(ending)]
+    return word
+
+
+def _as_list(column: Any) -> list[Any]:
+    # A date counts by its year, with the day as a fraction.
+    if column.dtype in (nw.Date, nw.Datetime) or isinstance(column.dtype, nw.Datetime):
+        years, days = column.dt.year().to_list(), column.dt.ordinal_day().to_list()
+        return [None if y is None else y + (d - 1) / 366 for y, d in zip(years, days, strict=True)]
+    missing = column.is_null().to_list()
+    return [None if gone else cell for cell, gone in zip(column.to_list(), missing, strict=True)]
+
+
+def _as_numbers(column: list[Any]) -> NDArray[np.float64] | None:
+    """A column as numbers, if it holds nothing else."""
+    told = [cell for cell in column if cell is not None]
+    if not told or not all(isinstance(c, int | float | np.number) and not isinstance(c, bool) for c in told):
+        return None
+    return np.array([np.nan if cell is None else float(cell) for cell in column])
+
+
+def _choose_title(texts: dict[str, list[str | None]], given: str | None) -> str | None:
+    if given is not None:
+        if given not in texts:
+            raise ValueError(f"title_column={given!r} is no text column of item_features, which has {list(texts)}.")
+        return given
+    return next((name for wanted in _TITLES for name in texts if name.lower() == wanted), None)
+
+
+def _labels(column: list[Any]) -> dict[str, NDArray[np.int64]] | None:
+    """Items of each label, where the cells hold short labels or lists of them; None for running text."""
+    items: dict[str, list[int]] = {}
+    n_members = n_long = 0
+    for row, cell in enumerate(column):
+        members = list(dict.fromkeys(_members(cell)))
+        for member in members:
+            n_members += 1
+            if len(member) > _LONGEST_LABEL or len(member.split()) > _MOST_WORDS:
+                n_long += 1
+            else:
+                items.setdefault(member, []).append(row)
+    if n_long > _LONG_SHARE * n_members:
+        return None
+    # A label that each item has for itself is a code or a title.
+    if not items or len(items) == n_members > 1:
+        return None
+    return _merged(items)
+
+
+def _merged(items: dict[str, list[int]]) -> dict[str, NDArray[np.int64]]:
+    """Labels that are forms of one another, as "essay" and "essays", under the one that most items have."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for label in items:
+        groups.setdefault(tuple(map(stem, words_of(label))) or (label,), []).append(label)
+    return {
+        max(labels, key=lambda label: len(items[label])): np.unique(np.concatenate([items[label] for label in labels]))
+        for labels in groups.values()
+    }
+
+
+def _members(cell: Any) -> list[str]:
+    if isinstance(cell, list | tuple | set | frozenset | np.ndarray):
+        return [text for member in cell if (text := as_text(member)) is not None]
+    text = as_text(cell)
+    return [] if text is None else [part for part in _SEPARATOR.split(text) if part]

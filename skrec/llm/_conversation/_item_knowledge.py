@@ -1,0 +1,121 @@
+"""What a conversation knows of the items of a catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrec.base import TextSpace, reads_text
+from skrec.interactions import Features, IdIndex, encode_features, read_features
+from skrec.llm._conversation._constraint_ranking import Wishes
+from skrec.llm._conversation._item_facts import ItemFacts, merge_cells, read_cells
+from skrec.llm._conversation._lexicon import catalogue_themes
+from skrec.utils import Matrix, align, with_rows
+
+
+class ItemKnowledge:
+    """Facts of items, the themes that they name, and their place in a space of texts.
+
+    Parameters
+    ----------
+    facts : ItemFacts
+    encoder : transformer or None
+        Fitted; reads texts.
+    matrix : float32 array or CSR array of shape (n_items, d), or None
+        The items as encoded.
+    """
+
+    def __init__(self, facts: ItemFacts, encoder: Any = None, matrix: Matrix | None = None) -> None:
+        self.facts = facts
+        self.encoder = encoder
+        self.matrix = matrix
+        self.themes = catalogue_themes(facts)
+        self.space = None if matrix is None else TextSpace(encoder, matrix)
+
+    @property
+    def wishes(self) -> Wishes:
+        """What items are ranked by."""
+        return Wishes(self.facts, self.themes, self.space)
+
+    @classmethod
+    def read(
+        cls, item_features: Any, index: IdIndex, title_column: str | None, encoder: Any, inner: Any
+    ) -> ItemKnowledge:
+        """Knowledge from a feature table.
+
+        Parameters
+        ----------
+        item_features : table or None
+        index : IdIndex
+            The catalogue.
+        title_column : str or None
+        encoder : transformer or None
+            Fitted here on the table.
+        inner : transformer or None
+            Fitted; taken where ``encoder`` is None and it reads texts.
+
+        Raises
+        ------
+        ValueError
+            If there is text that nothing encodes, or ``encoder`` reads no texts.
+        """
+        ids = index.values.tolist()
+        if item_features is None:
+            return cls(ItemFacts({}, title_column, ids))
+        features, codes, rows = _known_rows(item_features, index)
+        facts = ItemFacts(read_cells(features, codes, len(ids), rows), title_column, ids)
+        fitted, matrix = _encode(features, encoder, inner)
+        return cls(facts, fitted, None if matrix is None else align(matrix[rows], codes, len(ids)))
+
+    def updated(self, item_features: Any, index: IdIndex) -> ItemKnowledge:
+        """This knowledge for a catalogue that has grown, and with the rows of a further table."""
+        ids = index.values.tolist()
+        cells, codes, new = {}, np.zeros(0, np.int64), None
+        if item_features is not None:
+            features, codes, rows = _known_rows(item_features, index)
+            cells = read_cells(features, codes, len(ids), rows)
+            if self.encoder is not None:
+                matrix = encode_features(features, self.encoder, "item_features", fit=False)[0]
+                new = align(matrix[rows], codes, len(ids))
+        facts = ItemFacts(merge_cells(self.facts.cells, cells, codes, len(ids)), self.facts.title_column, ids)
+        grown = None if self.matrix is None else with_rows(self.matrix, new, codes, len(ids))
+        return ItemKnowledge(facts, self.encoder, grown)
+
+
+def codes_of(index: IdIndex, ids: Sequence[Any]) -> list[int]:
+    """Codes of the ids that are known; others, as of items no longer sold, are passed over."""
+    if not len(ids):
+        return []
+    column = np.empty(len(ids), dtype=object)
+    column[:] = ids
+    codes = index.codes(column, "ids of the state", check_kind=False)
+    return [int(code) for code in codes if code >= 0]
+
+
+def _known_rows(item_features: Any, index: IdIndex) -> tuple[Features, NDArray[np.int64], NDArray[np.int64]]:
+    """The table, and code and row of each item of it that is in the catalogue."""
+    features = read_features(item_features, "item_features")
+    codes = index.codes(features.ids, "item_features ids")
+    rows = np.flatnonzero(codes >= 0)
+    return features, codes[rows], rows
+
+
+def _encode(features: Features, encoder: Any, inner: Any) -> tuple[Any, Matrix | None]:
+    """A fitted encoder that reads texts and the (n_rows, d) vectors of the table, or None for both."""
+    if encoder is not None:
+        matrix, fitted = encode_features(features, encoder, "item_features", fit=True)
+        if not reads_text(fitted):
+            raise ValueError(
+                f"item_encoder={encoder!r} does not read a list of texts, which requests are; pass "
+                "LLMTextEmbedder() (from skrec.feature_extraction import LLMTextEmbedder)."
+            )
+        return fitted, matrix
+    if inner is None:
+        encode_features(features, None, "item_features", fit=True)  # refuses text that nothing encodes
+        return None, None
+    if not reads_text(inner):
+        return None, None
+    return inner, encode_features(features, inner, "item_features", fit=False)[0]

@@ -1,0 +1,214 @@
+"""How wishes are put in a language: phrases from a data file, and the cues found in a text by them."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrec.llm._conversation._item_facts import ItemFacts, fold, stem
+
+LANGUAGES = ("en", "de", "fr", "es")
+_TOKEN = re.compile(r"\d+(?:[.,]\d{3})+(?!\d)|\d+(?:[.,]\d+)?|[^\W\d_]+|[€$£º#]|[,;:.!?()…\n]")
+_QUOTED = re.compile(r'[“"«„‹]\s*([^“”"«»„‹›\n]{1,200}?)\s*[”"»“›]')
+_LISTS = (
+    *("want", "negation", "softly_less", "softly_more", "like", "unlike", "love", "hate", "known", "only", "by"),
+    *("all_shown", "reject", "restart", "and", "or", "but", "item_words", "number_signs"),
+    *("between", "range_to", "than", "before_christ", "century"),
+)
+_SCALES = ("comparatives", "adjectives", "bounds", "ordinals", "units")
+_KNOWN_SHARE = 0.2
+_SHORT = 4
+_SAMPLED = 200
+_CENTRAL = 6
+
+
+@dataclass(frozen=True)
+class Token:
+    """A word, a number or a sign of a text, with its place."""
+
+    norm: str
+    start: int
+    stop: int
+    capital: bool
+
+
+@dataclass(frozen=True)
+class Cue:
+    """A phrase of the lexicon in a text."""
+
+    kind: str
+    value: str
+    n_tokens: int
+
+
+@dataclass(frozen=True)
+class Concept:
+    """A theme that a word stands for; in the centre of it, as "violent", or only a part of it, as "axe"."""
+
+    name: str
+    n_tokens: int
+    is_central: bool
+
+
+class Lexicon:
+    """The phrases of one language.
+
+    Parameters
+    ----------
+    code : {"en", "de", "fr", "es"}
+        Reads ``skrec/llm/_conversation/languages/CODE.json``.
+    """
+
+    def __init__(self, code: str) -> None:
+        text = files("skrec.llm._conversation").joinpath("languages", f"{code}.json").read_text(encoding="utf-8")
+        data: dict[str, Any] = json.loads(text)
+        self.code = code
+        self.messages: dict[str, str] = data["messages"]
+        self.concept_names: dict[str, str] = data["concept_names"]
+        # Most encoders, and most texts of items, are at home in English; a sentence is nearer to them than a word.
+        self.concept_texts: dict[str, str] = data.get("concept_texts", {})
+        self.concepts: dict[str, list[str]] = data["concepts"]
+        self.attribute_words: dict[str, str] = data["attribute_words"]
+        self.attribute_texts: dict[str, str] = data["attribute_texts"]
+        self.function_words = {fold(word) for word in data["function_words"]}
+        self.item_words = {fold(word) for word in data["item_words"]}
+        self.exclusive = {spell(phrase) for phrase in data["exclusive"]}
+        self.year_bounds = {spell(phrase) for phrase in data["year_bounds"]}
+        self.fillers = {spell(phrase) for phrase in data["fillers"]}
+        self.synonyms = {spell(phrase): label for label, phrases in data["synonyms"].items() for phrase in phrases}
+        self.answers = {spell(phrase): kind for kind, phrases in data["answers"].items() for phrase in phrases}
+        self.cues: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+        for kind in _LISTS:
+            for phrase in data[kind]:
+                self.cues.setdefault(spell(phrase), []).append((kind, phrase))
+        for kind in _SCALES:
+            for value, phrases in data[kind].items():
+                for phrase in phrases:
+                    self.cues.setdefault(spell(phrase), []).append((kind, value))
+        self.longest = max(map(len, self.cues))
+        self._concept_words = [
+            (spell(pattern.rstrip("*")), pattern.endswith("*"), concept, rank)
+            for concept, patterns in self.concepts.items()
+            for rank, pattern in enumerate(patterns)
+        ]
+        starts = [words for words, begins, *_ in self._concept_words if begins and len(words) == 1]
+        self._vocabulary = self.function_words | self.item_words | {word for phrase in self.cues for word in phrase}
+        self._vocabulary |= {word for table in (self.answers, self.synonyms, self.fillers) for p in table for word in p}
+        self._vocabulary |= {word for words, *_ in self._concept_words for word in words}
+        self._starts = tuple(words[0] for words in starts)
+
+    def knows(self, word: str) -> bool:
+        """Whether a word, folded, is in the lexicon."""
+        return word in self._vocabulary or word.startswith(self._starts)
+
+    def cue_at(self, tokens: list[Token], at: int, kinds: tuple[str, ...]) -> Cue | None:
+        """The longest phrase of one of some kinds that begins at a token."""
+        for length in range(min(self.longest, len(tokens) - at), 0, -1):
+            phrase = tuple(token.norm for token in tokens[at : at + length])
+            found = [one for one in self.cues.get(phrase, ()) if one[0] in kinds]
+            if found:
+                kind, value = min(found, key=lambda one: kinds.index(one[0]))
+                return Cue(kind, value, length)
+        return None
+
+    def concept_at(self, tokens: list[Token], at: int) -> Concept | None:
+        """The theme that a word, or a phrase, is about."""
+        found = []
+        for words, begins, concept, rank in self._concept_words:
+            given = tuple(token.norm for token in tokens[at : at + len(words)])
+            whole = given == words
+            if whole or (begins and given[:-1] == words[:-1] and given[-1:] and given[-1].startswith(words[-1])):
+                found.append((-len(words), rank, concept))
+        if not found:
+            return None
+        # "War" is near the head of the words for war, and far down in those for violence.
+        length, rank, concept = min(found)
+        return Concept(concept, -length, rank < _CENTRAL)
+
+
+def spell(phrase: str) -> tuple[str, ...]:
+    """A phrase as the norms of its tokens."""
+    return tuple(token.norm for token in tokenize(phrase))
+
+
+def tokenize(text: str) -> list[Token]:
+    """Words, numbers and signs of a text."""
+    tokens = []
+    for match in _TOKEN.finditer(text):
+        word = match.group()
+        tokens.append(Token(fold(word), match.start(), match.end(), word[0].isupper()))
+    return tokens
+
+
+def quoted_parts(text: str) -> list[tuple[int, int, str]]:
+    """Start, stop and content of what stands in quotation marks."""
+    return [(match.start(), match.end(), match.group(1)) for match in _QUOTED.finditer(text)]
+
+
+@cache
+def load_lexicon(code: str) -> Lexicon:
+    """The lexicon of a language; English for a code that there is no file of."""
+    return Lexicon(code if code in LANGUAGES else "en")
+
+
+def catalogue_themes(facts: ItemFacts) -> dict[str, NDArray[np.bool_]]:
+    """Of each theme, the items whose text names it, by the words of the language that the texts are in."""
+    rows = range(0, facts.n_items, max(facts.n_items // _SAMPLED, 1))
+    texts = [str(column[row]) for column in facts.cells.values() for row in rows if isinstance(column[row], str)]
+    if not texts:
+        return {}
+    language = detect_language(tokenize(" ".join(texts)), "en")
+    languages = LANGUAGES if language is None else (language,)
+    patterns = {
+        concept: [pattern for code in languages for pattern in load_lexicon(code).concepts[concept]]
+        for concept in load_lexicon("en").concepts
+    }
+    return {concept: facts.items_with(words) for concept, words in patterns.items()}
+
+
+def concept_text(concept: str) -> str:
+    """A theme as a text to embed, in English."""
+    return load_lexicon("en").concept_texts[concept]
+
+
+def detect_language(tokens: list[Token], last: str, known: set[str] | None = None) -> str | None:
+    """The language of a text; ``last`` for a text too short to tell, None for one that no lexicon knows.
+
+    Parameters
+    ----------
+    tokens : list of Token
+    last : str
+        Language of the conversation so far; wins a tie.
+    known : set of str, optional
+        Stems of titles and labels, which are words of no language.
+    """
+    words = [token.norm for token in tokens if token.norm[0].isalpha() and stem(token.norm) not in (known or ())]
+    if not words:
+        return last
+    counts = {code: sum(map(load_lexicon(code).knows, words)) for code in LANGUAGES}
+    best = max(LANGUAGES, key=lambda code: (counts[code], code == last))
+    foreign = max(sum(word in others for word in words) for others in _other_languages())
+    if foreign > max(1, counts[best] / 2, sum(word in load_lexicon(best).function_words for word in words)):
+        return None
+    if counts[best] >= max(1, _KNOWN_SHARE * len(words)):
+        return best
+    return last if len(words) < _SHORT and all(map(_is_latin, words)) else None
+
+
+@cache
+def _other_languages() -> list[set[str]]:
+    """Function words of languages that are not parsed, and that would be taken for a cousin that is."""
+    text = files("skrec.llm._conversation").joinpath("languages", "other.json").read_text(encoding="utf-8")
+    return [{fold(word) for word in words} for words in json.loads(text).values()]
+
+
+def _is_latin(word: str) -> bool:
+    return all("LATIN" in unicodedata.name(sign, "") for sign in word)

@@ -1,0 +1,248 @@
+"""What a text can name: items by title or place, and labels."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from skrec.llm._conversation._critique import Critique
+from skrec.llm._conversation._item_facts import ItemFacts, stem
+from skrec.llm._conversation._lexicon import Lexicon, Token, concept_text, tokenize
+from skrec.llm._conversation._state import Constraint, Question
+
+REFERENCES = ("like", "unlike", "love", "hate", "known")
+CUES = (
+    *("reject", "restart", "known", "hate", "unlike", "love", "like", "only", "negation", "softly_less", "softly_more"),
+    *("want", "all_shown", "but", "or", "and"),
+)
+_CLOSE = 0.86
+
+
+@dataclass
+class Finding:
+    """Something named in a clause, before its sign is final."""
+
+    kind: str  # "item", "known", "constraint", "text" or "reference"
+    value: object
+    sign: int
+    strict: bool = False
+
+
+class NameReader:
+    """Reads names in the tokens of a text into findings, in the state of a clause.
+
+    Parameters
+    ----------
+    facts : ItemFacts
+    shown : sequence of int
+        Codes of the last list.
+    pending : Question or None
+        What was asked last.
+    """
+
+    text: str
+    tokens: list[Token]
+    quoted: list[tuple[int, int, str]]
+    lexicon: Lexicon
+    critique: Critique
+    findings: list[Finding]
+
+    def __init__(self, facts: ItemFacts, shown: Sequence[int], pending: Question | None) -> None:
+        self.facts = facts
+        self.shown = list(shown)
+        self.pending = pending
+
+    # The state of a clause ---------------------------------------------------------------------------
+
+    def _begin_clause(self) -> None:
+        self.sign, self.soft, self.mode, self.only = 1, False, "", False
+        self.run: tuple[int, int] | None = None
+        self.run_named = False
+        self.run_concepts: list[str] = []
+        self.negated_at = self.referred_from = -1
+        self.first_finding = len(self.findings)
+
+    def _is_strict(self) -> bool:
+        return self.sign < 0 and not self.soft
+
+    def _add(self, finding: Finding) -> None:
+        self.findings.append(finding)
+
+    def _extend(self, at: int, n_tokens: int, *, named: bool, concept: str | None = None) -> None:
+        start = at if self.run is None else self.run[0]
+        self.run = (start, at + n_tokens)
+        self.run_named |= named
+        self.run_concepts += [] if concept is None else [concept]
+
+    def _flush(self) -> None:
+        """End a run of words: what is left of it without function words is wanted, or not."""
+        if self.run is None:
+            return
+        (start, stop), named, concepts = self.run, self.run_named, self.run_concepts
+        self.run, self.run_named, self.run_concepts = None, False, []
+        plain = self.lexicon.function_words | (set() if named else self.lexicon.item_words)
+        while start < stop and self.tokens[start].norm in plain:
+            start += 1
+        while start < stop and self.tokens[stop - 1].norm in plain:
+            stop -= 1
+        if start == stop:
+            return
+        words = self.tokens[start:stop]
+        said = self.text[words[0].start : words[-1].stop]
+        if self.mode in REFERENCES and not named and words[0].capital:
+            code = find_title(self.facts, [token.norm for token in words])
+            if code is not None:
+                return self._item(code)
+            if self.mode != "love" or self.lexicon.code != "de":
+                self.critique.notes.append(("no_such_title", {"title": said}))
+        if concepts:
+            own = [said] if self.lexicon.code == "en" else []
+            self.critique.meanings[said] = [*own, *map(concept_text, concepts)]
+        if self.mode != "known":
+            self._add(Finding("text", said, self.sign, self._is_strict() and not named))
+
+    # Items and labels --------------------------------------------------------------------------------
+
+    def _title(self, at: int) -> int:
+        token = self.tokens[at]
+        for start, stop, content in self.quoted:
+            if start <= token.start < stop:
+                inside = [t for t in self.tokens[at:] if t.start < stop]
+                code = find_title(self.facts, [t.norm for t in tokenize(content)])
+                if code is None and self.mode in REFERENCES:
+                    self.critique.notes.append(("no_such_title", {"title": content}))
+                if code is not None:
+                    self._item(code)
+                    return len(inside)
+                return 0
+        longest = min(self.facts.longest_title, len(self.tokens) - at)
+        for length in range(longest, 0, -1):
+            part = self.tokens[at : at + length]
+            code = self.facts.title_codes.get(tuple(t.norm for t in part))
+            if code is not None and self._may_be_title(part, at, code):
+                self._item(code)
+                return length
+        return 0
+
+    def _may_be_title(self, part: list[Token], at: int, code: int) -> bool:
+        """Whether words that spell a title are meant as one: a shop may sell a book called "Short" or "I Want"."""
+        alone = len(part) == len([t for t in self.tokens if t.norm[0].isalnum()])
+        content = [t for t in part if t.norm not in self.lexicon.function_words]
+        if not content:
+            return False
+        if self.mode in REFERENCES:
+            return True
+        capital = all(t.capital or t.norm.isdigit() for t in content)
+        follower = self.lexicon.cue_at(self.tokens, at + len(part), ("love", "hate", "known"))
+        if alone or follower is not None:
+            return capital or not any(self.lexicon.knows(t.norm) for t in content)
+        return capital and (len(content) > 1 or (at > 0 and self.lexicon.code != "de"))
+
+    def _item(self, code: int) -> None:
+        self._flush()
+        kind = {"known": "known", "compare": "reference"}.get(self.mode, "item")
+        self._add(Finding(kind, code, self.sign))
+
+    def _ordinal(self, at: int) -> int:
+        """A place in the last list: "the second one", "number 3"."""
+        lexicon, tokens = self.lexicon, self.tokens
+        sign = lexicon.cue_at(tokens, at, ("number_signs",))
+        after = at + (sign.n_tokens if sign else 0)
+        if sign and after < len(tokens) and tokens[after].norm.isdigit():
+            return self._point(int(tokens[after].norm)) and after + 1 - at
+        alone = len([t for t in tokens if t.norm[0].isalnum()]) == 1
+        if tokens[at].norm.isdigit() and len(tokens[at].norm) <= 2 and (alone or self.mode in REFERENCES):
+            return self._point(int(tokens[at].norm))
+        cue = lexicon.cue_at(tokens, at, ("ordinals",))
+        suffix = at + 1 < len(tokens) and tokens[at].norm.isdigit() and tokens[at + 1].norm
+        if cue is None and suffix in ("st", "nd", "rd", "th", "e", "er", "eme", "º") and len(tokens[at].norm) <= 2:
+            place, n_tokens = int(tokens[at].norm), 2
+        elif cue is not None:
+            place, n_tokens = int(cue.value), cue.n_tokens
+        else:
+            return 0
+        follower = tokens[at + n_tokens].norm if at + n_tokens < len(tokens) else ""
+        if follower in lexicon.item_words:
+            n_tokens += 1
+        elif follower and follower[0].isalpha() and not self._is_structure(at + n_tokens):
+            return 0  # "the second world war", "a first love"
+        return self._point(place) and n_tokens
+
+    def _is_structure(self, at: int) -> bool:
+        """Whether a word holds a sentence together, and is not what it is about."""
+        kinds = (*CUES, "comparatives", "bounds", "than")
+        norm = self.tokens[at].norm
+        return norm in self.lexicon.function_words or self.lexicon.cue_at(self.tokens, at, kinds) is not None
+
+    def _point(self, place: int) -> int:
+        self._flush()
+        if not self.shown:
+            self.critique.notes.append(("nothing_shown", {}))
+        elif not (1 <= place <= len(self.shown) or place == -1):
+            self.critique.notes.append(("no_such_ordinal", {"number": place, "count": len(self.shown)}))
+        else:
+            self._item(self.shown[place - 1 if place > 0 else -1])
+        return 1
+
+    def _point_at_all(self, at: int, n_tokens: int) -> int:
+        if self.negated_at == at and self.mode not in REFERENCES:
+            self.critique.reject_shown = True  # "not that one"
+        if self.mode in REFERENCES and self.shown:
+            self._flush()
+            kind = "known" if self.mode == "known" else "item"
+            self.findings += [Finding(kind, code, self.sign) for code in self.shown]
+        return n_tokens
+
+    def _label(self, at: int) -> int:
+        by = self.lexicon.cue_at(self.tokens, at, ("by",))
+        start = at + (by.n_tokens if by else 0)
+        if by is not None and start < len(self.tokens) and (found := self._label_at(start)) is not None:
+            (column, value), length = found
+            if self.facts.is_person(column):
+                self._add(Finding("constraint", Constraint(column, "is", value), self.sign, True))
+                self._extend(at, start + length - at, named=True)
+                return start + length - at
+        if (found := self._label_at(at)) is None:
+            return 0
+        (column, value), length = found
+        cue = self.lexicon.cue_at(self.tokens, at, CUES)
+        if cue is not None and cue.n_tokens >= length:
+            return 0
+        self._add(Finding("constraint", Constraint(column, "is", value), self.sign, self.only or self._is_strict()))
+        # Some items about war have no label that says so.
+        concept = self.lexicon.concept_at(self.tokens, at)
+        if concept is not None and concept.n_tokens == length and concept.is_central:
+            self._add(Finding("constraint", Constraint("", "about", concept.name), self.sign, self._is_strict()))
+            self._extend(at, length, named=True, concept=concept.name)
+        self._extend(at, length, named=True)
+        return length
+
+    def _label_at(self, at: int) -> tuple[tuple[str, str], int] | None:
+        longest = max(self.facts.longest_label, self.lexicon.longest)
+        for length in range(min(longest, len(self.tokens) - at), 0, -1):
+            part = self.tokens[at : at + length]
+            found = self.facts.label_words.get(tuple(stem(t.norm) for t in part))
+            if found is None and (label := self.lexicon.synonyms.get(tuple(t.norm for t in part))) is not None:
+                found = self.facts.label_words.get(tuple(stem(t.norm) for t in tokenize(label)))
+                if found is not None:
+                    return found, length
+            plain = length == 1 and part[0].norm in self.lexicon.function_words
+            if found is not None and not (plain and found[1].lower() != part[0].norm):
+                return found, length
+        return None
+
+
+def find_title(facts: ItemFacts, words: list[str]) -> int | None:
+    """The item of a title, or of one that is spelt nearly so."""
+    code = facts.title_codes.get(tuple(words))
+    if code is None and words:
+        said = " ".join(words)
+        # Few slips change the beginning as well as every word; to compare with all titles would take long.
+        near = (
+            t for t in facts.title_codes if abs(len(t) - len(words)) <= 1 and (t[0][0] == said[0] or {*t} & {*words})
+        )
+        spelt = {" ".join(title): facts.title_codes[title] for title in near}
+        close = difflib.get_close_matches(said, spelt, n=1, cutoff=_CLOSE)
+        code = spelt[close[0]] if close else None
+    return code

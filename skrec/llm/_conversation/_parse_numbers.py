@@ -1,0 +1,219 @@
+"""Bounds in a text: "under 300 pages", "before 1900", "the 19th century", "between 10 and 20 euros"."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from skrec.llm._conversation._item_facts import ItemFacts, words_of
+from skrec.llm._conversation._lexicon import Lexicon, Token
+from skrec.llm._conversation._state import Constraint
+
+_YEARS = range(1000, 2200)
+_ROMAN = {"i": 1, "v": 5, "x": 10}
+_AROUND = 0.2
+_LARGEST = 1e15
+Bounds = list[tuple[str, float]]
+
+
+class NumberReader:
+    """Reads bounds on numeric columns from the tokens of a text.
+
+    Parameters
+    ----------
+    facts : ItemFacts
+    lexicon : Lexicon
+    """
+
+    def __init__(self, facts: ItemFacts, lexicon: Lexicon) -> None:
+        self.facts = facts
+        self.lexicon = lexicon
+
+    def read(self, tokens: list[Token], at: int, *, negated: bool) -> tuple[list[Constraint], str | None, int] | None:
+        """Constraints, the kind of attribute that no column tells (or None), and the number of tokens."""
+        self._negated = negated
+        for pattern in (self._range, self._bound, self._period_alone, self._with_unit):
+            if (found := pattern(tokens, at)) is not None:
+                bounds, kind, n_tokens = found
+                if not all(abs(value) < _LARGEST for _, value in bounds):
+                    return None
+                column = self._column(tokens, at, kind, bounds)
+                if column is None:
+                    return ([], kind, n_tokens) if kind is not None else None
+                return [Constraint(column, r, v, strict=True) for r, v in bounds], None, n_tokens
+        return None
+
+    # Patterns --------------------------------------------------------------------------------------
+
+    def _range(self, tokens: list[Token], at: int) -> tuple[Bounds, str | None, int] | None:
+        """Between a and b."""
+        cue = self.lexicon.cue_at(tokens, at, ("between",))
+        first = self._number(tokens, at + cue.n_tokens) if cue else None
+        if cue is None or first is None:
+            return None
+        middle = at + cue.n_tokens + first[1]
+        to = self.lexicon.cue_at(tokens, middle, ("range_to",))
+        last = self._number(tokens, middle + to.n_tokens) if to else None
+        if to is None or last is None:
+            return None
+        low, high = sorted((first[0], last[0]))
+        n_tokens = middle + to.n_tokens + last[1] - at
+        return [(">=", low), ("<=", high)], last[2] or first[2] or _year_kind(low, high), n_tokens
+
+    def _bound(self, tokens: list[Token], at: int) -> tuple[Bounds, str | None, int] | None:
+        """Under a, before a, at least a, about a."""
+        cue = self.lexicon.cue_at(tokens, at, ("bounds",))
+        if cue is None:
+            return None
+        phrase = tuple(token.norm for token in tokens[at : at + cue.n_tokens])
+        compared = self.lexicon.cue_at(tokens, at, ("comparatives",))
+        kind = compared.value[:-1] if compared else None
+        start = at + cue.n_tokens
+        start += start < len(tokens) and tokens[start].norm in self.lexicon.function_words
+        exclusive = phrase in self.lexicon.exclusive
+        relation = cue.value
+        if compared is not None:
+            relation = "<=" if compared.value.endswith("-") else ">="
+        if self._negated and relation != "~":
+            relation, exclusive = (">=" if relation == "<=" else "<="), not exclusive
+        if (period := self._period(tokens, start)) is not None:
+            low, high, length = period
+            if self.lexicon.cue_at(tokens, at, ("between",)):  # "from the 19th century" means within it
+                return [(">=", low), ("<=", high)], "year", start + length - at
+            edge = (low if exclusive else high) if relation == "<=" else (high if exclusive else low)
+            return self._edge(relation, edge, exclusive), "year", start + length - at
+        number = self._number(tokens, start)
+        if number is None:
+            return None
+        value, length, unit = number
+        kind = unit or kind or ("year" if phrase in self.lexicon.year_bounds or _year_kind(value) else None)
+        if relation == "~":
+            margin = 10 if kind == "year" else abs(value) * _AROUND
+            return [(">=", value - margin), ("<=", value + margin)], kind, start + length - at
+        return self._edge(relation, value, exclusive), kind, start + length - at
+
+    def _edge(self, relation: str, value: float, exclusive: bool) -> Bounds:
+        if not exclusive:
+            return [(relation, value)]
+        step = 1.0 if value.is_integer() else 1e-6 * max(abs(value), 1)
+        return [(relation, value - step if relation == "<=" else value + step)]
+
+    def _period_alone(self, tokens: list[Token], at: int) -> tuple[Bounds, str | None, int] | None:
+        period = self._period(tokens, at)
+        return None if period is None else ([(">=", period[0]), ("<=", period[1])], "year", period[2])
+
+    def _with_unit(self, tokens: list[Token], at: int) -> tuple[Bounds, str | None, int] | None:
+        """About so much, for a number that stands alone with its unit."""
+        number = self._number(tokens, at)
+        if number is None or number[2] is None:
+            return None
+        value, length, unit = number
+        return [(">=", value * (1 - _AROUND)), ("<=", value * (1 + _AROUND))], unit, length
+
+    # Numbers ---------------------------------------------------------------------------------------
+
+    def _number(self, tokens: list[Token], at: int) -> tuple[float, int, str | None] | None:
+        """Value, tokens and kind of attribute (by the unit) of a number at a token."""
+        before = self.lexicon.cue_at(tokens, at, ("units",))
+        start = at + (before.n_tokens if before else 0)
+        if start >= len(tokens) or not tokens[start].norm[0].isdigit():
+            return None
+        value = read_number(tokens[start].norm)
+        after = self.lexicon.cue_at(tokens, start + 1, ("units",))
+        stop = start + 1 + (after.n_tokens if after and not before else 0)
+        if (ancient := self.lexicon.cue_at(tokens, start + 1, ("before_christ",))) is not None:
+            return -value, start + 1 + ancient.n_tokens - at, "year"
+        unit = before or after
+        return value, stop - at, unit.value if unit else None
+
+    def _period(self, tokens: list[Token], at: int) -> tuple[float, float, int] | None:
+        """First year, last year and tokens of a century or a decade."""
+        lexicon = self.lexicon
+        if lexicon.cue_at(tokens, at, ("century",)) and at + 1 < len(tokens):
+            number = _ordinal_number(tokens[at + 1].norm)
+            return None if number is None else (100 * (number - 1), 100 * number - 1, 2)
+        if at >= len(tokens) or (number := _ordinal_number(tokens[at].norm)) is None:
+            return None
+        for gap in (1, 2):
+            follower = tokens[at + gap - 1].norm if at + gap - 1 < len(tokens) else ""
+            if (gap == 1 or len(follower) <= 3) and lexicon.cue_at(tokens, at + gap, ("century",)) and number <= 22:
+                return 100 * (number - 1), 100 * number - 1, gap + 1
+        is_decade = number in _YEARS and number % 10 == 0 and at + 1 < len(tokens)
+        if is_decade and tokens[at + 1].norm in ("s", "er", "ern"):
+            return number, number + 9, 2
+        return None
+
+    # Columns ---------------------------------------------------------------------------------------
+
+    def _column(self, tokens: list[Token], at: int, kind: str | None, bounds: Bounds) -> str | None:
+        """The column that bounds are about: by unit or kind, by a name just before, or the only one they fit."""
+        if kind is not None:
+            return self.facts.column_of(kind)
+        before = {token.norm for token in tokens[max(at - 4, 0) : at]}
+        named = [name for name in self.facts.numbers if set(words_of(name)) <= before]
+        if named:
+            return named[0]
+        fitting = [name for name, values in self.facts.numbers.items() if _fits(values, bounds)]
+        return fitting[0] if len(fitting) == 1 else None
+
+
+def reference_value(
+    values: np.ndarray, referred: Sequence[int], shown: Sequence[int], up: bool, absolute: bool
+) -> float | None:
+    """The edge of a comparison: the next value beyond the items it is against.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_items,)
+    referred, shown : sequences of item codes
+        Items named in the text, else the last list, else the catalogue count.
+    up : bool
+        Greater is asked for.
+    absolute : bool
+        "Short", not "shorter": the third of the catalogue that is.
+    """
+    told = values[np.isfinite(values)]
+    if not len(told):
+        return None
+    if absolute:
+        return float(np.quantile(told, 2 / 3 if up else 1 / 3, method="nearest"))
+    for group in (list(referred), list(shown)):
+        against = values[group][np.isfinite(values[group])] if group else np.zeros(0)
+        if len(against):
+            break
+    else:
+        against = told
+    middle = float(np.quantile(against, 0.5, method="lower" if up else "higher"))
+    beyond = told[told > middle] if up else told[told < middle]
+    step = 1.0 if up else -1.0
+    return float(beyond.min() if up else beyond.max()) if len(beyond) else middle + step
+
+
+def read_number(text: str) -> float:
+    """A number as it is written in any of the languages: "1,200" and "1.200" are 1200, "9,5" is 9.5."""
+    *groups, last = text.replace(",", ".").split(".")
+    if groups and len(last) != 3:
+        return float("".join(groups) + "." + last)
+    return float("".join([*groups, last]))
+
+
+def _ordinal_number(text: str) -> int | None:
+    """A whole number in digits or in Roman ones, as "XIX" or, in French, "XIXe"."""
+    if text.isdigit() and len(text) <= 4:
+        return int(text)
+    roman = text.removesuffix("eme").removesuffix("e")
+    if not roman or set(roman) - set(_ROMAN) or roman == "i":
+        return None
+    values = [_ROMAN[sign] for sign in roman]
+    return sum(-v if v < later else v for v, later in zip(values, [*values[1:], 0], strict=True))
+
+
+def _year_kind(*values: float) -> str | None:
+    return "year" if all(value in _YEARS for value in values) else None
+
+
+def _fits(values: np.ndarray, bounds: Bounds) -> bool:
+    low, high = np.nanmin(values), np.nanmax(values)
+    return all(low <= value <= high and math.isfinite(value) for _, value in bounds)

@@ -1,0 +1,42 @@
+"""Similarities with a direction, from the order of events."""
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from skrec.base import Similarity, pair_table
+from skrec.interactions import Histories
+
+
+def distance_weights(pair_decay: float, backward_weight: float, window: int) -> tuple[NDArray, NDArray]:
+    """Weight of a pair of events by its distance in steps, forward and backward; 0 at distance 0."""
+    forward = np.concatenate([[0], np.power(float(pair_decay), np.arange(window))])
+    return forward, backward_weight * forward
+
+
+def asymmetric(
+    histories: Histories,
+    n_items: int,
+    *,
+    source_exponent: float,
+    target_exponent: float,
+    length_exponent: float,
+    lags: tuple[NDArray, NDArray] | None = None,
+    dtype: DTypeLike = np.float32,
+    n_jobs: int | None = None,
+) -> Similarity:
+    """Pair weights divided by powers of what source and target have of them altogether.
+
+    Each user's pairs are divided by (1 + events of the user) ** ``length_exponent``, then a pair weight by
+    (1 + all of the source) ** ``source_exponent`` and (1 + all of the target) ** ``target_exponent``.
+    """
+    from skrec._kernels.item_graph.build import pair_mass
+    from skrec._kernels.threads import run_blocks
+
+    share = np.power(1.0 + histories.lengths, -length_exponent)
+    pairs = pair_table(
+        histories, n_items, histories.y * share[histories.row_of_event()], histories.y, lags=lags, dtype=dtype
+    )
+    masses = np.zeros((2, len(histories.items)))
+    run_blocks(lambda start, stop: pair_mass(start, stop, pairs, *masses), len(histories), 1024, n_jobs)
+    of_source, of_target = (np.bincount(histories.items, weights=mass, minlength=n_items) for mass in masses)
+    return Similarity(pairs, (1 + of_source) ** -source_exponent, (1 + of_target) ** -target_exponent)

@@ -1,0 +1,328 @@
+"""Servers that speak OpenAI's protocol: which address, which key, how often to ask."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
+from math import isfinite
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from skrec.utils._circuit_breaker import CircuitBreaker
+
+OPENAI_URL = "https://api.openai.com/v1"
+
+_FIRST_WAIT = 0.5  # seconds; doubled with each try
+_LONGEST_WAIT = 60.0
+_MOST_BYTES = 256 * 2**20  # of one answer
+_RETRIED_STATUS = frozenset({408, 409, 425, 429})
+_NO_ANSWER = frozenset({None, 502, 504})  # of a gateway: what is behind it is out of reach or silent
+_KEPT_HEADERS = frozenset(
+    {"host", "accept", "accept-encoding", "connection", "content-type", "content-length", "user-agent"}
+)
+_ADVICE = {
+    401: "check the key, and that api_key_env names its variable",
+    404: "check base_url, which often ends in /v1, and the model's name",
+}
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
+_CODE = re.compile(r"[\w.-]{1,60}", re.ASCII)
+
+_sleep = time.sleep
+Answer = TypeVar("Answer")
+
+
+class EndpointError(Exception):
+    """A request that failed for good.
+
+    Attributes
+    ----------
+    brief : str
+        What happened, in words of this library alone: nothing that a server may have repeated from the text.
+    status : int or None
+        Of HTTP, where the server refused.
+    said : str
+        The server's own words then; they may repeat the text that was sent.
+    """
+
+    def __init__(self, message: str, brief: str = "", status: int | None = None, said: str = "") -> None:
+        super().__init__(message)
+        self.brief, self.status, self.said = brief, status, said
+
+
+class EndpointSilent(EndpointError, TimeoutError):
+    """No answer in time."""
+
+
+class EndpointDown(EndpointError, ConnectionError):
+    """Out of reach, overloaded or broken."""
+
+
+class EndpointRefusal(EndpointError, ValueError):
+    """The request was refused, and would be again."""
+
+
+class EndpointNonsense(EndpointError, ValueError):
+    """Answers that are not what was asked for."""
+
+
+class EndpointNotReady(EndpointError, ValueError):
+    """The key that is to be sent is not there."""
+
+
+class EndpointNeedsPackage(EndpointError, ImportError):
+    """The ``openai`` package is not there."""
+
+
+class BadResponse(Exception):
+    """What came back with status 200 is not what was asked for; it is asked for again."""
+
+
+class Endpoint:
+    """A server that speaks OpenAI's protocol, asked through the ``openai`` client.
+
+    No key, address or organisation is taken from the environment unasked: the key is that of the variable
+    ``api_key_env``, by default none, save for OpenAI itself, which gets ``OPENAI_API_KEY``. It is read at each
+    call and kept nowhere. Redirects are not followed. While it gives no answer, most requests fail at once:
+    see :class:`~skrec.utils._circuit_breaker.CircuitBreaker`.
+
+    Parameters
+    ----------
+    model : str
+    base_url : str
+    api_key_env : str or None
+        None for OpenAI's own variable at OpenAI, and for no key elsewhere; ``""`` for no key anywhere.
+    allow_http : bool
+        Whether text and key may go to another machine unencrypted.
+    timeout : float
+        Seconds of silence, and, from the first byte on, seconds of an answer as a whole.
+    max_retries : int
+
+    Raises
+    ------
+    ValueError
+        If ``base_url`` is no web address, carries credentials, or is plain http to another machine.
+    """
+
+    def __init__(
+        self, model: str, base_url: str, api_key_env: str | None, allow_http: bool, timeout: float, max_retries: int
+    ) -> None:
+        url = _split(base_url)
+        self.is_loopback = _is_loopback(url.hostname or "")
+        if url.scheme == "http" and not (self.is_loopback or allow_http):
+            raise ValueError(
+                f"base_url={base_url!r} would send text, and any key, unencrypted to another machine. Write "
+                "https://, or pass allow_http=True if the network between is yours."
+            )
+        self.model = model
+        self.base_url = base_url.rstrip("/")
+        self.is_openai = url.scheme == "https" and url.hostname == "api.openai.com"
+        self.api_key_env = ("OPENAI_API_KEY" if self.is_openai else "") if api_key_env is None else api_key_env
+        self.timeout = timeout
+        self.max_retries = max_retries
+        self.breaker = CircuitBreaker()
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """Open a connection with the key as it is now.
+
+        Raises
+        ------
+        ImportError
+            If ``openai`` is not installed.
+        ValueError
+            If the key's variable is not set.
+        """
+        key = self._key()
+        with self._client(key) as client:
+            yield Connection(self, client, key)
+
+    def _key(self) -> str:
+        if not self.api_key_env:
+            return ""
+        key = os.environ.get(self.api_key_env, "").strip()
+        # Some pass the key itself where its variable belongs: only what looks like a name is repeated.
+        name = repr(self.api_key_env) if _VARIABLE.fullmatch(self.api_key_env) else "that api_key_env names"
+        problem = ""
+        if not key:
+            problem = f"the environment variable {name} is not set; it must hold the key of {self.base_url}"
+        elif not (key.isascii() and key.isprintable()):
+            problem = f"the environment variable {name} holds characters that no key has"
+        if problem:
+            raise EndpointNotReady(f"{problem[0].upper()}{problem[1:]}.", problem)
+        return key
+
+    def _client(self, key: str) -> Any:
+        try:
+            import openai
+        except ImportError as error:
+            needed = "an endpoint needs the openai package; run: pip install openai"
+            raise EndpointNeedsPackage(f"A{needed[1:]}", needed) from error
+
+        def send_nothing_unasked(request: Any) -> None:
+            # The client also sends OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS, to anyone.
+            for name in list(request.headers):
+                if name.lower() not in _KEPT_HEADERS:
+                    del request.headers[name]
+            if key:
+                request.headers["authorization"] = f"Bearer {key}"
+
+        http_client = openai.DefaultHttpxClient(
+            follow_redirects=False,
+            # A proxy from the environment would read what goes over plain http.
+            trust_env=self.base_url.startswith("https:"),
+            event_hooks={"request": [send_nothing_unasked], "response": [self._bound]},
+        )
+        return openai.OpenAI(
+            api_key=key or "no-key",  # the client insists on one
+            base_url=self.base_url,
+            max_retries=0,
+            timeout=self.timeout,
+            http_client=http_client,
+        )
+
+    def _bound(self, response: Any) -> None:
+        """End an answer that drips in for ever, or that never ends."""
+        stream, ends = response.stream, time.monotonic() + self.timeout
+        # The client's own class, whichever of httpx's names this version of openai uses.
+        kind = next(base for base in type(stream).__mro__ if base.__name__ == "SyncByteStream")
+
+        def chunks(_: Any) -> Iterator[bytes]:
+            n_bytes = 0
+            for chunk in stream:
+                n_bytes += len(chunk)
+                if time.monotonic() > ends:
+                    raise TimeoutError
+                if n_bytes > _MOST_BYTES:
+                    raise BadResponse(f"an answer of more than {_MOST_BYTES} bytes")
+                yield chunk
+
+        response.stream = type("BoundStream", (kind,), {"__iter__": chunks, "close": lambda _: stream.close()})()
+
+
+class Connection:
+    """An open client; lives for one call and is never stored."""
+
+    def __init__(self, endpoint: Endpoint, client: Any, key: str) -> None:
+        self.endpoint = endpoint
+        self._client = client
+        self._secret = key
+
+    def ask(self, request: Callable[[Any], Answer]) -> Answer:
+        """What ``request(client)`` returns, asked again after silence, overload or a malformed answer.
+
+        Raises
+        ------
+        EndpointError
+            Of the kind that the last try ended with. What else ``request`` raises goes through.
+        """
+        import openai
+
+        breaker = self.endpoint.breaker
+        tries, n_unanswered = breaker.tries(self.endpoint.max_retries + 1), 0
+        if not tries:
+            raise self._failure(EndpointDown, "gave no answer lately and is not asked for some seconds", None, "", "")
+        silence = f"gave no answer within {self.endpoint.timeout} seconds"
+        for attempt in range(tries):
+            asked, status, said = 0.0, None, ""
+            kind: type[EndpointError] = EndpointNonsense
+            try:
+                answer = request(self._client)
+                breaker.answered()
+                return answer
+            except (openai.APITimeoutError, TimeoutError):
+                kind, what = EndpointSilent, silence
+            except openai.APIConnectionError as error:
+                kind, what, said = EndpointDown, "cannot be reached", str(error.__cause__ or error)
+                if isinstance(error.__cause__, TimeoutError):  # as older clients wrap an answer that drips
+                    kind, what, said = EndpointSilent, silence, ""
+            except openai.APIStatusError as error:
+                status, said = error.status_code, error.message[:300]
+                what = f"answered {status}{self._code(error)}"
+                refused = status < 500 and status not in _RETRIED_STATUS
+                kind = EndpointRefusal if refused else EndpointDown
+                asked = retry_after(error.response.headers.get("retry-after"))
+            except BadResponse as error:
+                what = f"gave {error}"
+            except (openai.APIError, json.JSONDecodeError, UnicodeDecodeError):
+                what = "gave invalid JSON"
+            is_dead = kind is EndpointSilent or (kind is EndpointDown and status in _NO_ANSWER)
+            n_unanswered += is_dead
+            if kind is EndpointRefusal or attempt == tries - 1:
+                break
+            # Waits of half to all of the step, so that clients turned away together do not return together.
+            wait = min(_FIRST_WAIT * 2**attempt, _LONGEST_WAIT) * random.uniform(0.5, 1)
+            _sleep(max(wait, asked))
+        if is_dead:
+            breaker.unanswered(n_unanswered)
+        else:
+            breaker.answered()
+        # Raised out here, where no error of the client is its context: that carries the request, and with it the key.
+        raise self._failure(kind, what, status, said, "" if kind is EndpointRefusal else _tried(tries))
+
+    def _failure(self, kind: type[EndpointError], what: str, status: int | None, said: str, more: str) -> EndpointError:
+        what, said = self._redacted(what), self._redacted(said)
+        details = f" ({said})" if said and status is None else f": {said}" if said else ""
+        if status in _ADVICE:
+            more = f"; {_ADVICE[status]}"
+        where = f"The endpoint {self.endpoint.base_url} (model {self.endpoint.model!r})"
+        return kind(f"{where} {what}{details}{more}.", f"the endpoint {what}{more}", status, said)
+
+    def _code(self, error: Any) -> str:
+        """The server's word for an error, such as ``model_not_found``; nothing that could be a text."""
+        code = getattr(error, "code", None) or getattr(error, "type", None)
+        return f" ({code})" if isinstance(code, str) and _CODE.fullmatch(code) else ""
+
+    def _redacted(self, text: str) -> str:
+        return text.replace(self._secret, "***") if self._secret else text
+
+
+def _tried(n_times: int) -> str:
+    return f", at each of {n_times} tries" if n_times > 1 else ""
+
+
+def _split(base_url: str) -> Any:
+    advice = "pass a web address such as 'http://localhost:8000/v1'."
+    if re.search(r"[\s\\]|[^\x21-\x7e]", base_url):
+        raise ValueError(f"base_url holds a space, a backslash or a character that no address has; {advice}")
+    url = urlsplit(base_url)
+    if "@" in base_url:
+        raise ValueError("base_url must carry no user or password; name the key's variable in api_key_env.")
+    if url.query or url.fragment:
+        raise ValueError(f"base_url must carry no '?' or '#', where a key could stand; {advice}")
+    try:
+        is_address = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise ValueError(f"base_url={base_url!r} is no web address; {advice}")
+    return url
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def retry_after(header: str | None) -> float:
+    """Seconds that a Retry-After header asks for, at most a minute; 0 if there is none."""
+    if not header:
+        return 0.0
+    try:
+        seconds = float(header)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(header).timestamp() - time.time()
+        except ValueError:
+            return 0.0
+    return min(max(seconds, 0.0), _LONGEST_WAIT) if isfinite(seconds) else 0.0
