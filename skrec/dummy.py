@@ -153,7 +153,7 @@ class PopularRecommender(SampleWeightMixin, PartialFitMixin, BaseRecommender):
         return histories.y * self.recency_decay ** (age / step if step else age)
 
     def _score(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
-        scores = self._cold_scores(items)
+        scores = self._cold_start_scores(items)
         if self.segment_scores_ is None or self._context is None or queries.context is None:
             return np.tile(scores, (len(queries), 1))
         assert self.segmenter_ is not None
@@ -163,7 +163,7 @@ class PopularRecommender(SampleWeightMixin, PartialFitMixin, BaseRecommender):
         segments = np.where(told, self.segmenter_.predict(queries.context), len(shares))
         return np.vstack([shares, scores])[segments]
 
-    def _cold(self, queries: Queries) -> NDArray[np.bool_]:
+    def _is_cold(self, queries: Queries) -> NDArray[np.bool_]:
         return np.zeros(len(queries), bool)
 
     def _context_contributions(
@@ -182,7 +182,7 @@ class PopularRecommender(SampleWeightMixin, PartialFitMixin, BaseRecommender):
     def _other_evidence(self, queries: Queries, row: int, item: int) -> Evidence:
         return popularity_of(self.item_scores_, item)
 
-    def _cold_scores(self, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
+    def _cold_start_scores(self, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
         return self.item_scores_ if items is None else self.item_scores_[items]
 
 
@@ -231,7 +231,7 @@ class RandomRecommender(SampleWeightMixin, PartialFitMixin, BaseRecommender):
         columns = np.arange(len(self._item_index)) if items is None else items
         return _uniform(self._seed, queries.users[:, None], columns[None, :])
 
-    def _cold(self, queries: Queries) -> NDArray[np.bool_]:
+    def _is_cold(self, queries: Queries) -> NDArray[np.bool_]:
         return np.zeros(len(queries), bool)
 
     def _other_evidence(self, queries: Queries, row: int, item: int) -> Evidence:

@@ -35,7 +35,7 @@ class ContextRidge(PartialFitMixin, BaseRecommender):
         self.given_ = data.context
         self._weights = np.pad(self._weights, [(0, data.n_items - len(self._weights)), (0, 0)])
 
-    def _cold(self, queries):
+    def _is_cold(self, queries):
         return np.full(len(queries), queries.context is None) & (queries.histories.lengths == 0)
 
     def _score(self, queries, items):

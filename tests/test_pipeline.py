@@ -48,7 +48,7 @@ class ByContext(BaseRecommender):
         np.add.at(totals, data.items, data.context)
         self.centers_ = totals / np.maximum(np.bincount(data.items, minlength=data.n_items), 1)[:, None]
 
-    def _cold(self, queries):
+    def _is_cold(self, queries):
         return np.zeros(len(queries), bool)
 
     def _score(self, queries, items):

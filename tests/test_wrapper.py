@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import estimator_checks_generator
 from sklearn.utils.validation import check_is_fitted
 
-from skrec.base._meta import WrapperRecommender
+from skrec.base._meta import MetaRecommender
 from skrec.decomposition import HybridMFRecommender
 from skrec.dummy import PopularRecommender
 from skrec.feature_extraction import ContextEncoder
@@ -22,7 +22,7 @@ from skrec.testing import check_recommender
 X = np.array([[1, 10], [1, 20], [2, 20], [2, 30], [3, 10], [3, 30]])
 
 
-class Plain(WrapperRecommender):
+class Plain(MetaRecommender):
     """Changes nothing."""
 
     def __init__(self, recommender):

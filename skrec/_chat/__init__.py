@@ -2,7 +2,7 @@
 
 from skrec._chat._answer_cache import ChatCache
 from skrec._chat._base import BaseChat, CallableChat, as_chat
-from skrec._chat._batch import Asked, ask, reason_of
+from skrec._chat._batch import CallStatistics, complete_batch, reason_of
 from skrec._chat._budget import Budget, about_tokens
 from skrec._chat._data_blocks import DataBlock, as_data, content_rng, delimited, read_blocks, token_in
 from skrec._chat._json import fits

@@ -14,7 +14,7 @@ from skrec.utils import EndpointError
 
 
 @dataclass
-class Asked:
+class CallStatistics:
     """What came of prompts."""
 
     n_prompts: int = 0
@@ -33,10 +33,10 @@ class Asked:
         }
 
 
-def ask(
+def complete_batch(
     chat: BaseChat,
     conversations: Sequence[list[Message]],
-    asked: Asked,
+    asked: CallStatistics,
     *,
     schema: dict[str, Any],
     max_tokens: int,

@@ -17,7 +17,7 @@ from skrec._chat._messages import Message
 from skrec._chat._openai_dialect import Dialect
 from skrec._chat._results import ChatResult, ChatSettings, Usage, result_of
 from skrec._chat._schema_prompt import with_repair
-from skrec.utils import OPENAI_URL, BadResponse, Connection, Endpoint, EndpointError, EndpointRefusal
+from skrec.utils import OPENAI_URL, BadResponse, Connection, Endpoint, EndpointError, RequestRejected
 
 _REFUSED_FIELDS = frozenset({400, 415, 422, 501})
 _learning = threading.Lock()  # one for all clients, so that none has a lock to leave out of its pickle
@@ -167,8 +167,8 @@ class _Exchange:
         while True:
             body = dialect.body(self.chat.model, messages, self.settings)
             try:
-                result = self.connection.ask(partial(self._request, body))
-            except EndpointRefusal as error:
+                result = self.connection.call(partial(self._request, body))
+            except RequestRejected as error:
                 said = error.said if error.status in _REFUSED_FIELDS else None
                 changed = None if said is None else dialect.after(said, self.settings, start)
                 if changed is None:

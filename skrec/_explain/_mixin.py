@@ -123,7 +123,7 @@ class ExplainMixin:
         """The reason where no event of the user speaks for an item."""
         if getattr(self, "_n_user_features", None) is not None and queries.users[row] >= 0:
             one = queries.block(row, row + 1)
-            if not one.histories.lengths[0] and not self._cold(one)[0]:
+            if not one.histories.lengths[0] and not self._is_cold(one)[0]:
                 return Evidence("features", float(self._score_pairs(one, np.array([0]), np.array([item]))[0]))
         return popularity_of(self.popularity_, item)
 
@@ -155,7 +155,7 @@ def _repeated(column: Column, n: int) -> Column:
 
 def find_evidence(rec: Any, queries: Queries, items: NDArray[np.int64], n_evidence: int) -> list[list[Evidence]]:
     """The strongest reasons for one item a query."""
-    histories, cold = queries.histories, rec._cold(queries) | (not rec._uses_history)
+    histories, cold = queries.histories, rec._is_cold(queries) | (not rec._uses_history)
     added = np.asarray(rec._contributions(queries, items) if not cold.all() else np.zeros(len(histories.items)))
     in_context = rec._context_contributions(queries, items)
     found = []

@@ -47,7 +47,7 @@ class _SingleThreadedBlas:
         self._setter = ThreadPoolExecutor(1)
         self._controller: ThreadpoolController | None = None
         self._limit: Any = None
-        self._inside = 0
+        self._delegate = 0
 
     def _set(self) -> None:
         if self._controller is None:
@@ -57,14 +57,14 @@ class _SingleThreadedBlas:
 
     def enter(self) -> None:
         with self._lock:
-            self._inside += 1
-            if self._inside == 1:
+            self._delegate += 1
+            if self._delegate == 1:
                 self._setter.submit(self._set).result()
 
     def exit(self) -> None:
         with self._lock:
-            self._inside -= 1
-            if self._inside == 0:
+            self._delegate -= 1
+            if self._delegate == 0:
                 self._setter.submit(self._limit.__exit__, None, None, None).result()
 
 

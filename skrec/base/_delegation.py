@@ -12,39 +12,39 @@ from sklearn.utils.validation import check_is_fitted
 from skrec.interactions import Recommendations
 
 
-def inside_has(name: str) -> Callable[[Any], Any]:
+def _recommender_has(name: str) -> Callable[[Any], Any]:
     """A method there only where the recommender inside has it."""
 
-    def check(outer: HandOnMixin) -> bool:
-        getattr(outer._inside, name)
+    def check(outer: DelegatingMixin) -> bool:
+        getattr(outer._delegate, name)
         return True
 
     return available_if(check)
 
 
-class HandOnMixin:
+class DelegatingMixin:
     """The methods that stay those of the recommender inside.
 
-    A subclass gives ``_inside``: the fitted recommender, or before fit the one that it starts from.
+    A subclass gives ``_delegate``: the fitted recommender, or before fit the one that it starts from.
     """
 
     @property
-    def _inside(self) -> Any:
-        raise NotImplementedError(f"{type(self).__name__} must define _inside")
+    def _delegate(self) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} must define _delegate")
 
     @property
     def users_(self) -> NDArray:
         """User ids in catalogue order."""
         check_is_fitted(self)
-        return self._inside.users_
+        return self._delegate.users_
 
     @property
     def items_(self) -> NDArray:
         """Item ids in catalogue order: position is code."""
         check_is_fitted(self)
-        return self._inside.items_
+        return self._delegate.items_
 
-    @inside_has("partial_fit")
+    @_recommender_has("partial_fit")
     def partial_fit(self: Any, X: Any, y: Any = None, *, item_features: Any = None, user_features: Any = None) -> Any:
         """Let the recommender go on with new events; the first call fits.
 
@@ -59,14 +59,14 @@ class HandOnMixin:
         """
         if not self.__sklearn_is_fitted__():
             return self.fit(X, y, item_features=item_features, user_features=user_features)
-        self._inside.partial_fit(X, y, **given_tables(item_features, user_features))
+        self._delegate.partial_fit(X, y, **given_tables(item_features, user_features))
         self._after_partial_fit(X, y, item_features, user_features)
         return self
 
     def _after_partial_fit(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
         """Learn from more events what is not the recommender's."""
 
-    @inside_has("recommend")
+    @_recommender_has("recommend")
     def recommend(self, users: Any = None, k: int = 10, **options: Any) -> Recommendations:
         """Rank items for users, as the recommender does.
 
@@ -83,9 +83,9 @@ class HandOnMixin:
             Unpacks as ``items, scores``, two (n_users, k) arrays.
         """
         check_is_fitted(self)
-        return self._inside.recommend(users, k, **options)
+        return self._delegate.recommend(users, k, **options)
 
-    @inside_has("similar_items")
+    @_recommender_has("similar_items")
     def similar_items(self, items: Any, k: int = 10, **options: Any) -> Recommendations:
         """Items like the given ones, as the recommender has them.
 
@@ -101,9 +101,9 @@ class HandOnMixin:
         Recommendations
         """
         check_is_fitted(self)
-        return self._inside.similar_items(items, k, **options)
+        return self._delegate.similar_items(items, k, **options)
 
-    @inside_has("search")
+    @_recommender_has("search")
     def search(self, texts: Any, k: int = 10, **options: Any) -> Recommendations:
         """Rank the catalogue for free text, as the recommender does.
 
@@ -119,9 +119,9 @@ class HandOnMixin:
         Recommendations
         """
         check_is_fitted(self)
-        return self._inside.search(texts, k, **options)
+        return self._delegate.search(texts, k, **options)
 
-    @inside_has("explain")
+    @_recommender_has("explain")
     def explain(self, users: Any, items: Any, **options: Any) -> Any:
         """Say why items are recommended to users, as the recommender does.
 
@@ -137,7 +137,7 @@ class HandOnMixin:
         Explanations
         """
         check_is_fitted(self)
-        return self._inside.explain(users, items, **options)
+        return self._delegate.explain(users, items, **options)
 
 
 def given_tables(item_features: Any, user_features: Any) -> dict[str, Any]:

@@ -79,13 +79,13 @@ class PartialFitMixin:
             return self._fit_events(X, y, None, item_features, user_features)
         before = {**self.__dict__, "_context": copy(self._context)}
         try:
-            self._go_on_with(X, y, item_features, user_features)
+            self._update_from(X, y, item_features, user_features)
         except Exception:
             self.__dict__ = before  # refused events leave the model as it was
             raise
         return self
 
-    def _go_on_with(self: Any, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
+    def _update_from(self: Any, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
         events = read_events(X, estimator=self, reset=False)
         target = read_target(y, len(events), feedback=self._feedback)
         data = Interactions.from_events(events, target, self._user_index, self._item_index)

@@ -88,7 +88,7 @@ class ItemGraphRecommender(SearchMixin, BaseRecommender):
             rank_sparse(start, stop, *read, *masked, *out)
 
         run_blocks(rank_rows, len(queries), _FUSED_ROWS, self._n_threads())
-        cold = np.flatnonzero(self._cold(queries))
+        cold = np.flatnonzero(self._is_cold(queries))
         if len(cold):
             asked = Queries(queries.users[cold], queries.histories.take(cold))
             codes[cold], scores[cold] = super()._rank(asked, k, None, hidden.take(cold))
@@ -106,8 +106,8 @@ class ItemGraphRecommender(SearchMixin, BaseRecommender):
             events = asked.histories.row_of_event()
             weighted = self._contributions(asked, items[at])
             scores[at] = np.bincount(events, weights=weighted, minlength=len(asked)) + self._prior[items[at]]
-        cold = self._cold(queries)[rows]
-        scores[cold] = self._cold_scores(items[cold])
+        cold = self._is_cold(queries)[rows]
+        scores[cold] = self._cold_start_scores(items[cold])
         return scores
 
     def _contributions(self, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.float32]:

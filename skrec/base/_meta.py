@@ -9,13 +9,13 @@ from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from skrec.base._delegation import HandOnMixin, given_tables
+from skrec.base._delegation import DelegatingMixin, given_tables
 from skrec.base._recommender import RecommenderMixin
 from skrec.interactions import Histories, IdIndex, is_empty, read_history
-from skrec.utils import PersistenceMixin, innermost
+from skrec.utils import PersistenceMixin, unwrap_recommender
 
 
-class WrapperRecommender(HandOnMixin, RecommenderMixin, PersistenceMixin, BaseEstimator):
+class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseEstimator):
     """A recommender around another, its parameter ``recommender``.
 
     ``fit`` clones and fits it as ``recommender_``; a :class:`~sklearn.frozen.FrozenEstimator` keeps a fitted
@@ -26,7 +26,7 @@ class WrapperRecommender(HandOnMixin, RecommenderMixin, PersistenceMixin, BaseEs
     recommender_: Any
 
     @property
-    def _inside(self) -> Any:
+    def _delegate(self) -> Any:
         return getattr(self, "recommender_", self.recommender)
 
     def _check_wrapper(self) -> None:
@@ -106,7 +106,7 @@ class WrapperRecommender(HandOnMixin, RecommenderMixin, PersistenceMixin, BaseEs
     def seen_items(self, users: Any) -> Histories:
         """Item codes that each user has events with in fit, one row a user; empty for unknown users."""
         check_is_fitted(self)
-        return innermost(self.recommender_).seen_items(users)
+        return unwrap_recommender(self.recommender_).seen_items(users)
 
     def _histories(self, users: Any, history: Any) -> Histories:
         """Events of each user in fit and in ``history``, in time order."""
@@ -121,20 +121,20 @@ class WrapperRecommender(HandOnMixin, RecommenderMixin, PersistenceMixin, BaseEs
     def popularity_(self) -> NDArray:
         """Events an item, in catalogue order, as the recommender counted them."""
         check_is_fitted(self)
-        return innermost(self.recommender_).popularity_
+        return unwrap_recommender(self.recommender_).popularity_
 
     @property
     def feedback(self) -> str:
         """Of the recommender: "implicit" or "explicit"."""
-        return getattr(innermost(self._inside), "feedback", "implicit")
+        return getattr(unwrap_recommender(self._delegate), "feedback", "implicit")
 
     def _history_rating(self) -> float:
-        return innermost(self.recommender_)._history_rating()
+        return unwrap_recommender(self.recommender_)._history_rating()
 
     @property
     def _item_index(self) -> IdIndex:
-        return innermost(self.recommender_)._item_index
+        return unwrap_recommender(self.recommender_)._item_index
 
     @property
     def _frame_backend(self) -> str | None:
-        return innermost(self.recommender_)._frame_backend
+        return unwrap_recommender(self.recommender_)._frame_backend

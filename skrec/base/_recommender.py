@@ -92,7 +92,7 @@ class BaseRecommender(RecommenderMixin, ExplainMixin, PersistenceMixin, BaseEsti
       from feature matrices in catalogue order, or None;
     - ``_score(queries, items)``: a writeable float32 array (n_queries, n_items), for all items or for the
       given codes. A row of a query that the model knows nothing about is overwritten by
-      ``_cold_scores`` where ``_cold(queries)`` says so.
+      ``_cold_start_scores`` where ``_is_cold(queries)`` says so.
 
     A model that uses context sets ``_uses_context = True``. Where X has context columns, ``data.context`` is
     then a float32 array (n_events, n_context) in the order of the events, and ``queries.context`` one of
@@ -115,11 +115,11 @@ class BaseRecommender(RecommenderMixin, ExplainMixin, PersistenceMixin, BaseEsti
     def _score(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
         raise NotImplementedError(f"{type(self).__name__} must define _score(queries, items)")
 
-    def _cold(self, queries: Queries) -> NDArray[np.bool_]:
+    def _is_cold(self, queries: Queries) -> NDArray[np.bool_]:
         """Which queries get the cold start: by default those without any event."""
         return queries.histories.lengths == 0
 
-    def _cold_scores(self, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
+    def _cold_start_scores(self, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
         """Scores of a query that nothing is known of: popularity."""
         return self.popularity_ if items is None else self.popularity_[items]
 
@@ -389,9 +389,9 @@ class BaseRecommender(RecommenderMixin, ExplainMixin, PersistenceMixin, BaseEsti
     def _scores(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
         """Scores of a block, the cold start included."""
         scores = self._score(queries, items)
-        cold = self._cold(queries)
+        cold = self._is_cold(queries)
         if cold.any():
-            scores[cold] = self._cold_scores(items)
+            scores[cold] = self._cold_start_scores(items)
         return scores
 
     def _ranked_scores(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:

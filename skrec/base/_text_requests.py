@@ -73,7 +73,7 @@ class RequestRanking:
         if len(asked):
             taste = scores[asked]
             likeness = inner_products(self._vectors[row[asked]], self._item_vectors, None)
-            weight = np.where(self._rec._cold(queries)[asked], 1.0, self._weight)[:, None]
+            weight = np.where(self._rec._is_cold(queries)[asked], 1.0, self._weight)[:, None]
             blended = (1 - weight) * in_reach(taste) + weight * in_reach(likeness)
             scores[asked] = np.where(np.isneginf(taste), -np.inf, blended)
         return scores

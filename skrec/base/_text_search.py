@@ -62,7 +62,7 @@ class SearchMixin:
 
         def score_block(start: int, stop: int, columns: NDArray[np.int64] | None) -> NDArray[np.float32]:
             scores = inner_products(vectors[start:stop], item_vectors, columns)
-            scores[is_zero_row(vectors[start:stop])] = self._cold_scores(columns)
+            scores[is_zero_row(vectors[start:stop])] = self._cold_start_scores(columns)
             return scores
 
         n_jobs = getattr(self, "n_jobs", None)

@@ -35,7 +35,7 @@ class VectorRecommender(SearchMixin, BaseRecommender):
         """From inner products, one row a query vector, to scores; monotone within a row."""
         return scores
 
-    def _cold(self, queries: Queries) -> NDArray[np.bool_]:
+    def _is_cold(self, queries: Queries) -> NDArray[np.bool_]:
         return is_zero_row(self._query_vectors(queries))
 
     def _scores(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
@@ -46,7 +46,7 @@ class VectorRecommender(SearchMixin, BaseRecommender):
         scores = self._link(scores, vectors)
         cold = is_zero_row(vectors)
         if cold.any():
-            scores[cold] = self._cold_scores(items)
+            scores[cold] = self._cold_start_scores(items)
         return scores
 
     def _score_pairs(self, queries: Queries, rows: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.floating]:
@@ -60,7 +60,7 @@ class VectorRecommender(SearchMixin, BaseRecommender):
                 products = products + self._item_bias[items[at]]
             scores[at] = self._link(products[:, None], queried)[:, 0]
         cold = is_zero_row(vectors)[rows]
-        scores[cold] = self._cold_scores(items[cold])
+        scores[cold] = self._cold_start_scores(items[cold])
         return scores
 
     # Items as queries ----------------------------------------------------------------------

@@ -160,11 +160,11 @@ def grow(
     for side, factors in ((users, rec._users), (items, rec._items)):
         side.factors[: len(factors)] = factors
         draw(side.factors[len(factors) :], rec._n_factors, rng)
-    _go_on(rec, users, rec._user_prior, rec.user_coef_, user_matrix, data.user_rows)
-    _go_on(rec, items, rec._item_prior, rec.item_coef_, item_matrix, data.item_rows)
+    _update_side(rec, users, rec._user_prior, rec.user_coef_, user_matrix, data.user_rows)
+    _update_side(rec, items, rec._item_prior, rec.item_coef_, item_matrix, data.item_rows)
 
 
-def _go_on(
+def _update_side(
     rec: Any,
     side: Side | SGDRows,
     prior: NDArray[np.float32],

@@ -166,7 +166,7 @@ class BPRRecommender(ImplicitFactorRecommender):
         popularity = self.popularity_weight * np.log1p(self._item_counts)
         self.item_biases_ = self._learned_biases + popularity.astype(np.float32)
 
-    def _go_on(self, model: Any, n_users: int, n_items: int, rng: np.random.Generator) -> None:
+    def _warm_start(self, model: Any, n_users: int, n_items: int, rng: np.random.Generator) -> None:
         users = self._drawn(n_users, rng)
         users[: len(self.user_factors_), :-1] = self.user_factors_
         users[:, -1] = 1

@@ -155,9 +155,9 @@ class FactorModel(VectorRecommender):
     def _link(self, scores: NDArray, vectors: Matrix) -> NDArray:
         return scores + vectors[:, -1:] if self._explicit else scores
 
-    def _cold_scores(self, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
+    def _cold_start_scores(self, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
         if not self._explicit:
-            return super()._cold_scores(items)
+            return super()._cold_start_scores(items)
         biases = self.item_biases_ if items is None else self.item_biases_[items]
         return np.float32(self.mean_) + biases
 

@@ -21,7 +21,7 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
     """Factors that a model of the implicit library learns, kept as plain arrays.
 
     A subclass gives ``_make_model(**options)`` and ``_read(model)``; where it fits more than zeros and ones
-    ``_entries(chosen)``, and where it can start from what it has ``_go_on(model, ...)``.
+    ``_entries(chosen)``, and where it can start from what it has ``_warm_start(model, ...)``.
     """
 
     random_state: Any
@@ -46,7 +46,7 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
         """Set ``user_factors_``, ``item_factors_`` and ``item_biases_``."""
         raise NotImplementedError
 
-    def _go_on(self, model: Any, n_users: int, n_items: int, rng: np.random.Generator) -> None:
+    def _warm_start(self, model: Any, n_users: int, n_items: int, rng: np.random.Generator) -> None:
         """Start a model from the present factors, with drawn ones for new rows; without this, anew."""
 
     # Fit -------------------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
         seed = int(check_random_state(self.random_state).randint(_MAX_SEED))
         model = self._make_model(random_state=seed, num_threads=self._n_threads())
         if go_on:
-            self._go_on(model, chosen.shape[0], chosen.shape[1], np.random.default_rng(seed))
+            self._warm_start(model, chosen.shape[0], chosen.shape[1], np.random.default_rng(seed))
         fit_model(model, self._entries(chosen), verbose=self.verbose)
         self._read(model)
 

@@ -24,7 +24,7 @@ _CELLS = 1 << 22
 
 
 @dataclass
-class Rivals:
+class NegativeSamples:
     """A sample of the items, and how a mean user tells them apart.
 
     Attributes
@@ -56,7 +56,7 @@ class Rivals:
         return scores
 
 
-def derive(rec: Any) -> Rivals:
+def derive(rec: Any) -> NegativeSamples:
     """The sample of a fitted model."""
     active = np.flatnonzero(rec._active_items)
     if not len(active):
@@ -75,7 +75,7 @@ def derive(rec: Any) -> Rivals:
     apart = (rec._users - rec._user_prior)[rec._active_users, : rec._n_factors] @ rotation
     spread = np.square(apart).mean(axis=0) if len(apart) else np.ones(rec._n_factors, np.float32)
     pull = (1 / np.maximum(spread, _LEAST_SPREAD)).astype(np.float32)
-    return Rivals(rotation, np.maximum(variances, 0).astype(np.float32), pull, vectors @ rotation, biases)
+    return NegativeSamples(rotation, np.maximum(variances, 0).astype(np.float32), pull, vectors @ rotation, biases)
 
 
 def fold_in(rec: Any, users: NDArray[np.int64], histories: Histories) -> NDArray[np.float32]:
@@ -90,7 +90,7 @@ def fold_in(rec: Any, users: NDArray[np.int64], histories: Histories) -> NDArray
 
 
 def _fold_in_block(rec: Any, users: NDArray[np.int64], histories: Histories) -> NDArray[np.float32]:
-    rivals: Rivals = rec._design
+    rivals: NegativeSamples = rec._design
     fitted = _weights(rec, rec._histories.take(users))
     new = _weights(rec, histories) - fitted
     n_old, n_new = fitted.sum(axis=1)[:, None], new.sum(axis=1)[:, None]
@@ -112,7 +112,7 @@ def contributions(rec: Any, queries: Queries, items: NDArray[np.int64]) -> NDArr
     Where the likelihood is largest, the row of a new user is the sum over the events of what the chosen item has
     beyond the mean of its rivals, over the pull. A known user is taken as new, with all events.
     """
-    rivals: Rivals = rec._design
+    rivals: NegativeSamples = rec._design
     histories = queries.histories
     rows = _fold_in_block(rec, np.full(len(histories), -1), histories) @ rivals.rotation
     expected = rivals.shares(rows) @ rivals.vectors

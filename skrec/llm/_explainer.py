@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrec._chat import Prompt, as_chat, read_prompt
 from skrec._explain import LANGUAGES, Evidence, Explanations, ItemTexts, write_reasons
-from skrec.base import WrapperRecommender
+from skrec.base import MetaRecommender
 from skrec.exceptions import FeatureCoverageWarning, LanguageModelWarning
 from skrec.interactions import IdIndex, as_unique_ids, read_features
 from skrec.llm._grounding import (
@@ -29,13 +29,13 @@ from skrec.llm._grounding import (
 )
 from skrec.llm._prompt_context import context_texts
 from skrec.llm._row_texts import RowTexts
-from skrec.utils import Text, innermost, template_fields
+from skrec.utils import Text, template_fields, unwrap_recommender
 
 _BLOCK = 1024
 """Pairs whose prompts are held in memory at a time."""
 
 
-class LLMExplainer(WrapperRecommender):
+class LLMExplainer(MetaRecommender):
     """Explain the recommendations of any recommender, in words that rest on its own evidence.
 
     The recommender says what speaks for an item: events of the user with what each adds to the score, words that
@@ -147,7 +147,9 @@ class LLMExplainer(WrapperRecommender):
 
     def _check_wrapper(self) -> None:
         if not hasattr(self.recommender, "explain"):
-            raise TypeError(f"recommender must have explain(); {type(innermost(self.recommender)).__name__} has none.")
+            raise TypeError(
+                f"recommender must have explain(); {type(unwrap_recommender(self.recommender)).__name__} has none."
+            )
         check_language(self.language, has_llm=self.llm is not None)
         if self.llm is not None:
             as_chat(self.llm)
@@ -276,7 +278,7 @@ class LLMExplainer(WrapperRecommender):
 
 def names_in(item_features: Any, recommender: Any) -> dict[Any, str]:
     """Names of items by id, where a fitted recommender was given no texts to take them from."""
-    if item_features is None or getattr(innermost(recommender), "_item_texts_", None) is not None:
+    if item_features is None or getattr(unwrap_recommender(recommender), "_item_texts_", None) is not None:
         return {}
     features = read_features(item_features, "item_features")
     ids = IdIndex(as_unique_ids(features)).values

@@ -7,7 +7,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from skrec._chat import Asked, BaseChat, Message, Prompt, as_data, ask, content_rng, delimited, token_in
+from skrec._chat import (
+    BaseChat,
+    CallStatistics,
+    Message,
+    Prompt,
+    as_data,
+    complete_batch,
+    content_rng,
+    delimited,
+    token_in,
+)
 from skrec._explain import LANGUAGES, Evidence
 from skrec.utils import Text, template_fields
 
@@ -27,7 +37,7 @@ _NAMES = {"en": "English", "de": "German", "fr": "French", "es": "Spanish", "it"
 
 
 @dataclass
-class GroundedCounts(Asked):
+class GroundedCounts(CallStatistics):
     """What came of the prompts of one call.
 
     Attributes
@@ -122,7 +132,7 @@ class GroundedWriter:
     def write(self, cases: Sequence[Case]) -> list[list[Sentence]]:
         """Sentences for each case; none where the model has failed or nothing that it wrote can be used."""
         shown = [self._show(case) for case in cases]
-        answers = ask(
+        answers = complete_batch(
             self.chat,
             [messages for messages, _, _ in shown],
             self.counts,

@@ -28,7 +28,7 @@ from skrec.llm._grounding import (
 )
 from skrec.llm._prompt_context import context_texts
 from skrec.llm._row_texts import RowTexts
-from skrec.utils import Text, innermost
+from skrec.utils import Text, unwrap_recommender
 
 _SHORTEST = 20
 
@@ -134,7 +134,7 @@ def personalise(
         names = recommender._own_names | names
         recommender = recommender.recommender_
     told = recommender.explain(users, items, context=context, history=history, n_evidence=n_evidence)
-    explicit = getattr(innermost(recommender), "feedback", "implicit") == "explicit"
+    explicit = getattr(unwrap_recommender(recommender), "feedback", "implicit") == "explicit"
     code = template_language(language) or "en"
     evidence = [named(reasons, names) for reasons in told.evidence]
     lines = [_template_line(reasons, max_length, explicit, code) for reasons in evidence]
@@ -202,7 +202,7 @@ def _texts_of(recommender: Any, item_features: Any) -> Callable[[Any], Text]:
     if item_features is not None:
         given = RowTexts.read(item_features, "item_features")
         return lambda item: given.of([item])[0]
-    inner = innermost(recommender)
+    inner = unwrap_recommender(recommender)
     known = getattr(inner, "_item_texts_", None)
     if known is None:
         return lambda item: None

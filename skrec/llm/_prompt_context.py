@@ -21,7 +21,7 @@ LONGER = 4
 
 
 @dataclass(frozen=True)
-class Situation:
+class PromptContext:
     """One request and its candidates.
 
     Attributes
@@ -62,7 +62,7 @@ class PromptWriter:
     seed: int
     max_chars: int
 
-    def write(self, situation: Situation, shown: Sequence[int]) -> tuple[list[Message], dict[str, int]]:
+    def write(self, situation: PromptContext, shown: Sequence[int]) -> tuple[list[Message], dict[str, int]]:
         """The messages that show some candidates, and the candidate of each token."""
         texts = [situation.candidates[candidate] for candidate in shown]
         rng = content_rng(self.seed, *situation.about, *texts)
@@ -74,7 +74,7 @@ class PromptWriter:
         fields["candidates"], tokens = delimited("candidates", texts, rng, max_chars=self.max_chars)
         return self.prompt.write(**fields), dict(zip(tokens, shown, strict=True))
 
-    def n_cut(self, situation: Situation) -> int:
+    def n_cut(self, situation: PromptContext) -> int:
         """Texts that are too long to be shown whole."""
         short = sum(len(text) > self.max_chars for text in [*situation.candidates, *situation.history])
         others = (situation.user, situation.context, situation.request)

@@ -15,14 +15,14 @@ from sklearn.base import clone
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
-from skrec.base import WrapperRecommender
+from skrec.base import MetaRecommender
 from skrec.exceptions import FeatureCoverageWarning
 from skrec.feature_extraction import KeywordExtractor
 from skrec.interactions import check_k, read_features
 from skrec.utils import align
 
 
-class QuerySuggester(WrapperRecommender):
+class QuerySuggester(MetaRecommender):
     """Suggest queries in free text: key phrases of items near the user, that begin with what is typed.
 
     Every suggestion is a phrase of some item's text, so that a search for it finds something. It is worth what

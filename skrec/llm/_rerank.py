@@ -15,14 +15,14 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skrec._chat import Prompt, as_chat, read_prompt
-from skrec.base import WrapperRecommender, request_texts
+from skrec.base import MetaRecommender, request_texts
 from skrec.exceptions import FeatureCoverageWarning, LanguageModelWarning, TruncationWarning
 from skrec.interactions import Recommendations, check_k
 from skrec.llm._orders import against_popularity, blended, held_near_base
 from skrec.llm._prompt_context import (
     LONGER,
+    PromptContext,
     PromptWriter,
-    Situation,
     check_prompt,
     context_texts,
     latest_texts,
@@ -36,7 +36,7 @@ _BLOCK = 1024
 """Queries whose prompts are held in memory at a time."""
 
 
-class LLMReranker(WrapperRecommender):
+class LLMReranker(MetaRecommender):
     """Let a language model reorder the first recommendations of any recommender.
 
     The recommender retrieves ``n_candidates`` items a query; the model reads their texts, what the user chose
@@ -322,21 +322,21 @@ class LLMReranker(WrapperRecommender):
                 stacklevel=3,
             )
 
-    def _situations(self, users: NDArray, context: Any, history: Any, requests: list[Text]) -> list[Situation]:
+    def _situations(self, users: NDArray, context: Any, history: Any, requests: list[Text]) -> list[PromptContext]:
         """What there is to tell of each query, without its candidates."""
         names = getattr(self, "feature_names_in_", None)
         contexts = context_texts(context, None if names is None else names[2:], len(users))
         histories = self._histories(users, history)
         chosen = latest_texts(histories, self._texts_of, self.n_history, with_y=self.feedback == "explicit")
         told = zip(chosen, self._user_texts.of(users), contexts, requests, strict=True)
-        return [Situation([], *about) for about in told]
+        return [PromptContext([], *about) for about in told]
 
     def _texts_of(self, codes: NDArray) -> list[Text]:
         return self._item_texts.of(self.items_[codes])
 
     # Reorder ---------------------------------------------------------------------------------------------
 
-    def _rerank(self, codes: NDArray[np.int32], situations: list[Situation], calls: Calls) -> None:
+    def _rerank(self, codes: NDArray[np.int32], situations: list[PromptContext], calls: Calls) -> None:
         """Reorder the candidates of each row in place."""
         distinct = np.unique(codes[codes >= 0])
         texts = dict(zip(distinct.tolist(), self._texts_of(distinct), strict=True))
@@ -356,7 +356,7 @@ class LLMReranker(WrapperRecommender):
             places[shown[row]] = np.asarray(shown[row])[order]
             codes[row, : len(of_row)] = of_row[self._settled(places.tolist(), of_row)]
 
-    def _orders(self, situations: list[Situation], calls: Calls) -> Orders:
+    def _orders(self, situations: list[PromptContext], calls: Calls) -> Orders:
         if self.method == "listwise":
             return listwise(situations, calls, window_size=self.window_size, n_shuffles=self.n_shuffles)
         if self.method == "pairwise":

@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec._chat import Asked, BaseChat, Message, ask, reason_of, token_in
+from skrec._chat import BaseChat, CallStatistics, Message, complete_batch, reason_of, token_in
 from skrec.llm._orders import read_order
-from skrec.llm._prompt_context import PromptWriter, Situation
+from skrec.llm._prompt_context import PromptContext, PromptWriter
 
-Shown: TypeAlias = tuple[Situation, Sequence[int]]
+Shown: TypeAlias = tuple[PromptContext, Sequence[int]]
 
 _ORDER = {
     "type": "object",
@@ -30,7 +30,7 @@ _NO_LIKELIHOOD = "no likelihood: the prompt is longer than the model reads, or b
 
 
 @dataclass
-class Counts(Asked):
+class Counts(CallStatistics):
     """What came of the prompts of one ``recommend``."""
 
     n_queries: int = 0
@@ -108,7 +108,7 @@ class Calls:
     def _distinct(self, conversations: list[list[Message]], schema: dict[str, Any]) -> list[Any]:
         """What fits the schema in the answer to each conversation; equal ones are sent once."""
         writer = self.writer
-        return ask(
+        return complete_batch(
             self.chat,
             conversations,
             self.counts,

@@ -14,13 +14,13 @@ import numpy as np
 
 from skrec._chat import content_rng
 from skrec.llm._orders import comparators, mean_order, order_by_grade, rotations, windows
-from skrec.llm._prompt_context import Situation
+from skrec.llm._prompt_context import PromptContext
 from skrec.llm._rerank_calls import Calls
 
 Orders: TypeAlias = list[list[int] | None]
 
 
-def listwise(situations: Sequence[Situation], calls: Calls, *, window_size: int, n_shuffles: int) -> Orders:
+def listwise(situations: Sequence[PromptContext], calls: Calls, *, window_size: int, n_shuffles: int) -> Orders:
     """Windows from the end to the start; in each, the mean over shuffles.
 
     A window without an answer goes back to base order.
@@ -48,7 +48,7 @@ def listwise(situations: Sequence[Situation], calls: Calls, *, window_size: int,
     return [order if done else None for order, done in zip(orders, answered, strict=True)]
 
 
-def _presentations(situation: Situation, window: list[int], calls: Calls, n_shuffles: int) -> list[list[int]]:
+def _presentations(situation: PromptContext, window: list[int], calls: Calls, n_shuffles: int) -> list[list[int]]:
     """The orders in which a window is shown: as it stands, or shuffled."""
     if n_shuffles == 1:
         return [window]
@@ -57,7 +57,7 @@ def _presentations(situation: Situation, window: list[int], calls: Calls, n_shuf
     return [[window[place] for place in order] for order in rotations(len(window), n_shuffles, rng)]
 
 
-def pairwise(situations: Sequence[Situation], calls: Calls, *, n_shuffles: int) -> Orders:
+def pairwise(situations: Sequence[PromptContext], calls: Calls, *, n_shuffles: int) -> Orders:
     """Sorting by comparisons that are the same in number whatever their results, about n (log2 n)^2 / 4.
 
     Each pair is shown ``n_shuffles`` times, in both orders by turns; a draw, and a pair without an answer, is
@@ -89,14 +89,14 @@ def pairwise(situations: Sequence[Situation], calls: Calls, *, n_shuffles: int) 
     return [order if done else None for order, done in zip(orders, answered, strict=True)]
 
 
-def _both_ways(situation: Situation, pair: list[int], calls: Calls, n_shuffles: int) -> list[list[int]]:
+def _both_ways(situation: PromptContext, pair: list[int], calls: Calls, n_shuffles: int) -> list[list[int]]:
     """A pair in both orders by turns; which comes first is left to chance."""
     texts = [situation.candidates[candidate] for candidate in pair]
     first = content_rng(calls.writer.seed, "first", *situation.about, *texts).integers(2)
     return [pair if (turn + first) % 2 else pair[::-1] for turn in range(n_shuffles)]
 
 
-def pointwise(situations: Sequence[Situation], calls: Calls) -> Orders:
+def pointwise(situations: Sequence[PromptContext], calls: Calls) -> Orders:
     """By the likelihood of a yes where the model tells it, else by grades from 0 to 10.
 
     A candidate without an answer keeps its place.

@@ -24,7 +24,7 @@ from skrec.metrics._beyond_accuracy import (
 from skrec.metrics._held_out import HeldOut, feedback_of, hold_out, unwrap
 from skrec.metrics._hits import Hits
 from skrec.metrics._names import OF_ALL_LISTS, RANKING, Metric
-from skrec.utils import innermost
+from skrec.utils import unwrap_recommender
 
 _REQUESTS = 1 << 14
 
@@ -133,7 +133,7 @@ def check_same_gain(estimators: Sequence[Any], metrics: Iterable[Metric], protoc
     """
     if not any(metric.kind == "ndcg" for metric in metrics):
         return
-    if len({protocol.gain_is_y(innermost(estimator)) for estimator in estimators}) > 1:
+    if len({protocol.gain_is_y(unwrap_recommender(estimator)) for estimator in estimators}) > 1:
         raise ValueError(
             "With gain='auto' the gain of NDCG is y for models of explicit feedback and 1 for the others, and these "
             "do not compare; pass gain='binary' or gain='y'."

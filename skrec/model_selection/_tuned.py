@@ -11,7 +11,7 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import Interval
 
-from skrec.base import HandOnMixin, given_tables
+from skrec.base import DelegatingMixin, given_tables
 from skrec.interactions import FeatureTable, read_events
 from skrec.model_selection._base import Split, user_codes
 from skrec.model_selection._per_user import LeaveLastOut
@@ -22,7 +22,7 @@ from skrec.utils import PersistenceMixin
 _LAST_SHARE = 0.2
 
 
-class TunedRecommender(HandOnMixin, PersistenceMixin, BaseSearchCV):
+class TunedRecommender(DelegatingMixin, PersistenceMixin, BaseSearchCV):
     """A recommender tuned on the last training events by random search, then fitted to all of them.
 
     The parameters that the recommender comes with are the first candidate, so that tuning never chooses
@@ -170,7 +170,7 @@ class TunedRecommender(HandOnMixin, PersistenceMixin, BaseSearchCV):
     # The recommender inside ------------------------------------------------------------------------
 
     @property
-    def _inside(self) -> Any:
+    def _delegate(self) -> Any:
         return getattr(self, "best_estimator_", self.estimator)
 
     def __sklearn_is_fitted__(self) -> bool:

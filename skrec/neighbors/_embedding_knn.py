@@ -236,7 +236,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
         for row, (start, stop) in enumerate(pairwise(queries.histories.indptr)):
             used = weights[start:stop] > 0
             events, weight = queries.histories.items[start:stop][used], weights[start:stop][used]
-            scores[row] = self._judge(events, weight, items) if len(events) else self._cold_scores(items)
+            scores[row] = self._judge(events, weight, items) if len(events) else self._cold_start_scores(items)
         return scores
 
     def _ranked_scores(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:

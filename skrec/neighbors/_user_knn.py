@@ -237,7 +237,7 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
         scores = scores if items is None else scores[:, items]
         cold = np.diff(neighbours.indptr) == 0
         if cold.any():
-            scores[cold] = self._cold_scores(items)
+            scores[cold] = self._cold_start_scores(items)
         return scores
 
     def _score_pairs(self, queries: Queries, rows: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.floating]:

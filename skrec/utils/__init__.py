@@ -2,7 +2,7 @@
 
 from skrec.utils._dataframe import frame_backend, installed_frame_library
 from skrec.utils._device import resolve_device
-from skrec.utils._endpoint import OPENAI_URL, BadResponse, Connection, Endpoint, EndpointError, EndpointRefusal
+from skrec.utils._endpoint import OPENAI_URL, BadResponse, Connection, Endpoint, EndpointError, RequestRejected
 from skrec.utils._fingerprint import (
     describe_config,
     describe_tokenizer,
@@ -15,7 +15,7 @@ from skrec.utils._fingerprint import (
 from skrec.utils._format_version import PersistenceMixin
 from skrec.utils._hub import available_device, dtype_argument, hub_is_out_of_reach, is_path, quiet, torch_dtype
 from skrec.utils._matrix import Matrix, align, finite_matrix, inner_products, is_zero_row, row_dots, with_rows
-from skrec.utils._metaestimators import innermost
+from skrec.utils._metaestimators import unwrap_recommender
 from skrec.utils._privacy import Scrubber, read_scrub
 from skrec.utils._sqlite_cache import SQLiteStore
 from skrec.utils._text_rendering import (

@@ -22,7 +22,7 @@ class CircuitBreaker:
 
     # On the class, so that a copy, whose state is empty, begins with them.
     _n_unanswered = 0
-    _closed_until = 0.0
+    _open_until = 0.0
 
     def __getstate__(self) -> dict[str, float]:
         return {}
@@ -33,16 +33,16 @@ class CircuitBreaker:
             if self._n_unanswered < _LIMIT:
                 return n_wanted
             now = _clock()
-            if now < self._closed_until:
+            if now < self._open_until:
                 return 0
-            self._closed_until = now + _PAUSE
+            self._open_until = now + _PAUSE
             return 1
 
     def unanswered(self, n_requests: int) -> None:
         """So many requests were given up without an answer."""
         with _lock:
             self._n_unanswered += n_requests
-            self._closed_until = _clock() + _PAUSE
+            self._open_until = _clock() + _PAUSE
 
     def answered(self) -> None:
         """There was an answer."""

@@ -56,19 +56,19 @@ class EndpointError(Exception):
         self.brief, self.status, self.said = brief, status, said
 
 
-class EndpointSilent(EndpointError, TimeoutError):
+class EndpointTimeout(EndpointError, TimeoutError):
     """No answer in time."""
 
 
-class EndpointDown(EndpointError, ConnectionError):
+class EndpointUnavailable(EndpointError, ConnectionError):
     """Out of reach, overloaded or broken."""
 
 
-class EndpointRefusal(EndpointError, ValueError):
+class RequestRejected(EndpointError, ValueError):
     """The request was refused, and would be again."""
 
 
-class EndpointNonsense(EndpointError, ValueError):
+class InvalidResponse(EndpointError, ValueError):
     """Answers that are not what was asked for."""
 
 
@@ -214,7 +214,7 @@ class Connection:
         self._client = client
         self._secret = key
 
-    def ask(self, request: Callable[[Any], Answer]) -> Answer:
+    def call(self, request: Callable[[Any], Answer]) -> Answer:
         """What ``request(client)`` returns, asked again after silence, overload or a malformed answer.
 
         Raises
@@ -227,34 +227,36 @@ class Connection:
         breaker = self.endpoint.breaker
         tries, n_unanswered = breaker.tries(self.endpoint.max_retries + 1), 0
         if not tries:
-            raise self._failure(EndpointDown, "gave no answer lately and is not asked for some seconds", None, "", "")
+            raise self._failure(
+                EndpointUnavailable, "gave no answer lately and is not asked for some seconds", None, "", ""
+            )
         silence = f"gave no answer within {self.endpoint.timeout} seconds"
         for attempt in range(tries):
             asked, status, said = 0.0, None, ""
-            kind: type[EndpointError] = EndpointNonsense
+            kind: type[EndpointError] = InvalidResponse
             try:
                 answer = request(self._client)
                 breaker.answered()
                 return answer
             except (openai.APITimeoutError, TimeoutError):
-                kind, what = EndpointSilent, silence
+                kind, what = EndpointTimeout, silence
             except openai.APIConnectionError as error:
-                kind, what, said = EndpointDown, "cannot be reached", str(error.__cause__ or error)
+                kind, what, said = EndpointUnavailable, "cannot be reached", str(error.__cause__ or error)
                 if isinstance(error.__cause__, TimeoutError):  # as older clients wrap an answer that drips
-                    kind, what, said = EndpointSilent, silence, ""
+                    kind, what, said = EndpointTimeout, silence, ""
             except openai.APIStatusError as error:
                 status, said = error.status_code, error.message[:300]
                 what = f"answered {status}{self._code(error)}"
                 refused = status < 500 and status not in _RETRIED_STATUS
-                kind = EndpointRefusal if refused else EndpointDown
+                kind = RequestRejected if refused else EndpointUnavailable
                 asked = retry_after(error.response.headers.get("retry-after"))
             except BadResponse as error:
                 what = f"gave {error}"
             except (openai.APIError, json.JSONDecodeError, UnicodeDecodeError):
                 what = "gave invalid JSON"
-            is_dead = kind is EndpointSilent or (kind is EndpointDown and status in _NO_ANSWER)
+            is_dead = kind is EndpointTimeout or (kind is EndpointUnavailable and status in _NO_ANSWER)
             n_unanswered += is_dead
-            if kind is EndpointRefusal or attempt == tries - 1:
+            if kind is RequestRejected or attempt == tries - 1:
                 break
             # Waits of half to all of the step, so that clients turned away together do not return together.
             wait = min(_FIRST_WAIT * 2**attempt, _LONGEST_WAIT) * random.uniform(0.5, 1)
@@ -264,7 +266,7 @@ class Connection:
         else:
             breaker.answered()
         # Raised out here, where no error of the client is its context: that carries the request, and with it the key.
-        raise self._failure(kind, what, status, said, "" if kind is EndpointRefusal else _tried(tries))
+        raise self._failure(kind, what, status, said, "" if kind is RequestRejected else _tried(tries))
 
     def _failure(self, kind: type[EndpointError], what: str, status: int | None, said: str, more: str) -> EndpointError:
         what, said = self._redacted(what), self._redacted(said)

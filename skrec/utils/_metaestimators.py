@@ -9,7 +9,7 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 
 
-def innermost(estimator: Any) -> Any:
+def unwrap_recommender(estimator: Any) -> Any:
     """The recommender inside a pipeline, a search or what freezes it; before fit, the one a search starts from."""
     while isinstance(estimator, Pipeline | BaseSearchCV | FrozenEstimator):
         if isinstance(estimator, Pipeline):

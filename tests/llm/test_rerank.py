@@ -20,7 +20,7 @@ from skrec.exceptions import FeatureCoverageWarning, LanguageModelWarning, Trunc
 from skrec.feature_extraction import ContextEncoder, HashingTextEncoder, LLMTextEmbedder
 from skrec.interactions import FeatureTable
 from skrec.llm import BaseChat, Budget, CallableChat, LLMReranker, OpenAICompatibleChat, TransformersChat
-from skrec.llm._prompt_context import PromptWriter, Situation
+from skrec.llm._prompt_context import PromptContext, PromptWriter
 from skrec.llm._rerank_calls import Counts
 from skrec.model_selection import TunedRecommender
 from skrec.neighbors import EmbeddingKNNRecommender
@@ -129,7 +129,7 @@ def test_pointwise_by_a_local_model(causal_folders):
     rec = fitted(chat, method="pointwise", n_candidates=6, prompt="\n---\n{candidates}\nYes?")
     found = rec.recommend([3], k=6).items[0].tolist()
     writer = PromptWriter(rec._prompt(), rec._calls(Counts()).writer.seed, 500)
-    prompts = [writer.write(Situation([f"Film {i:03d}"], user="taste of 003"), [0])[0] for i in range(6)]
+    prompts = [writer.write(PromptContext([f"Film {i:03d}"], user="taste of 003"), [0])[0] for i in range(6)]
     scores = np.concatenate([chat.score([prompt], [["Yes", "No"]]) for prompt in prompts])
     assert found == np.argsort(scores[:, 1] - scores[:, 0], kind="stable").tolist()
     assert (rec.report_["n_prompts"], rec.report_["n_failed"]) == (6, 0)

@@ -192,7 +192,7 @@ class ByHour(BaseRecommender):
         wanted = np.where(queries.context[:, :1] % 2, 30, 20)
         return (self.items_[None, :] == wanted).astype(np.float32)
 
-    def _cold(self, queries):
+    def _is_cold(self, queries):
         return np.zeros(len(queries), bool)
 
 

@@ -1,8 +1,9 @@
 """Sampled softmax in torch: what was chosen against the other items, by minibatches.
 
-Rivals are the items of the batch and items drawn uniformly. Since popular items come up more often, the logarithm of
-how often an item is expected among the rivals is taken off its score (Bengio and Senécal, 2008; Yi et al., RecSys
-2019, for batches). Where all items are as few as the rivals, they are the rivals, and the softmax is exact.
+Negative samples are the other items of the batch and items drawn uniformly. Popular items come up more often, so the
+logarithm of how often an item is expected among the negative samples is subtracted from its score (Bengio and
+Senécal, 2008; Yi et al., RecSys 2019, for batches). Where the catalogue is no larger than the sample, all items are
+negative samples and the softmax is exact.
 """
 
 from __future__ import annotations

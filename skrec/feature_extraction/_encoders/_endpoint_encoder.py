@@ -41,7 +41,7 @@ class EndpointEncoder:
         """
         with self.endpoint.connect() as connection:
             parts = [
-                connection.ask(partial(self._ask, [prompt + text for text in some]))
+                connection.call(partial(self._ask, [prompt + text for text in some]))
                 for some in batched(texts, self.batch_size)
             ]
         if len(widths := {part.shape[1] for part in parts}) > 1:

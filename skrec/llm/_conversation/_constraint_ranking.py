@@ -22,7 +22,7 @@ _STEP = 100.0
 
 
 @dataclass
-class Wishes:
+class Constraints:
     """What items are ranked by.
 
     Attributes

@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skrec._chat import Prompt, as_chat, read_prompt
-from skrec.base import WrapperRecommender
+from skrec.base import MetaRecommender
 from skrec.exceptions import ColdStartWarning, UnparsedLanguageWarning
 from skrec.interactions import Recommendations, check_k, column_kind
 from skrec.llm._conversation._constraint_ranking import ranked, taste_scores
@@ -27,13 +27,13 @@ from skrec.llm._conversation._phrasing import Phrasing
 from skrec.llm._conversation._questions import best_question, random_question
 from skrec.llm._conversation._state import Constraint, ConversationState, Question, Turn, as_state, plain_id
 from skrec.llm._conversation._state_update import next_wishes
-from skrec.utils import innermost
+from skrec.utils import unwrap_recommender
 
 _LONGEST_TEXT = 2000
 _MOST_CANDIDATES = 2000
 
 
-class ConversationalRecommender(WrapperRecommender):
+class ConversationalRecommender(MetaRecommender):
     """Recommend in turns of free text: "something shorter, nothing violent, like the second one".
 
     Each turn is read into likes and dislikes, limits and exclusions, and texts that a request vector moves towards
@@ -158,7 +158,7 @@ class ConversationalRecommender(WrapperRecommender):
                 ColdStartWarning,
                 stacklevel=4,
             )
-        inner = getattr(innermost(self.recommender_), "item_encoder_", None)
+        inner = getattr(unwrap_recommender(self.recommender_), "item_encoder_", None)
         self._items = ItemKnowledge.read(item_features, self._item_index, self.title_column, self.item_encoder, inner)
         self.item_encoder_ = self._items.encoder
 

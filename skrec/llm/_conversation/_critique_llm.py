@@ -1,4 +1,4 @@
-"""Wishes out of a text by a language model: the same structure as the parser's, by a schema."""
+"""Constraints out of a text by a language model: the same structure as the parser's, by a schema."""
 
 from __future__ import annotations
 

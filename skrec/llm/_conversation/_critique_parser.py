@@ -1,4 +1,4 @@
-"""Wishes out of a text without a language model: by the phrases of a language and the words of the items."""
+"""Constraints out of a text without a language model: by the phrases of a language and the words of the items."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from skrec.base import TextSpace, reads_text
 from skrec.interactions import Features, IdIndex, encode_features, read_features
-from skrec.llm._conversation._constraint_ranking import Wishes
+from skrec.llm._conversation._constraint_ranking import Constraints
 from skrec.llm._conversation._item_facts import ItemFacts, merge_cells, read_cells
 from skrec.llm._conversation._lexicon import catalogue_themes
 from skrec.utils import Matrix, align, with_rows
@@ -36,9 +36,9 @@ class ItemKnowledge:
         self.space = None if matrix is None else TextSpace(encoder, matrix)
 
     @property
-    def wishes(self) -> Wishes:
+    def wishes(self) -> Constraints:
         """What items are ranked by."""
-        return Wishes(self.facts, self.themes, self.space)
+        return Constraints(self.facts, self.themes, self.space)
 
     @classmethod
     def read(

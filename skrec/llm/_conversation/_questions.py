@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec.llm._conversation._constraint_ranking import Wishes
+from skrec.llm._conversation._constraint_ranking import Constraints
 from skrec.llm._conversation._state import Constraint, Question
 
 _SHARPNESS = 1.0
@@ -20,13 +20,13 @@ _LEAST_BITS = 0.15
 
 
 def best_question(
-    wishes: Wishes, candidates: NDArray[np.int64], scores: NDArray, asked: Sequence[Question]
+    wishes: Constraints, candidates: NDArray[np.int64], scores: NDArray, asked: Sequence[Question]
 ) -> Question | None:
     """The question of the greatest expected information on which candidate is looked for.
 
     Parameters
     ----------
-    wishes : Wishes
+    wishes : Constraints
     candidates : int64 array of shape (n_candidates,)
         Items that may be looked for.
     scores : array of shape (n_candidates,)
@@ -50,7 +50,7 @@ def best_question(
 
 
 def random_question(
-    wishes: Wishes, candidates: NDArray[np.int64], scores: NDArray, asked: Sequence[Question], seed: int
+    wishes: Constraints, candidates: NDArray[np.int64], scores: NDArray, asked: Sequence[Question], seed: int
 ) -> Question | None:
     """Any question that the candidates do not all answer alike."""
     if len(candidates) < 2:
@@ -91,7 +91,7 @@ def _entropy(shares: NDArray) -> float:
 
 
 def askable(
-    wishes: Wishes, candidates: NDArray[np.int64], chances: NDArray, asked: Sequence[Question]
+    wishes: Constraints, candidates: NDArray[np.int64], chances: NDArray, asked: Sequence[Question]
 ) -> Iterator[tuple[Question, NDArray[np.int64]]]:
     """Questions with more than one answer among the candidates, and the answer of each candidate."""
     done = {(one.attribute, one.relation, value) for one in asked for value in one.values}
@@ -102,7 +102,7 @@ def askable(
             yield question, groups
 
 
-def answers_of(wishes: Wishes, question: Question, candidates: NDArray[np.int64]) -> NDArray[np.int64]:
+def answers_of(wishes: Constraints, question: Question, candidates: NDArray[np.int64]) -> NDArray[np.int64]:
     """The answer of each candidate: the first of the values that it has, or the number of values for none."""
     groups = np.full(len(candidates), len(question.values), np.int64)
     for place in range(len(question.values) - 1, -1, -1):
@@ -116,7 +116,7 @@ def answers_of(wishes: Wishes, question: Question, candidates: NDArray[np.int64]
 
 
 def _questions(
-    wishes: Wishes, candidates: NDArray[np.int64], chances: NDArray, done: set, done_attributes: set[str]
+    wishes: Constraints, candidates: NDArray[np.int64], chances: NDArray, done: set, done_attributes: set[str]
 ) -> Iterator[Question]:
     facts = wishes.facts
     weight = np.zeros(facts.n_items)

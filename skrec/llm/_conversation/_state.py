@@ -70,7 +70,7 @@ class ConversationState:
         The request vector in the space of texts; empty before the first wish.
     asked : tuple of Question
     pending : Question or None
-        Asked last, and not answered yet.
+        CallStatistics last, and not answered yet.
     language : str
         Of the last text whose language was told: "en", "de", "fr" or "es".
     n_turns : int
