@@ -26,6 +26,7 @@ _PARTS = [
     "skrec.llm._conversation._item_knowledge.ItemKnowledge",
     "skrec._chat._results.Usage",
     "skrec.llm._row_texts.RowTexts",
+    "skrec.base._fit_data.FeatureSide",
     "skrec.base._text_space.TextSpace",
     "skrec.pipeline.Pipeline",
     "skrec.testing.in_given_order",

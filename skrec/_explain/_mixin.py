@@ -121,7 +121,7 @@ class ExplainMixin:
 
     def _other_evidence(self: Any, queries: Queries, row: int, item: int) -> Evidence:
         """The reason where no event of the user speaks for an item."""
-        if getattr(self, "_n_user_features", None) is not None and queries.users[row] >= 0:
+        if self._user_side.n_features is not None and queries.users[row] >= 0:
             one = queries.block(row, row + 1)
             if not one.histories.lengths[0] and not self._is_cold(one)[0]:
                 return Evidence("features", float(self._score_pairs(one, np.array([0]), np.array([item]))[0]))

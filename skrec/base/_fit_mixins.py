@@ -1,23 +1,12 @@
 """Further ways to fit: sample weights, and more events later."""
 
 import warnings
-from copy import copy
 from typing import Any, ClassVar
 
 from sklearn.base import _fit_context
 
-from skrec._explain import ItemTexts
-from skrec.interactions import (
-    Features,
-    IdIndex,
-    Interactions,
-    as_unique_ids,
-    encode_features,
-    read_events,
-    read_features,
-    read_target,
-)
-from skrec.utils import Matrix, align
+from skrec.interactions import Interactions, read_events, read_target
+from skrec.utils import Matrix
 
 
 class SampleWeightMixin:
@@ -77,7 +66,7 @@ class PartialFitMixin:
         """
         if not self.__sklearn_is_fitted__():
             return self._fit_events(X, y, None, item_features, user_features)
-        before = {**self.__dict__, "_context": copy(self._context)}
+        before = dict(self.__dict__)
         try:
             self._update_from(X, y, item_features, user_features)
         except Exception:
@@ -101,39 +90,10 @@ class PartialFitMixin:
                 stacklevel=4,
             )
         self._read_event_context(data, reset=False)
-        item_matrix = self._read_more("item", item_features, data)
-        user_matrix = self._read_more("user", user_features, data)
-        self._user_index, self._item_index = data.user_index, data.item_index
-        self._histories = self._histories.with_rows(data.n_users).followed_by(data.histories)
-        if self._item_texts_ is not None:
-            self._item_texts_ = self._item_texts_.grown(data.n_items)
-        self._set_popularity()
-        self._partial_fit(data, item_matrix, user_matrix)
-
-    def _read_more(self: Any, side: str, table: Any, data: Interactions) -> Matrix | None:
-        if table is None:
-            return None
-        what = f"{side}_features"
-        features = read_features(table, what)
-        index = getattr(data, f"{side}_index").extended(as_unique_ids(features))
-        setattr(data, f"{side}_index", index)
-        if side == "item":
-            self._read_more_texts(features, index)
-        if not hasattr(self, f"{side}_encoder"):
-            return None
-        fitted = getattr(self, f"_n_{side}_features")
-        if fitted is None:
-            raise ValueError(f"{what} was not given to fit, so no model of it can go on; call fit with {what}.")
-        matrix, _ = encode_features(features, getattr(self, f"{side}_encoder_"), what, fit=False)
-        if matrix.shape[1] != fitted:
-            raise ValueError(f"{what} has {matrix.shape[1]} feature columns, but fit had {fitted}.")
-        rows = index.codes(features.ids, what)
-        setattr(data, f"{side}_rows", rows)
-        return align(matrix, rows, len(index))
-
-    def _read_more_texts(self: Any, features: Features, index: IdIndex) -> None:
-        codes = index.codes(features.ids, "item_features")
-        later = ItemTexts.read(features, codes, len(index))
-        if later is not None:
-            known = self._item_texts_ or ItemTexts([], [])
-            self._item_texts_ = known.grown(len(index)).replaced(later, codes)
+        items = self._item_side.read(item_features, data.item_index)
+        users = self._user_side.read(user_features, data.user_index)
+        self._item_texts_ = items.texts(self._item_texts_)
+        self._keep(data, items, users, before=self._histories)
+        data.item_rows = None if items.encoded is None else items.rows
+        data.user_rows = None if users.encoded is None else users.rows
+        self._partial_fit(data, items.matrix, users.matrix)

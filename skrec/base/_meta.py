@@ -9,8 +9,8 @@ from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from skrec.base._contract import RecommenderMixin
 from skrec.base._delegation import DelegatingMixin, given_tables
-from skrec.base._recommender import RecommenderMixin
 from skrec.interactions import Histories, IdIndex, is_empty, read_history
 from skrec.utils import PersistenceMixin, unwrap_recommender
 

@@ -11,15 +11,18 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from skrec._explain import ExplainMixin, ItemTexts
-from skrec._kernels.threads import block_rows
+from skrec._explain import ExplainMixin
 from skrec.base._block_ranking import rank
+from skrec.base._contract import RecommenderMixin
+from skrec.base._fit_data import FeatureSide, SideTable
+from skrec.base._predict import PredictMixin
 from skrec.base._text_requests import read_requests
 from skrec.interactions import (
     Candidates,
     ContextColumns,
     EventTable,
     Histories,
+    IdIndex,
     Interactions,
     Queries,
     Recommendations,
@@ -27,63 +30,18 @@ from skrec.interactions import (
     check_k,
     check_rows,
     check_target_size,
-    encode_features,
     is_empty,
     read_events,
     read_exclusions,
-    read_fit_features,
     read_history,
     read_target,
-    warn_of_missing_rows,
 )
-from skrec.utils import Matrix, PersistenceMixin, align, frame_backend
-
-_EVENT_BLOCK = 1 << 14
+from skrec.utils import Matrix, PersistenceMixin, frame_backend
 
 
-def is_recommender(estimator: Any) -> bool:
-    """Whether an estimator follows the recommender contract."""
-    return getattr(estimator, "_estimator_type", None) == "recommender"
-
-
-class RecommenderMixin:
-    """What makes an estimator a recommender: tags, metadata requests and the default score."""
-
-    _estimator_type = "recommender"
-    __metadata_request__fit: ClassVar = {"item_features": True, "user_features": True}
-    # scikit-learn's Pipeline routes it to every score, given or not.
-    __metadata_request__score: ClassVar = {"sample_weight": None}
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()  # type: ignore[misc]
-        tags.estimator_type = "recommender"
-        tags.target_tags.required = False
-        tags.target_tags.positive_only = getattr(self, "feedback", "implicit") == "implicit"
-        return tags
-
-    def score(self, X: Any, y: Any = None) -> float:
-        """NDCG@10 of held-out events, averaged over their users; over the events where X has context columns.
-
-        Items seen in fit are excluded from the ranking and from what counts as relevant. To score the events
-        of fit, use ``ranking_scorer("ndcg@10", exclude_seen=False)``.
-
-        Parameters
-        ----------
-        X : array-like or frame of shape (n_events, n_columns)
-        y : array-like of shape (n_events,), default=None
-            Events with y > 0 are relevant; None means all.
-
-        Returns
-        -------
-        float
-        """
-        from skrec.metrics import ranking_scorer
-
-        score: Any = ranking_scorer("ndcg@10")(self, X, y)
-        return score
-
-
-class BaseRecommender(RecommenderMixin, ExplainMixin, PersistenceMixin, BaseEstimator):
+# Think twice before adding anything here: every model carries it. What one family needs belongs in the family,
+# what two need in one of the two ways to rank, and what reads tables or requests in interactions.
+class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceMixin, BaseEstimator):
     """The way of the data: tables in, codes through the model, rankings out.
 
     A subclass gives
@@ -123,10 +81,6 @@ class BaseRecommender(RecommenderMixin, ExplainMixin, PersistenceMixin, BaseEsti
         """Scores of a query that nothing is known of: popularity."""
         return self.popularity_ if items is None else self.popularity_[items]
 
-    def _unknown_item_scores(self, queries: Queries) -> NDArray[np.float64]:
-        """One score a query for an item outside the catalogue."""
-        return np.zeros(len(queries))
-
     def _history_rating(self) -> float:
         """The y of a history event that comes without one."""
         return 1.0
@@ -162,10 +116,11 @@ class BaseRecommender(RecommenderMixin, ExplainMixin, PersistenceMixin, BaseEsti
             events, target = self._weighted(events, target, sample_weight)
         data = Interactions.from_events(events, target)
         self._read_event_context(data, reset=True)
-        item_matrix = self._fit_side("item", item_features, data, len(events))
-        user_matrix = self._fit_side("user", user_features, data, len(events))
-        self._keep(data)
-        self._fit(data, item_matrix, user_matrix)
+        items = self._fit_side("item", item_features, data.item_index, len(events))
+        users = self._fit_side("user", user_features, data.user_index, len(events))
+        self._item_texts_ = items.texts()
+        self._keep(data, items, users)
+        self._fit(data, items.matrix, users.matrix)
         self._is_fitted = True
         return self
 
@@ -196,46 +151,25 @@ class BaseRecommender(RecommenderMixin, ExplainMixin, PersistenceMixin, BaseEsti
             return
         else:
             matrix = self._context.read_events(data.context)
-            self._context.add(matrix)
+            self._context = self._context.with_events(matrix)
         data.context = matrix if data.order is None else matrix[data.order]
 
-    def _fit_side(self, side: str, table: Any, data: Interactions, n_events: int) -> Matrix | None:
-        """Read one feature table, and encode it where the model has an encoder for that side.
+    def _fit_side(self, name: str, table: Any, index: IdIndex, n_events: int) -> SideTable:
+        is_used, encoder = hasattr(self, f"{name}_encoder"), getattr(self, f"{name}_encoder", None)
+        return FeatureSide.fit(name, table, index, n_events, is_used=is_used, encoder=encoder)
 
-        Ids that only the table has join the catalogue of every model.
-        """
-        setattr(self, f"{side}_encoder_", None)
-        setattr(self, f"_n_{side}_features", None)
-        if side == "item":
-            self._item_texts_ = None
-        if table is None:
-            return None
-        what = f"{side}_features"
-        features, index, n_missing = read_fit_features(table, what, getattr(data, f"{side}_index"), n_events)
-        setattr(data, f"{side}_index", index)
-        if side == "item":
-            self._item_texts_ = ItemTexts.read(features, index.codes(features.ids, what), len(index))
-        if not hasattr(self, f"{side}_encoder"):
-            return None
-        warn_of_missing_rows(n_missing, what)
-        matrix, fitted = encode_features(features, getattr(self, f"{side}_encoder"), what, fit=True)
-        setattr(self, f"{side}_encoder_", fitted)
-        setattr(self, f"_n_{side}_features", matrix.shape[1])
-        return align(matrix, index.codes(features.ids, what), len(index))
-
-    def _keep(self, data: Interactions) -> None:
-        self._user_index = data.user_index
-        self._item_index = data.item_index
-        self._histories = data.histories
-        self._set_popularity()
-
-    def _set_popularity(self) -> None:
-        histories = self._histories
-        strength = np.ones(len(histories.items)) if self._feedback == "explicit" else histories.y
-        counts = np.bincount(histories.items, weights=strength, minlength=len(self._item_index))
+    def _keep(self, data: Interactions, items: SideTable, users: SideTable, before: Histories | None = None) -> None:
+        """Keep the catalogue and the events, behind those from ``before``."""
+        data.item_index, data.user_index = items.index, users.index
+        self._item_side, self._user_side = items.side, users.side
+        self._item_index, self._user_index = items.index, users.index
+        later = data.histories
+        self._histories = later if before is None else before.with_rows(data.n_users).followed_by(later)
+        strength = np.ones(len(self._histories.items)) if self._feedback == "explicit" else self._histories.y
+        counts = np.bincount(self._histories.items, weights=strength, minlength=data.n_items)
         self.popularity_ = counts.astype(np.float32)
 
-    # What is known ---------------------------------------------------------------------------------
+    # The fitted catalogue ---------------------------------------------------------------------------------
 
     @property
     def users_(self) -> NDArray:
@@ -248,6 +182,16 @@ class BaseRecommender(RecommenderMixin, ExplainMixin, PersistenceMixin, BaseEsti
         """Item ids in catalogue order: position is code."""
         check_is_fitted(self)
         return self._item_index.values
+
+    @property
+    def item_encoder_(self) -> Any:
+        """The fitted encoder of the item features, None where there is none."""
+        return self._item_side.encoder
+
+    @property
+    def user_encoder_(self) -> Any:
+        """The fitted encoder of the user features, None where there is none."""
+        return self._user_side.encoder
 
     @property
     def _column_names(self) -> Any:
@@ -386,7 +330,7 @@ class BaseRecommender(RecommenderMixin, ExplainMixin, PersistenceMixin, BaseEsti
         n_jobs = getattr(self, "n_jobs", None)
         return rank(score_block, hidden, len(self._item_index), k, eligible=eligible, n_jobs=n_jobs)
 
-    def _scores(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
+    def _score_with_cold_start(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
         """Scores of a block, the cold start included."""
         scores = self._score(queries, items)
         cold = self._is_cold(queries)
@@ -396,63 +340,4 @@ class BaseRecommender(RecommenderMixin, ExplainMixin, PersistenceMixin, BaseEsti
 
     def _ranked_scores(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
         """Scores to rank by, where -inf leaves an item out."""
-        return self._scores(queries, items)
-
-    # Predict ---------------------------------------------------------------------------------------
-
-    def predict(self, X: Any) -> NDArray[np.float64]:
-        """Score of each (user, item) row; finite for unknown users and items too.
-
-        Parameters
-        ----------
-        X : array-like or frame of shape (n_events, n_columns)
-            As in fit; ``timestamp`` may be left out.
-
-        Returns
-        -------
-        ndarray of shape (n_events,)
-            Scores compare within a user (and a context). Seen items are scored like others.
-        """
-        check_is_fitted(self)
-        events = read_events(X, estimator=self, reset=False)
-        user_codes = self._user_index.codes(events.users, "user ids")
-        items = self._item_index.codes(events.items, "item ids")
-        if self._context is not None:
-            return self._predict_in_context(user_codes, items, self._context.read_events(events.context))
-        distinct, rows = np.unique(user_codes, return_inverse=True)
-        queries = Queries(distinct, self._histories.take(distinct))
-        return self._predict(queries, rows, items)
-
-    def _predict_in_context(
-        self, users: NDArray[np.int64], items: NDArray[np.int64], context: NDArray[np.float32]
-    ) -> NDArray[np.float64]:
-        """Each event is a query of its own; blocks bound the copies of histories."""
-        scores = np.empty(len(users))
-        for start in range(0, len(users), _EVENT_BLOCK):
-            at = slice(start, start + _EVENT_BLOCK)
-            queries = Queries(users[at], self._histories.take(users[at]), context[at])
-            scores[at] = self._predict(queries, np.arange(len(queries)), items[at])
-        return scores
-
-    def _predict(self, queries: Queries, rows: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.float64]:
-        predicted = self._unknown_item_scores(queries)[rows]
-        known = items >= 0
-        predicted[known] = self._score_pairs(queries, rows[known], items[known])
-        return predicted
-
-    def _score_pairs(self, queries: Queries, rows: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.floating]:
-        """Scores of (query, item) pairs: here from whole rows, block by block."""
-        from skrec._kernels.threads import run_blocks
-
-        order = np.argsort(rows, kind="stable")
-        bounds = np.searchsorted(rows[order], np.arange(len(queries) + 1))
-        scores = np.empty(len(rows))
-
-        def score_block(start: int, stop: int) -> None:
-            at = order[bounds[start] : bounds[stop]]
-            columns, column = np.unique(items[at], return_inverse=True)
-            if len(at):
-                scores[at] = self._scores(queries.block(start, stop), columns)[rows[at] - start, column]
-
-        run_blocks(score_block, len(queries), block_rows(len(self._item_index)), getattr(self, "n_jobs", None))
-        return scores
+        return self._score_with_cold_start(queries, items)

@@ -59,13 +59,13 @@ class RequestRanking:
         """Best k items of each query; a row is scaled over the whole catalogue, whatever the candidates."""
 
         def score_block(start: int, stop: int, columns: NDArray[np.int64] | None) -> NDArray[np.float32]:
-            scores = self._scores(queries.block(start, stop), self._row[start:stop])
+            scores = self._blended_scores(queries.block(start, stop), self._row[start:stop])
             return scores if columns is None else np.ascontiguousarray(scores[:, columns])
 
         n_jobs = getattr(self._rec, "n_jobs", None)
         return rank(score_block, hidden, len(self._rec._item_index), k, eligible=eligible, n_jobs=n_jobs)
 
-    def _scores(self, queries: Queries, row: NDArray[np.int64]) -> NDArray[np.float32]:
+    def _blended_scores(self, queries: Queries, row: NDArray[np.int64]) -> NDArray[np.float32]:
         """(n_queries, n_items) scores; those of queries without a request are the model's own."""
         scores: NDArray[np.float32] = self._rec._ranked_scores(queries, None)
         asked = np.flatnonzero(row >= 0)

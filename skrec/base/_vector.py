@@ -38,7 +38,7 @@ class VectorRecommender(SearchMixin, BaseRecommender):
     def _is_cold(self, queries: Queries) -> NDArray[np.bool_]:
         return is_zero_row(self._query_vectors(queries))
 
-    def _scores(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
+    def _score_with_cold_start(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
         vectors = self._query_vectors(queries)
         scores = inner_products(vectors, self._item_vectors, items)
         if self._item_bias is not None:

@@ -44,11 +44,11 @@ class ContextColumns:
         """The context columns of a later X, whose names were checked with those of the ids."""
         return _matrix(context, "X", self.model)
 
-    def add(self, matrix: NDArray[np.float32]) -> None:
-        """Let the events of ``partial_fit`` into the mean."""
+    def with_events(self, matrix: NDArray[np.float32]) -> "ContextColumns":
+        """The same columns, with the events of ``partial_fit`` in the mean."""
         total = self.n_events + len(matrix)
-        self.mean = self.mean + (_mean(matrix) - self.mean) * np.float32(len(matrix) / total)
-        self.n_events = total
+        mean = self.mean + (_mean(matrix) - self.mean) * np.float32(len(matrix) / total)
+        return ContextColumns(self.model, self.names, mean, total)
 
     def read_queries(self, context: Any, n_queries: int) -> NDArray[np.float32]:
         """One row a query, from one row a query, one row for all, or None for the training mean.

@@ -228,9 +228,9 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
         squared = np.maximum(_squared_norms(vectors)[:, None] - 2 * scores, 0)
         return 1 / (1 + np.sqrt(squared))
 
-    def _scores(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
+    def _score_with_cold_start(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
         if self.aggregation == "mean":
-            return super()._scores(queries, items)
+            return super()._score_with_cold_start(queries, items)
         scores = np.empty((len(queries), len(self._item_index) if items is None else len(items)), np.float32)
         weights = self._weights(queries.histories)
         for row, (start, stop) in enumerate(pairwise(queries.histories.indptr)):
@@ -240,7 +240,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
         return scores
 
     def _ranked_scores(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
-        scores = self._scores(queries, items)
+        scores = self._score_with_cold_start(queries, items)
         if self.min_score is not None:
             usable = self._weights(queries.histories) > 0
             warm = np.bincount(queries.histories.row_of_event()[usable], minlength=len(queries)) > 0
@@ -264,8 +264,9 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
         return self._link(similarity, vectors)
 
     def _score_pairs(self, queries: Queries, rows: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.floating]:
-        by_vectors = super()._score_pairs if self.aggregation == "mean" else super(VectorRecommender, self)._score_pairs
-        return by_vectors(queries, rows, items)
+        if self.aggregation == "mean":
+            return super()._score_pairs(queries, rows, items)
+        return self._score_pairs_from_rows(queries, rows, items)
 
     def _rank(
         self, queries: Queries, k: int, eligible: Candidates | None, hidden: Histories

@@ -10,7 +10,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 
-from skrec.base import BaseRecommender, PartialFitMixin, VectorRecommender
+from skrec.base import PartialFitMixin, VectorRecommender
 from skrec.interactions import Histories, Interactions, Queries
 from skrec.utils import Matrix, align, with_rows
 
@@ -230,7 +230,7 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
             block[:, self._set_sizes == 0] = 0
         return block
 
-    def _scores(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
+    def _score_with_cold_start(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
         neighbours = self._query_vectors(queries)
         scores = np.zeros((len(queries), len(self._item_index)), np.float32)
         add_product(neighbours, self._votes, scores)
@@ -241,7 +241,7 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
         return scores
 
     def _score_pairs(self, queries: Queries, rows: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.floating]:
-        return BaseRecommender._score_pairs(self, queries, rows, items)
+        return self._score_pairs_from_rows(queries, rows, items)
 
 
 def add_product(a: sp.csr_array, b: sp.csr_array, out: NDArray) -> None:

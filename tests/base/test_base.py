@@ -113,7 +113,7 @@ def test_feature_tables_reach_the_recommender_through_model_selection(routing):
     with sklearn.config_context(enable_metadata_routing=routing):
         search = GridSearchCV(rec, {"metric": ["cosine", "dot"]}, cv=KFold(2), error_score="raise")
         search.fit(X, item_features=table)
-        assert search.best_estimator_._n_item_features == 1
+        assert search.best_estimator_.item_vectors_.shape[1] == 1
         scores = cross_validate(rec, X, cv=KFold(2), params={"item_features": table}, error_score="raise")
     assert np.isfinite(scores["test_score"]).all()
 

@@ -104,7 +104,7 @@ def test_partial_fit_moves_the_mean(rec):
 
 
 def test_predict_takes_one_query_an_event(rec, monkeypatch):
-    monkeypatch.setattr("skrec.base._recommender._EVENT_BLOCK", 2)
+    monkeypatch.setattr("skrec.base._predict._EVENT_BLOCK", 2)
     predicted = rec.predict(X)
     for row in range(len(X)):
         ranked = rec.recommend(

@@ -1,0 +1,47 @@
+"""What makes an estimator a recommender."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+def is_recommender(estimator: Any) -> bool:
+    """Whether an estimator follows the recommender contract."""
+    return getattr(estimator, "_estimator_type", None) == "recommender"
+
+
+class RecommenderMixin:
+    """What makes an estimator a recommender: tags, metadata requests and the default score."""
+
+    _estimator_type = "recommender"
+    __metadata_request__fit: ClassVar = {"item_features": True, "user_features": True}
+    # scikit-learn's Pipeline routes it to every score, given or not.
+    __metadata_request__score: ClassVar = {"sample_weight": None}
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.estimator_type = "recommender"
+        tags.target_tags.required = False
+        tags.target_tags.positive_only = getattr(self, "feedback", "implicit") == "implicit"
+        return tags
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """NDCG@10 of held-out events, averaged over their users; over the events where X has context columns.
+
+        Items seen in fit are excluded from the ranking and from what counts as relevant. To score the events
+        of fit, use ``ranking_scorer("ndcg@10", exclude_seen=False)``.
+
+        Parameters
+        ----------
+        X : array-like or frame of shape (n_events, n_columns)
+        y : array-like of shape (n_events,), default=None
+            Events with y > 0 are relevant; None means all.
+
+        Returns
+        -------
+        float
+        """
+        from skrec.metrics import ranking_scorer
+
+        score: Any = ranking_scorer("ndcg@10")(self, X, y)
+        return score

@@ -1,0 +1,133 @@
+"""Feature tables of items and users, read the same way by ``fit`` and ``partial_fit``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrec._explain import ItemTexts
+from skrec.interactions import (
+    Features,
+    IdIndex,
+    as_unique_ids,
+    encode_features,
+    read_features,
+    read_fit_features,
+    warn_of_missing_rows,
+)
+from skrec.utils import Matrix, align
+
+
+@dataclass(frozen=True)
+class FeatureSide:
+    """What a model keeps of the feature table of its items, or of its users.
+
+    Attributes
+    ----------
+    name : "item" or "user"
+    is_used : bool
+        Whether the model has an encoder parameter for this side; otherwise only the ids of the table count.
+    encoder : transformer or None
+        Fitted.
+    n_features : int or None
+        Columns of the encoded table; None where ``fit`` got no table, or the model does not use it.
+    """
+
+    name: str
+    is_used: bool = False
+    encoder: Any = None
+    n_features: int | None = None
+
+    @property
+    def argument(self) -> str:
+        """Name of the argument that takes the table."""
+        return f"{self.name}_features"
+
+    @classmethod
+    def fit(cls, name: str, table: Any, index: IdIndex, n_events: int, *, is_used: bool, encoder: Any) -> SideTable:
+        """Read the table of ``fit`` and fit the encoder to it.
+
+        Ids that only the table has join the catalogue of every model.
+        """
+        side = cls(name, is_used)
+        if table is None:
+            return SideTable(side, index)
+        features, index, n_missing = read_fit_features(table, side.argument, index, n_events)
+        if not is_used:
+            return SideTable(side, index, features)
+        warn_of_missing_rows(n_missing, side.argument)
+        matrix, fitted = encode_features(features, encoder, side.argument, fit=True)
+        side = cls(name, True, fitted, matrix.shape[1])
+        return SideTable(side, index, features, matrix)
+
+    def read(self, table: Any, index: IdIndex) -> SideTable:
+        """Read a table of ``partial_fit``, encoded by the encoder that was fitted before.
+
+        Raises
+        ------
+        ValueError
+            If ``fit`` got no such table, or one of another width.
+        """
+        if table is None:
+            return SideTable(self, index)
+        features = read_features(table, self.argument)
+        index = index.extended(as_unique_ids(features))
+        if not self.is_used:
+            return SideTable(self, index, features)
+        if self.n_features is None:
+            raise ValueError(
+                f"{self.argument} was not given to fit, so partial_fit cannot use it; call fit with {self.argument}."
+            )
+        matrix, _ = encode_features(features, self.encoder, self.argument, fit=False)
+        if matrix.shape[1] != self.n_features:
+            raise ValueError(
+                f"{self.argument} has {matrix.shape[1]} feature columns, but fit had {self.n_features}; pass the "
+                "columns of fit."
+            )
+        return SideTable(self, index, features, matrix)
+
+
+@dataclass(frozen=True)
+class SideTable:
+    """One feature table as read beside the events of ``fit`` or ``partial_fit``.
+
+    Attributes
+    ----------
+    side : FeatureSide
+    index : IdIndex
+        The catalogue, with the new ids of the table behind those of the events.
+    features : Features or None
+        The table as given, None where there is none.
+    encoded : matrix or None
+        Its rows, encoded, in the order of the table.
+    """
+
+    side: FeatureSide
+    index: IdIndex
+    features: Features | None = None
+    encoded: Matrix | None = None
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Codes that the rows of the table stand for."""
+        assert self.features is not None
+        return self.index.codes(self.features.ids, self.side.argument)
+
+    @property
+    def matrix(self) -> Matrix | None:
+        """Encoded rows in catalogue order, zero rows for ids without one; None where the model uses no table."""
+        return None if self.encoded is None else align(self.encoded, self.rows, len(self.index))
+
+    def texts(self, known: ItemTexts | None = None) -> ItemTexts | None:
+        """Names and texts of the catalogue: ``known`` ones, replaced where the table has later ones."""
+        n_items = len(self.index)
+        if self.features is None:
+            return None if known is None else known.grown(n_items)
+        rows = self.rows
+        later = ItemTexts.read(self.features, rows, n_items)
+        if known is None or later is None:
+            return later if known is None else known.grown(n_items)
+        return known.grown(n_items).replaced(later, rows)
