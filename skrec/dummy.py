@@ -150,7 +150,7 @@ class PopularRecommender(SampleWeightMixin, PartialFitMixin, BaseRecommender):
             return histories.y
         age = histories.timestamp.max() - np.asarray(histories.timestamp, dtype=np.float64)
         step = age.max() / 10 if self.time_step is None else self.time_step
-        return histories.y * self.recency_decay ** (age / step if step else age)
+        return histories.decayed(self.recency_decay, age / step if step else age, dtype=np.float64)
 
     def _score(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
         scores = self._cold_start_scores(items)

@@ -25,13 +25,13 @@ class ItemGraphRecommender(SearchMixin, BaseRecommender):
     ``_fit`` calls ``_set_graph(graph)`` with an (n_items, n_items) matrix, CSR or dense; row: the item that
     was chosen, column: the item that it speaks for. ``_history_weights(queries)`` gives one weight an
     event: here its strength, less by ``recency_decay`` a step back where the model goes by time
-    (``_by_time``). Items that a history says nothing about follow by popularity. A model with an
+    (``_use_time``). Items that a history says nothing about follow by popularity. A model with an
     ``item_encoder`` that keeps the encoded items as ``_item_matrix`` can be searched by text.
     """
 
     _graph: Matrix
     _item_matrix: Matrix | None = None
-    _by_time: bool = False
+    _use_time: bool = False
 
     def _set_graph(self, graph: Matrix) -> None:
         self._graph = graph
@@ -45,10 +45,7 @@ class ItemGraphRecommender(SearchMixin, BaseRecommender):
         self._by_prior = np.argsort(-prior, kind="stable").astype(np.int32)
 
     def _history_weights(self, histories: Histories) -> NDArray[np.float32]:
-        decay = getattr(self, "recency_decay", 1.0)
-        if not self._by_time or decay == 1:
-            return histories.y
-        return histories.y * np.float32(decay) ** histories.steps_back().astype(np.float32)
+        return histories.decayed(getattr(self, "recency_decay", 1.0)) if self._use_time else histories.y
 
     # Scores ----------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 
 @dataclass
@@ -55,6 +55,24 @@ class Histories:
     def steps_back(self) -> NDArray[np.int64]:
         """How many events of its row lie after each event: 0 for the latest."""
         return np.repeat(self.indptr[1:], self.lengths) - 1 - np.arange(len(self.items))
+
+    def decayed(
+        self, factor: float, age: NDArray | None = None, *, dtype: DTypeLike = np.float32
+    ) -> NDArray[np.floating]:
+        """Strength of each event times ``factor ** age``.
+
+        Parameters
+        ----------
+        factor : float in (0, 1]
+        age : array of shape (n_events,), default=None
+            None means :meth:`steps_back`.
+        dtype : float32 or float64, default=float32
+            Precision of the factors.
+        """
+        if factor == 1:
+            return self.y
+        age = self.steps_back() if age is None else age
+        return self.y * np.power(np.asarray(factor, dtype), age.astype(dtype))
 
     def block(self, start: int, stop: int) -> "Histories":
         """Rows ``start`` to ``stop``, without a copy of the events."""

@@ -120,7 +120,7 @@ def updated_weights(
     Parameters
     ----------
     weights, diagonal : arrays of shape (n_old_items, n_old_items) and (n_old_items,)
-        Of the model; overwritten where no item is new.
+        Of the model; read, never written, since other threads may be reading them.
     before, after : CSR arrays of shape (n_changed_users, n_items)
 
     Returns
@@ -131,16 +131,13 @@ def updated_weights(
     from skrec._kernels.threads import run_blocks
 
     n_old, n_items = len(weights), after.shape[1]
-    run_blocks(lambda start, stop: inverse_rows(start, stop, weights, diagonal), n_old, _BLOCK, n_jobs)
-    inverse = weights
-    if n_items > n_old:
-        inverse = np.zeros((n_items, n_items), weights.dtype)
-        inverse[:n_old, :n_old] = weights
-        added = np.arange(n_old, n_items)
-        inverse[added, added] = 1 / regularization
-    told = before.indptr[1:] > before.indptr[:-1]
-    rows = sp.csr_array(sp.vstack([after, before[told]]))
-    sign = np.concatenate([np.ones(after.shape[0]), -np.ones(int(told.sum()))])
+    inverse = np.zeros((n_items, n_items), weights.dtype)
+    run_blocks(lambda start, stop: inverse_rows(start, stop, weights, diagonal, inverse), n_old, _BLOCK, n_jobs)
+    added = np.arange(n_old, n_items)
+    inverse[added, added] = 1 / regularization
+    has_events = before.indptr[1:] > before.indptr[:-1]
+    rows = sp.csr_array(sp.vstack([after, before[has_events]]))
+    sign = np.concatenate([np.ones(after.shape[0]), -np.ones(int(has_events.sum()))])
     through = rows @ inverse
     inner = np.asarray((rows @ through.T.astype(np.float64)).T)
     inner[np.diag_indices_from(inner)] += sign

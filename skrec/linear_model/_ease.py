@@ -4,12 +4,11 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skrec.base import ItemGraphRecommender, PartialFitMixin
 from skrec.interactions import Interactions
-from skrec.utils import Matrix, align
+from skrec.utils import Matrix, with_rows
 
 
 class EASERecommender(PartialFitMixin, ItemGraphRecommender):
@@ -140,22 +139,17 @@ class EASERecommender(PartialFitMixin, ItemGraphRecommender):
         self.n_jobs = n_jobs
 
     def _fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
-        self._by_time = data.check_order(self.order)
+        self._use_time = data.check_order(self.order)
         self._item_matrix = item_matrix
         self._solve()
 
     def _partial_fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
-        was_by_time, self._by_time = self._by_time, data.check_order(self.order) and self._by_time
-        if self._item_matrix is None and not was_by_time and self._is_updatable():
+        was_use_time, self._use_time = self._use_time, data.check_order(self.order) and self._use_time
+        if self._item_matrix is None and not was_use_time and self._is_updatable():
             self._update(data)
             return
         if self._item_matrix is not None:
-            known = align(self._item_matrix, np.arange(self._item_matrix.shape[0]), data.n_items)
-            if item_matrix is not None:
-                kept = np.ones(data.n_items, np.float32)
-                kept[data.item_rows] = 0
-                known = sp.diags_array(kept) @ known + item_matrix
-            self._item_matrix = known
+            self._item_matrix = with_rows(self._item_matrix, item_matrix, data.item_rows, data.n_items)
         self._solve()
 
     def _is_updatable(self) -> bool:
@@ -171,7 +165,7 @@ class EASERecommender(PartialFitMixin, ItemGraphRecommender):
         from skrec.linear_model import _closed_form as closed_form
 
         n_items = len(self._item_index)
-        order_weight = self.order_weight if self._by_time else 0.0
+        order_weight = self.order_weight if self._use_time else 0.0
         pairs = closed_form.gram_pairs(
             self._histories, n_items, order_weight=order_weight, pair_decay=self.pair_decay, dtype=self._dtype
         )

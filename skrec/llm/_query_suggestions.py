@@ -19,7 +19,7 @@ from skrec.base import MetaRecommender
 from skrec.exceptions import FeatureCoverageWarning
 from skrec.feature_extraction import KeywordExtractor
 from skrec.interactions import check_k, read_features
-from skrec.utils import align
+from skrec.utils import align, with_rows
 
 
 class QuerySuggester(MetaRecommender):
@@ -98,9 +98,7 @@ class QuerySuggester(MetaRecommender):
             )
 
     def _after_partial_fit(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
-        grown = self.keywords_.copy()
-        grown.resize(len(self.items_), grown.shape[1])
-        self.keywords_ = grown
+        self.keywords_ = sp.csr_array(with_rows(self.keywords_, None, None, len(self.items_)))
         self._read_keywords(item_features)
 
     def _read_keywords(self, item_features: Any) -> None:
@@ -114,10 +112,9 @@ class QuerySuggester(MetaRecommender):
             self._phrases = [str(phrase) for phrase in self.extractor_.get_feature_names_out()]
             self.keywords_ = sp.csr_array((len(self.items_), len(self._phrases)), dtype=np.float32)
         codes = self._item_index.codes(features.ids, "item_features")
-        kept = np.ones(len(self.items_), np.float32)
-        kept[codes] = 0
-        found = align(sp.csr_array(self.extractor_.transform(features.values)), codes, len(self.items_))
-        self.keywords_ = sp.csr_array(sp.diags_array(kept) @ self.keywords_ + found)
+        n_items = len(self.items_)
+        found = align(sp.csr_array(self.extractor_.transform(features.values)), codes, n_items)
+        self.keywords_ = sp.csr_array(with_rows(self.keywords_, found, codes, n_items))
 
     # Suggest ---------------------------------------------------------------------------------------------
 

@@ -148,7 +148,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
     # Fit -------------------------------------------------------------------------------------------
 
     def _fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
-        self._by_time = data.check_order(self.order)
+        self._use_time = data.check_order(self.order)
         # Kept: set_params must not change what fitted vectors mean.
         self._metric = self.metric
         self.center_: NDArray[np.float32] | None = None
@@ -178,7 +178,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
             self.center_ = (mean + _OFF_CENTER * spread).astype(np.float32)
 
     def _partial_fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
-        self._by_time = data.check_order(self.order) and self._by_time
+        self._use_time = data.check_order(self.order) and self._use_time
         new = None if item_matrix is None else self._to_space(item_matrix)
         vectors = with_rows(self.item_vectors_, new, data.item_rows, data.n_items)
         self._set_vectors(vectors)
@@ -206,9 +206,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
 
     def _weights(self, histories: Histories) -> NDArray[np.float32]:
         """One weight an event: its strength, less for each step back; 0 for items without a vector."""
-        weights = histories.y
-        if self._by_time and self.recency_decay < 1:
-            weights = weights * np.float32(self.recency_decay) ** histories.steps_back().astype(np.float32)
+        weights = histories.decayed(self.recency_decay) if self._use_time else histories.y
         return np.where(self._has_vector[histories.items], weights, 0)
 
     def _query_vectors(self, queries: Queries) -> Matrix:

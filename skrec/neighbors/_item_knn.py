@@ -4,13 +4,12 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skrec.base import ItemGraphRecommender, PartialFitMixin, blend, classical, text_similarity
 from skrec.interactions import Interactions
 from skrec.neighbors._asymmetric import asymmetric, distance_weights
-from skrec.utils import Matrix, align
+from skrec.utils import Matrix, with_rows
 
 
 class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
@@ -192,19 +191,14 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
         self.n_jobs = n_jobs
 
     def _fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
-        self._by_time = data.check_order(self.order)
+        self._use_time = data.check_order(self.order)
         self._item_matrix = item_matrix
         self._build()
 
     def _partial_fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
-        self._by_time = data.check_order(self.order) and self._by_time
+        self._use_time = data.check_order(self.order) and self._use_time
         if self._item_matrix is not None:
-            known = align(self._item_matrix, np.arange(self._item_matrix.shape[0]), data.n_items)
-            if item_matrix is not None:
-                kept = np.ones(data.n_items, np.float32)
-                kept[data.item_rows] = 0
-                known = sp.diags_array(kept) @ known + item_matrix
-            self._item_matrix = known
+            self._item_matrix = with_rows(self._item_matrix, item_matrix, data.item_rows, data.n_items)
         self._build()
 
     def _build(self) -> None:
@@ -230,13 +224,13 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
         if self.similarity != "asymmetric":
             by_user = self._histories.to_csr(n_items)
             return classical(by_user, self.similarity, bm25_k1=self.bm25_k1, bm25_b=self.bm25_b)
-        lags = distance_weights(self.pair_decay, self.backward_weight, self.window) if self._by_time else None
+        lags = distance_weights(self.pair_decay, self.backward_weight, self.window) if self._use_time else None
         return asymmetric(
             self._histories,
             n_items,
             source_exponent=self.source_exponent,
-            target_exponent=_resolve(self.target_exponent, 0.05 if self._by_time else 0.5),
-            length_exponent=_resolve(self.length_exponent, 0.1 if self._by_time else 0.8),
+            target_exponent=_resolve(self.target_exponent, 0.05 if self._use_time else 0.5),
+            length_exponent=_resolve(self.length_exponent, 0.1 if self._use_time else 0.8),
             lags=lags,
             n_jobs=self.n_jobs,
         )

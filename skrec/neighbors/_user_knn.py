@@ -145,12 +145,12 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
 
     def _fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
         self._similarity = self.similarity  # kept: set_params must not change what fitted weights mean
-        self._by_time = data.check_order(self.order)
+        self._use_time = data.check_order(self.order)
         self.user_vectors_ = None if user_matrix is None else normalize(user_matrix)
         self._index_events()
 
     def _partial_fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
-        self._by_time = data.check_order(self.order) and self._by_time
+        self._use_time = data.check_order(self.order) and self._use_time
         if self.user_vectors_ is not None:
             new = None if user_matrix is None else normalize(user_matrix)
             self.user_vectors_ = with_rows(self.user_vectors_, new, data.user_rows, data.n_users)
@@ -172,9 +172,7 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
 
     def _decayed(self, histories: Histories, decay: float) -> NDArray[np.floating]:
         """Strength of each event, less for each step back."""
-        if not self._by_time or decay == 1:
-            return histories.y
-        return histories.y * decay ** histories.steps_back()
+        return histories.decayed(decay, dtype=np.float64) if self._use_time else histories.y
 
     def _weigh(self, strength: sp.csr_array) -> sp.csr_array:
         """Rows of a (users, items) matrix as they are compared: of unit length, or sets."""

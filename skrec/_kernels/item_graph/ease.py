@@ -22,12 +22,12 @@ def weight_rows(start, stop, inverse, diagonal) -> None:
 
 
 @njit(cache=True, nogil=True)
-def inverse_rows(start, stop, weights, diagonal) -> None:
-    """Undo :func:`weight_rows`."""
+def inverse_rows(start, stop, weights, diagonal, out) -> None:
+    """Undo :func:`weight_rows`, into ``out``, which may be larger than ``weights``."""
     for row in range(start, stop):
         for column in range(weights.shape[1]):
-            weights[row, column] *= -diagonal[column]
-        weights[row, row] = diagonal[row]
+            out[row, column] = weights[row, column] * -diagonal[column]
+        out[row, row] = diagonal[row]
 
 
 @njit(cache=True, nogil=True)
