@@ -232,7 +232,7 @@ class TestHistoryAndExclusions:
         assert pipe.recommend([50], k=2, history=ids, context=EVENING).items[0, 0] == "gin"
         assert pipe.recommend([50], k=2, exclude=ids, context=EVENING).items[0, 0] == "gin"
         with pytest.raises(
-            ValueError, match=r"history has the columns \['item', 'guest'\], where 'item' does not stand"
+            ValueError, match=r"history has the columns \['item', 'guest'\]; 'item' must be at the same position"
         ):
             pipe.recommend([50], history=ids.rename(columns={"user": "guest"}))
 
@@ -382,7 +382,7 @@ class TestWhatIsRefused:
     def test_dicts_and_lazy_frames(self, pipe):
         row = EVENING.iloc[0].to_dict()
         for context in (row, [row, row]):
-            with pytest.raises(ValueError, match="context is given as dicts; make a frame"):
+            with pytest.raises(ValueError, match="context is a dict or a list of dicts; make a frame"):
                 pipe.recommend([1, 2], context=context)
         with pytest.raises(ValueError, match=r"pass context\.collect\(\)"):
             pipe.recommend([1], context=pl.from_pandas(EVENING).lazy())

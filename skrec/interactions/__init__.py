@@ -18,7 +18,7 @@ from skrec.interactions._feature_matrix import (
     read_fit_features,
     warn_of_missing_rows,
 )
-from skrec.interactions._feature_table import Features, FeatureTable, read_features
+from skrec.interactions._feature_table import Features, FeatureSource, FeatureTable, read_features
 from skrec.interactions._histories import Histories
 from skrec.interactions._id_index import IdIndex
 from skrec.interactions._interactions import Interactions
@@ -34,6 +34,7 @@ from skrec.interactions._queries import (
     read_items,
 )
 from skrec.interactions._recommendations import Recommendations
+from skrec.interactions._types import FeatureMatrix, Frame, History, Ids, Table
 
 __all__ = [
     "EventTable",

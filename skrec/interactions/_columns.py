@@ -1,21 +1,23 @@
-"""One column of a table: made from whatever the caller has, and factorised without a detour.
+"""One column of a table, and its factorisation.
 
-A column is a NumPy array or a narwhals Series. Frames hand over one column at a time, to their own
-library's factorisation: no object array of a whole table is ever made.
+A column is a NumPy array or a narwhals Series. The columns of a frame are factorised one by one, by the frame
+library itself: no object array of a whole table is ever made.
 """
 
-from collections.abc import Hashable
-from typing import Any
+from collections.abc import Hashable, Iterable
+from typing import Any, TypeAlias, cast
 
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-Column = Any  # a 1-D numpy array or a narwhals Series
+from skrec.interactions._types import Ids
+
+Column: TypeAlias = Any  # a 1-D numpy array or a narwhals Series
 
 
-def as_column(values: Any, what: str) -> Column:
-    """Take a list, an array or a Series of ids; a list of unlike things keeps their types."""
+def as_column(values: Ids, what: str) -> Column:
+    """Take a list, an array or a Series of ids; a list of mixed types keeps them."""
     if isinstance(values, str | bytes) or np.isscalar(values):
         raise TypeError(
             f"{what} must be a list or an array of ids; got the single value {values!r}: write [{values!r}]."
@@ -29,7 +31,7 @@ def as_column(values: Any, what: str) -> Column:
     if isinstance(series, nw.Series):
         return series
     if not isinstance(values, np.ndarray):
-        values = list(values)
+        values = list(cast(Iterable[Any], values))
         array = None if _has_text(values) else np.asarray(values)
         if array is None or array.ndim != 1 or not is_exact(array, values):
             array = np.empty(len(values), dtype=object)
@@ -117,7 +119,7 @@ def _sort_distinct(distinct: list, codes: NDArray, what: str) -> tuple[NDArray, 
             raise ValueError(f"{what} contain {found}; drop those rows, or give them an id.")
         if not isinstance(value, str | bytes | int | float):
             raise TypeError(
-                f"{what} hold a {type(value).__name__}; each id argument must be a hashable scalar: "
+                f"{what} contain a {type(value).__name__}; each id argument must be a hashable scalar: "
                 "a string or a number."
             )
     try:

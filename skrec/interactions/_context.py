@@ -1,6 +1,6 @@
-"""Context columns become a float32 matrix: of all events in fit, and one row a query later."""
+"""Context columns become a float32 matrix: one row per event in fit, one row per query later."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrec.interactions._events import without_timestamp
+from skrec.interactions._types import Table
 
 
 @dataclass
@@ -22,7 +23,7 @@ class ContextColumns:
     names : list of str, or None
         Names of the columns, where X was a frame.
     mean : float32 array of shape (n_context,)
-        Mean over the events of fit: the context of a query that comes without one.
+        Mean over the events of fit: the context of a query that gives none.
     n_events : int
         Events that the mean is taken over.
     """
@@ -33,14 +34,14 @@ class ContextColumns:
     n_events: int
 
     @classmethod
-    def fit(cls, context: Any, model: str) -> "tuple[ContextColumns, NDArray[np.float32]]":
+    def fit(cls, context: Table, model: str) -> "tuple[ContextColumns, NDArray[np.float32]]":
         """Read the context columns of X in fit."""
         frame = _as_frame(context)
         matrix = _matrix(context, "X", model)
         names = None if frame is None else [str(name) for name in frame.columns]
         return cls(model, names, _mean(matrix), len(matrix)), matrix
 
-    def read_events(self, context: Any) -> NDArray[np.float32]:
+    def read_events(self, context: Table) -> NDArray[np.float32]:
         """The context columns of a later X, whose names were checked with those of the ids."""
         return _matrix(context, "X", self.model)
 
@@ -50,8 +51,8 @@ class ContextColumns:
         mean = self.mean + (_mean(matrix) - self.mean) * np.float32(len(matrix) / total)
         return ContextColumns(self.model, self.names, mean, total)
 
-    def read_queries(self, context: Any, n_queries: int) -> NDArray[np.float32]:
-        """One row a query, from one row a query, one row for all, or None for the training mean.
+    def read_queries(self, context: Table | None, n_queries: int) -> NDArray[np.float32]:
+        """One row per query, from one row per query, one row for all, or None (the training mean).
 
         Raises
         ------
@@ -85,22 +86,24 @@ class ContextColumns:
         return ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
 
 
-def check_rows(context: Any, n_queries: int) -> None:
-    """One row a query, or one for all.
+def check_rows(context: Table, n_queries: int) -> None:
+    """Check that there is one row per query, or one for all.
 
     Raises
     ------
     ValueError
-        If ``context`` is no table, or has another number of rows.
+        If ``context`` is not a table, or has the wrong number of rows.
     """
     shape = _shape(context)
     if len(shape) != 2:
         raise ValueError(
-            f"context has {len(shape)} dimension(s); pass a table of one row a user, or of one row for all: "
+            f"context has {len(shape)} dimension(s); pass a table with one row per user, or one row for all: "
             "[[8.5, 1.0]] and not [8.5, 1.0]."
         )
     if shape[0] not in (1, n_queries):
-        raise ValueError(f"context has {shape[0]} rows for {n_queries} users; pass one row a user, or one for all.")
+        raise ValueError(
+            f"context has {shape[0]} rows for {n_queries} users; pass one row per user, or one row for all."
+        )
 
 
 def _shape(context: Any) -> tuple[int, ...]:
@@ -108,7 +111,7 @@ def _shape(context: Any) -> tuple[int, ...]:
         isinstance(context, list | tuple) and isinstance(next(iter(context), None), Mapping)
     ):
         raise ValueError(
-            "context is given as dicts; make a frame of them, of one row a user, or of one row for all: "
+            "context is a dict or a list of dicts; make a frame of it, with one row per user or one row for all: "
             "pandas.DataFrame([{'hour': 8.5, 'home': True}])."
         )
     frame = nw.from_native(context, pass_through=True)
@@ -118,11 +121,12 @@ def _shape(context: Any) -> tuple[int, ...]:
         return np.shape(context)
     except ValueError:
         raise ValueError(
-            f"context has rows of {sorted({np.size(row) for row in context})} cells; give each row one cell a column."
+            f"context has rows of {sorted({np.size(row) for row in context})} cells; every row needs one cell per "
+            "column."
         ) from None
 
 
-def check_names(given: Any, expected: list[str], what: str) -> None:
+def check_names(given: Sequence[str], expected: list[str], what: str) -> None:
     """The columns of fit, in any order.
 
     Raises
@@ -148,7 +152,7 @@ def _mean(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @np.errstate(over="ignore")
 def _matrix(context: Any, what: str, model: str) -> NDArray[np.float32]:
-    """Numbers as float32.
+    """A table of numbers as float32.
 
     Raises
     ------

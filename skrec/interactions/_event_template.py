@@ -1,4 +1,4 @@
-"""What X looked like in fit, so that a request can be written as such an X."""
+"""The layout of the X of fit, from which a request is written as a table of the same layout."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from skrec.interactions._columns import Column, as_column
 from skrec.interactions._context import check_names, check_rows
 from skrec.interactions._events import TIMESTAMP, read_events, without_timestamp
+from skrec.interactions._types import Table
 
 _FIRST_ROUNDED = 2**53  # from here on, a float64 may stand for several integers
 
 
 @dataclass
 class EventTemplate:
-    """Names, types and kind of the X of fit.
+    """Column names and types of the X of fit, and its kind of table.
 
     Attributes
     ----------
@@ -39,7 +40,7 @@ class EventTemplate:
 
     @classmethod
     def of(cls, X: Any) -> "EventTemplate":
-        """Look at an X."""
+        """The template of an X."""
         frame = nw.from_native(X, eager_only=True, pass_through=True)
         if isinstance(frame, nw.DataFrame):
             n_columns = frame.shape[1] - (TIMESTAMP in frame.columns)
@@ -65,7 +66,7 @@ class EventTemplate:
         """Whether X had more than ids."""
         return self.n_columns > 2 or bool(self.context_names)
 
-    def in_fitted_order(self, events: Any) -> Any:
+    def in_fitted_order(self, events: Table) -> Any:
         """Events with their columns in the order of X, where they are a frame of the same names."""
         frame = nw.from_native(events, eager_only=True, pass_through=True)
         if self.schema is None or not isinstance(frame, nw.DataFrame):
@@ -75,8 +76,8 @@ class EventTemplate:
             return events
         return frame[:, [frame.columns.index(name) for name in names]].to_native()
 
-    def rebuild(self, users: Any, context: Any) -> Any:
-        """A full X of one row a user, with a known item in each.
+    def rebuild(self, users: Column, context: Any) -> Any:
+        """A full X with one row per user, and a known item in each row.
 
         Parameters
         ----------
@@ -214,12 +215,12 @@ def _zone(dtype: Any) -> str | None:
 
 
 def check_same_ids(before: Column, after: Column, what: str, where: str) -> None:
-    """Refuse ids that came out as others.
+    """Check that ids are unchanged.
 
     Raises
     ------
     ValueError
-        Naming the first that has changed.
+        If an id has changed; the message names the first one.
     """
     if len(before) != len(after):
         raise ValueError(f"{where} turned {len(before)} rows into {len(after)}; transformers must keep every row.")
@@ -236,7 +237,7 @@ def check_same_ids(before: Column, after: Column, what: str, where: str) -> None
 
 
 def _changed(before: Column, after: Column) -> NDArray[np.bool_]:
-    """Where ids differ; missing ones are left for the recommender to refuse."""
+    """Where ids differ; missing ids are ignored here, since the recommender refuses them."""
     series = [column for column in (before, after) if isinstance(column, nw.Series)]
     if len(series) == 2 and len({(column.implementation, str(column.dtype)) for column in series}) == 1:
         return (before != after).fill_null(False).to_numpy()

@@ -1,14 +1,16 @@
-"""Event logs, taken apart: ids, times, targets and context columns."""
+"""Event logs, split into ids, times, targets and context columns."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import narwhals as nw
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, column_or_1d, validate_data
 
 from skrec.interactions._columns import Column, is_exact
+from skrec.interactions._types import Table
 
 TARGET_NAMES = ("rating", "ratings", "score", "weight")
 TIMESTAMP = "timestamp"
@@ -17,7 +19,7 @@ _LARGEST_TARGET, _LEAST_TARGET = 1e15, 1e-30
 
 @dataclass
 class EventTable:
-    """The columns of an event log, taken apart.
+    """An event log, split into its columns.
 
     Attributes
     ----------
@@ -26,7 +28,7 @@ class EventTable:
     timestamp : ndarray of shape (n_events,) or None
         Numbers as given; date-times as seconds since 1970 in UTC.
     context : frame of the caller's kind, ndarray of shape (n_events, n_context), or None
-        What stands behind user and item.
+        The columns after user and item.
     """
 
     users: Column
@@ -47,8 +49,10 @@ class EventTable:
         return EventTable(self.users[rows], self.items[rows], times, context)
 
 
-def read_events(X: Any, *, estimator: Any = None, reset: bool = False, what: str = "X") -> EventTable:
-    """Take an event log apart: user, item, ``timestamp`` and context columns.
+def read_events(
+    X: Table, *, estimator: BaseEstimator | None = None, reset: bool = False, what: str = "X"
+) -> EventTable:
+    """Split an event log into user, item, ``timestamp`` and context columns.
 
     Parameters
     ----------
@@ -64,7 +68,7 @@ def read_events(X: Any, *, estimator: Any = None, reset: bool = False, what: str
     ValueError
         If X is empty, has one column, a missing timestamp, or a column named like a target.
     TypeError
-        If X is sparse, or no table.
+        If X is sparse, or not a table.
     """
     frame = None if isinstance(X, np.ndarray | list) else nw.from_native(X, pass_through=True)
     if isinstance(frame, nw.LazyFrame):
@@ -75,7 +79,7 @@ def read_events(X: Any, *, estimator: Any = None, reset: bool = False, what: str
             validate_data(estimator, array, reset=reset, skip_check_array=True)
         if array.shape[1] < 2:
             raise _too_narrow(what, array.shape)
-        context = array[:, 2:] if array.shape[1] > 2 else None
+        context: Any = array[:, 2:] if array.shape[1] > 2 else None
         return EventTable(array[:, 0], array[:, 1], None, context)
 
     timestamp = None
@@ -100,13 +104,13 @@ def read_events(X: Any, *, estimator: Any = None, reset: bool = False, what: str
 
 
 def without_timestamp(frame: nw.DataFrame) -> nw.DataFrame:
-    """The other columns; by position, which costs a request of one row less than ``drop`` does."""
+    """The columns other than ``timestamp``. By position, which is faster than ``drop`` for a request of one row."""
     if TIMESTAMP not in frame.columns:
         return frame
     return frame[:, [j for j, name in enumerate(frame.columns) if name != TIMESTAMP]]
 
 
-def _as_table_array(X: Any, what: str) -> NDArray:
+def _as_table_array(X: Table, what: str) -> NDArray:
     if isinstance(X, list | tuple):
         array = np.asarray(X, dtype=object)
         if array.ndim == 2 and all(isinstance(v, int | float | np.number) for v in array.ravel()):
@@ -147,20 +151,20 @@ def read_timestamp(column: nw.Series, what: str) -> NDArray:
     return times
 
 
-def read_target(y: Any, n_events: int, *, feedback: str) -> NDArray[np.float32]:
-    """One finite value an event; all ones for ``None``; never negative for implicit feedback."""
+def read_target(y: ArrayLike | None, n_events: int, *, feedback: str) -> NDArray[np.float32]:
+    """One finite value per event; all ones for ``None``; never negative for implicit feedback."""
     if y is None:
         return np.ones(n_events, np.float32)
-    y = column_or_1d(check_array(y, ensure_2d=False, dtype="numeric", input_name="y"), warn=True)
-    if len(y) != n_events:
-        raise ValueError(f"y has {len(y)} values and X has {n_events} rows; pass one value an event.")
-    if feedback == "implicit" and (y < 0).any():
+    values = column_or_1d(check_array(y, ensure_2d=False, dtype="numeric", input_name="y"), warn=True)
+    if len(values) != n_events:
+        raise ValueError(f"y has {len(values)} values and X has {n_events} rows; pass one value per event.")
+    if feedback == "implicit" and (values < 0).any():
         raise ValueError(
-            f"y has negative values (the least is {y.min()}), but implicit feedback is a strength of at least 0; "
+            f"y has negative values (the least is {values.min()}), but implicit feedback is a strength of at least 0; "
             "pass ratings to a model with feedback='explicit', or clip them."
         )
-    check_target_size(y, "y")
-    return y.astype(np.float32)
+    check_target_size(values, "y")
+    return values.astype(np.float32)
 
 
 def check_target_size(y: NDArray, what: str) -> None:

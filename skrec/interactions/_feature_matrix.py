@@ -13,12 +13,12 @@ from sklearn.utils import get_tags
 
 from skrec.exceptions import FeatureCoverageWarning
 from skrec.interactions._columns import factorize
-from skrec.interactions._feature_table import Features, read_features
+from skrec.interactions._feature_table import Features, FeatureSource, read_features
 from skrec.interactions._id_index import IdIndex
 from skrec.utils import Matrix, finite_matrix
 
 
-def read_fit_features(table: Any, what: str, index: IdIndex, n_events: int) -> tuple[Features, IdIndex, int]:
+def read_fit_features(table: FeatureSource, what: str, index: IdIndex, n_events: int) -> tuple[Features, IdIndex, int]:
     """Read a table beside the ids of X.
 
     Returns
@@ -53,7 +53,7 @@ def read_fit_features(table: Any, what: str, index: IdIndex, n_events: int) -> t
 
 
 def warn_of_missing_rows(n_missing: int, what: str) -> None:
-    """One warning with the count of ids that get a zero vector."""
+    """Warn once, with the number of ids that get a zero vector."""
     if n_missing:
         warnings.warn(
             f"{n_missing} {what.split('_')[0]}s of X have no row in {what} and get a zero vector.",
@@ -63,7 +63,7 @@ def warn_of_missing_rows(n_missing: int, what: str) -> None:
 
 
 def as_unique_ids(features: Features) -> NDArray:
-    """Ids of a table in its own order."""
+    """Ids of a table, in the order of its rows."""
     uniques, inverse = factorize(features.ids, "ids")
     return uniques[inverse]
 
@@ -87,7 +87,7 @@ def encode_features(features: Features, encoder: Any, what: str, *, fit: bool) -
 
 
 def one_column_as_list(values: Any, encoder: Any) -> Any:
-    """A vectorizer that reads a list of texts gets the only column of a frame as one."""
+    """The only column of a frame as a list of texts, for a vectorizer that reads lists."""
     if not _reads_lists(encoder) or values.shape[1] != 1:
         return values
     frame = nw.from_native(values, eager_only=True, pass_through=True)

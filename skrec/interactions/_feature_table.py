@@ -1,7 +1,7 @@
-"""Tables of item and user features, taken apart."""
+"""Tables of item and user features, split into ids and values."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import narwhals as nw
 import numpy as np
@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from skrec.interactions._columns import Column, as_column, factorize
+from skrec.interactions._types import FeatureMatrix, Frame, Ids
 
 
 class FeatureTable:
@@ -30,16 +31,19 @@ class FeatureTable:
     ['b1', 'b2']
     """
 
-    def __init__(self, table: Any) -> None:
-        self.table = table
+    def __init__(self, table: Frame | tuple[Ids, FeatureMatrix]) -> None:
+        self.table: Any = table
 
     def __repr__(self) -> str:
         return f"FeatureTable({type(self.table).__name__})"
 
 
+FeatureSource: TypeAlias = Frame | tuple[Ids, FeatureMatrix] | FeatureTable
+
+
 @dataclass
 class Features:
-    """A feature table taken apart: ids and, in the same order, a frame or a matrix."""
+    """A feature table split in two: ids and, in the same order, a frame or a matrix."""
 
     ids: Column
     values: Any
@@ -49,30 +53,30 @@ class Features:
         return len(self.ids)
 
 
-def read_features(table: Any, what: str) -> Features:
-    """Take a feature table apart.
+def read_features(table: FeatureSource, what: str) -> Features:
+    """Split a feature table into ids and values.
 
     Raises
     ------
     TypeError
         If ``table`` is neither a frame, nor a pair, nor a :class:`FeatureTable`.
     ValueError
-        If it has duplicate ids, no rows, no feature column, or ids and matrix of unlike length.
+        If it has duplicate ids, no rows, no feature column, or ids and matrix of different lengths.
     """
     wrapped = isinstance(table, FeatureTable)
-    inner = table.table if wrapped else table
+    inner: Any = table.table if isinstance(table, FeatureTable) else table
     frame = nw.from_native(inner, eager_only=True, pass_through=True)
     if isinstance(frame, nw.DataFrame):
         if frame.shape[1] < 2:
             raise ValueError(f"{what} has {frame.shape[1]} column(s); expected the id and at least one feature.")
         features = Features(frame[:, 0], frame[:, 1:].to_native(), not wrapped)
     elif isinstance(inner, tuple) and len(inner) == 2:
-        matrix = inner[1] if sp.issparse(inner[1]) else _two_dimensional(inner[1], what)
+        matrix: Any = inner[1] if sp.issparse(inner[1]) else _two_dimensional(inner[1], what)
         features = Features(as_column(inner[0], f"{what} ids"), matrix, False)
         if features.values.shape[0] != len(features.ids):
             raise ValueError(
                 f"{what} has {len(features.ids)} ids and a matrix of {features.values.shape[0]} rows; "
-                "pass one row an id."
+                "pass one row per id."
             )
     else:
         raise TypeError(
@@ -86,7 +90,7 @@ def read_features(table: Any, what: str) -> Features:
         twice = uniques[np.flatnonzero(np.bincount(inverse) > 1)[:3]]
         raise ValueError(
             f"{what} has {len(features) - len(uniques)} duplicate ids, as {', '.join(map(repr, twice.tolist()))}; "
-            "keep one row an id."
+            "keep one row per id."
         )
     return features
 

@@ -45,7 +45,7 @@ class Histories:
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """Events a row."""
+        """Number of events per row."""
         return np.diff(self.indptr)
 
     def row_of_event(self) -> NDArray[np.int64]:
@@ -53,7 +53,7 @@ class Histories:
         return np.repeat(np.arange(len(self)), self.lengths)
 
     def steps_back(self) -> NDArray[np.int64]:
-        """How many events of its row lie after each event: 0 for the latest."""
+        """The number of later events in the same row: 0 for the latest event."""
         return np.repeat(self.indptr[1:], self.lengths) - 1 - np.arange(len(self.items))
 
     def decayed(
@@ -81,7 +81,7 @@ class Histories:
         return Histories(self.indptr[start : stop + 1] - first, self.items[first:last], self.y[first:last], times)
 
     def take(self, rows: NDArray) -> "Histories":
-        """The given rows, repeats allowed; -1 gives an empty one."""
+        """The given rows, with repeats; -1 gives an empty row."""
         starts = np.where(rows >= 0, self.indptr[rows], 0)
         lengths = np.where(rows >= 0, self.indptr[rows + 1] - starts, 0)
         indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
@@ -90,7 +90,7 @@ class Histories:
         return Histories(indptr, self.items[at], self.y[at], times)
 
     def followed_by(self, later: "Histories") -> "Histories":
-        """Row by row, both histories: by time where both have times, else the later ones behind these."""
+        """Both histories joined row by row: in time order where both have times, else ``later`` after these."""
         rows = np.concatenate([self.row_of_event(), later.row_of_event()])
         times = None
         if self.timestamp is not None and (later.timestamp is not None or not len(later.items)):
@@ -104,7 +104,7 @@ class Histories:
         return Histories.group(rows, items, y, times, len(self))
 
     def with_rows(self, n_rows: int) -> "Histories":
-        """The same with empty rows added at the end."""
+        """A copy with empty rows added at the end."""
         more = np.full(n_rows - len(self), self.indptr[-1])
         return Histories(np.concatenate([self.indptr, more]), self.items, self.y, self.timestamp)
 

@@ -18,7 +18,7 @@ class IdIndex:
     """
 
     def __init__(self, values: NDArray) -> None:
-        # Handed out as users_ and items_: nobody may change the catalogue from outside.
+        # These arrays are public, as users_ and items_: read-only, so that no caller changes the catalogue.
         self.values = values.view()
         self.values.flags.writeable = False
         self._ordered: tuple[NDArray, NDArray] | None = None
@@ -73,7 +73,7 @@ class IdIndex:
             )
 
     def extended(self, ids: NDArray) -> "IdIndex":
-        """A new index with the unknown ones of ``ids``, distinct, behind the present ones."""
+        """A new index: the present ids, then those of ``ids`` (distinct) that are new."""
         new = ids[self._find(ids) < 0]
         if not len(new):
             return self

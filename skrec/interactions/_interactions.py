@@ -85,7 +85,7 @@ class Interactions:
         return self._histories
 
     def check_order(self, order: str) -> bool:
-        """Whether a model with this ``order`` parameter goes by time.
+        """Whether a model with this ``order`` parameter uses time order.
 
         Raises
         ------
@@ -94,8 +94,8 @@ class Interactions:
         """
         if order == "time" and self.timestamp is None:
             raise ValueError(
-                "order='time' needs a frame X with a column named 'timestamp'; add one, or pass order='auto', "
-                "which goes without."
+                "order='time' needs a frame X with a column named 'timestamp'. Add that column, or pass order='auto', "
+                "which uses row order then."
             )
         return order != "none" and self.timestamp is not None
 

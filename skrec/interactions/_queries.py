@@ -1,4 +1,4 @@
-"""What is asked of a recommender: users, histories, candidates and exclusions, as integer codes."""
+"""Arguments of a request as integer codes: users, histories, candidates and exclusions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,22 +9,23 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec.interactions._columns import as_column, factorize
+from skrec.interactions._columns import Column, as_column, factorize
 from skrec.interactions._events import TIMESTAMP, read_events, read_target
 from skrec.interactions._histories import Histories
 from skrec.interactions._id_index import IdIndex
+from skrec.interactions._types import History, Ids, Table
 
 
 @dataclass
 class Queries:
-    """One row a query.
+    """The queries of one call, one row per query.
 
     Attributes
     ----------
     users : int64 array of shape (n_queries,)
         User codes, -1 for an unknown user.
     histories : Histories of n_queries rows
-        Events of fit and those handed over, in time order.
+        Events of fit and those of ``history``, in time order.
     context : float32 array of shape (n_queries, n_context) or None
     """
 
@@ -41,7 +42,7 @@ class Queries:
         return Queries(self.users[start:stop], self.histories.block(start, stop), context)
 
 
-def check_k(k: Any, name: str = "k") -> int:
+def check_k(k: object, name: str = "k") -> int:
     """``k`` as an int of at least 1."""
     if not isinstance(k, Integral) or isinstance(k, bool):
         raise TypeError(f"{name} must be a positive integer; got {k!r} of type {type(k).__name__}.")
@@ -50,7 +51,7 @@ def check_k(k: Any, name: str = "k") -> int:
     return int(k)
 
 
-def read_items(items: Any, item_index: IdIndex) -> tuple[NDArray, NDArray[np.int64]]:
+def read_items(items: Ids, item_index: IdIndex) -> tuple[NDArray, NDArray[np.int64]]:
     """Item ids and their codes; an unknown id is a KeyError."""
     column = as_column(items, "items")
     codes = item_index.codes(column, "items")
@@ -61,8 +62,8 @@ def read_items(items: Any, item_index: IdIndex) -> tuple[NDArray, NDArray[np.int
     return ids, codes
 
 
-def ids_first(events: Any, names: Sequence[str] | None, what: str) -> Any:
-    """Events with user and item first, where they are a frame that names them as the X of fit did.
+def ids_first(events: Table, names: Sequence[str] | None, what: str) -> Any:
+    """Events with the user and the item column first, found by the names of X where they are a frame.
 
     Parameters
     ----------
@@ -75,7 +76,7 @@ def ids_first(events: Any, names: Sequence[str] | None, what: str) -> Any:
     Raises
     ------
     ValueError
-        If a frame has one of the two names, and in another place than X had it.
+        If a frame has one of the two names only, at another position than in X.
     """
     if names is None or isinstance(events, np.ndarray | list):
         return events
@@ -92,17 +93,17 @@ def ids_first(events: Any, names: Sequence[str] | None, what: str) -> Any:
     for place, name in enumerate(ids):
         if name in first and first.index(name) != place:
             raise ValueError(
-                f"{what} has the columns {first}, where {name!r} does not stand as in X, which has {ids} first; name "
-                f"both columns as X does, and then they may stand anywhere, or give the {('user', 'item')[place]} ids "
-                f"in column {place}."
+                f"{what} has the columns {first}; {name!r} must be at the same position as in X, which starts with "
+                f"{ids}. Name both id columns as in X (then their positions are free), or put the "
+                f"{('user', 'item')[place]} ids in column {place}."
             )
     return events
 
 
 def read_history(
-    history: Any, item_index: IdIndex, feedback: str, default_y: float, names: Sequence[str] | None = None
+    history: History, item_index: IdIndex, feedback: str, default_y: float, names: Sequence[str] | None = None
 ) -> "EventPairs":
-    """Events ``[user, item, ...]``, or a pair ``(events, y)``; unknown items are passed over."""
+    """Events ``[user, item, ...]``, or a pair ``(events, y)``; unknown items are skipped."""
     events, y = history if isinstance(history, tuple) else (history, None)
     table = read_events(ids_first(events, names, "history"), what="history")
     values = read_target(y, len(table), feedback=feedback)
@@ -112,15 +113,15 @@ def read_history(
     return EventPairs(table.users, items, values, table.timestamp)
 
 
-def read_exclusions(exclude: Any, item_index: IdIndex, names: Sequence[str] | None = None) -> "EventPairs":
-    """Pairs ``[user, item]``; unknown items are passed over."""
+def read_exclusions(exclude: Table, item_index: IdIndex, names: Sequence[str] | None = None) -> "EventPairs":
+    """Pairs ``[user, item]``; unknown items are skipped."""
     table = read_events(ids_first(exclude, names, "exclude"), what="exclude")
     items = item_index.codes(table.items, "item ids of exclude")
     return EventPairs(table.users, items, np.ones(len(items), np.float32), None)
 
 
-def first_appearance(users: Any) -> NDArray:
-    """Distinct ids of a column in the order in which they come."""
+def first_appearance(users: Column) -> NDArray:
+    """Distinct ids of a column, in order of first appearance."""
     uniques, inverse = factorize(users, "user ids of history")
     first = np.full(len(uniques), len(inverse))
     np.minimum.at(first, inverse, np.arange(len(inverse)))
@@ -129,9 +130,9 @@ def first_appearance(users: Any) -> NDArray:
 
 @dataclass
 class EventPairs:
-    """User ids and item codes of events that were not in fit."""
+    """Events that were not in fit: user ids and item codes."""
 
-    users: Any
+    users: Column
     items: NDArray[np.int64]
     y: NDArray[np.float32]
     timestamp: NDArray | None
@@ -141,7 +142,7 @@ class EventPairs:
         return first_appearance(self.users)
 
     def by_query(self, query_users: NDArray, what: str) -> Histories:
-        """One row a query user, repeats of a user alike; events of other users are left out."""
+        """One row per query user (repeated users get identical rows); events of other users are dropped."""
         distinct, inverse = factorize(as_column(query_users, "users"), "users")
         rows = IdIndex(distinct).codes(self.users, f"user ids of {what}")
         order = slice(None) if self.timestamp is None else np.argsort(self.timestamp, kind="stable")
@@ -165,7 +166,7 @@ class Candidates:
     Raises
     ------
     ValueError
-        If no candidate is known, or there is not one list a query.
+        If no candidate is known, or the number of lists is not the number of queries.
     """
 
     def __init__(self, candidates: Any, item_index: IdIndex, n_queries: int) -> None:
@@ -177,7 +178,8 @@ class Candidates:
         lists = list(candidates)
         if len(lists) != n_queries:
             raise ValueError(
-                f"candidates has {len(lists)} lists for {n_queries} queries; pass one list for all, or one a query."
+                f"candidates has {len(lists)} lists for {n_queries} queries; pass one list for all, or one list per "
+                "query."
             )
         codes = [_known_codes(ids, item_index, f"candidates[{i}]") for i, ids in enumerate(lists)]
         indptr = np.concatenate([[0], np.cumsum([len(c) for c in codes])]).astype(np.int64)
@@ -185,14 +187,14 @@ class Candidates:
         self.rows = Histories(indptr, items, np.ones(len(items), np.float32))
 
     def columns(self, start: int, stop: int) -> NDArray[np.int64]:
-        """Sorted codes of the items that a block of queries may be given."""
+        """Sorted codes of the items that are eligible for at least one query of the block."""
         if self.shared is not None:
             return self.shared
         assert self.rows is not None
         return np.unique(self.rows.block(start, stop).items).astype(np.int64)
 
     def mask(self, scores: NDArray[np.float32], columns: NDArray[np.int64], start: int) -> None:
-        """Set to -inf what a query of its own list may not be given."""
+        """Set the scores of items outside each query's own list to -inf."""
         if self.rows is None:
             return
         block = self.rows.block(start, start + len(scores))
@@ -201,8 +203,8 @@ class Candidates:
         scores[~allowed] = -np.inf
 
 
-def is_empty(table: Any) -> bool:
-    """Whether a table of events has no rows: nothing to fold in, nothing to exclude."""
+def is_empty(table: object) -> bool:
+    """Whether a table of events has no rows."""
     if isinstance(table, list):
         return not table
     shape = getattr(table, "shape", None)
@@ -211,7 +213,7 @@ def is_empty(table: Any) -> bool:
 
 def _is_nested(candidates: Any) -> bool:
     if isinstance(candidates, Mapping):
-        raise TypeError("candidates is a mapping; pass one list of item ids, or a list of lists, one a user.")
+        raise TypeError("candidates is a mapping; pass one list of item ids, or a list of lists, one per user.")
     if isinstance(candidates, np.ndarray) and candidates.dtype != object:
         return candidates.ndim > 1
     if isinstance(candidates, list | tuple | np.ndarray) and len(candidates):

@@ -1,4 +1,4 @@
-"""What a recommender hands out."""
+"""What ``recommend``, ``similar_items`` and ``search`` return."""
 
 from collections.abc import Iterator
 from html import escape
@@ -15,7 +15,7 @@ _HTML_ROWS = 20
 
 
 class Recommendations:
-    """Ranked items, one row a query, best first.
+    """Ranked items, one row per query, best first.
 
     Unpacks as ``items, scores = recommendations``. Inside it holds integer codes and float32 scores; ids
     are decoded on access.
@@ -27,7 +27,7 @@ class Recommendations:
     scores : float32 array of shape (n_queries, k)
         -inf where a row has no further item.
     users : ndarray of shape (n_queries,)
-        What was asked for: user ids, item ids (``similar_items``) or texts (``search``).
+        The queries: user ids, item ids (``similar_items``) or texts (``search``).
     item_index : IdIndex
         The catalogue.
     backend : {"pandas", "polars", "pyarrow"} or None
@@ -70,7 +70,7 @@ class Recommendations:
         return f"Recommendations(n_queries={n_queries}, k={k})"
 
     def to_frame(self) -> Any:
-        """One row a recommendation: user, item, score, rank (from 1); padding is dropped.
+        """One row per recommendation: user, item, score, rank (from 1); padding is dropped.
 
         Returns
         -------

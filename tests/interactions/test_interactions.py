@@ -232,7 +232,7 @@ class TestFeatures:
             (pd.DataFrame({"item": [1, 1], "x": [1, 2]}), ValueError, "duplicate ids, as 1"),
             (pd.DataFrame({"item": [1, 2]}), ValueError, "at least one feature"),
             (pd.DataFrame({"item": [1, None], "x": [1, 2]}), ValueError, "NaN|missing"),
-            (([1, 2], [[1.0]]), ValueError, "one row an id"),
+            (([1, 2], [[1.0]]), ValueError, "one row per id"),
             (([1, 2], [1.0, 2.0]), ValueError, "two dimensions"),
             (pd.DataFrame({"item": [], "x": []}), ValueError, "no rows"),
             ({"item": [1]}, TypeError, "FeatureTable"),
