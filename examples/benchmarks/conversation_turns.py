@@ -49,7 +49,7 @@ def answer(rec, question, code, wrong, rng):
     """What a user who has an item in mind says to a question."""
     if question is None:
         return ""
-    group = int(answers_of(rec._items.wishes, question, np.array([code]))[0])
+    group = int(answers_of(rec._items.ranking, question, np.array([code]))[0])
     n_answers = len(question.values) + 1
     if rng.random() < wrong:
         group = int((group + rng.integers(1, n_answers)) % n_answers)

@@ -1,4 +1,4 @@
-"""Explanations in the words of a language model, tied to what the recommender goes by."""
+"""Explanations by a language model that cite the evidence of the recommender."""
 
 from __future__ import annotations
 
@@ -36,39 +36,39 @@ _BLOCK = 1024
 
 
 class LLMExplainer(MetaRecommender):
-    """Explain the recommendations of any recommender, in words that rest on its own evidence.
+    """Explain the recommendations of any recommender in sentences that cite its evidence.
 
-    The recommender says what speaks for an item: events of the user with what each adds to the score, words that
-    texts share, the context. A language model puts that into sentences and names for each the evidence that it
-    rests on. A sentence that names evidence it was not given, or none, is thrown away; with none left the
-    template of the recommender's own ``explain`` stands in, as it does without a model.
+    The recommender gives the evidence for an item: events of the user with their contribution to the score, words
+    that texts share, the context. A language model writes sentences and cites the evidence for each. A sentence
+    that cites unknown evidence, or none, is dropped. If no sentence is left, or without a language model, the text
+    comes from a template.
 
     Parameters
     ----------
     recommender : recommender, Pipeline or FrozenEstimator
         A clone of it is fitted; a :class:`~sklearn.frozen.FrozenEstimator` is kept as it is.
     llm : chat client or callable, default=None
-        A client of :mod:`skrec.llm`, or a function from messages to the answer. None writes by template.
+        A client of :mod:`skrec.llm`, or a function from messages to the answer. None uses the templates.
     language : str, default="en"
-        Of the text: a code or a name. Templates are in English, German, French and Spanish; with a model and
-        another language, a template that stands in is in English.
+        Code or name of the language of the text. Templates exist in English, German, French and Spanish. With a
+        model and another language, texts by template are in English.
     max_sentences : int, default=2
-        Most sentences of the model.
+        Maximum number of sentences of the model.
     item_template : str, default=None
-        Wording of an item for the model, by columns of ``item_features``, as in ``"{title}: {description}"``.
-        None writes all columns with their names. The id column is none of them.
+        Text of an item for the model, by columns of ``item_features``, such as ``"{title}: {description}"``.
+        None writes all columns with their names, without the id.
     user_template : str, default=None
-        The same of ``user_features``.
+        The same for ``user_features``.
     max_chars : int, default=500
-        Characters shown of a text.
+        Longer texts are truncated in prompts.
     prompt : str, default=None
-        Another prompt: a system message, a line ``---``, and a template with ``{item}`` and ``{evidence}``, and
-        ``{language}`` and ``{max_sentences}`` where wanted. A template alone keeps the system message. None is the
-        file ``explain-v1.txt`` of :mod:`skrec.llm`.
+        A prompt that replaces the default one: a system message, a line ``---``, and a template with ``{item}``,
+        ``{evidence}`` and, optionally, ``{language}`` and ``{max_sentences}``. A template alone keeps the default
+        system message. None is the file ``explain-v1.txt``.
     max_tokens : int, default=512
-        Most tokens of an answer.
+        Maximum number of tokens of an answer.
     random_state : int, RandomState instance or None, default=0
-        The tokens that stand for evidence in prompts. With an int the same evidence is written as the same
+        Seed of the tokens that stand for evidence in prompts. With an int, the same evidence gives the same
         prompt, which a cache can answer.
 
     Attributes
@@ -76,22 +76,21 @@ class LLMExplainer(MetaRecommender):
     recommender_ : recommender
         The fitted recommender.
     report_ : dict
-        Of the last ``explain``: ``n_pairs``, of which ``n_llm`` were written by the model and ``n_template`` by
-        template; ``n_prompts``, of which ``n_failed`` got no answer that fits and ``n_cached`` came from the cache;
-        ``n_sentences`` in answers, of which ``n_unknown`` cited what was not given, ``n_uncited`` nothing and
-        ``n_too_long`` were too long; ``n_without_text`` pairs that nothing could be shown of; ``usage``, ``errors``
-        and ``prompts``. It holds no text of a user or an item.
+        Statistics of the last ``explain``: ``n_pairs``, of which ``n_llm`` were written by the model and
+        ``n_template`` by template; ``n_prompts``, of which ``n_failed`` got no valid answer and ``n_cached`` came
+        from the cache; ``n_sentences`` in answers, of which ``n_unknown`` cited unknown evidence, ``n_uncited``
+        cited none and ``n_too_long`` were too long; ``n_without_text``, pairs without a text to show; ``usage``,
+        ``errors`` and ``prompts``. It contains no text of a user or an item.
 
     See Also
     --------
-    skrec.llm.personalise : One line that makes an item appealing to a user.
-    skrec.metrics.explanation_faithfulness : Whether what is cited is what the model goes by.
+    skrec.llm.personalise : One line that presents an item to a user.
+    skrec.metrics.explanation_faithfulness : Whether the evidence is what the scores depend on.
 
     Notes
     -----
-    No id enters a prompt. A sentence that rests on given evidence may still say it wrongly: that is checked by
-    reading, and nothing here does it. ``recommend``, ``predict``, ``similar_items`` and ``search`` are the
-    recommender's.
+    Prompts contain no ids. A sentence that cites evidence may still state it wrongly; this is not checked.
+    ``recommend``, ``predict``, ``similar_items`` and ``search`` are those of the recommender.
 
     Examples
     --------
@@ -165,8 +164,8 @@ class LLMExplainer(MetaRecommender):
         self.report_ = GroundedCounts().as_report()
         if self.llm is not None and not len(self._item_texts):
             warnings.warn(
-                "There is no text of an item, so that the language model has nothing to read and explanations are "
-                "by template; pass item_features with columns of text.",
+                "No item has a text, so the language model has nothing to read and explanations are written by "
+                "template; pass item_features with text columns.",
                 FeatureCoverageWarning,
                 stacklevel=4,
             )
@@ -185,33 +184,33 @@ class LLMExplainer(MetaRecommender):
     def explain(
         self, users: Any, items: Any, *, context: Any = None, history: Any = None, n_evidence: int = 3
     ) -> Explanations:
-        """Say why items are, or would be, recommended to users.
+        """Explain why items are, or would be, recommended to users.
 
         Parameters
         ----------
         users, items : array-like of n ids
-            They pair up; a single one stands for all.
+            Pairs of a user and an item. A single id is used for all pairs.
         context, history
             As in :meth:`recommend`.
         n_evidence : int, default=3
-            Most reasons a pair that the recommender gives.
+            Maximum number of reasons per pair.
 
         Returns
         -------
         Explanations
-            ``evidence`` is what the text cites, by the model, or names, by template.
+            ``evidence`` holds the reasons that the text cites (by the model) or names (by template).
 
         Raises
         ------
         KeyError
             If an item is unknown.
         ValueError
-            If users and items are of unlike number.
+            If users and items have different lengths.
 
         Warns
         -----
         LanguageModelWarning
-            If the model was asked and no answer could be used for any pair.
+            If the model was called and no answer was usable for any pair.
         """
         check_is_fitted(self)
         self._validate_params()
@@ -240,9 +239,9 @@ class LLMExplainer(MetaRecommender):
         self.report_ = {**counts.as_report(), "prompts": {prompt.name: prompt.as_text()}}
         if counts.n_prompts and not counts.n_llm:
             warnings.warn(
-                f"No answer of the language model could be used, and every text is by template. Of {counts.n_prompts} "
-                f"prompts {counts.n_failed} failed: {dict(counts.errors.most_common(3))}; of {counts.n_sentences} "
-                f"sentences {counts.n_unknown} cited what was not given and {counts.n_uncited} nothing.",
+                f"No answer of the language model was usable, so every text is by template. Of {counts.n_prompts} "
+                f"prompts, {counts.n_failed} failed: {dict(counts.errors.most_common(3))}. Of {counts.n_sentences} "
+                f"sentences, {counts.n_unknown} cited unknown evidence and {counts.n_uncited} cited none.",
                 LanguageModelWarning,
                 stacklevel=2,
             )
@@ -255,8 +254,8 @@ class LLMExplainer(MetaRecommender):
         explicit = self.feedback == "explicit"
         text_of = self._text_lookup(evidence)
         cases: list[Case | None] = []
-        for item, user, moment, reasons in zip(items, users, contexts, evidence, strict=True):
-            entries = entries_of(reasons, text_of, explicit=explicit, context=moment, user=user)
+        for item, user, context_text, reasons in zip(items, users, contexts, evidence, strict=True):
+            entries = entries_of(reasons, text_of, explicit=explicit, context=context_text, user=user)
             cases.append(Case(item, entries) if item and entries else None)
         return cases
 
@@ -277,7 +276,7 @@ class LLMExplainer(MetaRecommender):
 
 
 def names_in(item_features: Any, recommender: Any) -> dict[Any, str]:
-    """Names of items by id, where a fitted recommender was given no texts to take them from."""
+    """Names of items by id, for a fitted recommender that has no item texts of its own."""
     if item_features is None or getattr(unwrap_recommender(recommender), "_item_texts_", None) is not None:
         return {}
     features = read_features(item_features, "item_features")
@@ -288,7 +287,7 @@ def names_in(item_features: Any, recommender: Any) -> dict[Any, str]:
 
 
 def named(reasons: list[Evidence], names: dict[Any, str]) -> list[Evidence]:
-    """Reasons with names for the items of the history that have none."""
+    """Reasons of the history, with names for items that have none."""
     return [
         replace(reason, name=names.get(reason.item)) if reason.kind == "history" and reason.name is None else reason
         for reason in reasons

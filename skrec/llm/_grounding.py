@@ -1,4 +1,4 @@
-"""Sentences of a language model that are tied to evidence, and those that are not thrown away."""
+"""Sentences of a language model that cite evidence. Sentences that cite none are dropped."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ _NAMES = {"en": "English", "de": "German", "fr": "French", "es": "Spanish", "it"
 
 @dataclass
 class GroundedCounts(CallStatistics):
-    """What came of the prompts of one call.
+    """Statistics of the prompts of one call.
 
     Attributes
     ----------
     n_pairs, n_llm, n_template : int
-        Texts asked for, and who wrote them.
+        Texts that were requested, and how many the model and the template wrote.
     n_sentences : int
-        Read in answers; of these ``n_unknown`` cited what was not given, ``n_uncited`` nothing, and
-        ``n_too_long`` were too long.
+        Sentences in the answers. Of these, ``n_unknown`` cited evidence that was not in the prompt, ``n_uncited``
+        cited nothing, and ``n_too_long`` were too long.
     n_without_text : int
-        Pairs of which the item or all evidence has no text to show.
+        Pairs where the item, or all of its evidence, has no text.
     """
 
     n_pairs: int = 0
@@ -63,12 +63,12 @@ class GroundedCounts(CallStatistics):
 
 @dataclass(frozen=True)
 class Entry:
-    """What a model reads of one piece of evidence.
+    """The text that a model reads for one piece of evidence.
 
     Attributes
     ----------
     block : str
-        Name of the data block that it stands in: what kind of reason it is.
+        Name of its data block: the kind of reason.
     text : str
     evidence : Evidence
     """
@@ -80,13 +80,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Case:
-    """One pair, as a model is shown it.
+    """One pair of user and item, as the model reads it.
 
     Attributes
     ----------
     item : str
     entries : list of Entry
-        What the model reads of the evidence; one piece may have several entries.
+        One piece of evidence may have several entries.
     """
 
     item: str
@@ -95,7 +95,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence, and the evidence that it rests on."""
+    """A sentence, and the evidence that it cites."""
 
     text: str
     evidence: list[Evidence]
@@ -103,22 +103,22 @@ class Sentence:
 
 @dataclass(frozen=True)
 class GroundedWriter:
-    """Asks a model for sentences and keeps those that rest on what it was given.
+    """Requests sentences from a model and keeps those that cite evidence of the prompt.
 
     Attributes
     ----------
     chat : BaseChat
     prompt : Prompt
-        With the fields ``item`` and ``evidence``, and those of ``fields``.
+        Has the fields ``item`` and ``evidence``, and those of ``fields``.
     fields : dict from str to str
-        The same in every prompt.
+        Further fields, the same in every prompt.
     seed : int
-        Of the tokens.
+        Seed of the tokens that stand for evidence.
     max_chars : int
-        Each text is cut there.
+        Longer texts are truncated.
     max_tokens : int
     counts : GroundedCounts
-        Grows with every call.
+        Updated by every call.
     """
 
     chat: BaseChat
@@ -130,7 +130,7 @@ class GroundedWriter:
     counts: GroundedCounts
 
     def write(self, cases: Sequence[Case]) -> list[list[Sentence]]:
-        """Sentences for each case; none where the model has failed or nothing that it wrote can be used."""
+        """Sentences for each case; an empty list where the model failed or no sentence was usable."""
         shown = [self._show(case) for case in cases]
         answers = complete_batch(
             self.chat,
@@ -184,7 +184,7 @@ def entries_of(
     context: Text = None,
     user: Text = None,
 ) -> list[Entry]:
-    """What a model may read of evidence: no id, and nothing of an item that has no text.
+    """What a model may read of evidence: no ids, and only items that have a text.
 
     Parameters
     ----------
@@ -193,7 +193,7 @@ def entries_of(
     explicit : bool
         Whether events are ratings.
     context, user : str or None
-        What is known of the moment and of the user, for evidence of these kinds.
+        Texts of the context and of the user, for evidence of these kinds.
     """
     entries: list[Entry] = []
     for reason in evidence:
@@ -201,8 +201,8 @@ def entries_of(
             entries.append(Entry("rated before" if explicit else "chosen before", text, reason))
         if reason.keywords:
             entries.append(Entry("words that both texts share", ", ".join(reason.keywords), reason))
-        if reason.kind == "context" and (told := context or reason.name):
-            entries.append(Entry("situation of the user", told, reason))
+        if reason.kind == "context" and (text := context or reason.name):
+            entries.append(Entry("situation of the user", text, reason))
         if reason.kind == "features":
             entries.append(Entry("what is known of the user", user or "people with a like profile choose it", reason))
         if reason.kind == "popularity" and reason.weight > 0:
@@ -211,12 +211,12 @@ def entries_of(
 
 
 def language_name(language: str) -> str:
-    """A language as a prompt names it.
+    """Name of a language for a prompt.
 
     Raises
     ------
     ValueError
-        If it could be more than the name of a language.
+        If the value does not look like the name of a language.
     """
     if not isinstance(language, str) or not _LANGUAGE.fullmatch(language):
         raise ValueError(f"language must be a code or a name, such as 'de' or 'German'; got {language!r}.")
@@ -224,14 +224,14 @@ def language_name(language: str) -> str:
 
 
 def template_language(language: str) -> str | None:
-    """The code of a language in which there are templates, or None."""
+    """Code of a language that has templates, or None."""
     by_name = {_NAMES[code].lower(): code for code in LANGUAGES}
     code = by_name.get(language.lower(), language.lower()[:2] if language[2:3] in ("", "-", "_") else "")
     return code if code in LANGUAGES else None
 
 
 def check_grounded_prompt(prompt: Prompt, fields: Sequence[str]) -> None:
-    """Refuse a prompt that shows no item or no evidence, or names a field that there is not.
+    """Refuse a prompt that shows no item or no evidence, or that names an unknown field.
 
     Raises
     ------
@@ -240,11 +240,13 @@ def check_grounded_prompt(prompt: Prompt, fields: Sequence[str]) -> None:
     prompt.write(**dict.fromkeys(("item", "evidence", *fields), ""))
     named = [name for _, name in template_fields(prompt.template)]
     if missing := [name for name in ("item", "evidence") if name not in named]:
-        raise ValueError(f"The prompt {prompt.name!r} shows no {missing[0]}; its template must hold {{{missing[0]}}}.")
+        raise ValueError(
+            f"The prompt {prompt.name!r} shows no {missing[0]}; its template must contain {{{missing[0]}}}."
+        )
 
 
 def _without_tokens(text: str, tokens: Sequence[str]) -> str:
-    """One clean line; tokens that the model wrote into it are taken out."""
+    """One clean line, without the tokens that the model wrote into it."""
     for token in tokens:
         text = re.sub(rf"\s*[\[(]?\b{token}\b[\])]?", "", text)
     return as_data(text, 2 * _LONGEST) if text.strip() else ""

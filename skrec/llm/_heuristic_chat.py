@@ -1,4 +1,4 @@
-"""A stand-in for a chat model, for tests and for examples that should reach no model."""
+"""A chat client without a model, for tests and for examples that run offline."""
 
 from __future__ import annotations
 
@@ -24,41 +24,42 @@ _YES = frozenset({"relevant", "fits", "match", "yes"})
 _TEXTS = frozenset({"text", "sentence", "reason"})
 _UNDECIDED = ("none", "other", "unknown", "any")
 _WORD = re.compile(r"[^\W\d_]{3,}")
-_FADING = 0.8  # weight of an entry by that of the one before: the latest stand first
+_DECAY = 0.8  # factor from one entry to the next; the latest entry comes first
 
 
 class HeuristicChat(BaseChat):
     """Answers the prompts of this library from the words that texts share. **This is not a language model.**
 
-    It understands nothing: it reads the data blocks of a prompt, compares their entries by an encoder, and
-    fills in the schema that it is given. It is deterministic, needs no weights and no network, and is there so
-    that tests, doctests and examples run offline. Quality measured with it says nothing about language models.
+    It reads the data blocks of a prompt, compares their entries by an encoder, and fills in the schema. It is
+    deterministic and needs neither weights nor a network, so that tests, doctests and examples run offline.
+    Quality that is measured with it says nothing about language models.
 
     Parameters
     ----------
     encoder : object with ``encode(list of str) -> (n, d)``, default=None
-        By default a :class:`~skrec.feature_extraction.HashingTextEncoder`, which knows which words two texts
-        share. An embedder makes the comparison one of meaning.
+        None means a :class:`~skrec.feature_extraction.HashingTextEncoder`, which compares texts by the words
+        they share. An embedder compares them by meaning.
     **options
-        ``budget``, ``cache``, ``prices`` and ``scrub`` of :class:`BaseChat`. Tokens are counted as four bytes
-        each.
+        ``budget``, ``cache``, ``prices`` and ``scrub`` of :class:`BaseChat`. One token is counted for every
+        four bytes.
 
     Notes
     -----
-    The blocks named candidates, items, shown or options (or one of these in the singular) hold the choices; all
-    others, such as history and request, say what is looked for. A choice is as good as its cosine to the sum
-    of these blocks, each the mean of its entries, the earlier ones first. A schema is filled in by name and type:
+    The blocks named candidates, items, shown or options (or the singular of these) hold the choices. All other
+    blocks, such as history and request, form the query. Each block of the query is the weighted mean of its
+    entries, where earlier entries weigh more. Choices are ranked by their cosine to the sum of these blocks.
+    The schema is filled in by name and type:
 
     - a list named order, ranking or tokens: the tokens of all choices, best first;
     - a text named better, best, choice, winner or token: the token of the best choice;
-    - a number: how good the best choice is, from ``minimum`` to ``maximum`` (0 to 1 without);
-    - evidence, cites, because or sources: the token of the entry most like the best choice;
-    - wanted, tags, keywords, likes, themes or queries: the words that occur most in the request,
-      else in what is looked for;
-    - any other text: a sentence of words that the best choice shares with that entry;
+    - a number: the cosine of the best choice, scaled from ``minimum`` to ``maximum`` (0 to 1 without);
+    - evidence, cites, because or sources: the token of the entry most similar to the best choice;
+    - wanted, tags, keywords, likes, themes or queries: the most frequent words of the request, or of the
+      query where there is no request;
+    - any other text: a sentence with the words that the best choice shares with that entry;
     - a list of objects with a text (text, sentence, reason): one object; other lists: empty;
-    - an ``enum``: none, other, unknown or any if it is among them, else the first value;
-    - a boolean: False, save for relevant, fits, match and yes.
+    - an ``enum``: none, other, unknown or any where it is a value, else the first value;
+    - a boolean: False, except for relevant, fits, match and yes.
 
     Examples
     --------
@@ -77,7 +78,7 @@ class HeuristicChat(BaseChat):
     def __init__(self, encoder: Any = None, **options: Any) -> None:
         super().__init__(**options)
         if encoder is not None and (isinstance(encoder, str) or not hasattr(encoder, "encode")):
-            raise TypeError(f"encoder must have encode(texts); got {encoder!r}.")
+            raise TypeError(f"encoder must be an object with encode(texts), such as LLMTextEmbedder; got {encoder!r}.")
         self.encoder = encoder
 
     def __repr__(self) -> str:
@@ -85,7 +86,7 @@ class HeuristicChat(BaseChat):
 
     @property
     def fingerprint(self) -> str | None:
-        """Of the encoder, where it has one."""
+        """Fingerprint of the encoder; None where it has none."""
         own = getattr(self._encoder(), "fingerprint", None)
         return f"heuristic-1 {own}" if isinstance(own, str) else None
 
@@ -115,7 +116,7 @@ class HeuristicChat(BaseChat):
 
 @dataclass
 class _Reading:
-    """What a prompt holds: choices, best first, and what is looked for, most like the best choice first."""
+    """Entries of a prompt: choices, best first, and the query, most similar to the best choice first."""
 
     choices: list[tuple[str, str]]
     about: list[tuple[str, str]]
@@ -132,7 +133,7 @@ class _Reading:
             return cls(choices, about, 0.0, requests)
         vectors = _unit(np.asarray(encoder.encode([text for _, text in choices + about]), dtype=float))
         ours, theirs = vectors[: len(choices)], vectors[len(choices) :]
-        weights = np.concatenate([_fading(len(entries)) for entries in others])
+        weights = np.concatenate([_decaying_weights(len(entries)) for entries in others])
         scores = ours @ _unit(weights @ theirs)
         order = np.argsort(-scores, kind="stable")
         nearest = np.argsort(-(theirs @ ours[order[0]]), kind="stable")
@@ -140,13 +141,13 @@ class _Reading:
         return cls([choices[i] for i in order], [about[i] for i in nearest], goodness, requests)
 
     def words(self) -> list[str]:
-        """The words that occur most in the request, else in what is looked for, else in the choices."""
+        """The most frequent words of the request, else of the query, else of the choices."""
         texts = self.requests or [text for _, text in self.about or self.choices]
         counts = Counter(word for text in texts for word in _words(text))
         return [word for word, _ in counts.most_common(5)]
 
     def sentence(self) -> str:
-        """What the best choice and the entry most like it share, in words of theirs."""
+        """A sentence with the words that the best choice shares with the entry most similar to it."""
         if not self.choices or not self.about:
             return f"About {', '.join(self.words())}." if self.words() else "Nothing is known."
         near = self.about[0][1]
@@ -193,8 +194,8 @@ def _entries(block: DataBlock) -> list[tuple[str, str]]:
     return list(zip(block.tokens, block.texts, strict=True))
 
 
-def _fading(n_entries: int) -> NDArray[np.float64]:
-    weights = _FADING ** np.arange(n_entries)
+def _decaying_weights(n_entries: int) -> NDArray[np.float64]:
+    weights = _DECAY ** np.arange(n_entries)
     return weights / max(weights.sum(), 1.0)
 
 

@@ -1,6 +1,6 @@
-"""Orders of candidates: read, averaged, sorted by comparisons, blended, and held near the base.
+"""Orders of candidates: read, averaged, sorted by comparisons, and blended with the base order.
 
-A candidate is its rank in the list of the recommender, from 0: the base order is 0, 1, 2, …
+A candidate is identified by its rank in the list of the recommender, from 0: the base order is 0, 1, 2, …
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from scipy.stats import rankdata
 
 @dataclass
 class ReadOrder:
-    """A complete order, and what an answer lacked.
+    """A complete order, and what was wrong with the answer it was read from.
 
     Attributes
     ----------
     order : list of int
-        Every candidate once: as named, then those not named, in base order.
+        Every candidate once: those named, then the others in base order.
     n_unknown, n_repeated, n_missing : int
     """
 
@@ -31,7 +31,7 @@ class ReadOrder:
 
 
 def read_order(names: Sequence[str], candidates: Mapping[str, int]) -> ReadOrder:
-    """The order that an answer names.
+    """Read the order that an answer gives.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def read_order(names: Sequence[str], candidates: Mapping[str, int]) -> ReadOrder
 
 
 def mean_order(orders: Sequence[Sequence[int]]) -> tuple[list[int], float]:
-    """The order by mean rank, ties in base order, and the variance of a rank over the orders.
+    """The order by mean rank (ties in base order), and the mean variance of a rank over the orders.
 
     Parameters
     ----------
@@ -59,27 +59,27 @@ def mean_order(orders: Sequence[Sequence[int]]) -> tuple[list[int], float]:
 
 
 def rotations(n: int, n_orders: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
-    """Orders in which each of ``n`` places is filled from nearly everywhere: one at random, rotated by equal steps.
+    """A random order of ``n`` entries, rotated by equal steps.
 
-    The mean place of an entry over m orders is then within n / 2m of the middle; in m independent orders it
-    strays by about n / sqrt(12 m).
+    The mean place of an entry over m rotations is within n / 2m of the middle. Over m independent orders it
+    would deviate by about n / sqrt(12 m).
     """
     shuffled = rng.permutation(n)
     return [np.roll(shuffled, n * turn // n_orders) for turn in range(n_orders)]
 
 
 def windows(n: int, size: int) -> list[slice]:
-    """Windows from the end to the start, each half a window further: what is good moves up with them."""
+    """Windows from the end of a list to its start, with an overlap of half a window."""
     step = max(1, size // 2)
     stops = [*range(n, size, -step), min(size, n)]
     return [slice(max(0, stop - size), stop) for stop in stops]
 
 
 def comparators(n: int) -> Iterator[list[tuple[int, int]]]:
-    """Batcher's merge exchange sort: rounds of pairs of places, of which no place is in two.
+    """Batcher's merge exchange sort: rounds of pairs of places. Within a round no place occurs twice.
 
-    About n (log2 n)^2 / 4 comparisons, whatever their results are; those of a round can be made at once
-    (Knuth, The Art of Computer Programming 3, algorithm 5.2.2M).
+    It takes about n (log2 n)^2 / 4 comparisons, whatever their results are. The comparisons of a round are
+    independent (Knuth, The Art of Computer Programming 3, algorithm 5.2.2M).
     """
     if n < 2:
         return
@@ -105,27 +105,27 @@ def order_by_grade(grades: ArrayLike) -> list[int]:
     return order.tolist()
 
 
-def against_popularity(order: Sequence[int], popularity: ArrayLike, weight: float) -> list[int]:
-    """The order in which popular candidates have lost places: up to ``weight`` times the length of the list."""
+def penalize_popularity(order: Sequence[int], popularity: ArrayLike, weight: float) -> list[int]:
+    """Move popular candidates down by up to ``weight`` times the length of the list."""
     popularity = np.asarray(popularity, dtype=float)
     places = np.argsort(order)
     by_popularity = rankdata(-popularity, method="average") - 1
     return np.lexsort((places, places - weight * by_popularity)).tolist()
 
 
-def blended(order: Sequence[int], weight: float) -> list[int]:
-    """The order by reciprocal ranks: 1 - ``weight`` of the base's and ``weight`` of this one's."""
+def blend_orders(order: Sequence[int], weight: float) -> list[int]:
+    """The order by weighted reciprocal ranks: 1 - ``weight`` for the base order, ``weight`` for this one."""
     places = np.argsort(order)
     worth = (1 - weight) / (1 + np.arange(len(order))) + weight / (1 + places)
     return np.argsort(-worth, kind="stable").tolist()
 
 
-def held_near_base(order: Sequence[int], max_rise: int) -> list[int]:
-    """The nearest order in which no candidate stands more than ``max_rise`` places above its base rank."""
+def limit_rise(order: Sequence[int], max_rise: int) -> list[int]:
+    """The closest order where no candidate is more than ``max_rise`` places above its base rank."""
     waiting = list(order)
-    held = []
+    limited = []
     for place in range(len(waiting)):
-        # There always is one: of the place + 1 first candidates of the base, at most ``place`` are gone.
+        # One always exists: of the first place + 1 candidates of the base, at most ``place`` are placed already.
         best = next(at for at, candidate in enumerate(waiting) if candidate - max_rise <= place)
-        held.append(waiting.pop(best))
-    return held
+        limited.append(waiting.pop(best))
+    return limited

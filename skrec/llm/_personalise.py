@@ -1,4 +1,4 @@
-"""Copy for one user: a line about an item that rests on why it is recommended."""
+"""One line about an item for one user, which cites the evidence of the recommender."""
 
 from __future__ import annotations
 
@@ -61,57 +61,57 @@ def personalise(
     max_tokens: int = 256,
     random_state: Any = 0,
 ) -> Explanations:
-    """Write one line a pair that makes an item appealing to a user, for a banner or the subject of a mail.
+    """Write one line per pair that presents an item to a user, for a banner or the subject of a mail.
 
-    It is grounded as explanations are: the model reads the item and what speaks for it, and a line that cites
-    what it was not given, or nothing, or is too long, is thrown away. Then, and without a model, the template of
-    ``explain`` stands in, shortened by whole reasons.
+    The model reads the item and the evidence for it. A line that cites unknown evidence, cites none, or is too
+    long, is dropped. In that case, or without a model, the line comes from the template of ``explain``, shortened
+    by whole reasons.
 
     Parameters
     ----------
     items, users : array-like of n ids
-        They pair up; a single one stands for all.
+        Pairs of an item and a user. A single id is used for all pairs.
     llm : chat client or callable, default=None
-        A client of :mod:`skrec.llm`, or a function from messages to the answer. None writes by template.
+        A client of :mod:`skrec.llm`, or a function from messages to the answer. None uses the templates.
     recommender : recommender, Pipeline or search
-        Fitted; its ``explain`` says what speaks for an item.
+        A fitted one; its ``explain`` gives the evidence for an item.
     item_features : frame, pair (ids, matrix) or FeatureTable, default=None
-        Texts of items for the model to read. None means those that ``recommender`` was fitted with.
+        Item texts for the model. None means the texts that ``recommender`` was fitted with.
     context, history
         As in the recommender's ``explain``.
     max_length : int, default=100
-        Most characters of a line, at least 20.
+        Maximum number of characters of a line, at least 20.
     language : str, default="en"
-        A code or a name. Templates are in English, German, French and Spanish.
+        Code or name of a language. Templates exist in English, German, French and Spanish.
     n_evidence : int, default=3
-        Most reasons a pair.
+        Maximum number of reasons per pair.
     max_chars : int, default=500
-        Characters shown of a text.
+        Longer texts are truncated in prompts.
     prompt : str, default=None
-        Another prompt, with ``{item}`` and ``{evidence}``, and ``{language}`` and ``{max_length}`` where wanted.
-        None is the file ``pitch-v1.txt`` of :mod:`skrec.llm`.
+        A prompt that replaces the default one, with ``{item}``, ``{evidence}`` and, optionally, ``{language}``
+        and ``{max_length}``. None is the file ``pitch-v1.txt``.
     max_tokens : int, default=256
     random_state : int, RandomState instance or None, default=0
-        The tokens that stand for evidence in prompts.
+        Seed of the tokens that stand for evidence in prompts.
 
     Returns
     -------
     Explanations
-        ``text`` holds the lines, ``evidence`` what each rests on, ``method`` "llm" or "template".
+        ``text`` holds the lines, ``evidence`` the reasons that each cites, ``method`` "llm" or "template".
 
     Raises
     ------
     KeyError
         If an item is unknown.
     ValueError
-        If items and users are of unlike number, or ``max_length`` is below 20.
+        If items and users have different lengths, or ``max_length`` is below 20.
     TypeError
-        If ``recommender`` explains nothing.
+        If ``recommender`` has no ``explain``.
 
     Warns
     -----
     LanguageModelWarning
-        If the model was asked and no answer could be used.
+        If the model was called and no answer was usable.
 
     Examples
     --------
@@ -133,10 +133,10 @@ def personalise(
     if isinstance(recommender, LLMExplainer):
         names = recommender._own_names | names
         recommender = recommender.recommender_
-    told = recommender.explain(users, items, context=context, history=history, n_evidence=n_evidence)
+    explained = recommender.explain(users, items, context=context, history=history, n_evidence=n_evidence)
     explicit = getattr(unwrap_recommender(recommender), "feedback", "implicit") == "explicit"
     code = template_language(language) or "en"
-    evidence = [named(reasons, names) for reasons in told.evidence]
+    evidence = [named(reasons, names) for reasons in explained.evidence]
     lines = [_template_line(reasons, max_length, explicit, code) for reasons in evidence]
     method = ["template"] * len(lines)
     if llm is not None:
@@ -149,10 +149,10 @@ def personalise(
             max_tokens,
             GroundedCounts(),
         )
-        moments = context_texts(context, None if columns is None else columns[2:], len(told))
+        contexts = context_texts(context, None if columns is None else columns[2:], len(explained))
         rows, cases = [], []
-        for row, item in enumerate(told.item.tolist()):
-            entries = entries_of(evidence[row], texts, explicit=explicit, context=moments[row])
+        for row, item in enumerate(explained.item.tolist()):
+            entries = entries_of(evidence[row], texts, explicit=explicit, context=contexts[row])
             if entries and (text := texts(item)):
                 rows.append(row)
                 cases.append(Case(text, entries))
@@ -164,18 +164,18 @@ def personalise(
             counts = writer.counts
             n_unfit = counts.n_sentences - counts.n_unknown - counts.n_uncited
             warnings.warn(
-                f"No answer of the language model could be used, and every line is by template. Of {counts.n_prompts} "
-                f"prompts {counts.n_failed} failed: {dict(counts.errors.most_common(3))}; of {counts.n_sentences} "
-                f"lines {counts.n_unknown} cited what was not given, {counts.n_uncited} nothing, and {n_unfit} were "
-                f"longer than max_length={max_length} or said twice.",
+                f"No answer of the language model was usable, so every line is by template. Of {counts.n_prompts} "
+                f"prompts, {counts.n_failed} failed: {dict(counts.errors.most_common(3))}. Of {counts.n_sentences} "
+                f"lines, {counts.n_unknown} cited unknown evidence, {counts.n_uncited} cited none, and {n_unfit} were "
+                f"longer than max_length={max_length} or repeated.",
                 LanguageModelWarning,
                 stacklevel=2,
             )
-    return Explanations(told.user, told.item, lines, evidence, method, backend=told._backend)
+    return Explanations(explained.user, explained.item, lines, evidence, method, backend=explained._backend)
 
 
 def _explaining(recommender: Any) -> Any:
-    """What explains: of a search the recommender that it has found."""
+    """A fitted recommender with ``explain``; of a search, its best estimator."""
     while isinstance(recommender, BaseSearchCV):
         check_is_fitted(recommender)
         recommender = recommender.best_estimator_
@@ -185,7 +185,7 @@ def _explaining(recommender: Any) -> Any:
 
 
 def _template_line(reasons: Sequence[Evidence], max_length: int, explicit: bool, language: str) -> str:
-    """As many of the reasons as fit, with what they share if that fits too."""
+    """As many of the reasons as fit, with shared words where these fit too."""
     for n in range(len(reasons), 0, -1):
         for kept in (reasons[:n], [replace(reason, keywords=()) for reason in reasons[:n]]):
             line = write_reasons(kept, explicit=explicit, language=language)
@@ -195,7 +195,7 @@ def _template_line(reasons: Sequence[Evidence], max_length: int, explicit: bool,
 
 
 def _texts_of(recommender: Any, item_features: Any) -> Callable[[Any], Text]:
-    """The text of an item id, from a table, or as the recommender knows it."""
+    """A function from an item id to its text, from a table or from the recommender."""
     if item_features is None and isinstance(recommender, LLMExplainer):
         table = recommender._item_texts
         return lambda item: table.of([item])[0]

@@ -1,4 +1,4 @@
-"""What a model is shown of a request, as texts without any id."""
+"""What a prompt shows about a query, as texts without ids."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from skrec.utils import Text, as_object_array, as_text, table_cells, template_fi
 _NOTHING = "(nothing is known)"
 _WIDEST_CONTEXT = 32
 LONGER = 4
-"""How much longer than an item a request, a user and a context may be."""
+"""Factor on ``max_chars`` for the texts of a request, a user and a context."""
 
 
 @dataclass(frozen=True)
 class PromptContext:
-    """One request and its candidates.
+    """The texts of one query and of its candidates.
 
     Attributes
     ----------
     candidates : list of str
-        Texts, in base order.
+        Texts of the candidates, in base order.
     history : list of str
-        Texts of what the user chose, the latest first.
+        Texts of the items that the user chose, the latest first.
     user, context, request : str or None
     """
 
@@ -41,43 +41,47 @@ class PromptContext:
 
     @property
     def about(self) -> list[Text]:
-        """All texts but those of the candidates."""
+        """All texts except those of the candidates."""
         return [self.user, *self.history, self.context, self.request]
 
 
 @dataclass(frozen=True)
 class PromptWriter:
-    """Writes situations into a prompt.
+    """Writes prompt contexts into a prompt.
 
     Attributes
     ----------
     prompt : Prompt
-        With the fields ``candidates`` and, where wanted, ``user``, ``history``, ``context`` and ``request``.
+        Has the field ``candidates`` and, optionally, ``user``, ``history``, ``context`` and ``request``.
     seed : int
     max_chars : int
-        An item's text is cut there; the user, the context and the request get four times as much.
+        The text of an item is truncated there; the user, the context and the request at four times as many.
     """
 
     prompt: Prompt
     seed: int
     max_chars: int
 
-    def write(self, situation: PromptContext, shown: Sequence[int]) -> tuple[list[Message], dict[str, int]]:
-        """The messages that show some candidates, and the candidate of each token."""
-        texts = [situation.candidates[candidate] for candidate in shown]
-        rng = content_rng(self.seed, *situation.about, *texts)
+    def write(self, prompt_context: PromptContext, shown: Sequence[int]) -> tuple[list[Message], dict[str, int]]:
+        """Messages that show the given candidates, and the candidate of each token."""
+        texts = [prompt_context.candidates[candidate] for candidate in shown]
+        rng = content_rng(self.seed, *prompt_context.about, *texts)
         fields = {
             name: self._block(name, [text], rng, LONGER * self.max_chars)
-            for name, text in (("user", situation.user), ("context", situation.context), ("request", situation.request))
+            for name, text in (
+                ("user", prompt_context.user),
+                ("context", prompt_context.context),
+                ("request", prompt_context.request),
+            )
         }
-        fields["history"] = self._block("history", situation.history, rng, self.max_chars)
+        fields["history"] = self._block("history", prompt_context.history, rng, self.max_chars)
         fields["candidates"], tokens = delimited("candidates", texts, rng, max_chars=self.max_chars)
         return self.prompt.write(**fields), dict(zip(tokens, shown, strict=True))
 
-    def n_cut(self, situation: PromptContext) -> int:
-        """Texts that are too long to be shown whole."""
-        short = sum(len(text) > self.max_chars for text in [*situation.candidates, *situation.history])
-        others = (situation.user, situation.context, situation.request)
+    def n_cut(self, prompt_context: PromptContext) -> int:
+        """Number of texts that are truncated."""
+        short = sum(len(text) > self.max_chars for text in [*prompt_context.candidates, *prompt_context.history])
+        others = (prompt_context.user, prompt_context.context, prompt_context.request)
         return short + sum(len(text or "") > LONGER * self.max_chars for text in others)
 
     @staticmethod
@@ -87,7 +91,7 @@ class PromptWriter:
 
 
 def check_prompt(prompt: Prompt) -> None:
-    """Refuse a prompt that shows no candidates, or names a field that there is not.
+    """Refuse a prompt that shows no candidates, or that names an unknown field.
 
     Raises
     ------
@@ -95,47 +99,47 @@ def check_prompt(prompt: Prompt) -> None:
     """
     prompt.write(**dict.fromkeys(("user", "history", "context", "request", "candidates"), ""))
     if "candidates" not in [field for _, field in template_fields(prompt.template)]:
-        raise ValueError(f"The prompt {prompt.name!r} shows no candidates; its template must hold {{candidates}}.")
+        raise ValueError(f"The prompt {prompt.name!r} shows no candidates; its template must contain {{candidates}}.")
 
 
 def latest_texts(
     histories: Histories, text_of: Callable[[NDArray], list[Text]], n_latest: int, *, with_y: bool
 ) -> list[list[str]]:
-    """Texts of the latest items of each history, the latest first; of an item chosen twice, the last time counts.
+    """Texts of the latest items of each history, the latest first. A repeated item counts at its last event.
 
     Parameters
     ----------
     histories : Histories of n rows
     text_of : callable from item codes to texts
-        Items without a text are passed over.
+        Items without a text are skipped.
     n_latest : int
     with_y : bool
-        Whether y is a rating, to be told with the text.
+        Whether y is a rating that is written with the text.
     """
     latest: list[list[str]] = []
     codes = np.unique(histories.items)
-    told = dict(zip(codes.tolist(), text_of(codes), strict=True))
+    texts = dict(zip(codes.tolist(), text_of(codes), strict=True))
     for start, stop in zip(histories.indptr[:-1], histories.indptr[1:], strict=True):
         found: dict[int, str] = {}
         for at in range(stop - 1, start - 1, -1):
             if len(found) == n_latest:
                 break
             item = int(histories.items[at])
-            text, y = told[item], histories.y[at]
-            if text and item not in found and (with_y or y > 0):  # implicit feedback of 0 is no choice
+            text, y = texts[item], histories.y[at]
+            if text and item not in found and (with_y or y > 0):  # implicit feedback of 0 is not a choice
                 found[item] = f"rated {y:g}: {text}" if with_y else text
         latest.append(list(found.values()))
     return latest
 
 
 def context_texts(context: Any, names: Sequence[Any] | None, n_queries: int) -> list[Text]:
-    """Each row of context columns as ``"device: phone; place: home"``; a ``timestamp`` is left out.
+    """Write each row of context columns as ``"device: phone; place: home"``, without ``timestamp``.
 
     Parameters
     ----------
-    context : frame or array-like of n_queries rows, or of one for all, or None
+    context : frame or array-like of n_queries rows, or of one row for all, or None
     names : sequence of str or None
-        Names of the context columns, for a context without any.
+        Names of the context columns, for a context without names.
     n_queries : int
     """
     if context is None:

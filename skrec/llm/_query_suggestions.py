@@ -1,4 +1,4 @@
-"""What a user may want to ask: phrases of the catalogue near their taste, or that go on from what they type."""
+"""Suggested queries: key phrases of the catalogue that match the taste and the typed text of a user."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from skrec.utils import align, with_rows
 
 
 class QuerySuggester(MetaRecommender):
-    """Suggest queries in free text: key phrases of items near the user, that begin with what is typed.
+    """Suggest queries in free text: key phrases of items that continue the typed text.
 
-    Every suggestion is a phrase of some item's text, so that a search for it finds something. It is worth what
-    the items that have it are worth: those that the recommender ranks first for the user, and all of the
-    catalogue by popularity, which decides where nothing is known of the user.
+    Every suggestion is a phrase of the text of some item, so that a search for it finds something. Phrases are
+    ranked by their items: by the items that the recommender ranks first for the user, and by all items of the
+    catalogue weighted by popularity. Without a user, popularity alone counts.
 
     Parameters
     ----------
@@ -35,24 +35,24 @@ class QuerySuggester(MetaRecommender):
         A clone of it is fitted; a :class:`~sklearn.frozen.FrozenEstimator` is kept as it is.
     extractor : KeywordExtractor, default=None
         Finds the phrases of ``item_features``. None is ``KeywordExtractor(min_df=2, n_keywords=8)``, which embeds
-        each phrase of two items or more once.
+        each phrase that occurs in at least two items once.
     n_items : int, default=30
-        Items near the user whose phrases count, the first most.
+        Number of recommended items whose phrases count; earlier items weigh more.
     taste_weight : float in [0, 1], default=0.8
-        Weight of these against the whole catalogue.
+        Weight of these items against the whole catalogue.
 
     Attributes
     ----------
     recommender_ : recommender
         The fitted recommender.
     extractor_ : KeywordExtractor or None
-        The fitted extractor; None where there was no text.
+        The fitted extractor; None where items have no text.
     keywords_ : csr_array of shape (n_items, n_phrases)
-        How much each phrase says of each item, in catalogue order.
+        Weight of each phrase for each item, in catalogue order.
 
     Notes
     -----
-    ``recommend``, ``predict``, ``similar_items``, ``search`` and ``explain`` are the recommender's.
+    ``recommend``, ``predict``, ``similar_items``, ``search`` and ``explain`` are those of the recommender.
 
     Examples
     --------
@@ -91,8 +91,7 @@ class QuerySuggester(MetaRecommender):
         self._read_keywords(item_features)
         if not self._phrases:
             warnings.warn(
-                "There is no text of an item, so that there are no phrases to suggest; pass item_features with columns "
-                "of text.",
+                "No item has a text, so there are no phrases to suggest; pass item_features with text columns.",
                 FeatureCoverageWarning,
                 stacklevel=4,
             )
@@ -102,7 +101,7 @@ class QuerySuggester(MetaRecommender):
         self._read_keywords(item_features)
 
     def _read_keywords(self, item_features: Any) -> None:
-        """Phrases of new rows, by the extractor that was fitted first."""
+        """Extract the phrases of new rows; the first table fits the extractor."""
         if item_features is None:
             return
         features = read_features(item_features, "item_features")
@@ -127,30 +126,31 @@ class QuerySuggester(MetaRecommender):
         history: Any = None,
         context: Any = None,
     ) -> list[list[str]]:
-        """Phrases to ask for, the likeliest first.
+        """Suggest phrases to search for, best first.
 
         Parameters
         ----------
         prefix : str, or list of n str or None, default=None
-            What was typed so far, one for all users or one each: the beginning of a phrase or of a word in it,
-            whatever the case and the accents; a space at its end ends a word. None or blank allows all phrases.
+            The typed text, one for all users or one per user: the beginning of a phrase or of a word in it. Case
+            and accents are ignored. A trailing space ends a word. None or a blank text allows all phrases.
         users : array-like of n ids, default=None
-            None means the users of ``history``; without a history, nobody in particular.
+            None means the users of ``history``. Without a history, suggestions are not personalised.
         k : int, default=5
+            Number of suggestions.
         history, context
             As in the recommender's ``recommend``.
 
         Returns
         -------
         list of n lists of str
-            At most k each, fewer where no more phrases fit; one list where there is no user and one prefix.
+            At most ``k`` per user, fewer where fewer phrases match. One list without users and with one prefix.
 
         Raises
         ------
         ValueError
-            If there is not one prefix a user, or ``k`` is below 1.
+            If the numbers of prefixes and users differ, or ``k`` is below 1.
         TypeError
-            If a prefix is no text.
+            If a prefix is not a string.
         """
         check_is_fitted(self)
         k = check_k(k)
@@ -169,44 +169,44 @@ class QuerySuggester(MetaRecommender):
         return suggested
 
     def _near(self, codes: NDArray) -> NDArray[np.floating]:
-        """What phrases are worth by ranked items."""
+        """Weights of the phrases by ranked items."""
         codes = codes[codes >= 0]
         weight: NDArray[np.floating] = _unit_mass(1 / np.log2(np.arange(len(codes)) + 2)) @ self.keywords_[codes]
         return weight
 
     def _best(self, worth: NDArray, plain: list[str], typed: str, k: int) -> list[str]:
-        """The best phrases that go on from what was typed; of two that say the same the first."""
+        """The best phrases that continue the typed text; of two similar ones the first."""
         taken: list[int] = []
         for at in np.argsort(-worth, kind="stable").tolist():
             if worth[at] <= 0 or len(taken) == k:
                 break
-            goes_on = plain[at] != typed and (plain[at].startswith(typed) or f" {typed}" in plain[at])
-            if goes_on and not any(_says_the_same(plain[at], plain[other]) for other in taken):
+            continues = plain[at] != typed and (plain[at].startswith(typed) or f" {typed}" in plain[at])
+            if continues and not any(_is_similar(plain[at], plain[other]) for other in taken):
                 taken.append(at)
         return [self._phrases[at] for at in taken]
 
 
 def _prefixes(prefix: Any, n: int | None) -> list[str]:
     if not (prefix is None or isinstance(prefix, Iterable)):
-        raise TypeError(f"prefix must be a text, or one text a user; got {prefix!r} of type {type(prefix).__name__}.")
+        raise TypeError(f"prefix must be a string, or one per user; got {prefix!r} of type {type(prefix).__name__}.")
     given = [prefix] * (n if n is not None else 1) if prefix is None or isinstance(prefix, str) else list(prefix)
     for one in given:
         if not (one is None or isinstance(one, str)):
-            raise TypeError(f"prefix must be a text, or one text a user; got {one!r} of type {type(one).__name__}.")
+            raise TypeError(f"prefix must be a string, or one per user; got {one!r} of type {type(one).__name__}.")
     if n is not None and len(given) != n:
-        raise ValueError(f"prefix has {len(given)} texts for {n} users; pass one for all, or one a user.")
+        raise ValueError(f"prefix has {len(given)} texts for {n} users; pass one text, or one per user.")
     return [_plain(one or "") + " " * ((one or "").strip() != "" and (one or "")[-1:].isspace()) for one in given]
 
 
-def _says_the_same(phrase: str, taken: str) -> bool:
-    """Whether all words of a phrase are in one that is taken, or both differ by an ending."""
+def _is_similar(phrase: str, taken: str) -> bool:
+    """Whether a chosen phrase contains all words of a phrase, or both differ by an ending only."""
     shorter, longer = sorted((phrase, taken), key=len)
     ending = longer.removeprefix(shorter)
     return set(phrase.split()) <= set(taken.split()) or (ending != longer and len(ending) <= 3 and " " not in ending)
 
 
 def _plain(text: str) -> str:
-    """Lower case, without accents and needless spaces."""
+    """Lower case, without accents and repeated spaces."""
     parts = unicodedata.normalize("NFKD", text.casefold())
     return " ".join("".join(sign for sign in parts if not unicodedata.combining(sign)).split())
 

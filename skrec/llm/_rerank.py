@@ -1,4 +1,4 @@
-"""A language model that reorders what a recommender retrieves."""
+"""A language model that reorders the recommendations of a recommender."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from skrec._chat import Prompt, as_chat, read_prompt
 from skrec.base import MetaRecommender, request_texts
 from skrec.exceptions import FeatureCoverageWarning, LanguageModelWarning, TruncationWarning
 from skrec.interactions import Recommendations, check_k
-from skrec.llm._orders import against_popularity, blended, held_near_base
+from skrec.llm._orders import blend_orders, limit_rise, penalize_popularity
 from skrec.llm._prompt_context import (
     LONGER,
     PromptContext,
@@ -39,10 +39,9 @@ _BLOCK = 1024
 class LLMReranker(MetaRecommender):
     """Let a language model reorder the first recommendations of any recommender.
 
-    The recommender retrieves ``n_candidates`` items a query; the model reads their texts, what the user chose
-    last, the features of the user, the context and a free-text request, and says which suit best. What it does
-    not say, or what cannot be read, falls back to the order of the recommender, so that every query gets a full
-    list whatever the model does.
+    The recommender retrieves ``n_candidates`` items per query. The model reads their texts, the latest items of
+    the user, the features of the user, the context and a free-text request, and orders the candidates. Candidates
+    without a usable answer keep the order of the recommender, so that every query gets a full list.
 
     Parameters
     ----------
@@ -52,76 +51,76 @@ class LLMReranker(MetaRecommender):
         A client of :mod:`skrec.llm`, or a function from messages ``[{"role": ..., "content": ...}]`` to the
         answer. Clones share it.
     method : {"listwise", "pairwise", "pointwise"}, default="listwise"
-        "listwise": the model orders lists; more than ``window_size`` candidates are read in windows from the
-        last to the first, each half a window further. "pairwise": it compares two at a time, about
-        n (log2 n)^2 / 4 times for n candidates (97 for 20), whatever it answers. "pointwise": it judges each
-        candidate alone, by the likelihood of a yes where it tells any, else by a grade from 0 to 10.
+        "listwise": the model orders lists. More than ``window_size`` candidates are read in windows from the last
+        to the first, with an overlap of half a window. "pairwise": it compares two candidates at a time, about
+        n (log2 n)^2 / 4 times for n candidates (97 for 20). "pointwise": it judges each candidate alone, by the
+        likelihood of a yes where the model gives likelihoods, else by a grade from 0 to 10.
     n_candidates : int, default=20
-        Items a query that the model may reorder. Behind them the list goes on in the order of the recommender,
-        so that a ``k`` beyond ``n_candidates`` is filled from there.
+        Number of items per query that the model reorders. Where ``k`` is greater, the rest of the list is in the
+        order of the recommender.
     blend : float, default=1.0
-        1: the order of the model; 0: that of the recommender, without a call; between them, both by their
-        weighted reciprocal ranks.
+        1: the order of the model. 0: the order of the recommender, without a call. Between them, both orders are
+        combined by weighted reciprocal ranks.
     window_size : int, default=20
         Candidates in one prompt of "listwise".
     n_shuffles : int, default=1
-        Times that each list or pair is shown, in orders that bring every candidate to the front and to the back;
-        the mean rank counts. It takes out what a model likes for its place, at as many times the calls.
-        1 shows a list as the recommender orders it. Not used by "pointwise".
+        How often each list or pair is shown, in different orders; the mean rank counts. This reduces position
+        bias, and multiplies the number of calls. 1 shows the order of the recommender. "pointwise" ignores it.
     popularity_prior : float, default=0.0
-        Against models that favour what is well known: the most popular candidate loses up to this share of the
-        list to the least popular one.
+        Against a bias towards popular items: the most popular candidate moves down by up to this share of the
+        list.
     max_rise : int, default=None
-        Most places that an item may end above its place in the list of the recommender, whatever its text talks
-        the model into. None sets no limit.
+        Maximum number of places that an item may rise above its place in the list of the recommender. It limits
+        the effect of prompt injection by item texts. None sets no limit.
     n_history : int, default=10
-        Items shown of what the user chose, the latest first.
+        Number of items of the history that the model reads, the latest first.
     item_template : str, default=None
-        Wording of an item by columns of ``item_features``, as in ``"{title}, {year}: {description}"``. None
-        writes all columns with their names. The id column is none of them.
+        Text of an item by columns of ``item_features``, such as ``"{title}, {year}: {description}"``. None
+        writes all columns with their names, without the id.
     user_template : str, default=None
-        The same of ``user_features``.
+        The same for ``user_features``.
     max_chars : int, default=500
-        Characters shown of an item; the user, the context and the request get four times as many.
+        Maximum number of characters of an item in a prompt; four times as many for the user, the context and
+        the request.
     prompt : str, default=None
-        Another prompt for the method: a system message, a line ``---``, and a template with ``{candidates}``, and
-        ``{user}``, ``{history}``, ``{context}`` and ``{request}`` where wanted. A template alone keeps the system
-        message. None is the file ``rerank_METHOD-v1.txt`` of :mod:`skrec.llm`.
+        A prompt that replaces the default one: a system message, a line ``---``, and a template with
+        ``{candidates}`` and, optionally, ``{user}``, ``{history}``, ``{context}`` and ``{request}``. A template
+        alone keeps the default system message. None is the file ``rerank_METHOD-v1.txt``.
     max_tokens : int, default=1024
-        Most tokens of an answer.
+        Maximum number of tokens of an answer.
     random_state : int, RandomState instance or None, default=0
-        Shuffles, and the tokens that stand for candidates in prompts. With an int the same request is written as
-        the same prompt, which a cache can answer; None writes a new one every time.
+        Seed of shuffles, and of the tokens that stand for candidates in prompts. With an int, the same request
+        gives the same prompt, which a cache can answer.
 
     Attributes
     ----------
     recommender_ : recommender
         The fitted recommender.
     report_ : dict
-        Of the last ``recommend``: ``n_queries``, and ``n_reranked`` of them; ``n_prompts``, of which ``n_failed``
-        got no answer that fits (``parsed`` is the share of the others, ``errors`` says why) and ``n_cached`` came
-        from the cache; ``n_unknown``, ``n_repeated`` and ``n_missing``, candidates in answers; ``n_without_text``
-        candidates and ``n_cut`` texts; ``shuffle_variance``, the variance of a candidate's rank over shuffles
-        (of a vote, for pairs); ``usage`` in calls, tokens and ``n_scrubbed``, pieces of personal data taken out of
-        prompts; ``prompts``, by name. It holds no text of a user or an item.
+        Statistics of the last ``recommend``: ``n_queries``, of which ``n_reranked`` were reordered; ``n_prompts``,
+        of which ``n_failed`` got no valid answer (``parsed`` is the share of the others, ``errors`` holds the
+        reasons) and ``n_cached`` came from the cache; ``n_unknown``, ``n_repeated`` and ``n_missing`` candidates
+        in answers; ``n_without_text`` candidates and ``n_cut`` (truncated) texts; ``shuffle_variance``, the
+        variance of a rank over shuffles (of a vote, for pairs); ``usage`` in calls, tokens and ``n_scrubbed``,
+        items of personal data removed from prompts; ``prompts`` by name. It contains no text of a user or an item.
 
     See Also
     --------
-    skrec.llm.LLMExplainer : Says why.
+    skrec.llm.LLMExplainer : Explains recommendations.
 
     Notes
     -----
-    No id enters a prompt: candidates are named by random tokens, in data blocks that no text can leave. A model
-    can still be talked into an order by the text of an item; ``max_rise`` bounds what that is worth.
+    Prompts contain no ids: candidates are named by random tokens, in data blocks that no text can close. The text
+    of an item can still influence the model; ``max_rise`` limits the effect.
 
-    An item without a text is not shown and keeps its place. ``fit`` hands ``item_features`` on to the
-    recommender, which needs an encoder for text if it reads features; to fit it without, pass
-    ``FrozenEstimator(recommender.fit(X))``. With context, put the pipeline that encodes it inside, so that the
-    model reads the context as it was given.
+    An item without a text is not shown and keeps its place. ``fit`` passes ``item_features`` to the recommender,
+    which needs an encoder for text if it reads features. To fit it without them, pass
+    ``FrozenEstimator(recommender.fit(X))``. With context, wrap the pipeline that encodes it, so that the model
+    reads the context as it was given.
 
-    A failed call leaves its candidates in base order; a query of which every call failed is the list of the
-    recommender exactly. Scores are those of the recommender, place by place: they fall along a row and compare
-    within it. ``predict`` is the recommender's.
+    Candidates of a failed call keep the order of the recommender. If all calls of a query fail, its list is that
+    of the recommender. The scores of a list are those of the recommender at the same places: they decrease along
+    a row and are comparable within it. ``predict`` is that of the recommender.
 
     Examples
     --------
@@ -204,8 +203,8 @@ class LLMReranker(MetaRecommender):
         self.report_ = Counts().as_report()
         if not len(self._item_texts):
             warnings.warn(
-                "There is no text of an item, so that the language model has nothing to read and the order of the "
-                "recommender stays; pass item_features with columns of text.",
+                "No item has a text, so the language model has nothing to read and the order of the recommender "
+                "stays; pass item_features with text columns.",
                 FeatureCoverageWarning,
                 stacklevel=4,
             )
@@ -236,17 +235,17 @@ class LLMReranker(MetaRecommender):
         request: str | Sequence[str | None] | None = None,
         request_weight: float = 0.0,
     ) -> Recommendations:
-        """Rank items for users, the first ``n_candidates`` as the language model orders them.
+        """Rank items for users; the language model orders the first ``n_candidates``.
 
         Parameters
         ----------
         users, k, context, history, candidates, exclude_seen, exclude
-            As in the recommender's ``recommend``, which gets them all.
+            As in ``recommend`` of the recommender.
         request : str, or list of n_users str or None, default=None
-            What is asked for, in any words and language: one text for all, or one a user. The model reads it.
+            What the user asks for, in free text: one text for all, or one per user. The model reads it.
         request_weight : float in [0, 1], default=0.0
-            Weight of the request in what the recommender retrieves, for one that reads text. At 0 it retrieves
-            by taste alone.
+            Weight of the request in the retrieval, for a recommender that reads text. At 0 it retrieves by taste
+            alone.
 
         Returns
         -------
@@ -256,23 +255,23 @@ class LLMReranker(MetaRecommender):
         Raises
         ------
         ValueError
-            As the recommender does, also where it cannot read a request that it is to retrieve by; or if there is
-            not one request a user.
+            As the recommender does, for example if it cannot read a request and ``request_weight`` > 0; or if the
+            numbers of requests and users differ.
         TypeError
-            As the recommender does, or if a request is no text.
+            As the recommender does, or if a request is not a string.
 
         Warns
         -----
         LanguageModelWarning
-            If no answer could be used for any query.
+            If no answer was usable for any query.
         TruncationWarning
-            If a request was cut.
+            If a request was truncated.
         """
         check_is_fitted(self)
         self._validate_params()
         self._check_wrapper()
         k = check_k(k)
-        asked = {"request": request, "request_weight": request_weight} if request_weight else {}
+        retrieval = {"request": request, "request_weight": request_weight} if request_weight else {}
         base = self.recommender_.recommend(
             users,
             max(k, self.n_candidates),
@@ -281,7 +280,7 @@ class LLMReranker(MetaRecommender):
             candidates=candidates,
             exclude_seen=exclude_seen,
             exclude=exclude,
-            **asked,
+            **retrieval,
         )
         requests = request_texts(request, len(base))
         counts = Counts(n_queries=len(base))
@@ -289,17 +288,17 @@ class LLMReranker(MetaRecommender):
         if self.blend > 0:
             self._warn_of_long(requests)
             calls = self._calls(counts)
-            situations = self._situations(base.users, context, history, requests)
+            prompt_contexts = self._prompt_contexts(base.users, context, history, requests)
             for start in range(0, len(codes), _BLOCK):
                 block = slice(start, start + _BLOCK)
-                self._rerank(codes[block, : self.n_candidates], situations[block], calls)
+                self._rerank(codes[block, : self.n_candidates], prompt_contexts[block], calls)
         prompt = self._prompt()
         self.report_ = {**counts.as_report(), "prompts": {prompt.name: prompt.as_text()}}
         if counts.n_prompts and not counts.n_reranked:
             warnings.warn(
-                f"No answer of the language model could be used, and every list is the recommender's. Of "
-                f"{counts.n_prompts} prompts {counts.n_failed} failed: {dict(counts.errors.most_common(3))}; "
-                f"answers held {counts.n_unknown} names that were not given. To see more, ask the model by itself.",
+                f"No answer of the language model was usable, so every list is that of the recommender. Of "
+                f"{counts.n_prompts} prompts, {counts.n_failed} failed: {dict(counts.errors.most_common(3))}. "
+                f"Answers contained {counts.n_unknown} unknown names. Call the model alone to see its answers.",
                 LanguageModelWarning,
                 stacklevel=2,
             )
@@ -316,56 +315,56 @@ class LLMReranker(MetaRecommender):
         longest = max((len(text) for text in requests if text), default=0)
         if longest > LONGER * self.max_chars:
             warnings.warn(
-                f"A request of {longest} characters is longer than {LONGER} times max_chars={self.max_chars} and was "
-                "cut there.",
+                f"A request of {longest} characters was truncated to {LONGER} times max_chars={self.max_chars}; pass a "
+                "shorter request or a greater max_chars.",
                 TruncationWarning,
                 stacklevel=3,
             )
 
-    def _situations(self, users: NDArray, context: Any, history: Any, requests: list[Text]) -> list[PromptContext]:
-        """What there is to tell of each query, without its candidates."""
+    def _prompt_contexts(self, users: NDArray, context: Any, history: Any, requests: list[Text]) -> list[PromptContext]:
+        """The prompt context of each query, without its candidates."""
         names = getattr(self, "feature_names_in_", None)
         contexts = context_texts(context, None if names is None else names[2:], len(users))
         histories = self._histories(users, history)
         chosen = latest_texts(histories, self._texts_of, self.n_history, with_y=self.feedback == "explicit")
-        told = zip(chosen, self._user_texts.of(users), contexts, requests, strict=True)
-        return [PromptContext([], *about) for about in told]
+        texts = zip(chosen, self._user_texts.of(users), contexts, requests, strict=True)
+        return [PromptContext([], *about) for about in texts]
 
     def _texts_of(self, codes: NDArray) -> list[Text]:
         return self._item_texts.of(self.items_[codes])
 
     # Reorder ---------------------------------------------------------------------------------------------
 
-    def _rerank(self, codes: NDArray[np.int32], situations: list[PromptContext], calls: Calls) -> None:
+    def _rerank(self, codes: NDArray[np.int32], prompt_contexts: list[PromptContext], calls: Calls) -> None:
         """Reorder the candidates of each row in place."""
         distinct = np.unique(codes[codes >= 0])
         texts = dict(zip(distinct.tolist(), self._texts_of(distinct), strict=True))
         shown = [[place for place, code in enumerate(row) if code >= 0 and texts[code]] for row in codes.tolist()]
         calls.counts.n_without_text += int((codes >= 0).sum()) - sum(map(len, shown))
         rows = [row for row, places in enumerate(shown) if len(places) > 1]
-        asked = [
-            replace(situations[row], candidates=[texts[codes[row, place]] for place in shown[row]]) for row in rows
+        contexts = [
+            replace(prompt_contexts[row], candidates=[texts[codes[row, place]] for place in shown[row]]) for row in rows
         ]
-        calls.counts.n_cut += sum(map(calls.writer.n_cut, asked))
-        for row, order in zip(rows, self._orders(asked, calls), strict=True):
+        calls.counts.n_cut += sum(map(calls.writer.n_cut, contexts))
+        for row, order in zip(rows, self._orders(contexts, calls), strict=True):
             if order is None:
                 continue
             calls.counts.n_reranked += 1
             of_row = codes[row, codes[row] >= 0]
             places = np.arange(len(of_row))
             places[shown[row]] = np.asarray(shown[row])[order]
-            codes[row, : len(of_row)] = of_row[self._settled(places.tolist(), of_row)]
+            codes[row, : len(of_row)] = of_row[self._adjusted(places.tolist(), of_row)]
 
-    def _orders(self, situations: list[PromptContext], calls: Calls) -> Orders:
+    def _orders(self, prompt_contexts: list[PromptContext], calls: Calls) -> Orders:
         if self.method == "listwise":
-            return listwise(situations, calls, window_size=self.window_size, n_shuffles=self.n_shuffles)
+            return listwise(prompt_contexts, calls, window_size=self.window_size, n_shuffles=self.n_shuffles)
         if self.method == "pairwise":
-            return pairwise(situations, calls, n_shuffles=self.n_shuffles)
-        return pointwise(situations, calls)
+            return pairwise(prompt_contexts, calls, n_shuffles=self.n_shuffles)
+        return pointwise(prompt_contexts, calls)
 
-    def _settled(self, order: list[int], codes: NDArray[np.int32]) -> list[int]:
-        """The model's order against popularity, with the base's, and within reach of it."""
+    def _adjusted(self, order: list[int], codes: NDArray[np.int32]) -> list[int]:
+        """The order of the model, adjusted by ``popularity_prior``, ``blend`` and ``max_rise``."""
         if self.popularity_prior > 0:
-            order = against_popularity(order, self.popularity_[codes], self.popularity_prior)
-        order = blended(order, self.blend)
-        return order if self.max_rise is None else held_near_base(order, self.max_rise)
+            order = penalize_popularity(order, self.popularity_[codes], self.popularity_prior)
+        order = blend_orders(order, self.blend)
+        return order if self.max_rise is None else limit_rise(order, self.max_rise)

@@ -1,4 +1,4 @@
-"""What a reranker asks a model, in batches, and the count of what came of it."""
+"""The calls of a reranker to a model, in batches, and their statistics."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _GRADE = {
     "properties": {"grade": {"type": "number", "minimum": 0, "maximum": 10}},
     "required": ["grade"],
 }
-_NO_LIKELIHOOD = "no likelihood: the prompt is longer than the model reads, or beyond the budget"
+_NO_LIKELIHOOD = "no likelihood: the prompt exceeds the context length of the model, or the budget"
 
 
 @dataclass
 class Counts(CallStatistics):
-    """What came of the prompts of one ``recommend``."""
+    """Statistics of the prompts of one ``recommend``."""
 
     n_queries: int = 0
     n_reranked: int = 0
@@ -48,7 +48,7 @@ class Counts(CallStatistics):
 
 
 class Calls:
-    """Asks a model about candidates; an answer that cannot be used is None.
+    """Calls a model for orders, comparisons and grades of candidates; an unusable answer is None.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Calls:
     writer : PromptWriter
     max_tokens : int
     counts : Counts
-        Grows with every batch.
+        Updated by every batch.
     """
 
     def __init__(self, chat: BaseChat, writer: PromptWriter, max_tokens: int, counts: Counts) -> None:
@@ -78,7 +78,7 @@ class Calls:
         return self._complete(shown, _GRADE, lambda parsed, tokens: float(parsed["grade"]))
 
     def likelihoods(self, shown: Sequence[Shown]) -> list[float | None]:
-        """How much likelier a yes is than a no, in log-probability, for each single candidate."""
+        """Log-probability of a yes minus that of a no, for each single candidate."""
         messages = [self.writer.write(*one)[0] for one in shown]
         self.counts.n_prompts += len(messages)
         before = self.chat.usage_
@@ -106,7 +106,7 @@ class Calls:
         return [None if result is None else read(result, tokens) for result, (_, tokens) in both]
 
     def _distinct(self, conversations: list[list[Message]], schema: dict[str, Any]) -> list[Any]:
-        """What fits the schema in the answer to each conversation; equal ones are sent once."""
+        """The parsed answer to each conversation; identical ones are sent once."""
         writer = self.writer
         return complete_batch(
             self.chat,

@@ -1,7 +1,7 @@
-"""Three ways to an order of candidates: of lists, of pairs, of one at a time.
+"""Three ways to order candidates: by lists, by pairs, or one at a time.
 
-Each takes all situations at once, so that the calls of a round go out as one batch, and gives the order of each
-as a list of candidates; None where no answer could be used.
+Each takes all prompt contexts at once, so that the calls of a round form one batch. Each returns one order per
+context, a list of candidates; None where no answer was usable.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from skrec.llm._rerank_calls import Calls
 Orders: TypeAlias = list[list[int] | None]
 
 
-def listwise(situations: Sequence[PromptContext], calls: Calls, *, window_size: int, n_shuffles: int) -> Orders:
-    """Windows from the end to the start; in each, the mean over shuffles.
+def listwise(prompt_contexts: Sequence[PromptContext], calls: Calls, *, window_size: int, n_shuffles: int) -> Orders:
+    """Order windows from the end of the list to its start, each by the mean over shuffles.
 
-    A window without an answer goes back to base order.
+    A window without a usable answer keeps the base order.
 
     References
     ----------
     Sun et al. 2023, Is ChatGPT good at search? Investigating large language models as re-ranking agents.
     Tang et al. 2024, Found in the middle: permutation self-consistency improves listwise ranking.
     """
-    orders = [list(range(len(situation.candidates))) for situation in situations]
-    answered = [False] * len(situations)
+    orders = [list(range(len(prompt_context.candidates))) for prompt_context in prompt_contexts]
+    answered = [False] * len(prompt_contexts)
     for turn in zip_longest(*(windows(len(order), window_size) for order in orders)):
         at = [row for row, window in enumerate(turn) if window is not None and len(orders[row][window]) > 1]
-        shown = {row: _presentations(situations[row], orders[row][turn[row]], calls, n_shuffles) for row in at}
-        answers = iter(calls.orders([(situations[row], order) for row in at for order in shown[row]]))
+        shown = {row: _presentations(prompt_contexts[row], orders[row][turn[row]], calls, n_shuffles) for row in at}
+        answers = iter(calls.orders([(prompt_contexts[row], order) for row in at for order in shown[row]]))
         for row in at:
             usable = [order for _ in shown[row] if (order := next(answers)) is not None]
             if usable:
@@ -48,34 +48,34 @@ def listwise(situations: Sequence[PromptContext], calls: Calls, *, window_size: 
     return [order if done else None for order, done in zip(orders, answered, strict=True)]
 
 
-def _presentations(situation: PromptContext, window: list[int], calls: Calls, n_shuffles: int) -> list[list[int]]:
-    """The orders in which a window is shown: as it stands, or shuffled."""
+def _presentations(prompt_context: PromptContext, window: list[int], calls: Calls, n_shuffles: int) -> list[list[int]]:
+    """The orders in which a window is shown: as it is, or shuffled."""
     if n_shuffles == 1:
         return [window]
-    texts = [situation.candidates[candidate] for candidate in window]
-    rng = content_rng(calls.writer.seed, "shuffle", *situation.about, *texts)
+    texts = [prompt_context.candidates[candidate] for candidate in window]
+    rng = content_rng(calls.writer.seed, "shuffle", *prompt_context.about, *texts)
     return [[window[place] for place in order] for order in rotations(len(window), n_shuffles, rng)]
 
 
-def pairwise(situations: Sequence[PromptContext], calls: Calls, *, n_shuffles: int) -> Orders:
-    """Sorting by comparisons that are the same in number whatever their results, about n (log2 n)^2 / 4.
+def pairwise(prompt_contexts: Sequence[PromptContext], calls: Calls, *, n_shuffles: int) -> Orders:
+    """Sort by about n (log2 n)^2 / 4 comparisons, whatever their results are.
 
-    Each pair is shown ``n_shuffles`` times, in both orders by turns; a draw, and a pair without an answer, is
-    decided by base order.
+    Each pair is shown ``n_shuffles`` times, alternately in both orders. A draw, and a pair without a usable
+    answer, is decided by the base order.
 
     References
     ----------
     Qin et al. 2024, Large language models are effective text rankers with pairwise ranking prompting.
     """
-    orders = [list(range(len(situation.candidates))) for situation in situations]
-    answered = [False] * len(situations)
+    orders = [list(range(len(prompt_context.candidates))) for prompt_context in prompt_contexts]
+    answered = [False] * len(prompt_contexts)
     for turn in zip_longest(*(comparators(len(order)) for order in orders), fillvalue=[]):
         at = [(row, i, j) for row, places in enumerate(turn) for i, j in places]
         pairs = [sorted([orders[row][i], orders[row][j]]) for row, i, j in at]
         shown = [
-            (situations[row], order)
+            (prompt_contexts[row], order)
             for (row, _, _), pair in zip(at, pairs, strict=True)
-            for order in _both_ways(situations[row], pair, calls, n_shuffles)
+            for order in _both_orders(prompt_contexts[row], pair, calls, n_shuffles)
         ]
         answers = iter(calls.better(shown))
         for (row, i, j), (ahead, behind) in zip(at, pairs, strict=True):
@@ -89,23 +89,25 @@ def pairwise(situations: Sequence[PromptContext], calls: Calls, *, n_shuffles: i
     return [order if done else None for order, done in zip(orders, answered, strict=True)]
 
 
-def _both_ways(situation: PromptContext, pair: list[int], calls: Calls, n_shuffles: int) -> list[list[int]]:
-    """A pair in both orders by turns; which comes first is left to chance."""
-    texts = [situation.candidates[candidate] for candidate in pair]
-    first = content_rng(calls.writer.seed, "first", *situation.about, *texts).integers(2)
+def _both_orders(prompt_context: PromptContext, pair: list[int], calls: Calls, n_shuffles: int) -> list[list[int]]:
+    """A pair alternately in both orders; which order comes first is random."""
+    texts = [prompt_context.candidates[candidate] for candidate in pair]
+    first = content_rng(calls.writer.seed, "first", *prompt_context.about, *texts).integers(2)
     return [pair if (turn + first) % 2 else pair[::-1] for turn in range(n_shuffles)]
 
 
-def pointwise(situations: Sequence[PromptContext], calls: Calls) -> Orders:
-    """By the likelihood of a yes where the model tells it, else by grades from 0 to 10.
+def pointwise(prompt_contexts: Sequence[PromptContext], calls: Calls) -> Orders:
+    """Order by the likelihood of a yes where the model gives likelihoods, else by grades from 0 to 10.
 
-    A candidate without an answer keeps its place.
+    A candidate without a usable answer keeps its place.
     """
-    ask = calls.likelihoods if calls.chat.can_score else calls.grades
-    shown = [(situation, [at]) for situation in situations for at in range(len(situation.candidates))]
-    answers = iter(ask(shown))
+    judge = calls.likelihoods if calls.chat.can_score else calls.grades
+    shown = [
+        (prompt_context, [at]) for prompt_context in prompt_contexts for at in range(len(prompt_context.candidates))
+    ]
+    answers = iter(judge(shown))
     orders: Orders = []
-    for situation in situations:
-        grades = [np.nan if (grade := next(answers)) is None else grade for _ in situation.candidates]
+    for prompt_context in prompt_contexts:
+        grades = [np.nan if (grade := next(answers)) is None else grade for _ in prompt_context.candidates]
         orders.append(None if np.isnan(grades).all() else order_by_grade(grades))
     return orders

@@ -1,4 +1,4 @@
-"""Rows of feature tables as texts that a language model reads, found by id."""
+"""Rows of feature tables as texts for a language model, by id."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from skrec.interactions import Column, IdIndex, as_unique_ids, read_features
 from skrec.utils import Text, as_text, table_cells, write_rows
 
 _WIDEST = 32
-"""A matrix of more numbers a row is one of vectors, which no one reads."""
+"""A numeric matrix with more columns holds vectors, which are not written as text."""
 
 
 class RowTexts:
-    """One text a row of a feature table.
+    """One text per row of a feature table.
 
     Parameters
     ----------
     index : IdIndex
-        Ids of the rows.
+        The ids of the rows.
     texts : list of str or None
         In the order of ``index``.
     """
@@ -31,21 +31,21 @@ class RowTexts:
 
     @classmethod
     def read(cls, table: Any, what: str, template: str | None = None) -> RowTexts:
-        """Write out a table; the id is no part of the text.
+        """Write the rows of a table as text; the id is not part of the text.
 
         Parameters
         ----------
         table : frame, pair (ids, matrix), FeatureTable or None
-            None has no texts, nor has a sparse matrix, nor, without a template, a wide one.
+            There are no texts for None, for a sparse matrix and, without a template, for a wide matrix.
         what : str
-            Name of the table, for messages.
+            Name of the table in error messages.
         template : str, default=None
-            Wording by columns, as in ``"{title} ({year})"``; None writes all columns with their names.
+            Text by columns, such as ``"{title} ({year})"``; None writes all columns with their names.
 
         Raises
         ------
         ValueError
-            If the template names a column that there is not, or reaches into one.
+            If the template names an unknown column, or an attribute of a value.
         """
         if table is None:
             return cls(IdIndex(np.zeros(0, np.int64)), [])
@@ -60,14 +60,14 @@ class RowTexts:
         return sum(text is not None for text in self.texts)
 
     def of(self, ids: Column) -> list[Text]:
-        """Text of each id; None where there is none."""
+        """The text of each id; None where it has none."""
         if not len(self.index):
             return [None] * len(ids)
         codes = self.index.codes(ids, "ids", check_kind=False)
         return [self.texts[code] if code >= 0 else None for code in codes.tolist()]
 
     def updated(self, later: RowTexts) -> RowTexts:
-        """These rows and later ones, which replace those of the same id."""
+        """These rows and the later ones, which replace rows of the same id."""
         if not len(later.index) or not len(self.index):
             return later if len(later.index) else self
         index = self.index.extended(later.index.values)

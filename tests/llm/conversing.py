@@ -71,7 +71,7 @@ def n_turns(rec, user, target, most, rng, wrong=0.0):
             return n
         said, question = "", turn.state.pending
         if question is not None:
-            group = int(answers_of(rec._items.wishes, question, np.array([code]))[0])
+            group = int(answers_of(rec._items.ranking, question, np.array([code]))[0])
             options = ["yes", "no"] if len(question.values) == 1 else [*map(str, question.values), "something else"]
             said = f"{options[group]}. "
         turn = rec.reply(f"{said}None of these", turn.state)

@@ -48,7 +48,7 @@ def test_limits_and_exclusions_hold(rec):
     assert titles(turn)
     assert all(NUMBERS.loc[title, "pages"] <= 300 for title in titles(turn))
     assert not {"Hadji Murat", "Hamlet"} & set(titles(turn))
-    assert turn.report["n_fulfilling"] == len(titles(turn))
+    assert turn.report["n_matching"] == len(titles(turn))
 
 
 def test_limits_stay_in_later_turns_and_give_way_to_later_ones(rec):
@@ -57,7 +57,7 @@ def test_limits_stay_in_later_turns_and_give_way_to_later_ones(rec):
     assert set(titles(second)) < set(titles(first))
     third = rec.reply("at least 400 pages", second.state, k=10)
     assert {NUMBERS.loc[title, "pages"] >= 400 for title in titles(third)} == {True}
-    assert rec.reply("at most 500 pages", third.state, k=10).report["n_fulfilling"] == 2
+    assert rec.reply("at most 500 pages", third.state, k=10).report["n_matching"] == 2
 
 
 def test_shorter_than_the_last_list(rec):
@@ -214,8 +214,8 @@ def limit(relation, value):
         ({"liked": "bk"}, "liked"),
         ({"liked": [{"a": 1}]}, "liked"),
         ({"shown": [None]}, "shown"),
-        ({"request": ["a"]}, "request"),
-        ({"request": [float("nan")]}, "request"),
+        ({"request_vector": ["a"]}, "request_vector"),
+        ({"request_vector": [float("nan")]}, "request_vector"),
         ({"constraints": [{"attribute": "pages"}]}, "constraints"),
         ({"constraints": [limit("<=", "many")]}, "constraints"),
         ({"constraints": [limit("near", 3)]}, "constraints"),
@@ -243,7 +243,7 @@ def test_a_state_of_another_user_or_model(rec):
     with pytest.raises(ValueError, match="user"):
         rec.reply("older", state, user=2)
     with pytest.raises(ValueError, match="another model"):
-        rec.reply("older", replace(state, request=(1.0, 2.0)))
+        rec.reply("older", replace(state, request_vector=(1.0, 2.0)))
 
 
 def test_items_and_columns_that_are_gone_are_passed_over(rec):
@@ -300,7 +300,7 @@ def test_an_ordinal_beyond_the_list(rec):
 
 def test_constraints_that_nothing_fulfils(rec):
     turn = talk(rec, "under 50 pages and no horror", k=10)
-    assert turn.report["n_fulfilling"] == 0
+    assert turn.report["n_matching"] == 0
     assert "Nothing fulfils all of that" in turn.message
     assert "length up to 50" in turn.message
     assert "Dracula" not in titles(turn)

@@ -488,7 +488,7 @@ def test_a_pitch_by_a_search_shows_the_context_as_it_was_given():
 
 
 def test_a_pitch_that_is_too_long_is_told_so():
-    with pytest.warns(LanguageModelWarning, match="0 nothing, and 1 were longer than max_length=20"):
+    with pytest.warns(LanguageModelWarning, match="0 cited none, and 1 were longer than max_length=20"):
         personalise([ITEMS[0]], [USERS[0]], Writer(text="x" * 50), recommender=FITTED, max_length=20, n_evidence=1)
 
 

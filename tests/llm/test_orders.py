@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skrec.llm._orders import (
-    against_popularity,
-    blended,
+    blend_orders,
     comparators,
-    held_near_base,
+    limit_rise,
     mean_order,
     order_by_grade,
+    penalize_popularity,
     read_order,
     rotations,
     windows,
@@ -91,24 +91,24 @@ def test_without_a_grade_a_candidate_keeps_its_place():
 
 @given(ORDERS)
 def test_the_ends_of_a_blend(order):
-    assert blended(order, 1.0) == order
-    assert blended(order, 0.0) == sorted(order)
-    assert sorted(blended(order, 0.5)) == sorted(order)
+    assert blend_orders(order, 1.0) == order
+    assert blend_orders(order, 0.0) == sorted(order)
+    assert sorted(blend_orders(order, 0.5)) == sorted(order)
 
 
 def test_popular_candidates_lose_places():
-    assert against_popularity([0, 1, 2], [9, 5, 1], 0.0) == [0, 1, 2]
-    assert against_popularity([0, 1, 2], [9, 5, 1], 1.5) == [2, 1, 0]
-    assert against_popularity([1, 0, 2], [5, 5, 5], 1.0) == [1, 0, 2]
+    assert penalize_popularity([0, 1, 2], [9, 5, 1], 0.0) == [0, 1, 2]
+    assert penalize_popularity([0, 1, 2], [9, 5, 1], 1.5) == [2, 1, 0]
+    assert penalize_popularity([1, 0, 2], [5, 5, 5], 1.0) == [1, 0, 2]
 
 
 @given(ORDERS, st.integers(0, 30))
 def test_no_candidate_rises_further(order, max_rise):
-    held = held_near_base(order, max_rise)
+    held = limit_rise(order, max_rise)
     assert sorted(held) == sorted(order)
     assert all(candidate - place <= max_rise for place, candidate in enumerate(held))
-    assert held_near_base(order, 0) == sorted(order)
-    assert held_near_base(order, len(order)) == order
+    assert limit_rise(order, 0) == sorted(order)
+    assert limit_rise(order, len(order)) == order
 
 
 @pytest.mark.parametrize("max_rise", [0, 1, 2])
@@ -117,4 +117,4 @@ def test_the_held_order_is_the_first_allowed_one(max_rise):
     for order in permutations(range(5)):
         allowed = [p for p in permutations(range(5)) if all(c - place <= max_rise for place, c in enumerate(p))]
         wanted = min(allowed, key=lambda p: [order.index(candidate) for candidate in p])
-        assert held_near_base(order, max_rise) == list(wanted)
+        assert limit_rise(order, max_rise) == list(wanted)

@@ -10,7 +10,7 @@ from skrec.exceptions import FeatureCoverageWarning
 from skrec.feature_extraction import HashingTextEncoder, KeywordExtractor, LLMTextEmbedder
 from skrec.interactions import FeatureTable
 from skrec.llm import QuerySuggester
-from skrec.llm._query_suggestions import _says_the_same
+from skrec.llm._query_suggestions import _is_similar
 from skrec.neighbors import ItemKNNRecommender
 
 EMBEDDER = LLMTextEmbedder(HashingTextEncoder())
@@ -83,8 +83,8 @@ def test_no_two_suggestions_say_the_same():
     ("phrase", "taken", "same"),
     [("sea", "stormy sea", True), ("stormy sea", "sea", False), ("seasons", "season", True), ("sea", "seasons", False)],
 )
-def test_what_says_the_same(phrase, taken, same):
-    assert _says_the_same(phrase, taken) == same
+def test_what_is_similar(phrase, taken, same):
+    assert _is_similar(phrase, taken) == same
 
 
 def test_strangers_get_what_many_chose():
@@ -135,9 +135,9 @@ def test_bad_arguments():
     rec = fitted()
     with pytest.raises(ValueError, match="2 texts for 3 users"):
         rec.suggest_queries(["a", "b"], users=[1, 2, 3])
-    with pytest.raises(TypeError, match="prefix must be a text"):
+    with pytest.raises(TypeError, match="prefix must be a string"):
         rec.suggest_queries([3])
-    with pytest.raises(TypeError, match="prefix must be a text"):
+    with pytest.raises(TypeError, match="prefix must be a string"):
         rec.suggest_queries(3)
     with pytest.raises(ValueError, match="k must"):
         rec.suggest_queries("a", k=0)

@@ -1,4 +1,4 @@
-"""How well items fulfil the wishes of a conversation."""
+"""Ranks items by the constraints and the request vector of a conversation."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from skrec.llm._conversation._state import Constraint
 
 _BOOST = {"is": 2.0, "<=": 2.0, ">=": 2.0, "about": 1.0}
 _NEAR = 2.0
-"""Standard scores above the mean similarity from which an item counts as being about a text."""
+"""Standard scores above the mean similarity from which an item matches a text."""
 
 _STEP = 100.0
 
 
 @dataclass
-class Constraints:
-    """What items are ranked by.
+class ConstraintRanking:
+    """Matches items against constraints, and scores them.
 
     Attributes
     ----------
@@ -36,8 +36,8 @@ class Constraints:
     themes: dict[str, NDArray[np.bool_]]
     space: TextSpace | None
 
-    def holds(self, constraint: Constraint) -> NDArray[np.bool_]:
-        """Which items are what a constraint names, whatever its weight."""
+    def matches(self, constraint: Constraint) -> NDArray[np.bool_]:
+        """Items with the label, number or theme of a constraint, whatever its weight."""
         found = np.zeros(self.facts.n_items, bool)
         if constraint.relation == "is":
             found[self.facts.labels.get(constraint.attribute, {}).get(str(constraint.value), [])] = True
@@ -58,17 +58,15 @@ class Constraints:
             found = found | (self.space.similarity(self.space.encode([text])[0]) >= _NEAR)
         return found
 
-    def fulfils(self, constraint: Constraint) -> NDArray[np.bool_]:
-        """Which items are as a constraint wants them."""
-        holds = self.holds(constraint)
-        if constraint.weight > 0:
-            return holds
-        # Nothing is known of an item without a value: neither bound holds, and neither is broken by a "no".
-        return ~holds
+    def satisfies(self, constraint: Constraint) -> NDArray[np.bool_]:
+        """Items that satisfy a constraint: those that match it, or for a negative weight those that do not."""
+        matches = self.matches(constraint)
+        # An item without a value matches no bound, so it satisfies every negated one.
+        return matches if constraint.weight > 0 else ~matches
 
     def violations(self, constraints: Sequence[Constraint]) -> NDArray[np.float64]:
-        """(n_items,) which strict constraints are broken, as a rank: the latest counts more than all before it."""
-        strict = [self.fulfils(one) for one in constraints if one.strict]
+        """(n_items,) ranks by violated strict constraints; a later constraint outweighs all earlier ones."""
+        strict = [self.satisfies(one) for one in constraints if one.strict]
         if not strict:
             return np.zeros(self.facts.n_items)
         broken = ~np.stack(strict)
@@ -81,21 +79,21 @@ class Constraints:
     def scores(
         self, taste: NDArray, request: NDArray, constraints: Sequence[Constraint], request_weight: float
     ) -> NDArray[np.float64]:
-        """(n_items,) how well items fit taste, request and what is rather wanted."""
+        """(n_items,) scores by taste, request vector and soft constraints."""
         strength = min(1.0, float(np.linalg.norm(request))) if len(request) else 0.0
         scores = (1 - request_weight * strength) * taste
         if strength and self.space is not None:
             scores = scores + request_weight * strength * self.space.similarity(request)
         for one in constraints:
             if not one.strict:
-                scores = scores + _BOOST[one.relation] * one.weight * self.holds(one)
+                scores = scores + _BOOST[one.relation] * one.weight * self.matches(one)
         return scores
 
 
 def taste_scores(codes: NDArray[np.int64], n_items: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Normal scores of a ranked list, and which items are in it.
+    """Normal scores of a ranked list, and a mask of its items.
 
-    Scores of different recommenders do not compare; ranks do.
+    They come from ranks, because scores of different recommenders are not comparable.
     """
     taste, listed = np.zeros(n_items), np.zeros(n_items, bool)
     codes = codes[codes >= 0]
@@ -107,14 +105,15 @@ def taste_scores(codes: NDArray[np.int64], n_items: int) -> tuple[NDArray[np.flo
 def ranked(
     scores: NDArray, violations: NDArray, eligible: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], int]:
-    """The eligible items, best first, their scores, and how many fulfil every strict constraint.
+    """Codes and scores of the eligible items, best first, and how many satisfy every strict constraint.
 
-    Where some do, nothing else is given; where none does, those come first that keep to the latest ones.
+    Where some items do, only those are returned. Where none does, items that satisfy the latest constraints come
+    first.
     """
     codes = np.flatnonzero(eligible)
-    n_fulfilling = int((violations[codes] == 0).sum())
-    if n_fulfilling:
+    n_matching = int((violations[codes] == 0).sum())
+    if n_matching:
         codes = codes[violations[codes] == 0]
     final = scores[codes] - _STEP * violations[codes]
     best = np.lexsort((codes, -final))
-    return codes[best], final[best], n_fulfilling
+    return codes[best], final[best], n_matching

@@ -1,4 +1,4 @@
-"""Turns of free text over any recommender."""
+"""A conversation in free text over any recommender."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from skrec.llm._conversation._lexicon import load_lexicon
 from skrec.llm._conversation._phrasing import Phrasing
 from skrec.llm._conversation._questions import best_question, random_question
 from skrec.llm._conversation._state import Constraint, ConversationState, Question, Turn, as_state, plain_id
-from skrec.llm._conversation._state_update import next_wishes
+from skrec.llm._conversation._state_update import next_state
 from skrec.utils import unwrap_recommender
 
 _LONGEST_TEXT = 2000
@@ -36,57 +36,57 @@ _MOST_CANDIDATES = 2000
 class ConversationalRecommender(MetaRecommender):
     """Recommend in turns of free text: "something shorter, nothing violent, like the second one".
 
-    Each turn is read into likes and dislikes, limits and exclusions, and texts that a request vector moves towards
-    or away from (Rocchio). Items are ranked by that vector, by what is rather wanted, and by the taste of the user
-    as the recommender has it; what breaks a limit is left out. Then the question is asked whose answer is expected
-    to tell most of what is looked for.
+    Each turn is parsed into liked and disliked items, constraints, and texts that move a request vector towards
+    them or away from them (Rocchio). Items are ranked by the request vector, by soft constraints, and by the
+    ranking of the recommender for the user. Items that violate a strict constraint are excluded. The reply ends
+    with the question that has the greatest expected information about the item that the user looks for.
 
-    Without a language model, texts in English, German, French and Spanish are read by phrases from data files:
-    negation, "more like" and "less like" an item, places in the last list, titles, comparisons ("shorter", "older
-    than Emma"), limits ("under 300 pages", "the 19th century"), labels of the items, common themes. A text in
-    another language counts whole, by its meaning, with a warning. With a language model, it reads the text into the
-    same structure; where it fails, the phrases do.
+    Without a language model, texts in English, German, French and Spanish are parsed by phrases from data files:
+    negation, "more like" and "less like" an item, positions in the last list, titles, comparisons ("shorter",
+    "older than Emma"), limits ("under 300 pages", "the 19th century"), labels of the items and common themes. A
+    text in another language is embedded as a whole, with a warning. A language model, where given, parses the text
+    into the same structure; if it fails, the phrases are used.
 
     Parameters
     ----------
     recommender : recommender, Pipeline or FrozenEstimator
-        A clone of it is fitted. Its ranking is the taste of a user, with what they like in the conversation as
+        A clone of it is fitted. It ranks by the taste of the user; items liked in the conversation count as
         further history.
     llm : chat client or callable, default=None
-        A client of :mod:`skrec.llm`, or a function from messages to text, that reads what the user says. It ranks
-        nothing and writes no message. Clones share it.
+        A client of :mod:`skrec.llm`, or a function from messages to text, that parses the texts of the user. It
+        neither ranks items nor writes replies. Clones share it.
     item_encoder : transformer, default=None
-        From texts to vectors, fitted on ``item_features``: :class:`~skrec.feature_extraction.LLMTextEmbedder`. None
-        takes the ``item_encoder_`` of the recommender where that reads text.
+        Turns texts into vectors, such as :class:`~skrec.feature_extraction.LLMTextEmbedder`. It is fitted on
+        ``item_features``. None takes the ``item_encoder_`` of the recommender where that reads text.
     title_column : str, default=None
-        Column of ``item_features`` with what items are called; None looks for "title", "name" and the like.
+        Column of ``item_features`` with the names of items. None looks for "title", "name" and similar columns.
     request_weight : float in [0, 1], default=0.7
-        Weight of the request against the taste of the user; before the first wish, taste alone counts.
+        Weight of the request vector against the taste of the user. Without a request, only taste counts.
     question : {"best", "random"} or None, default="best"
-        What is asked after each list: what tells most, anything that tells something (to compare with), or nothing.
+        The question after each list: the most informative one, a random one (a baseline), or none.
     prompt : str, default=None
-        Another prompt for the language model: a system message, a line ``---``, and a template with ``{shown}``,
+        A prompt that replaces the default one: a system message, a line ``---``, and a template with ``{shown}``,
         ``{question}``, ``{numbers}``, ``{labels}`` and ``{request}``. None is ``critique-v1.txt``.
     max_tokens : int, default=700
-        Most tokens of an answer of the language model.
+        Maximum number of tokens of an answer of the language model.
     random_state : int, default=0
-        Seed of ``question="random"``, of tokens in prompts, and of the language model.
+        Seed of ``question="random"``, of the tokens in prompts, and of the language model.
 
     Attributes
     ----------
     recommender_ : recommender
         The fitted recommender.
     item_encoder_ : transformer or None
-        The encoder that is used.
+        The encoder in use.
 
     Notes
     -----
-    Columns of ``item_features`` that hold numbers serve comparisons and limits; those of short labels, split at
-    commas, serve exclusions, wishes and questions; all text serves exclusions by word. An exclusion also leaves out
-    items whose text lies near in meaning: two standard deviations above the mean similarity.
+    Numeric columns of ``item_features`` are used for comparisons and limits. Columns of short labels, split at
+    commas, are used for constraints and questions. All text is searched for excluded words. An exclusion also
+    applies to items with a similar text: two standard deviations above the mean similarity.
 
-    What the texts of users and items can do is to change the ranking. No id enters a prompt, and what comes from
-    others enters it as data only. A client for a remote model takes personal data out before it sends a text.
+    Texts of users and items can change the ranking, and nothing else. Prompts contain no ids, and texts of others
+    enter them as data only. A client for a remote model removes personal data before it sends a text.
 
     References
     ----------
@@ -153,8 +153,8 @@ class ConversationalRecommender(MetaRecommender):
     def _fit_wrapper(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
         if item_features is None:
             warnings.warn(
-                "ConversationalRecommender was fitted without item_features: it knows neither titles nor texts, and a "
-                "conversation can point at places in the list alone. Pass item_features=....",
+                "ConversationalRecommender was fitted without item_features: it has neither titles nor texts, and a "
+                "conversation can only refer to positions in the list. Pass item_features=....",
                 ColdStartWarning,
                 stacklevel=4,
             )
@@ -187,40 +187,41 @@ class ConversationalRecommender(MetaRecommender):
     ) -> Turn:
         """Answer one text of a user.
 
-        The same arguments give the same turn, and nothing in the estimator changes; what a language model
-        answers, and its client counts, is its own.
+        The method does not change the estimator. Without a language model, the same arguments give the same
+        turn.
 
         Parameters
         ----------
         text : str
-            At most 2,000 characters are read.
+            Longer texts are truncated after 2,000 characters.
         state : ConversationState, dict, str or None, default=None
-            The state of the last turn, as it is or as JSON; None begins a conversation.
+            State of the last turn, as an object or as JSON; None begins a conversation.
         user : id, default=None
-            Whose taste counts; a later turn need not say it again. None, or an unknown id, is someone new.
+            The user whose taste counts. Later turns take it from the state. None, or an unknown id, is a new user.
         k : int, default=5
-            Items to show.
+            Number of items in the list.
         context, history, candidates, exclude_seen
-            As in ``recommend``, for one user. Where ``history`` is None, what was liked in the conversation counts
-            as history.
+            As in ``recommend``, for one user. Where ``history`` is None, the items liked in the conversation are
+            the history.
 
         Returns
         -------
         Turn
-            Its ``recommendations`` hold one row. Items that are liked, disliked, known or rejected do not come back.
+            Its ``recommendations`` have one row. Liked, disliked, known and rejected items are excluded.
 
         Raises
         ------
         TypeError
-            If ``text`` is no text.
+            If ``text`` is not a string.
         ValueError
-            If ``state`` is malformed, of a newer version (:class:`~skrec.exceptions.FormatVersionError`), of
-            another user, or of another space of texts.
+            If ``state`` is malformed, was written by a newer version
+            (:class:`~skrec.exceptions.FormatVersionError`), is of another user, or has a request vector of
+            another length.
 
         Warns
         -----
         UnparsedLanguageWarning
-            If the text is in a language without phrases, and no language model reads it.
+            If the text is in a language that is not parsed, and no language model parses it.
         """
         check_is_fitted(self)
         self._validate_params()
@@ -233,14 +234,14 @@ class ConversationalRecommender(MetaRecommender):
         critique = self._read(text[:_LONGEST_TEXT], before, prompt, report)
         if report["truncated"]:
             critique.notes.append(("truncated", {"count": _LONGEST_TEXT}))
-        after = next_wishes(before, critique, self.items_, self._items.space)
+        after = next_state(before, critique, self.items_, self._items.space)
         options = {"context": context, "history": history, "candidates": candidates, "exclude_seen": exclude_seen}
-        codes, scores, broken = self._rank(after, options, k)
+        codes, scores, violated = self._rank(after, options, k)
         shown = codes[:k]
-        # If one of those shown is right, no answer is needed: the question is about the others.
+        # If a shown item is the right one, no answer is needed: the question is about the others.
         question = self._next_question(after, codes[k:], scores[k:])
-        n_fulfilling = 0 if broken else len(codes)
-        report.update(n_fulfilling=n_fulfilling, n_relaxed=len(broken), n_unknown_ids=self._n_unknown(after))
+        n_matching = 0 if violated else len(codes)
+        report.update(n_matching=n_matching, n_relaxed=len(violated), n_unknown_ids=self._n_unknown(after))
         after = replace(
             after,
             shown=tuple(plain_id(self.items_[code]) for code in shown),
@@ -250,7 +251,7 @@ class ConversationalRecommender(MetaRecommender):
         )
         phrasing = Phrasing(load_lexicon(after.language), self._items.facts)
         is_first = not (before.n_turns or text.strip())
-        message, asked = phrasing.message(critique, after, shown.tolist(), broken, n_fulfilling, is_first=is_first)
+        message, asked = phrasing.message(critique, after, shown.tolist(), violated, n_matching, is_first=is_first)
         return Turn(message, self._recommendations(shown, scores[:k], k, after.user), after, asked, report)
 
     # Steps of a turn -------------------------------------------------------------------------------------
@@ -264,10 +265,10 @@ class ConversationalRecommender(MetaRecommender):
                 "state=None."
             )
         dimension = 0 if self._items.space is None else self._items.space.dimension
-        if len(state.request) not in (0, dimension):
+        if len(state.request_vector) not in (0, dimension):
             raise ValueError(
-                f"The request vector of the state has {len(state.request)} numbers and the space of texts here "
-                f"{dimension}: it comes from another model. Begin a new conversation with state=None."
+                f"The request vector of the state has {len(state.request_vector)} numbers, and text vectors of this "
+                f"model have {dimension}: the state comes from another model. Begin a new conversation with state=None."
             )
         return replace(state, user=state.user if user is None else user)
 
@@ -286,8 +287,8 @@ class ConversationalRecommender(MetaRecommender):
         if parsed.language is None:
             parsed.notes.append(("other_language", {}))
             warnings.warn(
-                "The text is in none of the languages that are parsed (en, de, fr, es), so that it counts whole, by "
-                "its meaning; negations in it do not. Pass llm=... to have such texts read.",
+                "The text is in none of the parsed languages (en, de, fr, es). It was embedded as a whole, and "
+                "negations in it have no effect. Pass llm=... to parse such texts.",
                 UnparsedLanguageWarning,
                 stacklevel=3,
             )
@@ -324,36 +325,36 @@ class ConversationalRecommender(MetaRecommender):
     def _rank(
         self, state: ConversationState, options: dict[str, Any], k: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float64], list[Constraint]]:
-        """Codes and scores of what may be shown, best first, and the constraints that these do not fulfil."""
-        wishes = self._items.wishes
+        """Codes and scores of the items to show, best first, and the constraints that they violate."""
+        ranking = self._items.ranking
         taste, eligible = taste_scores(self._taste_order(state, options), len(self.items_))
-        eligible[self._codes(_gone(state))] = False
-        scores = wishes.scores(taste, np.asarray(state.request), state.constraints, self.request_weight)
-        codes, final, n_fulfilling = ranked(scores, wishes.violations(state.constraints), eligible)
-        broken = []
-        if not n_fulfilling and len(codes):
-            # What the best one keeps to, all that are shown keep to.
+        eligible[self._codes(_excluded_items(state))] = False
+        scores = ranking.scores(taste, np.asarray(state.request_vector), state.constraints, self.request_weight)
+        codes, final, n_matching = ranked(scores, ranking.violations(state.constraints), eligible)
+        violated = []
+        if not n_matching and len(codes):
+            # All shown items satisfy what the best one satisfies.
             for one in (constraint for constraint in state.constraints if constraint.strict):
-                if (held := wishes.fulfils(one))[codes[0]]:
-                    final, codes = final[held[codes]], codes[held[codes]]
+                if (satisfied := ranking.satisfies(one))[codes[0]]:
+                    final, codes = final[satisfied[codes]], codes[satisfied[codes]]
                 else:
-                    broken.append(one)
-        return codes, final, broken
+                    violated.append(one)
+        return codes, final, violated
 
     def _n_unknown(self, state: ConversationState) -> int:
-        return len(_gone(state)) - len(self._codes(_gone(state)))
+        return len(_excluded_items(state)) - len(self._codes(_excluded_items(state)))
 
     def _next_question(self, state: ConversationState, codes: NDArray[np.int64], scores: NDArray) -> Question | None:
         if self.question is None:
             return None
-        codes, scores, wishes = codes[:_MOST_CANDIDATES], scores[:_MOST_CANDIDATES], self._items.wishes
+        codes, scores, ranking = codes[:_MOST_CANDIDATES], scores[:_MOST_CANDIDATES], self._items.ranking
         if self.question == "best":
-            return best_question(wishes, codes, scores, state.asked)
-        return random_question(wishes, codes, scores, state.asked, self.random_state + state.n_turns)
+            return best_question(ranking, codes, scores, state.asked)
+        return random_question(ranking, codes, scores, state.asked, self.random_state + state.n_turns)
 
     def _taste_order(self, state: ConversationState, options: dict[str, Any]) -> NDArray[np.int64]:
         """The catalogue in the order of the recommender, as codes."""
-        user = self._stranger() if state.user is None else state.user
+        user = self._unknown_user_id() if state.user is None else state.user
         liked = [item for item in state.liked if self._codes((item,))]
         if options["history"] is None and liked:
             pairs = np.empty((len(liked), 2), dtype=object)
@@ -361,8 +362,8 @@ class ConversationalRecommender(MetaRecommender):
             options = {**options, "history": pairs}
         return self.recommender_.recommend([user], len(self.items_), **options).codes[0]
 
-    def _stranger(self) -> Any:
-        """An id of the kind of the known ones that nobody has."""
+    def _unknown_user_id(self) -> Any:
+        """An id of the kind of the fitted ones that no user has."""
         users = self.users_
         if column_kind(users) == "number":
             top = users.max()
@@ -380,6 +381,6 @@ class ConversationalRecommender(MetaRecommender):
         return Recommendations(row, row_scores, users, self._item_index, backend=self._frame_backend)
 
 
-def _gone(state: ConversationState) -> list[Any]:
-    """Ids of items that do not come back."""
+def _excluded_items(state: ConversationState) -> list[Any]:
+    """Ids of the items that are not shown again."""
     return [*state.liked, *state.disliked, *state.known, *state.rejected]

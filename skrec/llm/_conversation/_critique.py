@@ -1,4 +1,4 @@
-"""What one turn of text asks for, however it was read."""
+"""The contents of one text of the user, whether parsed by phrases or by a language model."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from skrec.llm._conversation._state import Constraint
 
 @dataclass
 class Critique:
-    """The wishes in one text.
+    """The constraints, items and texts in one turn.
 
     Attributes
     ----------
     liked, disliked, known : lists of int
         Codes of items that the text names.
     wanted, unwanted : lists of str
-        What the request vector moves towards, and away from.
+        Texts that the request vector moves towards, and away from.
     constraints : list of Constraint
     answer : {"yes", "no", "any", "other"} or None
-        To the question asked last.
+        Answer to the last question.
     reject_shown : bool
-        The last list is not wanted.
+        Whether the last list is rejected.
     restart : bool
-        Nothing said before counts.
+        Whether the conversation starts over.
     meanings : dict of str to list of str
-        What to embed in place of some of ``wanted`` and ``unwanted``.
+        Texts to embed instead of some of ``wanted`` and ``unwanted``.
     language : str or None
-        None for a language that is not parsed.
+        None where the language is not parsed.
     notes : list of (str, dict)
-        What could not be done as said: keys of the messages of a language, and their fields.
+        Requests that could not be met: keys of the messages of a language, and their fields.
     """
 
     liked: list[int] = field(default_factory=list)
@@ -47,6 +47,6 @@ class Critique:
     notes: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def is_empty(self) -> bool:
-        """Whether nothing was asked for."""
+        """Whether the text has no effect on the state."""
         lists = (self.liked, self.disliked, self.known, self.wanted, self.unwanted, self.constraints)
         return not (any(lists) or self.answer or self.reject_shown or self.restart)

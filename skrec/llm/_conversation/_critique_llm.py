@@ -1,4 +1,4 @@
-"""Constraints out of a text by a language model: the same structure as the parser's, by a schema."""
+"""Parses a text by a language model, into the structure of the phrase parser, by a schema."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ SCHEMA = _object(
     reject_shown={"type": "boolean"},
     start_over={"type": "boolean"},
 )
-"""What the model has to answer with."""
+"""Schema of the answer."""
 
 
 @dataclass
 class _Tokens:
-    """What the tokens of a prompt stand for."""
+    """Items, numeric columns and label columns of the tokens in a prompt."""
 
     items: dict[str, int]
     numbers: dict[str, str]
@@ -64,7 +64,7 @@ class _Tokens:
 
 
 class LLMCritiqueReader:
-    """Reads a text by a language model.
+    """Parses a text by a language model.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class LLMCritiqueReader:
         Codes of the last list.
     pending : Question or None
     question : str or None
-        How it was put.
+        Text of the pending question.
     seed : int
     max_tokens : int
     """
@@ -101,21 +101,21 @@ class LLMCritiqueReader:
         self.max_tokens = max_tokens
 
     def read(self, text: str, language: str | None) -> tuple[Critique | None, ChatResult, int]:
-        """The wishes of a text.
+        """Parse a text.
 
         Parameters
         ----------
         text : str
         language : str or None
-            As the parser told it.
+            As detected by the phrase parser.
 
         Returns
         -------
         critique : Critique or None
-            None where the model gave no usable answer.
+            None where the answer of the model was unusable.
         result : ChatResult
         n_unknown : int
-            Entries of the answer that name nothing known, and count for nothing.
+            Entries of the answer with an unknown name; they are ignored.
         """
         messages, tokens = self._write(text)
         result = self.llm.complete(
@@ -130,15 +130,15 @@ class LLMCritiqueReader:
 
     def _write(self, text: str) -> tuple[list[dict[str, str]], _Tokens]:
         facts = self.facts
-        titles = [facts.own_titles[code] for code in self.shown]  # never an id in place of one
+        titles = [facts.own_titles[code] for code in self.shown]  # never the id instead
         numbers, labels = list(facts.numbers), list(facts.labels)
-        told = [f"{column}: {', '.join(self._common_labels(column))}" for column in labels]
-        rng = content_rng(self.seed, text, self.question, *titles, *numbers, *told)
+        described = [f"{column}: {', '.join(self._common_labels(column))}" for column in labels]
+        rng = content_rng(self.seed, text, self.question, *titles, *numbers, *described)
         blocks, tokens = {}, {}
         for name, texts, longest in (
             ("shown", titles, 200),
             ("numbers", numbers, 100),
-            ("labels", told, 1000),
+            ("labels", described, 1000),
             ("question", [self.question] if self.question else [], 500),
             ("request", [text], 2000),
         ):

@@ -1,4 +1,4 @@
-"""Constraints out of a text without a language model: by the phrases of a language and the words of the items."""
+"""Parses a text without a language model: by the phrases of a language and the words of the items."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from skrec.llm._conversation._parse_numbers import NumberReader, reference_value
 from skrec.llm._conversation._state import Constraint
 
 _INSTEAD = 1.5
-"""Weight of labels that stand in for an attribute that no column tells, as novellas for what is short."""
+"""Weight of labels used instead of a missing attribute, such as "novella" for "short"."""
 
 
 class CritiqueReader(NameReader):
-    """Reads one text.
+    """Parses one text.
 
     Parameters
     ----------
@@ -22,11 +22,11 @@ class CritiqueReader(NameReader):
     shown : sequence of int
         Codes of the last list.
     pending : Question or None
-        What was asked last.
+        The last question, if it has no answer yet.
     """
 
     def read(self, text: str, last_language: str) -> Critique:
-        """The wishes of a text.
+        """Parse a text.
 
         Parameters
         ----------
@@ -65,12 +65,12 @@ class CritiqueReader(NameReader):
         self._flush()
         clause = self.findings[self.first_finding :]
         if self.mode in ("love", "hate", "known") and len(self.findings) == self.referred_from:
-            # "The second one I know": what a clause says of items may stand behind them.
+            # "The second one I know": the verb of a clause may follow its items.
             for one in clause:
                 if one.kind == "item":
                     one.kind = "known" if self.mode == "known" else "item"
                     one.sign = -1 if self.mode == "hate" else 1
-        # "Den zweiten mag ich nicht", "den zweiten nicht": a negation behind all that it denies.
+        # "Den zweiten mag ich nicht", "den zweiten nicht": a negation at the end applies to the whole clause.
         if trailing and clause and self.mode in ("love", "") and all(one.sign > 0 for one in clause):
             for one in clause:
                 one.sign, one.strict = -1, True
@@ -91,7 +91,7 @@ class CritiqueReader(NameReader):
         return start
 
     def _after_fillers(self) -> int:
-        """The first token that says something: "hmm, no" begins with its second word."""
+        """Position of the first token that is not a filler: 1 for "hmm no"."""
         at = 0
         while at < len(self.tokens):
             lengths = [length for length in (2, 1) if self._norms(at, length) in self.lexicon.fillers]
@@ -101,7 +101,7 @@ class CritiqueReader(NameReader):
                 at += 1
             else:
                 break
-        # "OK" alone is an answer, and not only how one begins.
+        # "OK" alone is an answer, not a filler.
         return at if at < len(self.tokens) else 0
 
     def _norms(self, at: int, length: int) -> tuple[str, ...]:
@@ -126,7 +126,7 @@ class CritiqueReader(NameReader):
         return 1
 
     def _sign_between(self, at: int) -> int:
-        """A comma within "no horror, war or crime" changes nothing; every other sign ends the clause."""
+        """A comma within "no horror, war or crime" continues the clause; every other sign ends it."""
         if self.tokens[at].norm == "," and self.sign < 0 and self._is_listed(at + 1):
             self._flush()
         elif self.tokens[at].norm != ":":
@@ -153,7 +153,7 @@ class CritiqueReader(NameReader):
             said = self.text[self.tokens[at].start : self.tokens[at + n_tokens - 1].stop]
             attribute = self.lexicon.attribute_words.get(missing, missing)
             self.critique.notes.append(("no_bound", {"attribute": attribute, "text": said}))
-        # One bound has been turned round where it was negated, and the negation is spent.
+        # A negated single bound was reversed, so the negation is used up.
         self.sign = 1 if self.negated_at == at and len(constraints) == 1 else self.sign
         for one in constraints:
             self._add(Finding("constraint", one, self.sign, True))
@@ -165,7 +165,7 @@ class CritiqueReader(NameReader):
         if cue is None or not self._may_compare(at + cue.n_tokens, cue.value, cue.kind):
             return 0
         self._flush()
-        # What negates a comparison stands before it: "nothing older", and not "nothing violent and older".
+        # Only a negation directly before a comparison applies to it: "nothing older", not "nothing violent and older".
         negated = self.negated_at == at
         up = cue.value.endswith("+") != negated
         if negated:
@@ -271,7 +271,7 @@ class CritiqueReader(NameReader):
     def _constrain(self, one: Finding) -> None:
         found: Constraint = one.value  # type: ignore[assignment]
         if found.relation in ("<=", ">=") and one.sign < 0:
-            return  # "not from the 19th century" leaves two sides open, which one bound cannot say
+            return  # "not from the 19th century" allows two intervals, which one bound cannot express
         made = Constraint(found.attribute, found.relation, found.value, one.sign * found.weight, one.strict)
         if made not in self.critique.constraints:
             self.critique.constraints.append(made)
@@ -281,15 +281,15 @@ class CritiqueReader(NameReader):
         scale = kind + ("+" if up else "-")
         if column is None:
             if text := self.lexicon.attribute_texts.get(scale):
-                self._go_by_words(kind, text)
+                self._match_words(kind, text)
             return
         values = self.facts.numbers[column]
         edge = reference_value(values, referred, self.shown, up, absolute)
         if edge is not None:
             self.critique.constraints.append(Constraint(column, ">=" if up else "<=", edge, 1.0, True))
 
-    def _go_by_words(self, kind: str, text: str) -> None:
-        """No column tells the attribute: labels and texts may."""
+    def _match_words(self, kind: str, text: str) -> None:
+        """Match labels and texts, where no column has the attribute."""
         attribute = self.lexicon.attribute_words.get(kind, kind)
         words = ", ".join(text.split(", ")[:2])
         self.critique.notes.append(("no_attribute", {"attribute": attribute, "text": words}))

@@ -1,4 +1,4 @@
-"""What a conversation can say of items: titles, numbers, labels and words, from a feature table."""
+"""Titles, numbers, labels and words of items, from a feature table."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def fold(text: str) -> str:
 
 
 class ItemFacts:
-    """Columns of a feature table in catalogue order, sorted by what they can be used for.
+    """Columns of a feature table in catalogue order, grouped by their use in a conversation.
 
     Parameters
     ----------
@@ -58,18 +58,18 @@ class ItemFacts:
         None where an item has no row or no value.
     title_column : str or None
     ids : sequence of n_items ids
-        Stand for titles where there are none.
+        Used as titles where an item has none.
 
     Attributes
     ----------
     own_titles : list of n_items str or None
-        As the table has them.
+        Titles of the table.
     titles : list of n_items str
-        To tell a user: ids where there are none.
+        Titles to show; the id where an item has none.
     numbers : dict of str to float64 array of shape (n_items,)
-        NaN where there is none.
+        NaN where an item has no value.
     labels : dict of str to dict of str to int64 array
-        Of each column of labels, the items of each label.
+        By column and label, the codes of the items with that label.
     """
 
     def __init__(self, cells: dict[str, list[Any]], title_column: str | None, ids: Sequence[Any]) -> None:
@@ -104,12 +104,12 @@ class ItemFacts:
 
     # Titles ----------------------------------------------------------------------------------------
 
-    def _index_titles(self, told: bool) -> None:
+    def _index_titles(self, has_titles: bool) -> None:
         self.title_codes: dict[tuple[str, ...], int] = {}
         for code, title in enumerate(self.titles):
             for variant in (title, _SUBTITLE.split(title)[0]):
                 spelt = tuple(words_of(variant))
-                if told and spelt:
+                if has_titles and spelt:
                     self.title_codes.setdefault(spelt, code)
         articles = ("the", "a", "an", "der", "die", "das", "le", "la", "les", "l", "el", "los", "las")
         for spelt, code in list(self.title_codes.items()):
@@ -120,7 +120,7 @@ class ItemFacts:
     # Labels ----------------------------------------------------------------------------------------
 
     def _index_labels(self) -> None:
-        """From the stems of a label, and of the last name of a person, to the label."""
+        """Index labels by the stems of their words, and persons by their last names too."""
         self.label_words: dict[tuple[str, ...], tuple[str, str]] = {}
         last_names: dict[str, set[tuple[str, str]]] = {}
         for column, values in self.labels.items():
@@ -138,7 +138,7 @@ class ItemFacts:
         self.longest_label = max(map(len, self.label_words), default=0)
 
     def is_person(self, column: str) -> bool:
-        """Whether a column holds authors, artists and the like."""
+        """Whether a column holds the names of persons, such as authors or artists."""
         return column.lower() in _PEOPLE
 
     # Words -----------------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ class ItemFacts:
         self.vocabulary, self._sorted = vocabulary, sorted(vocabulary)
 
     def items_with(self, patterns: Iterable[str]) -> NDArray[np.bool_]:
-        """Items whose text holds one of the words; ``kill*`` stands for all that begin so."""
+        """Items whose text contains one of the words; ``kill*`` matches all words with that beginning."""
         found = np.zeros(self.n_items, bool)
         for pattern in patterns:
             *before, last = words_of(pattern) or [""]
@@ -177,7 +177,7 @@ class ItemFacts:
         return found
 
     def forms_of(self, text: str) -> list[str]:
-        """Words of the items that are forms of the words of a text: "dragons" finds "dragon"."""
+        """Words of the items with the same stem as a word of the text: "dragons" finds "dragon"."""
         found = []
         for word in words_of(text):
             base = stem(word)
@@ -191,32 +191,32 @@ class ItemFacts:
     # Attributes ------------------------------------------------------------------------------------
 
     def column_of(self, kind: str) -> str | None:
-        """The numeric column that tells a kind of attribute, as "length"; or of that name itself."""
+        """The numeric column of an attribute such as "length", or the column of that name."""
         wanted = (kind, *ATTRIBUTES.get(kind, ()))
         spelt = {name.lower().replace(" ", "_").replace("-", "_"): name for name in self.numbers}
         return next((spelt[name] for name in wanted if name in spelt), None)
 
     def kind_of(self, column: str) -> str | None:
-        """The kind of attribute that a column tells."""
+        """The attribute that a column holds, or None."""
         return next((kind for kind in ATTRIBUTES if self.column_of(kind) == column), None)
 
 
 def read_cells(
     features: Features, codes: NDArray[np.int64], n_items: int, rows: NDArray[np.int64]
 ) -> dict[str, list[Any]]:
-    """Columns of a feature table in catalogue order; none of a matrix that is sparse or wide.
+    """Columns of a feature table in catalogue order; none for a sparse or a wide matrix.
 
     Parameters
     ----------
     features : Features
     codes, rows : int64 arrays of shape (n_known,)
-        Items of the catalogue, and the rows of the table that tell of them.
+        Codes of items, and their rows in the table.
     n_items : int
 
     Raises
     ------
     ValueError
-        If a matrix holds NaN. A frame may: it is a table with gaps.
+        If a matrix holds NaN. A frame may have missing values.
     """
     frame = nw.from_native(features.values, eager_only=True, pass_through=True)
     if isinstance(frame, nw.DataFrame):
@@ -236,7 +236,7 @@ def read_cells(
 
 
 def merge_cells(old: dict[str, list[Any]], new: dict[str, list[Any]], rows: Any, n_items: int) -> dict[str, list[Any]]:
-    """The old columns with room for more items, and the given rows replaced."""
+    """The old columns extended to ``n_items``, with the given rows replaced."""
     merged = {name: [*column, *[None] * (n_items - len(column))] for name, column in old.items()}
     for name, column in new.items():
         target = merged.setdefault(name, [None] * n_items)
@@ -246,7 +246,7 @@ def merge_cells(old: dict[str, list[Any]], new: dict[str, list[Any]], rows: Any,
 
 
 def stem(word: str) -> str:
-    """A word without a common ending of the four languages; rough, and the same for all forms of most words."""
+    """A word without a common ending of the four languages: a rough stem."""
     if word.endswith("s") and len(word) > 3:
         word = word[:-1]
     for ending in _ENDINGS:
@@ -256,7 +256,7 @@ def stem(word: str) -> str:
 
 
 def _as_list(column: Any) -> list[Any]:
-    # A date counts by its year, with the day as a fraction.
+    # A date becomes its year, with the day as a fraction.
     if column.dtype in (nw.Date, nw.Datetime) or isinstance(column.dtype, nw.Datetime):
         years, days = column.dt.year().to_list(), column.dt.ordinal_day().to_list()
         return [None if y is None else y + (d - 1) / 366 for y, d in zip(years, days, strict=True)]
@@ -265,9 +265,9 @@ def _as_list(column: Any) -> list[Any]:
 
 
 def _as_numbers(column: list[Any]) -> NDArray[np.float64] | None:
-    """A column as numbers, if it holds nothing else."""
-    told = [cell for cell in column if cell is not None]
-    if not told or not all(isinstance(c, int | float | np.number) and not isinstance(c, bool) for c in told):
+    """A column as numbers; None where it holds other values."""
+    given = [cell for cell in column if cell is not None]
+    if not given or not all(isinstance(c, int | float | np.number) and not isinstance(c, bool) for c in given):
         return None
     return np.array([np.nan if cell is None else float(cell) for cell in column])
 
@@ -275,13 +275,15 @@ def _as_numbers(column: list[Any]) -> NDArray[np.float64] | None:
 def _choose_title(texts: dict[str, list[str | None]], given: str | None) -> str | None:
     if given is not None:
         if given not in texts:
-            raise ValueError(f"title_column={given!r} is no text column of item_features, which has {list(texts)}.")
+            raise ValueError(
+                f"title_column={given!r} is not a text column of item_features; its text columns are {list(texts)}."
+            )
         return given
     return next((name for wanted in _TITLES for name in texts if name.lower() == wanted), None)
 
 
 def _labels(column: list[Any]) -> dict[str, NDArray[np.int64]] | None:
-    """Items of each label, where the cells hold short labels or lists of them; None for running text."""
+    """Items of each label, for a column of short labels or lists of labels; None for free text."""
     items: dict[str, list[int]] = {}
     n_members = n_long = 0
     for row, cell in enumerate(column):
@@ -294,14 +296,14 @@ def _labels(column: list[Any]) -> dict[str, NDArray[np.int64]] | None:
                 items.setdefault(member, []).append(row)
     if n_long > _LONG_SHARE * n_members:
         return None
-    # A label that each item has for itself is a code or a title.
+    # Where every label occurs once, the column holds codes or titles.
     if not items or len(items) == n_members > 1:
         return None
     return _merged(items)
 
 
 def _merged(items: dict[str, list[int]]) -> dict[str, NDArray[np.int64]]:
-    """Labels that are forms of one another, as "essay" and "essays", under the one that most items have."""
+    """Merge forms of one label, such as "essay" and "essays", under the most frequent one."""
     groups: dict[tuple[str, ...], list[str]] = {}
     for label in items:
         groups.setdefault(tuple(map(stem, words_of(label))) or (label,), []).append(label)

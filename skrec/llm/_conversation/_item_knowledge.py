@@ -1,4 +1,4 @@
-"""What a conversation knows of the items of a catalogue."""
+"""Facts, themes and text vectors of the items of a catalogue."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from skrec.base import TextSpace, reads_text
 from skrec.interactions import Features, IdIndex, encode_features, read_features
-from skrec.llm._conversation._constraint_ranking import Constraints
+from skrec.llm._conversation._constraint_ranking import ConstraintRanking
 from skrec.llm._conversation._item_facts import ItemFacts, merge_cells, read_cells
 from skrec.llm._conversation._lexicon import catalogue_themes
 from skrec.utils import Matrix, align, with_rows
 
 
 class ItemKnowledge:
-    """Facts of items, the themes that they name, and their place in a space of texts.
+    """Facts of items, their themes, and their text vectors.
 
     Parameters
     ----------
@@ -36,15 +36,15 @@ class ItemKnowledge:
         self.space = None if matrix is None else TextSpace(encoder, matrix)
 
     @property
-    def wishes(self) -> Constraints:
-        """What items are ranked by."""
-        return Constraints(self.facts, self.themes, self.space)
+    def ranking(self) -> ConstraintRanking:
+        """Ranks the items by constraints and requests."""
+        return ConstraintRanking(self.facts, self.themes, self.space)
 
     @classmethod
     def read(
         cls, item_features: Any, index: IdIndex, title_column: str | None, encoder: Any, inner: Any
     ) -> ItemKnowledge:
-        """Knowledge from a feature table.
+        """Read a feature table.
 
         Parameters
         ----------
@@ -55,12 +55,12 @@ class ItemKnowledge:
         encoder : transformer or None
             Fitted here on the table.
         inner : transformer or None
-            Fitted; taken where ``encoder`` is None and it reads texts.
+            A fitted encoder, used where ``encoder`` is None and it reads texts.
 
         Raises
         ------
         ValueError
-            If there is text that nothing encodes, or ``encoder`` reads no texts.
+            If there is text and no encoder, or if ``encoder`` does not read texts.
         """
         ids = index.values.tolist()
         if item_features is None:
@@ -71,7 +71,7 @@ class ItemKnowledge:
         return cls(facts, fitted, None if matrix is None else align(matrix[rows], codes, len(ids)))
 
     def updated(self, item_features: Any, index: IdIndex) -> ItemKnowledge:
-        """This knowledge for a catalogue that has grown, and with the rows of a further table."""
+        """The same for an extended catalogue, with the rows of a further table."""
         ids = index.values.tolist()
         cells, codes, new = {}, np.zeros(0, np.int64), None
         if item_features is not None:
@@ -86,7 +86,7 @@ class ItemKnowledge:
 
 
 def codes_of(index: IdIndex, ids: Sequence[Any]) -> list[int]:
-    """Codes of the ids that are known; others, as of items no longer sold, are passed over."""
+    """Codes of the known ids; unknown ones, such as items no longer sold, are skipped."""
     if not len(ids):
         return []
     column = np.empty(len(ids), dtype=object)
@@ -96,7 +96,7 @@ def codes_of(index: IdIndex, ids: Sequence[Any]) -> list[int]:
 
 
 def _known_rows(item_features: Any, index: IdIndex) -> tuple[Features, NDArray[np.int64], NDArray[np.int64]]:
-    """The table, and code and row of each item of it that is in the catalogue."""
+    """The table, with code and row of each of its items that is in the catalogue."""
     features = read_features(item_features, "item_features")
     codes = index.codes(features.ids, "item_features ids")
     rows = np.flatnonzero(codes >= 0)
@@ -109,12 +109,12 @@ def _encode(features: Features, encoder: Any, inner: Any) -> tuple[Any, Matrix |
         matrix, fitted = encode_features(features, encoder, "item_features", fit=True)
         if not reads_text(fitted):
             raise ValueError(
-                f"item_encoder={encoder!r} does not read a list of texts, which requests are; pass "
+                f"item_encoder={encoder!r} does not read a list of texts, as requests are; pass "
                 "LLMTextEmbedder() (from skrec.feature_extraction import LLMTextEmbedder)."
             )
         return fitted, matrix
     if inner is None:
-        encode_features(features, None, "item_features", fit=True)  # refuses text that nothing encodes
+        encode_features(features, None, "item_features", fit=True)  # refuses text without an encoder
         return None, None
     if not reads_text(inner):
         return None, None

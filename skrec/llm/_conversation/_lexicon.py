@@ -1,4 +1,4 @@
-"""How wishes are put in a language: phrases from a data file, and the cues found in a text by them."""
+"""The phrases of a language, from a data file, and how they are found in a text."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CENTRAL = 6
 
 @dataclass(frozen=True)
 class Token:
-    """A word, a number or a sign of a text, with its place."""
+    """A word, a number or a punctuation mark of a text, with its position."""
 
     norm: str
     start: int
@@ -42,7 +42,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Cue:
-    """A phrase of the lexicon in a text."""
+    """A phrase of the lexicon that was found in a text."""
 
     kind: str
     value: str
@@ -51,7 +51,7 @@ class Cue:
 
 @dataclass(frozen=True)
 class Concept:
-    """A theme that a word stands for; in the centre of it, as "violent", or only a part of it, as "axe"."""
+    """The theme of a word: central to it, such as "violent", or marginal, such as "axe"."""
 
     name: str
     n_tokens: int
@@ -73,7 +73,7 @@ class Lexicon:
         self.code = code
         self.messages: dict[str, str] = data["messages"]
         self.concept_names: dict[str, str] = data["concept_names"]
-        # Most encoders, and most texts of items, are at home in English; a sentence is nearer to them than a word.
+        # Most encoders and item texts are English; a sentence is more similar to such texts than a word.
         self.concept_texts: dict[str, str] = data.get("concept_texts", {})
         self.concepts: dict[str, list[str]] = data["concepts"]
         self.attribute_words: dict[str, str] = data["attribute_words"]
@@ -110,7 +110,7 @@ class Lexicon:
         return word in self._vocabulary or word.startswith(self._starts)
 
     def cue_at(self, tokens: list[Token], at: int, kinds: tuple[str, ...]) -> Cue | None:
-        """The longest phrase of one of some kinds that begins at a token."""
+        """The longest phrase of the given kinds that begins at a token."""
         for length in range(min(self.longest, len(tokens) - at), 0, -1):
             phrase = tuple(token.norm for token in tokens[at : at + length])
             found = [one for one in self.cues.get(phrase, ()) if one[0] in kinds]
@@ -120,7 +120,7 @@ class Lexicon:
         return None
 
     def concept_at(self, tokens: list[Token], at: int) -> Concept | None:
-        """The theme that a word, or a phrase, is about."""
+        """The theme of the word or phrase at a token."""
         found = []
         for words, begins, concept, rank in self._concept_words:
             given = tuple(token.norm for token in tokens[at : at + len(words)])
@@ -129,7 +129,7 @@ class Lexicon:
                 found.append((-len(words), rank, concept))
         if not found:
             return None
-        # "War" is near the head of the words for war, and far down in those for violence.
+        # A word may belong to several themes: "war" ranks higher for war than for violence.
         length, rank, concept = min(found)
         return Concept(concept, -length, rank < _CENTRAL)
 
@@ -149,18 +149,18 @@ def tokenize(text: str) -> list[Token]:
 
 
 def quoted_parts(text: str) -> list[tuple[int, int, str]]:
-    """Start, stop and content of what stands in quotation marks."""
+    """Start, stop and content of each quotation."""
     return [(match.start(), match.end(), match.group(1)) for match in _QUOTED.finditer(text)]
 
 
 @cache
 def load_lexicon(code: str) -> Lexicon:
-    """The lexicon of a language; English for a code that there is no file of."""
+    """The lexicon of a language; English for an unsupported code."""
     return Lexicon(code if code in LANGUAGES else "en")
 
 
 def catalogue_themes(facts: ItemFacts) -> dict[str, NDArray[np.bool_]]:
-    """Of each theme, the items whose text names it, by the words of the language that the texts are in."""
+    """By theme, a mask of the items whose text names it, in the language of the texts."""
     rows = range(0, facts.n_items, max(facts.n_items // _SAMPLED, 1))
     texts = [str(column[row]) for column in facts.cells.values() for row in rows if isinstance(column[row], str)]
     if not texts:
@@ -180,15 +180,15 @@ def concept_text(concept: str) -> str:
 
 
 def detect_language(tokens: list[Token], last: str, known: set[str] | None = None) -> str | None:
-    """The language of a text; ``last`` for a text too short to tell, None for one that no lexicon knows.
+    """The language of a text; ``last`` where the text is too short, None where no lexicon covers it.
 
     Parameters
     ----------
     tokens : list of Token
     last : str
-        Language of the conversation so far; wins a tie.
+        Language of the conversation so far, preferred in a tie.
     known : set of str, optional
-        Stems of titles and labels, which are words of no language.
+        Stems of titles and labels, which are ignored.
     """
     words = [token.norm for token in tokens if token.norm[0].isalpha() and stem(token.norm) not in (known or ())]
     if not words:
@@ -205,7 +205,7 @@ def detect_language(tokens: list[Token], last: str, known: set[str] | None = Non
 
 @cache
 def _other_languages() -> list[set[str]]:
-    """Function words of languages that are not parsed, and that would be taken for a cousin that is."""
+    """Function words of unsupported languages that resemble a supported one."""
     text = files("skrec.llm._conversation").joinpath("languages", "other.json").read_text(encoding="utf-8")
     return [{fold(word) for word in words} for words in json.loads(text).values()]
 

@@ -1,4 +1,4 @@
-"""What a text can name: items by title or place, and labels."""
+"""Finds items (by title or position) and labels in a text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CLOSE = 0.86
 
 @dataclass
 class Finding:
-    """Something named in a clause, before its sign is final."""
+    """An item, constraint or text in a clause, before its sign is final."""
 
     kind: str  # "item", "known", "constraint", "text" or "reference"
     value: object
@@ -30,7 +30,7 @@ class Finding:
 
 
 class NameReader:
-    """Reads names in the tokens of a text into findings, in the state of a clause.
+    """Turns the tokens of a text into findings, clause by clause.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class NameReader:
     shown : sequence of int
         Codes of the last list.
     pending : Question or None
-        What was asked last.
+        The last question, if it has no answer yet.
     """
 
     text: str
@@ -76,7 +76,7 @@ class NameReader:
         self.run_concepts += [] if concept is None else [concept]
 
     def _flush(self) -> None:
-        """End a run of words: what is left of it without function words is wanted, or not."""
+        """End a run of words, and keep it without function words as a wanted or unwanted text."""
         if self.run is None:
             return
         (start, stop), named, concepts = self.run, self.run_named, self.run_concepts
@@ -126,7 +126,7 @@ class NameReader:
         return 0
 
     def _may_be_title(self, part: list[Token], at: int, code: int) -> bool:
-        """Whether words that spell a title are meant as one: a shop may sell a book called "Short" or "I Want"."""
+        """Whether a match is meant as a title: a book may be called "Short" or "I Want"."""
         alone = len(part) == len([t for t in self.tokens if t.norm[0].isalnum()])
         content = [t for t in part if t.norm not in self.lexicon.function_words]
         if not content:
@@ -145,7 +145,7 @@ class NameReader:
         self._add(Finding(kind, code, self.sign))
 
     def _ordinal(self, at: int) -> int:
-        """A place in the last list: "the second one", "number 3"."""
+        """A position in the last list: "the second one", "number 3"."""
         lexicon, tokens = self.lexicon, self.tokens
         sign = lexicon.cue_at(tokens, at, ("number_signs",))
         after = at + (sign.n_tokens if sign else 0)
@@ -170,7 +170,7 @@ class NameReader:
         return self._point(place) and n_tokens
 
     def _is_structure(self, at: int) -> bool:
-        """Whether a word holds a sentence together, and is not what it is about."""
+        """Whether a word is a function word or a cue."""
         kinds = (*CUES, "comparatives", "bounds", "than")
         norm = self.tokens[at].norm
         return norm in self.lexicon.function_words or self.lexicon.cue_at(self.tokens, at, kinds) is not None
@@ -210,7 +210,7 @@ class NameReader:
         if cue is not None and cue.n_tokens >= length:
             return 0
         self._add(Finding("constraint", Constraint(column, "is", value), self.sign, self.only or self._is_strict()))
-        # Some items about war have no label that says so.
+        # Some items about war have no such label.
         concept = self.lexicon.concept_at(self.tokens, at)
         if concept is not None and concept.n_tokens == length and concept.is_central:
             self._add(Finding("constraint", Constraint("", "about", concept.name), self.sign, self._is_strict()))
@@ -234,11 +234,11 @@ class NameReader:
 
 
 def find_title(facts: ItemFacts, words: list[str]) -> int | None:
-    """The item of a title, or of one that is spelt nearly so."""
+    """The item with a title, exact or with a spelling mistake."""
     code = facts.title_codes.get(tuple(words))
     if code is None and words:
         said = " ".join(words)
-        # Few slips change the beginning as well as every word; to compare with all titles would take long.
+        # Mistakes seldom change both the first letter and every word; comparing with all titles would be slow.
         near = (
             t for t in facts.title_codes if abs(len(t) - len(words)) <= 1 and (t[0][0] == said[0] or {*t} & {*words})
         )

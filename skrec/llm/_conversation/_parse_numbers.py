@@ -32,7 +32,7 @@ class NumberReader:
         self.lexicon = lexicon
 
     def read(self, tokens: list[Token], at: int, *, negated: bool) -> tuple[list[Constraint], str | None, int] | None:
-        """Constraints, the kind of attribute that no column tells (or None), and the number of tokens."""
+        """Constraints, the attribute without a column (or None), and the number of tokens."""
         self._negated = negated
         for pattern in (self._range, self._bound, self._period_alone, self._with_unit):
             if (found := pattern(tokens, at)) is not None:
@@ -105,7 +105,7 @@ class NumberReader:
         return None if period is None else ([(">=", period[0]), ("<=", period[1])], "year", period[2])
 
     def _with_unit(self, tokens: list[Token], at: int) -> tuple[Bounds, str | None, int] | None:
-        """About so much, for a number that stands alone with its unit."""
+        """An approximate value: a number with a unit and without a bound."""
         number = self._number(tokens, at)
         if number is None or number[2] is None:
             return None
@@ -115,7 +115,7 @@ class NumberReader:
     # Numbers ---------------------------------------------------------------------------------------
 
     def _number(self, tokens: list[Token], at: int) -> tuple[float, int, str | None] | None:
-        """Value, tokens and kind of attribute (by the unit) of a number at a token."""
+        """Value, number of tokens, and attribute (by the unit) of a number at a token."""
         before = self.lexicon.cue_at(tokens, at, ("units",))
         start = at + (before.n_tokens if before else 0)
         if start >= len(tokens) or not tokens[start].norm[0].isdigit():
@@ -129,7 +129,7 @@ class NumberReader:
         return value, stop - at, unit.value if unit else None
 
     def _period(self, tokens: list[Token], at: int) -> tuple[float, float, int] | None:
-        """First year, last year and tokens of a century or a decade."""
+        """First year, last year and number of tokens of a century or a decade."""
         lexicon = self.lexicon
         if lexicon.cue_at(tokens, at, ("century",)) and at + 1 < len(tokens):
             number = _ordinal_number(tokens[at + 1].norm)
@@ -148,7 +148,7 @@ class NumberReader:
     # Columns ---------------------------------------------------------------------------------------
 
     def _column(self, tokens: list[Token], at: int, kind: str | None, bounds: Bounds) -> str | None:
-        """The column that bounds are about: by unit or kind, by a name just before, or the only one they fit."""
+        """The column of bounds: by unit or attribute, by a name just before, or the only one in range."""
         if kind is not None:
             return self.facts.column_of(kind)
         before = {token.norm for token in tokens[max(at - 4, 0) : at]}
@@ -162,37 +162,37 @@ class NumberReader:
 def reference_value(
     values: np.ndarray, referred: Sequence[int], shown: Sequence[int], up: bool, absolute: bool
 ) -> float | None:
-    """The edge of a comparison: the next value beyond the items it is against.
+    """The bound of a comparison: the next value beyond the items that it refers to.
 
     Parameters
     ----------
     values : ndarray of shape (n_items,)
     referred, shown : sequences of item codes
-        Items named in the text, else the last list, else the catalogue count.
+        The reference is the items named in the text, else the last list, else the catalogue.
     up : bool
-        Greater is asked for.
+        Whether a greater value is requested.
     absolute : bool
-        "Short", not "shorter": the third of the catalogue that is.
+        Whether the word is absolute, such as "short", not "shorter": the lowest or highest third of the catalogue.
     """
-    told = values[np.isfinite(values)]
-    if not len(told):
+    finite = values[np.isfinite(values)]
+    if not len(finite):
         return None
     if absolute:
-        return float(np.quantile(told, 2 / 3 if up else 1 / 3, method="nearest"))
+        return float(np.quantile(finite, 2 / 3 if up else 1 / 3, method="nearest"))
     for group in (list(referred), list(shown)):
         against = values[group][np.isfinite(values[group])] if group else np.zeros(0)
         if len(against):
             break
     else:
-        against = told
+        against = finite
     middle = float(np.quantile(against, 0.5, method="lower" if up else "higher"))
-    beyond = told[told > middle] if up else told[told < middle]
+    beyond = finite[finite > middle] if up else finite[finite < middle]
     step = 1.0 if up else -1.0
     return float(beyond.min() if up else beyond.max()) if len(beyond) else middle + step
 
 
 def read_number(text: str) -> float:
-    """A number as it is written in any of the languages: "1,200" and "1.200" are 1200, "9,5" is 9.5."""
+    """A number in the notation of any of the languages: "1,200" and "1.200" are 1200, "9,5" is 9.5."""
     *groups, last = text.replace(",", ".").split(".")
     if groups and len(last) != 3:
         return float("".join(groups) + "." + last)
@@ -200,7 +200,7 @@ def read_number(text: str) -> float:
 
 
 def _ordinal_number(text: str) -> int | None:
-    """A whole number in digits or in Roman ones, as "XIX" or, in French, "XIXe"."""
+    """A whole number in digits or in Roman numerals, such as "XIX" or, in French, "XIXe"."""
     if text.isdigit() and len(text) <= 4:
         return int(text)
     roman = text.removesuffix("eme").removesuffix("e")

@@ -15,12 +15,12 @@ _MOST_ITEMS_NAMED = 3
 
 
 class Phrasing:
-    """Writes messages about items.
+    """Writes the replies of a conversation.
 
     Parameters
     ----------
     lexicon : Lexicon
-        Of the language to write in.
+        Lexicon of the language of the reply.
     facts : ItemFacts
     """
 
@@ -30,7 +30,7 @@ class Phrasing:
 
     def say(self, key: str, **fields: Any) -> str:
         """A message with its fields filled in."""
-        # Values are put in once, so that braces in them stay what they are.
+        # Values are inserted once, so that braces in them are kept.
         return self.lexicon.messages[key].format(**fields)
 
     def message(
@@ -38,36 +38,36 @@ class Phrasing:
         critique: Critique,
         state: ConversationState,
         shown: Sequence[int],
-        broken: Sequence[Constraint],
-        n_fulfilling: int,
+        violated: Sequence[Constraint],
+        n_matching: int,
         *,
         is_first: bool,
     ) -> tuple[str, str | None]:
-        """What is said in a turn, and the question in it.
+        """The text of a reply, and the question in it.
 
         Parameters
         ----------
         critique : Critique
         state : ConversationState
-            After the turn.
+            The state after the turn.
         shown : sequence of int
             Codes of the list.
-        broken : sequence of Constraint
-            What the list does not fulfil.
-        n_fulfilling : int
-            Items that fulfil everything.
+        violated : sequence of Constraint
+            Constraints that the list violates.
+        n_matching : int
+            Number of items that satisfy all strict constraints.
         is_first : bool
-            Nothing has been said yet.
+            Whether the conversation begins with this turn.
         """
         heard = self.heard(critique)
         if heard is None and not critique.notes:
             heard = self.say("hello" if is_first else "nothing_said")
         lines = [*([heard] if heard else []), *self.notes(critique)]
-        if broken:
-            lines.append(self.say("relaxed", things="; ".join(dict.fromkeys(map(self.constraint, broken)))))
+        if violated:
+            lines.append(self.say("relaxed", things="; ".join(dict.fromkeys(map(self.constraint, violated)))))
         elif not shown:
             lines.append(self.say("exhausted"))
-        elif len(shown) == n_fulfilling < self.facts.n_items:
+        elif len(shown) == n_matching < self.facts.n_items:
             lines.append(self.say("only_some", count=len(shown)))
         asked = None if state.pending is None else self.question(state.pending)
         return "\n".join([*lines, self.listed(shown), *([asked] if asked else [])]), asked
@@ -75,28 +75,28 @@ class Phrasing:
     # What was understood -------------------------------------------------------------------------------
 
     def heard(self, critique: Critique) -> str | None:
-        """What was understood, in the words of the user where there are any."""
+        """A summary of the parsed text, in the words of the user where possible."""
         things = [self.say("restarted")] if critique.restart else []
         things += [self.say("rejected")] if critique.reject_shown else []
         things += [self.say("answer_any")] if critique.answer == "any" else []
         for key, codes in (("like", critique.liked), ("unlike", critique.disliked), ("known", critique.known)):
             things += [self.say(key, title=self.facts.titles[code]) for code in codes[:_MOST_ITEMS_NAMED]]
-        # What stands in words for an attribute that no column tells is said in a note of its own.
+        # A text used instead of a missing attribute has a note of its own.
         own = [text for text in critique.wanted if text not in self.lexicon.attribute_texts.values()]
         things += [_short(text) for text in own if not self._is_label(text, critique)]
-        things += [self.constraint(one) for one in critique.constraints if self._is_news(one, critique)]
+        things += [self.constraint(one) for one in critique.constraints if self._adds_information(one, critique)]
         excluded = any(one.weight < 0 and one.strict for one in critique.constraints)
         things += [] if excluded else [self.say("unwanted", text=_short(text)) for text in critique.unwanted]
         return self.say("heard", things="; ".join(dict.fromkeys(things))) if things else None
 
     def _is_label(self, text: str, critique: Critique) -> bool:
-        """Whether a text only names a label that must hold, or that answers a question."""
+        """Whether a text only repeats a required label, or the answer to a question."""
         words = {stem(word) for word in words_of(text)}
         labels = [one for one in critique.constraints if one.relation == "is" and (one.strict or one.weight > 1)]
         return any(words <= {stem(word) for word in words_of(str(one.value))} for one in labels)
 
-    def _is_news(self, constraint: Constraint, critique: Critique) -> bool:
-        """Whether a constraint says more than the words of the user that it was read from."""
+    def _adds_information(self, constraint: Constraint, critique: Critique) -> bool:
+        """Whether a constraint adds information to the words that it was parsed from."""
         if not constraint.strict and abs(constraint.weight) < 2:
             return False
         if constraint.relation == "about" and constraint.strict:
@@ -106,7 +106,7 @@ class Phrasing:
         return True
 
     def constraint(self, constraint: Constraint) -> str:
-        """A wish about an attribute or a theme, in words."""
+        """A constraint in words."""
         value = constraint.value
         if constraint.relation == "about":
             name = self.lexicon.concept_names.get(str(value), str(value))
@@ -128,24 +128,24 @@ class Phrasing:
         return self.lexicon.attribute_words.get(kind or column.lower(), column.replace("_", " "))
 
     def number(self, column: str, value: float) -> str:
-        """A number as it is written: years without decimals, and those before Christ with a sign that says so."""
+        """A number in words: years without decimals, and negative ones as years before Christ."""
         text = f"{value:.0f}" if abs(value) >= 1000 or value.is_integer() else f"{value:.4g}"
         if self.facts.kind_of(column) == "year" and value < 0:
             return self.say("bc", year=text.lstrip("-"))
         return text
 
     def notes(self, critique: Critique) -> list[str]:
-        """What could not be done as said."""
+        """Messages about requests that could not be met."""
         return list(dict.fromkeys(self.say(key, **fields) for key, fields in critique.notes))
 
     # The list ------------------------------------------------------------------------------------------
 
     def listed(self, codes: Sequence[int]) -> str:
-        """The items by number and title, with who made them and when."""
+        """The items by number and title, with their authors and years."""
         return "\n".join(f"  {place}. {self.item(code)}" for place, code in enumerate(codes, 1))
 
     def item(self, code: int) -> str:
-        """An item in a line."""
+        """One line about an item."""
         facts = self.facts
         parts = [_short(facts.titles[code])]
         for column in facts.labels:

@@ -1,4 +1,4 @@
-"""What is kept between the turns of a conversation, as versioned JSON."""
+"""The state of a conversation between turns, as versioned JSON."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from skrec.exceptions import FormatVersionError
 from skrec.interactions import Recommendations
 
 STATE_VERSION = 1
-"""Raised whenever an older skrec could not go on from what a newer one writes."""
+"""Increased whenever an older skrec cannot read what a newer one writes."""
 
 RELATIONS = ("is", "about", "<=", ">=")
 
 
 @dataclass(frozen=True)
 class Constraint:
-    """A wish about an attribute or a theme.
+    """A constraint on an attribute or a theme.
 
     Attributes
     ----------
     attribute : str
         Column of ``item_features``; empty for ``relation="about"``.
     relation : {"is", "about", "<=", ">="}
-        "is" compares a label, "about" looks for words and nearness in meaning, the others compare numbers.
+        "is" compares a label, "about" compares words and text vectors, the others compare numbers.
     value : str or float
     weight : float
-        Negative where it must not, or should rather not, hold.
+        Negative where items must not, or should preferably not, match.
     strict : bool
-        Whether items that do not fulfil it are left out, and not only ranked lower.
+        Whether items that violate it are excluded, not only ranked lower.
     """
 
     attribute: str
@@ -45,7 +45,7 @@ class Constraint:
 
 @dataclass(frozen=True)
 class Question:
-    """What was asked: one of several labels (``values``), or whether one constraint holds."""
+    """A question: which of several labels (``values``), or whether one constraint applies."""
 
     attribute: str
     relation: str
@@ -54,25 +54,25 @@ class Question:
 
 @dataclass(frozen=True)
 class ConversationState:
-    """What a conversation has come to; each turn makes a new one.
+    """The state of a conversation; each turn creates a new one.
 
     Attributes
     ----------
     user : id or None
     liked, disliked, known : tuples of item ids
-        Named with favour, with disfavour, and as already known. None of them is recommended.
+        Items that the user likes, dislikes, or already knows. They are not recommended.
     shown : tuple of item ids
-        The last list, which "the second one" points into.
+        The last list, to which "the second one" refers.
     rejected : tuple of item ids
-        Shown, and not wanted.
+        Items of rejected lists.
     constraints : tuple of Constraint
-    request : tuple of float
-        The request vector in the space of texts; empty before the first wish.
+    request_vector : tuple of float
+        Mean vector of the texts that the user asked for; empty without any.
     asked : tuple of Question
     pending : Question or None
-        CallStatistics last, and not answered yet.
+        The last question, if it has no answer yet.
     language : str
-        Of the last text whose language was told: "en", "de", "fr" or "es".
+        Language of the last text whose language was detected: "en", "de", "fr" or "es".
     n_turns : int
     version : int
 
@@ -91,7 +91,7 @@ class ConversationState:
     shown: tuple[Any, ...] = ()
     rejected: tuple[Any, ...] = ()
     constraints: tuple[Constraint, ...] = ()
-    request: tuple[float, ...] = ()
+    request_vector: tuple[float, ...] = ()
     asked: tuple[Question, ...] = ()
     pending: Question | None = None
     language: str = "en"
@@ -104,32 +104,32 @@ class ConversationState:
         Raises
         ------
         TypeError
-            If an id is neither text nor a number.
+            If an id is neither a string nor a number.
         """
         return json.dumps(asdict(self), ensure_ascii=False)
 
     @classmethod
     def from_json(cls, state: str | Mapping[str, Any]) -> ConversationState:
-        """A state from its JSON text, or from the dict that it holds.
+        """Read a state from its JSON text, or from the parsed dict.
 
         Raises
         ------
         FormatVersionError
             If a newer version of skrec wrote it.
         ValueError
-            If it is no state, or a field is of the wrong kind.
+            If it is not a state, or a field is of the wrong kind.
         """
         return _read(state)
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What a reply gives.
+    """The result of ``reply``.
 
     Attributes
     ----------
     message : str
-        What was understood, what stands in the way, the list by title, and a question.
+        A summary of the parsed text, conflicts, the list by title, and a question.
     recommendations : Recommendations
         One row.
     state : ConversationState
@@ -137,10 +137,11 @@ class Turn:
     question : str or None
         The question in ``message``.
     report : dict
-        How the text was read: "language", "read_by" ("parser" or "llm"), "truncated", "other_language"; with a
-        language model also "prompt", "usage", "error" and "n_unknown", entries of its answer that name nothing
-        known. And what came of it: "n_fulfilling" items that fulfil every limit, "n_relaxed" limits that the list
-        does not, "n_unknown_ids" in the state. It holds no text of a user or an item.
+        How the text was parsed: "language", "read_by" ("parser" or "llm"), "truncated", "other_language". With a
+        language model also "prompt", "usage", "error" and "n_unknown", the entries of its answer with an unknown
+        name. Also "n_matching", the items that satisfy every strict constraint, "n_relaxed", the strict
+        constraints that the list violates, and "n_unknown_ids" of the state. It contains no text of a user or an
+        item.
     """
 
     message: str
@@ -151,27 +152,27 @@ class Turn:
 
 
 def as_state(state: Any) -> ConversationState:
-    """The state of a parameter ``state``: itself, its JSON, or None for a new conversation."""
+    """Read the parameter ``state``: a state, its JSON, or None for a new conversation."""
     if state is None:
         return ConversationState()
-    # A state may be built by hand as well: it is read as what came from outside.
+    # A state may be built by hand, so it is validated like JSON.
     return _read(asdict(state) if isinstance(state, ConversationState) else state)
 
 
 def plain_id(value: Any) -> Any:
-    """An id as JSON can hold it.
+    """An id as a JSON value.
 
     Raises
     ------
     TypeError
-        If it is neither text nor a number.
+        If it is neither a string nor a number.
     """
     value = value.item() if isinstance(value, np.generic) else value
     if isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
     raise TypeError(
-        f"The id {value!r} is of type {type(value).__name__}, and the state of a conversation holds text and numbers "
-        "alone; fit with ids of these kinds."
+        f"The id {value!r} is of type {type(value).__name__}, but the state of a conversation holds only strings and "
+        "numbers; fit with ids of these kinds."
     )
 
 
@@ -180,7 +181,7 @@ def _read(state: Any) -> ConversationState:
         try:
             state = json.loads(state)
         except (json.JSONDecodeError, RecursionError) as error:
-            raise ValueError(f"The state is no JSON ({error}); pass what state.to_json() gave.") from None
+            raise ValueError(f"The state is not valid JSON ({error}); pass the result of state.to_json().") from None
     if not isinstance(state, Mapping):
         raise ValueError(
             "The state must be a ConversationState, its JSON, or None for a new conversation; got "
@@ -192,7 +193,8 @@ def _read(state: Any) -> ConversationState:
     if version > STATE_VERSION:
         raise FormatVersionError(
             f"The state of the conversation is of version {version}, and this skrec reads versions up to "
-            f"{STATE_VERSION}. Go on with the skrec that wrote it, or a newer one, or start anew with state=None."
+            f"{STATE_VERSION}. Use the skrec version that wrote it or a newer one, or begin a new conversation with "
+            "state=None."
         )
     names = {one.name for one in fields(ConversationState)}
     if unknown := sorted(set(map(str, state)) - names):
@@ -293,7 +295,7 @@ _FIELDS: dict[str, Any] = {
     **dict.fromkeys(("liked", "disliked", "known", "shown", "rejected"), _ids),
     "user": _user,
     "constraints": _constraints,
-    "request": _numbers,
+    "request_vector": _numbers,
     "asked": _questions,
     "pending": _question,
     "language": _language,

@@ -1,4 +1,4 @@
-"""From a state and the wishes of one text to the next state."""
+"""Computes the next state from a state and one parsed text."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _DIGITS = 6
 _MOST_CONSTRAINTS = 100
 
 
-def next_wishes(
+def next_state(
     state: ConversationState, critique: Critique, ids: NDArray, space: TextSpace | None
 ) -> ConversationState:
-    """The state with the wishes of a critique taken in; what is shown and asked is left.
+    """Apply a critique to a state; ``shown``, ``asked`` and ``pending`` stay as they are.
 
     Parameters
     ----------
     state : ConversationState
     critique : Critique
     ids : ndarray of shape (n_items,)
-        In catalogue order.
+        Item ids in catalogue order.
     space : TextSpace or None
     """
     if critique.restart:
@@ -47,18 +47,18 @@ def next_wishes(
         known=_joined(state.known, known, without=()),
         rejected=_joined(state.rejected, rejected, without=liked),
         constraints=_merged(state.constraints, critique.constraints),
-        request=_moved(state.request, critique, space),
+        request_vector=_moved(state.request_vector, critique, space),
         language=critique.language or state.language,
     )
 
 
 def answer_constraints(pending: Question | None, critique: Critique) -> list[Constraint]:
-    """What the answer to a question says; a label that answers it weighs more than one said unasked."""
+    """The constraints of an answer; they weigh more than constraints stated without a question."""
     if pending is None:
         return []
     attribute, relation, values = pending.attribute, pending.relation, pending.values
     if relation == "is" and len(values) > 1:
-        # "Poetry" answers; "a sad novel about the sea" says more than was asked, and is a wish of its own.
+        # "Poetry" is an answer; "a sad novel about the sea" is a request of its own.
         wanted = [one.value for one in critique.constraints if one.attribute == attribute and one.weight > 0]
         alone = any(_is_option(text, pending) for text in critique.wanted)
         named = [value for value in values if value in wanted and alone]
@@ -73,18 +73,18 @@ def answer_constraints(pending: Question | None, critique: Critique) -> list[Con
 
 
 def _is_option(text: str, pending: Question | None) -> bool:
-    """Whether a text is an answer to the question, which its label takes in."""
+    """Whether a text is an option of the question, which becomes a label constraint."""
     options = () if pending is None or pending.relation != "is" else pending.values
     return any(text.lower() == str(value).lower() for value in options)
 
 
 def _joined(before: Iterable[Any], new: Iterable[Any], without: Iterable[Any]) -> tuple[Any, ...]:
-    gone = list(without)
-    return tuple(one for one in dict.fromkeys([*before, *new]) if one not in gone)
+    excluded = list(without)
+    return tuple(one for one in dict.fromkeys([*before, *new]) if one not in excluded)
 
 
 def _merged(before: Sequence[Constraint], new: Sequence[Constraint]) -> tuple[Constraint, ...]:
-    """The latest word on each thing; a bound that shuts out a later one gives way."""
+    """The latest constraint of each kind; an older bound that contradicts a later one is dropped."""
     kept: dict[tuple, Constraint] = {}
     for one in [*before, *new]:
         is_bound = one.relation in ("<=", ">=") and one.strict
@@ -94,31 +94,31 @@ def _merged(before: Sequence[Constraint], new: Sequence[Constraint]) -> tuple[Co
         if is_bound:
             opposite = (one.attribute, ">=" if one.relation == "<=" else "<=")
             other = kept.get(opposite)
-            if other is not None and _shuts_out(one, other):
+            if other is not None and _contradicts(one, other):
                 del kept[opposite]
     return tuple(kept.values())[-_MOST_CONSTRAINTS:]
 
 
-def _shuts_out(one: Constraint, other: Constraint) -> bool:
+def _contradicts(one: Constraint, other: Constraint) -> bool:
     low, high = (other, one) if one.relation == "<=" else (one, other)
     return float(low.value) > float(high.value)
 
 
-def _moved(request: Sequence[float], critique: Critique, space: TextSpace | None) -> tuple[float, ...]:
-    """The request vector, moved towards what is wanted and away from what is not (Rocchio)."""
+def _moved(vector_before: Sequence[float], critique: Critique, space: TextSpace | None) -> tuple[float, ...]:
+    """The request vector, moved towards wanted texts and away from unwanted ones (Rocchio)."""
     if space is None:
         return ()
     both = (critique.wanted, critique.unwanted)
     wanted, unwanted = ([t for text in said for t in critique.meanings.get(text, [text])] for said in both)
     towards, away = _mean_of(space, wanted, critique.liked), _mean_of(space, unwanted, critique.disliked)
     if towards is None and away is None:
-        return tuple(request)
-    vector = np.zeros(space.dimension) if not len(request) else _KEPT * np.asarray(request)
+        return tuple(vector_before)
+    vector = np.zeros(space.dimension) if not len(vector_before) else _KEPT * np.asarray(vector_before)
     if towards is not None:
         vector = vector + _TOWARDS * towards
     if away is not None:
         vector = vector - _AWAY * away
-    # What is rounded here is the same before and after it has been written as JSON.
+    # Rounded, so that a round trip through JSON does not change the vector.
     return tuple(np.round(vector.astype(np.float64), _DIGITS).tolist())
 
 
