@@ -1,4 +1,4 @@
-"""Answers of language models, kept for the next time the same is asked."""
+"""Answers of language models, kept for equal requests later."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ChatCache(SQLiteStore):
     it is, in a file that its owner alone may read. Failures, refusals and answers cut off are not kept, nor is
     anything of a client without a fingerprint.
 
-    A damaged file is put aside with a warning and begun anew; where the file cannot be written, a warning says
+    A damaged file is set aside with a warning and rebuilt; where the file cannot be written, a warning says
     so and the work goes on without.
 
     Parameters
@@ -71,7 +71,7 @@ class ChatCache(SQLiteStore):
         stored = self._select("SELECT key, answer FROM answers WHERE created > ? AND key IN", keys, since)
         answers = {key: _read(text) for key, text in stored.items()}
         if damaged := sum(answer is None for answer in answers.values()):
-            warnings.warn(f"{damaged} answers in {self.path} are damaged; they are asked for again.", stacklevel=2)
+            warnings.warn(f"{damaged} answers in {self.path} are damaged; they are requested again.", stacklevel=2)
         return [answers.get(key) for key in keys]
 
     def put(self, answers: dict[bytes, dict[str, Any]]) -> None:

@@ -23,20 +23,20 @@ _CHUNK = 64  # conversations after which answers are put into a cache
 class BaseChat(Metering, ABC):
     """A chat model behind one protocol, with a budget, a cache and counts.
 
-    A subclass gives ``_answer(conversations, settings)``: one :class:`ChatResult` a conversation, in order,
+    A subclass gives ``_answer(conversations, settings)``: one :class:`ChatResult` per conversation, in order,
     never raising for one that failed; ``fingerprint``, without which nothing is cached; and ``score`` where it
-    has log-probabilities (``can_score``). It hands the parameters below on to this ``__init__``.
+    has log-probabilities (``can_score``). It passes the parameters below to this ``__init__``.
 
-    A clone shares the client, and with it budget, cache and counts. Worker processes get copies: the cache is
-    shared all the same, for it is a file; a budget starts there from what was left, and counts stay there.
+    A clone shares the client, and with it budget, cache and counts. Worker processes get copies: the cache file
+    is still shared; a budget starts there from what was left, and counts stay there.
 
     Parameters
     ----------
     budget : Budget, default=None
     cache : ChatCache or path, default=None
     prices : dict, default=None
-        Of a million tokens: ``{"prompt": 0.15, "completion": 0.6}``, and ``"cached"`` for those of the prompt
-        that the server had kept, by default the price of the others.
+        Prices per million tokens: ``{"prompt": 0.15, "completion": 0.6}``, and ``"cached"`` for prompt tokens
+        that the server had cached, by default the price of other prompt tokens.
     scrub : "auto", bool or Scrubber, default="auto"
         Whether personal data is taken out of messages first: "auto" where they go to another machine, or
         answers into a cache.
@@ -52,7 +52,7 @@ class BaseChat(Metering, ABC):
 
     @abstractmethod
     def _answer(self, conversations: list[list[Message]], settings: ChatSettings) -> list[ChatResult]:
-        """One result a conversation, in order."""
+        """One result per conversation, in order."""
 
     def complete(
         self,
@@ -71,9 +71,9 @@ class BaseChat(Metering, ABC):
         conversations : list of n conversations
             Each a text (of the user), or a list of messages ``{"role": ..., "content": ...}``.
         schema : dict, default=None
-            JSON schema that the answer has to fit; ``parsed`` then holds it.
+            JSON schema of the answer; ``parsed`` is then the value that fits it.
         max_tokens : int, default=512
-            Most tokens an answer.
+            Most tokens per answer.
         temperature : float, default=0.0
         seed : int, default=None
         prompt : str, default=None
@@ -107,7 +107,7 @@ class BaseChat(Metering, ABC):
         seed: int | None = None,
         prompt: str | None = None,
     ) -> Usage:
-        """About what :meth:`complete` would take, without a call.
+        """Estimate the usage of :meth:`complete`, without a call.
 
         Parameters
         ----------
@@ -118,14 +118,14 @@ class BaseChat(Metering, ABC):
         -------
         Usage
             A call for each conversation that no cache answers; a prompt token for every four bytes; ``max_tokens``
-            for each answer, which most stay below; with ``prices``, the cost of these. Retries are not foreseen.
+            for each answer, which most stay below; with ``prices``, the cost of these. Retries are not included.
         """
         settings = ChatSettings.read(schema, max_tokens, temperature, seed, prompt)
         messages, _ = self._scrub([read_conversation(one) for one in conversations])
         kept = self._remembered(self._keys(messages, settings), settings)
-        asked = [one for i, one in enumerate(messages) if i not in kept]
-        n_read = sum(about_tokens(message["content"]) for one in asked for message in one)
-        usage = Usage(n_calls=len(asked), prompt_tokens=n_read, completion_tokens=len(asked) * max_tokens)
+        missing = [one for i, one in enumerate(messages) if i not in kept]
+        n_read = sum(about_tokens(message["content"]) for one in missing for message in one)
+        usage = Usage(n_calls=len(missing), prompt_tokens=n_read, completion_tokens=len(missing) * max_tokens)
         return self._priced(ChatResult(usage=usage)).usage
 
     async def acomplete(self, conversations: Sequence[Conversation], **options: Any) -> list[ChatResult]:
@@ -151,9 +151,9 @@ class BaseChat(Metering, ABC):
         Raises
         ------
         NotImplementedError
-            If the model tells no log-probabilities (``can_score`` is False).
+            If the model gives no log-probabilities (``can_score`` is False).
         """
-        raise NotImplementedError(f"{type(self).__name__} tells no log-probabilities; check can_score first.")
+        raise NotImplementedError(f"{type(self).__name__} gives no log-probabilities; check can_score first.")
 
     # Around a call -----------------------------------------------------------------------------------
 
@@ -173,7 +173,7 @@ class BaseChat(Metering, ABC):
     ) -> Iterator[tuple[int, list[list[Message]], str | None]]:
         """Where each run begins that the budget suffices for, and the run, reserved; an empty one, and why, for none.
 
-        A run is settled before the next is asked for.
+        Each run is settled before the next is reserved.
         """
         n_most = len(conversations) if self.cache is None else _CHUNK
         start = 0
@@ -201,7 +201,7 @@ class CallableChat(BaseChat):
     ----------
     function : callable (messages) -> str, dict or list
         Takes the messages of one conversation, a list of ``{"role": ..., "content": ...}``. A dict or list
-        stands for its JSON. An exception makes that one conversation fail. It may have a string attribute
+        is written as JSON. An exception makes that one conversation fail. It may have a string attribute
         ``fingerprint`` that changes with what it answers; without one nothing is cached.
     **options
         ``budget``, ``cache``, ``prices`` and ``scrub`` of :class:`BaseChat`. What the function does with a text
@@ -217,7 +217,7 @@ class CallableChat(BaseChat):
 
     @property
     def fingerprint(self) -> str | None:
-        """What the function says of itself, if it does."""
+        """The ``fingerprint`` attribute of the function, if it is a string."""
         own = getattr(self.function, "fingerprint", None)
         return own if isinstance(own, str) else None
 
@@ -234,7 +234,7 @@ class CallableChat(BaseChat):
 
 
 def as_chat(llm: Any) -> BaseChat:
-    """A chat model from what a parameter ``llm`` holds.
+    """The chat model of a parameter ``llm``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Prompts in batches, each distinct one sent once, and the count of what came of them."""
+"""Prompts in batches, each distinct one sent once, and statistics of the calls."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from skrec.utils import EndpointError
 
 @dataclass
 class CallStatistics:
-    """What came of prompts."""
+    """Counts over prompts: sent, failed, cached, and what they took."""
 
     n_prompts: int = 0
     n_failed: int = 0
@@ -36,36 +36,36 @@ class CallStatistics:
 def complete_batch(
     chat: BaseChat,
     conversations: Sequence[list[Message]],
-    asked: CallStatistics,
+    statistics: CallStatistics,
     *,
     schema: dict[str, Any],
     max_tokens: int,
     seed: int,
     prompt: str,
 ) -> list[Any]:
-    """What fits the schema in the answer to each conversation, or None; equal ones are sent once."""
+    """The parsed answer to each conversation, or None; equal conversations are sent once."""
     keys = [tuple(message["content"] for message in messages) for messages in conversations]
     first: dict[tuple[str, ...], list[Message]] = {}
     for key, messages in zip(keys, conversations, strict=True):
         first.setdefault(key, messages)
-    asked.n_prompts += len(first)
+    statistics.n_prompts += len(first)
     try:
         results = chat.complete(list(first.values()), schema=schema, max_tokens=max_tokens, seed=seed, prompt=prompt)
     except Exception as error:  # nothing is lost because a model failed
-        asked.n_failed += len(first)
-        asked.errors[reason_of(error)] += len(first)
+        statistics.n_failed += len(first)
+        statistics.errors[reason_of(error)] += len(first)
         return [None] * len(conversations)
     for result in results:
-        asked.usage += result.usage
-        asked.n_cached += result.cached
-        asked.n_failed += result.parsed is None
+        statistics.usage += result.usage
+        statistics.n_cached += result.cached
+        statistics.n_failed += result.parsed is None
         if result.parsed is None:
-            asked.errors[result.error or "no answer"] += 1
+            statistics.errors[result.error or "no answer"] += 1
     answers = dict(zip(first, (result.parsed for result in results), strict=True))
     return [answers[key] for key in keys]
 
 
 def reason_of(error: Exception) -> str:
-    """What a client raised, in words that hold no text of a user: its own where it has such."""
+    """The reason of an exception, without any text of a user."""
     own = error.brief if isinstance(error, EndpointError) else ""
     return own or f"the model raised {type(error).__name__}"

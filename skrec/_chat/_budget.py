@@ -1,4 +1,4 @@
-"""A limit on what calls of language models may take."""
+"""A limit on the calls and tokens of language models."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Budget:
         return f"Budget(max_calls={self.max_calls}, max_tokens={self.max_tokens})"
 
     def reserve(self, n_tokens: int) -> None:
-        """Set one call of at most so many tokens aside.
+        """Reserve one call of at most ``n_tokens`` tokens.
 
         Raises
         ------
@@ -87,7 +87,7 @@ class Budget:
             self.n_tokens += n_tokens
 
     def settle(self, reserved: int, used: int) -> None:
-        """Count what a call used in place of what was reserved for it."""
+        """Replace the reservation of a call by what it used."""
         with self._lock:
             self.n_tokens += used - reserved
 
@@ -110,5 +110,5 @@ def most_tokens(messages: Sequence[Message], settings: ChatSettings) -> int:
 
 
 def about_tokens(text: str) -> int:
-    """About how many tokens a text has: four bytes each, for estimates alone."""
+    """Approximate number of tokens of a text: four bytes each. For estimates only."""
     return ceil(len(text.encode("utf-8", "replace")) / 4)

@@ -1,4 +1,4 @@
-"""Names, folders and live pairs to causal models: each loaded once a process, and left out of pickles."""
+"""Names, folders and live pairs to causal models: each loaded once per process, and excluded from pickles."""
 
 import hashlib
 import json
@@ -32,7 +32,7 @@ _hashed_folders: dict[Any, str] = {}
 
 @dataclass(frozen=True)
 class CausalSettings:
-    """What decides which weights stand in memory, and how."""
+    """What determines the weights in memory."""
 
     device: str | None = None
     dtype: str | None = None
@@ -75,8 +75,8 @@ def is_live_pair(model: Any) -> bool:
 
 
 def causal_fingerprint(causal: CausalModel, settings: CausalSettings) -> str:
-    """Names a model by what computes: its files, its commit on the hub, or its weights."""
-    # The device is left out: it moves answers by rounding only.
+    """Identifies a model by its files, its commit on the hub, or its weights."""
+    # The device is not part of it: it moves answers by rounding only.
     options = {**asdict(settings), "device": None}
     commit = getattr(causal.model.config, "_commit_hash", None)
     if os.path.isdir(causal.name):
@@ -160,7 +160,7 @@ def _tokenizer_fingerprint(tokenizer: Any) -> str:
 
 def _why_not_loaded(name: str, offline: bool, error: Exception) -> str:
     if os.path.isdir(name):
-        return f"The folder {name!r} holds no causal language model that could be loaded: {error}"
+        return f"The folder {name!r} contains no causal language model that could be loaded: {error}"
     where = "there is no such folder"
     if not is_path(name):
         where += ", and the hub cannot be reached to look for that name" if offline else f": {error}"

@@ -16,7 +16,7 @@ _COPYABLE_LAYERS = ("DynamicLayer", "DynamicSlidingWindowLayer")
 
 
 class CausalModel:
-    """What generation and likelihoods ask of a model of transformers.
+    """The interface to a model of transformers that generation and likelihoods use.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class CausalModel:
         """Whether the keys and values of a prefix can be copied to each of its continuations.
 
         Only layers of keys and values are: a recurrent state, a cache of fixed size or one of an unknown kind
-        is not. One token tells, since what a model keeps is its own affair.
+        is not. A forward pass of one token shows which kind of cache the model has.
         """
         if not self._takes_cache or not self.can_pad:
             return False
@@ -75,7 +75,7 @@ class CausalModel:
 
     @cached_property
     def pad_id(self) -> int:
-        """Any token will do: no attention goes to it."""
+        """Any token: no attention goes to it."""
         ids = (self.tokenizer.pad_token_id, *self.stop_ids, 0)
         return next(i for i in ids if i is not None)
 
@@ -97,7 +97,7 @@ class CausalModel:
     def tokenize(self, texts: Sequence[str], *, special: bool) -> list[list[int]]:
         """Tokens of texts; ``special`` puts what the tokenizer begins a text with before them.
 
-        What it ends a text with is left out, for the text goes on.
+        What it ends a text with is not added, since the text continues.
         """
         if not texts:
             return []
@@ -136,7 +136,7 @@ class CausalModel:
         return torch.from_numpy(ids).to(self.device), torch.from_numpy(mask).to(self.device)
 
     def forward(self, rows: Sequence[Sequence[int]], keep: int, *, use_cache: bool = False) -> tuple[Any, Any]:
-        """Logits of the last ``keep`` positions, (n_rows, keep, n_tokens), and the cache where it is asked for."""
+        """Logits of the last ``keep`` positions, (n_rows, keep, n_tokens), and the cache if ``use_cache``."""
         ids, mask = self.pad(rows)
         positions = (mask.cumsum(1) - 1).clamp(min=0)
         return self.run(ids, mask, positions, keep, use_cache=use_cache)

@@ -12,7 +12,7 @@ def conversation_text(tokenizer: Any, messages: list[Message], options: dict[str
     A special token spelled out in a message is broken by a space, so that no text of others can end a turn
     and begin another. A template that takes no system message gets it at the head of the first user message.
     """
-    messages = [{**message, "content": inert(tokenizer, message["content"])} for message in messages]
+    messages = [{**message, "content": escape_special_tokens(tokenizer, message["content"])} for message in messages]
     if tokenizer.chat_template is None:
         return _plain(messages)
     import jinja2
@@ -27,7 +27,7 @@ def conversation_text(tokenizer: Any, messages: list[Message], options: dict[str
 
 
 def _plain(messages: list[Message]) -> str:
-    """Paragraphs of what was said; who said it only where the model has spoken before."""
+    """The messages as paragraphs; with speakers only where the assistant has spoken before."""
     if all(message["role"] != "assistant" for message in messages):
         return "\n\n".join(message["content"] for message in messages)
     turns = [
@@ -42,8 +42,8 @@ def _without_system(messages: list[Message]) -> list[Message]:
     return [{**second, "content": f"{system['content']}\n\n{second['content']}"}, *rest]
 
 
-def inert(tokenizer: Any, text: str) -> str:
-    """The text without special tokens: each is broken after its first sign."""
+def escape_special_tokens(tokenizer: Any, text: str) -> str:
+    """The text with a space after the first character of each special token, so that it is none."""
     special = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
     spelled = sorted((token for token in special if len(token) > 1), key=len, reverse=True)
     if not spelled:

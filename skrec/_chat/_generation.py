@@ -67,7 +67,7 @@ def _generate(
     from transformers import GenerationConfig, LogitsProcessorList
 
     ids, mask = model.pad(rows)
-    # Said in full: what is left out would come from the model's own configuration.
+    # All of it explicit: a missing setting would come from the model's own configuration.
     config = GenerationConfig(
         max_new_tokens=room,
         do_sample=False,

@@ -48,11 +48,11 @@ class _Question:
 
 
 def check_options(prompts: Sequence[Any], options: Sequence[Sequence[str]], normalize: str) -> None:
-    """Refuse what is not one list of texts a prompt, all of one length."""
+    """Check that there is one list of texts per prompt, all of one length."""
     if normalize not in ("sum", "mean"):
         raise ValueError(f"normalize={normalize!r} must be 'sum' or 'mean'.")
     if isinstance(prompts, str) or any(isinstance(row, str) for row in options):
-        raise TypeError("prompts must be a list of prompts, and options a list of lists of texts, one a prompt.")
+        raise TypeError("prompts must be a list of prompts, and options a list of lists of texts, one list per prompt.")
     if len(options) != len(prompts):
         raise ValueError(f"{len(prompts)} prompts need as many lists of options; got {len(options)}.")
     if len(lengths := {len(row) for row in options}) > 1 or 0 in lengths:
@@ -83,7 +83,7 @@ def score_options(
     window : int or None
         Most tokens of a prompt with an option.
     batch_size : int
-        Most sequences a pass.
+        Most sequences per pass.
     reuse : bool, default=True
         Compute the keys and values of a prefix once for all its options, where the model's cache allows it.
     """
@@ -128,15 +128,15 @@ def _n_common(left: list[int], right: list[int]) -> int:
     return next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
 
 
-def _with_reuse(model: CausalModel, asked: list[_Question], batch_size: int) -> NDArray[np.float64]:
+def _with_reuse(model: CausalModel, questions: list[_Question], batch_size: int) -> NDArray[np.float64]:
     """The prefixes once, then the options from their keys and values."""
-    logits, cache = model.forward([question.prefix for question in asked], keep=1, use_cache=True)
-    _, prefix_mask = model.pad([question.prefix for question in asked])
-    n_options = len(asked[0].suffixes)
-    step = max(1, batch_size // len(asked))
-    sums = np.empty((len(asked), n_options))
+    logits, cache = model.forward([question.prefix for question in questions], keep=1, use_cache=True)
+    _, prefix_mask = model.pad([question.prefix for question in questions])
+    n_options = len(questions[0].suffixes)
+    step = max(1, batch_size // len(questions))
+    sums = np.empty((len(questions), n_options))
     for start in range(0, n_options, step):
-        chunk = [question.suffixes[start : start + step] for question in asked]
+        chunk = [question.suffixes[start : start + step] for question in questions]
         # A pass writes into the cache it is given; the last one may have the original.
         own = cache if start + step >= n_options else copy.deepcopy(cache)
         sums[:, start : start + step] = _continue(model, logits, own, prefix_mask, chunk)
@@ -150,7 +150,7 @@ def _continue(model: CausalModel, first: Any, cache: Any, prefix_mask: Any, chun
     n_options = len(chunk[0])
     suffixes = [suffix for row in chunk for suffix in row]
     logits = first.repeat_interleave(n_options, dim=0)
-    # The last token of a suffix predicts nothing that is asked for.
+    # The last token of a suffix predicts nothing that is needed.
     if max(map(len, suffixes)) > 1:
         ids, mask = model.pad([suffix[:-1] for suffix in suffixes], left=False)
         before = prefix_mask.repeat_interleave(n_options, dim=0)
@@ -173,15 +173,15 @@ def _spread(cache: Any, n: int) -> None:
             layer.batch_repeat_interleave(n)
 
 
-def _without_reuse(model: CausalModel, asked: list[_Question], batch_size: int) -> NDArray[np.float64]:
+def _without_reuse(model: CausalModel, questions: list[_Question], batch_size: int) -> NDArray[np.float64]:
     """Every option behind its whole prefix."""
-    rows = [(question.prefix, suffix or [model.pad_id]) for question in asked for suffix in question.suffixes]
+    rows = [(question.prefix, suffix or [model.pad_id]) for question in questions for suffix in question.suffixes]
     sums = np.empty(len(rows))
     for batch in model.batches([(len(prefix) + len(suffix),) for prefix, suffix in rows], batch_size):
         targets, mask = model.pad([rows[i][1] for i in batch])
         logits, _ = model.forward([rows[i][0] + rows[i][1] for i in batch], keep=targets.shape[1] + 1)
         sums[batch] = _sums(logits[:, :-1], targets, mask)
-    return sums.reshape(len(asked), -1)
+    return sums.reshape(len(questions), -1)
 
 
 def _sums(logits: Any, targets: Any, mask: Any) -> NDArray[np.float64]:

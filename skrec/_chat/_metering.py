@@ -1,4 +1,4 @@
-"""What stands around every call of a chat model: budget, cache, prices, personal data."""
+"""Budget, cache, prices and personal data around every call of a chat model."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Metering:
             {"prompt", "completion"} <= set(prices) <= _PRICES and all(price >= 0 for price in prices.values())
         ):
             raise ValueError(
-                "prices must be of a million tokens, as in {'prompt': 0.15, 'completion': 0.6}, with 'cached' if it "
+                "prices must be per million tokens, as in {'prompt': 0.15, 'completion': 0.6}, with 'cached' if it "
                 f"differs; got {prices!r}."
             )
         read_scrub(scrub, leaves=False)
@@ -69,11 +69,11 @@ class Metering:
 
     @property
     def fingerprint(self) -> str | None:
-        """What decides the answers, as a short text; None if that cannot be told, and nothing is cached then."""
+        """A short text that identifies the model and its settings; None if unknown, and nothing is cached then."""
         return None
 
     def _reserve(self, messages: list[Message], settings: ChatSettings) -> None:
-        """Set the most aside that a call can take.
+        """Reserve the most that a call can take.
 
         Raises
         ------
@@ -83,12 +83,12 @@ class Metering:
             self.budget.reserve(most_tokens(messages, settings))
 
     def _settle(self, messages: list[Message], settings: ChatSettings, n_tokens: int | None) -> None:
-        """Count what a call used in place of what was reserved; None, not known, lets that stay."""
+        """Replace the reservation by what the call used; None, unknown, keeps the reservation."""
         if self.budget is not None and n_tokens is not None:
             self.budget.settle(most_tokens(messages, settings), n_tokens)
 
     def _without_personal_data(self, conversations: list[list[Message]]) -> tuple[list[list[Message]], list[Usage]]:
-        """The conversations as they may leave, and how much was taken out of each, which is counted."""
+        """The scrubbed conversations, and what was taken out of each, which is added to the counts."""
         conversations, found = self._scrub(conversations)
         usages = [Usage(n_scrubbed=counts.total()) for counts in found]
         with _counting:
@@ -100,7 +100,7 @@ class Metering:
         scrubber = read_scrub(self.scrub, leaves=self.is_remote or self.cache is not None)
         if scrubber is None:
             return conversations, [Counter() for _ in conversations]
-        # What many conversations say alike, such as a system message, is read once.
+        # A text that many conversations share, such as a system message, is scrubbed once.
         clean = {text: scrubber(text) for text in {message["content"] for one in conversations for message in one}}
         clean_ones = [
             [{**message, "content": clean[message["content"]][0]} for message in one] for one in conversations
@@ -108,12 +108,12 @@ class Metering:
         return clean_ones, [sum((clean[message["content"]][1] for message in one), Counter()) for one in conversations]
 
     def _keys(self, conversations: list[list[Message]], settings: ChatSettings) -> list[bytes]:
-        """One key a conversation; none where nothing is cached."""
+        """One key per conversation; an empty list where nothing is cached."""
         fingerprint = None if self.cache is None else self.fingerprint
         return [] if fingerprint is None else [cache_key(fingerprint, one, settings) for one in conversations]
 
     def _remembered(self, keys: list[bytes], settings: ChatSettings) -> dict[int, ChatResult]:
-        """What is kept of the answers, by position."""
+        """Cached answers, by position."""
         if self.cache is None or not keys:
             return {}
         kept = enumerate(self.cache.get(keys))

@@ -27,15 +27,16 @@ class OpenAICompatibleChat(BaseChat):
     """A chat model of any server that speaks OpenAI's protocol: OpenAI, vLLM, Ollama, llama.cpp and others.
 
     Conversations are sent by several threads, from within a running event loop too. A request is sent again
-    after silence, status 408, 409, 425, 429 or 5xx, or a malformed or empty answer; waits double from half a
+    after a time-out, status 408, 409, 425, 429 or 5xx, or a malformed or empty answer; waits double from half a
     second, with jitter, and follow ``Retry-After`` up to a minute. Once the server has left ten requests in a
     row without any answer, conversations fail at once and one goes out every ten seconds, with a single try,
     until there is an answer again: a thousand do not wait for a server that is not there. What the server
-    refuses is found out and remembered: ``temperature`` and ``seed`` are left out, ``max_tokens`` becomes
-    ``max_completion_tokens`` or back, a schema is asked for as a JSON schema, else as a JSON object, else in
-    the prompt. An answer that does not fit the schema is sent back once. Thoughts (``<think>``) are cut out.
+    refuses is remembered: ``temperature`` and ``seed`` are dropped, ``max_tokens`` becomes
+    ``max_completion_tokens`` or back, a schema is sent as a JSON schema, else a JSON object is requested and the
+    prompt states the schema, else the prompt alone. An answer that does not fit the schema is sent back once.
+    Thoughts (``<think>``) are cut out.
 
-    No key, address or organisation is picked up from the environment unasked, redirects are not followed, and
+    No key, address or organisation is taken from the environment unless named, redirects are not followed, and
     the key is read at each call and kept nowhere. There are no log-probabilities (``can_score`` is False): few
     servers of this protocol give those of a text that is not their own.
 
@@ -62,7 +63,7 @@ class OpenAICompatibleChat(BaseChat):
     Raises
     ------
     ValueError
-        If ``base_url`` is no web address, holds credentials, or is plain http to another machine.
+        If ``base_url`` is not a web address, contains credentials, or is plain http to another machine.
 
     See Also
     --------
@@ -157,7 +158,7 @@ class _Exchange:
             result = ChatResult(error=str(error))
         except EndpointError as error:
             result = ChatResult(error=error.brief)
-        except Exception as error:  # of the client, over an answer that nobody foresaw
+        except Exception as error:  # of the client library, over an unforeseen answer
             result = ChatResult(error=f"the request failed with {type(error).__name__}")
         return replace(result, usage=self.usage)
 
@@ -175,8 +176,8 @@ class _Exchange:
                     raise
                 dialect = changed
                 continue
-            misfit = self.settings.schema is not None and result.error is not None and result.finish_reason == "stop"
-            self.chat._learn(start, replace(dialect, tells=True) if misfit else dialect)
+            misses = self.settings.schema is not None and result.error is not None and result.finish_reason == "stop"
+            self.chat._learn(start, replace(dialect, states_schema=True) if misses else dialect)
             return result
 
     def _request(self, body: dict[str, Any], client: Any) -> ChatResult:
@@ -212,7 +213,7 @@ def _result(response: Any, settings: ChatSettings) -> ChatResult:
     if reason == "length" and (result.error or not result.text):
         return replace(result, error=f"the answer was cut off at max_tokens={settings.max_tokens}")
     if not result.text:
-        return replace(result, error="the answer holds thoughts alone")
+        return replace(result, error="the answer contains thoughts alone")
     return result
 
 

@@ -1,4 +1,4 @@
-"""What a server of OpenAI's protocol understands: found out from its refusals, and remembered."""
+"""The dialect of a server of OpenAI's protocol: learnt from its refusals, and remembered."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ _UNKNOWN = re.compile(r"support|recogni[sz]ed|unknown|extra|permitted|allowed|un
 
 @dataclass(frozen=True)
 class Dialect:
-    """How to say a request to one server.
+    """How to write a request to one server.
 
     Attributes
     ----------
     length : str
         The field that limits the answer.
     level : int
-        How a schema is asked for: as a JSON schema, as any JSON object, or in the prompt alone.
-    tells : bool
-        Whether the prompt names the schema although the server takes it: it does not keep to it.
+        How a schema is sent: as a JSON schema, as any JSON object, or in the prompt alone.
+    states_schema : bool
+        Whether the prompt states the schema although the server accepts it: its answers do not fit it.
     without : frozenset of str
-        Fields that it refuses.
+        Fields that the server refuses.
     """
 
     length: str = "max_tokens"
     level: int = 0
-    tells: bool = False
+    states_schema: bool = False
     without: frozenset[str] = frozenset()
 
     def body(self, model: str, messages: list[Message], settings: ChatSettings) -> dict[str, Any]:
@@ -42,7 +42,7 @@ class Dialect:
         fields = {name: value for name, value in fields.items() if value is not None and name not in self.without}
         fields[self.length] = settings.max_tokens
         if settings.schema is not None:
-            if self.level > 0 or self.tells:
+            if self.level > 0 or self.states_schema:
                 messages = with_schema(messages, settings.schema)
             if self.level == 0:
                 schema = {"name": "answer", "schema": settings.schema, "strict": _is_strict(settings.schema)}
@@ -76,7 +76,7 @@ class Dialect:
         return Dialect(
             length=found.length if found.length != start.length else self.length,
             level=max(self.level, found.level),
-            tells=self.tells or found.tells,
+            states_schema=self.states_schema or found.states_schema,
             without=self.without | found.without,
         )
 

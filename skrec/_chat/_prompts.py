@@ -21,7 +21,7 @@ class Prompt:
     system : str
         Sent as it is.
     template : str
-        Bare field names in braces; each is substituted once, and what is put in is never expanded again.
+        Bare field names in braces; each is substituted once; inserted text is never expanded again.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Prompt:
     template: str
 
     def as_text(self) -> str:
-        """As it stands in a file."""
+        """The prompt in the format of its file."""
         return self.system + _SEPARATOR + self.template
 
     def write(self, **fields: str) -> list[Message]:

@@ -1,4 +1,4 @@
-"""What a chat model gives back."""
+"""Results of chat models."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from skrec._chat._json import parse_json
 
 @dataclass(frozen=True)
 class Usage:
-    """What calls took.
+    """Calls, tokens and cost.
 
     Attributes
     ----------
@@ -64,14 +64,14 @@ class ChatResult:
     text : str
         What the model wrote, without blocks of thought; empty where it failed.
     parsed : object or None
-        The JSON value in ``text`` that fits the schema that was asked for; None without a schema.
+        The JSON value in ``text`` that fits the schema; None without a schema.
     usage : Usage
     finish_reason : str or None
         "stop", "length" (cut off), "refusal", or what else the model says.
     cached : bool
         Whether it came from the cache.
     error : str or None
-        Why there is no usable answer; never holds a key or a text of a user.
+        Why there is no usable answer; never contains a key or a text of a user.
     """
 
     text: str = ""
@@ -118,7 +118,7 @@ class ChatSettings:
 
 
 def result_of(answer: Any, schema: dict[str, Any] | None, usage: Usage, finish_reason: str = "stop") -> ChatResult:
-    """An answer, parsed where a schema was asked for."""
+    """The result of an answer, parsed if there is a schema."""
     if not isinstance(answer, str | dict | list):
         return ChatResult(usage=usage, error=f"the answer is of type {type(answer).__name__}, and not text")
     text, parsed, error = parse_json(answer, schema)

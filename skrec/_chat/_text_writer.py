@@ -1,4 +1,4 @@
-"""Texts that a language model writes from facts, each asked for once."""
+"""Texts that a language model writes from facts, each requested once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from skrec.exceptions import LanguageModelWarning
 from skrec.utils import Text, identity_token, template_fields
 
 _BLOCK = 256  # prompts after which texts are put into the memory
-_NAMED = "named "  # marks what a model wrote that says what it is, which holds in other processes too
+_NAMED = "named "  # begins the key of a text by a model with a fingerprint: valid in other processes too
 _AROUND_TAG = " \t*-•·#\"'“”.[]()"
 _LIST_MARKS = re.compile(r"[,;\n]+")
 _TOKEN = re.compile(r"^\[[a-z0-9]{5}\] ")
@@ -32,7 +32,7 @@ Facts = Sequence[str]
 
 @dataclass
 class WritingCounts:
-    """What came of what was asked for."""
+    """How many texts were written, reused or missing, and what it took."""
 
     n_written: int = 0
     n_reused: int = 0
@@ -48,7 +48,7 @@ class WritingCounts:
 
 
 class TextWriter:
-    """Asks a model for one text a row.
+    """Requests one text per row from a model.
 
     Parameters
     ----------
@@ -56,11 +56,11 @@ class TextWriter:
     prompt : Prompt
         With the field ``block`` and any of ``fields``.
     block : str
-        Name of the data block that holds the facts of a row.
+        Name of the data block with the facts of a row.
     fields : dict of str
-        What else stands in the prompt.
+        The other fields of the prompt.
     max_chars : int
-        A fact is cut there.
+        Longer facts are cut there.
     max_tokens : int
         Most tokens of an answer; one that is cut off there is not used.
     as_list : bool
@@ -87,30 +87,30 @@ class TextWriter:
         self.as_list = as_list
         prompt.write(**fields, **{block: ""})  # refuses a field that there is not
         if block not in [name for _, name in template_fields(prompt.template)]:
-            raise ValueError(f"The prompt {prompt.name!r} shows nothing to write from; it must hold {{{block}}}.")
+            raise ValueError(f"The prompt {prompt.name!r} has no field for the facts; it must contain {{{block}}}.")
 
     def write(self, rows: Sequence[Facts], memory: dict[str, str]) -> tuple[list[Text], dict[str, str], dict[str, Any]]:
-        """Write one text a row.
+        """Write one text per row.
 
         Parameters
         ----------
         rows : list of n lists of str
             Facts; none is empty.
         memory : dict
-            Texts written before, by all that decides them.
+            Texts of earlier runs, by their keys.
 
         Returns
         -------
         texts : list of n str or None
             None where the model gave none that can be used.
-        told : dict
-            What of these should be in the memory from now on.
+        memory : dict
+            The texts of these rows, by their keys: the memory of the next run.
         report : dict
         """
         counts = WritingCounts()
-        asked = [self._messages(facts) for facts in rows]
-        keys = self._keys(asked)
-        missing = {key: messages for key, messages in zip(keys, asked, strict=True) if key not in memory}
+        conversations = [self._messages(facts) for facts in rows]
+        keys = self._keys(conversations)
+        missing = {key: messages for key, messages in zip(keys, conversations, strict=True) if key not in memory}
         counts.n_reused += sum(key in memory for key in keys)
         counts.n_cut += sum(len(fact) > self.max_chars for facts in rows for fact in facts)
         found: dict[str, str] = {}
@@ -120,25 +120,25 @@ class TextWriter:
                 text = self._read(result, counts)
                 if text is not None:
                     found[key] = text
-        told = {key: memory[key] for key in keys if key in memory} | found
-        texts = [told.get(key) for key in keys]
+        updated = {key: memory[key] for key in keys if key in memory} | found
+        texts = [updated.get(key) for key in keys]
         counts.n_written += len(found)
         counts.n_failed += sum(text is None for text in texts)
         if missing and not found:
             warnings.warn(
-                f"No answer of the language model could be used: {dict(counts.errors.most_common(3))}. What is known "
-                "stands in place of what it would have written.",
+                f"No answer of the language model could be used: {dict(counts.errors.most_common(3))}. The texts "
+                "without a language model are used instead.",
                 LanguageModelWarning,
                 stacklevel=2,
             )
-        return texts, told, {**counts.as_report(), "prompts": {self.prompt.name: self.prompt.as_text()}}
+        return texts, updated, {**counts.as_report(), "prompts": {self.prompt.name: self.prompt.as_text()}}
 
     def estimate(self, rows: Sequence[Facts], memory: dict[str, str]) -> Usage:
-        """What :meth:`write` would take at most."""
-        asked = [self._messages(facts) for facts in rows]
-        # To name a model, a local one is loaded; what was written by none is found by the prompt alone.
-        keys = self._keys(asked) if memory else [messages[-1]["content"] for messages in asked]
-        missing = {key: messages for key, messages in zip(keys, asked, strict=True) if key not in memory}
+        """The most that :meth:`write` would take."""
+        conversations = [self._messages(facts) for facts in rows]
+        # The fingerprint of a local model needs its weights; without a memory the prompt alone is enough.
+        keys = self._keys(conversations) if memory else [messages[-1]["content"] for messages in conversations]
+        missing = {key: messages for key, messages in zip(keys, conversations, strict=True) if key not in memory}
         return self.chat.estimate(list(missing.values()), max_tokens=self.max_tokens, seed=0, prompt=self.prompt.name)
 
     def _messages(self, facts: Facts) -> list[Message]:
@@ -147,10 +147,10 @@ class TextWriter:
         return self.prompt.write(**self.fields, **{self.block: block})
 
     def _keys(self, conversations: list[list[Message]]) -> list[str]:
-        """Names of the answers, by everything that decides them."""
+        """Keys of the answers: a hash of everything that determines them."""
         try:
             name, kind = self.chat.fingerprint, _NAMED
-        except Exception:  # a model that cannot be loaded says so when it is asked
+        except Exception:  # a model that cannot be loaded fails in complete, with a reason
             name = None
         if name is None:
             token = identity_token(getattr(self.chat, "function", self.chat))
@@ -180,12 +180,12 @@ class TextWriter:
 
 
 def in_language(language: str | None) -> str:
-    """What stands in a prompt for a language."""
+    """The words for a language in a prompt."""
     return language or "the language of what you read"
 
 
-def lasting(memory: dict[str, str]) -> dict[str, str]:
-    """What of a memory holds in other processes: an object without a fingerprint is known in its own alone."""
+def persistent_texts(memory: dict[str, str]) -> dict[str, str]:
+    """The texts of a memory that other processes can reuse: those of models with a fingerprint."""
     return {key: text for key, text in memory.items() if key.startswith(_NAMED)}
 
 

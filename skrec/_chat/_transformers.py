@@ -18,7 +18,7 @@ from skrec._chat._causal_loading import (
     source_of,
 )
 from skrec._chat._causal_model import CausalModel
-from skrec._chat._chat_template import conversation_text, inert
+from skrec._chat._chat_template import conversation_text, escape_special_tokens
 from skrec._chat._generation import Generated, generate
 from skrec._chat._likelihood import check_options, score_options
 from skrec._chat._messages import Conversation, Message, read_conversation
@@ -37,14 +37,14 @@ class TransformersChat(BaseChat):
     ----------
     model : str, path, or pair (model, tokenizer)
         A folder, the name of a model on the Hugging Face hub, or a live model with its tokenizer, used as it
-        is. Loaded at the first use, once a process for all who name it with the same settings.
+        is. Loaded at the first use, once per process for equal names and settings.
     device : str, default=None
         Such as ``"cpu"`` or ``"cuda:0"``; by default the best there is. A device that this machine lacks becomes
         the CPU, with a warning.
     dtype : {"float32", "bfloat16", "float16"}, default=None
         Precision; by default that in which the weights were saved.
     batch_size : int, default=16
-        Most sequences a pass. Moves speed and memory; one that does not fit in memory is halved.
+        Most sequences per pass. Affects speed and memory alone; a batch that does not fit in memory is halved.
     max_length : int, default=None
         Most tokens of a prompt with its answer; by default what the model reads. A longer prompt has an
         ``error``; an answer is cut there, with ``finish_reason="length"``.
@@ -63,12 +63,12 @@ class TransformersChat(BaseChat):
     Notes
     -----
     Without a chat template, which models have that were not trained to converse, a conversation of one message
-    is that text as it is; several are paragraphs, and once the model has spoken, each says whose it is.
+    is that text as it is; several become paragraphs, with their speakers once the assistant has spoken.
 
     At a ``temperature`` above 0, tokens are drawn from the whole distribution: the model's own ``top_p`` and the
-    like are left aside. Draws follow from the seed and the conversation; global generators are not touched.
+    like are ignored. Draws follow from the seed and the conversation; global generators are not touched.
 
-    A schema is asked for in the prompt. An answer that does not fit it is sent back once.
+    The prompt states the schema. An answer that does not fit it is sent back once.
 
     Examples
     --------
@@ -124,7 +124,7 @@ class TransformersChat(BaseChat):
 
     @property
     def fingerprint(self) -> str:
-        """The weights by their content, and the settings that move an answer."""
+        """A hash of the weights, and the settings that change answers."""
         own = causal_fingerprint(self._causal(), self._settings())
         return f"transformers {own} {self.max_length} {sorted((self.template_options or {}).items())}"
 
@@ -134,10 +134,10 @@ class TransformersChat(BaseChat):
         if settings.schema is None:
             return self._answer_once(conversations, settings)
         schema = settings.schema
-        asked = [with_schema(messages, schema) for messages in conversations]
-        results = self._answer_once(asked, settings)
+        requests = [with_schema(messages, schema) for messages in conversations]
+        results = self._answer_once(requests, settings)
         wrong = [i for i, one in enumerate(results) if one.text and one.error and one.finish_reason == "stop"]
-        repairs = [with_repair(asked[i], results[i].text, str(results[i].error), schema) for i in wrong]
+        repairs = [with_repair(requests[i], results[i].text, str(results[i].error), schema) for i in wrong]
         repairs, _ = self._affordable(repairs, settings)
         for i, messages, repaired in zip(wrong, repairs, self._answer_once(repairs, settings), strict=False):
             usage = results[i].usage + repaired.usage
@@ -207,7 +207,7 @@ class TransformersChat(BaseChat):
         Raises
         ------
         ValueError
-            If the options are not one list a prompt, all of one length, or one is empty.
+            If the options are not one list per prompt, all of one length, or one is empty.
 
         Notes
         -----
@@ -231,7 +231,7 @@ class TransformersChat(BaseChat):
                 found = score_options(
                     causal,
                     [texts[i] for i in now],
-                    [[inert(causal.tokenizer, option) for option in options[i]] for i in now],
+                    [[escape_special_tokens(causal.tokenizer, option) for option in options[i]] for i in now],
                     special=self._bare(causal),
                     window=self._window(causal),
                     batch_size=self.batch_size,

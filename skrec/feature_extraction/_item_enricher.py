@@ -318,9 +318,9 @@ class ItemTextEnricher(PersistenceMixin, TransformerMixin, BaseEstimator):
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
         if state.get("_memory"):
-            from skrec._chat import lasting
+            from skrec._chat import persistent_texts
 
-            state["_memory"] = lasting(state["_memory"])
+            state["_memory"] = persistent_texts(state["_memory"])
         return state
 
     # Rows ------------------------------------------------------------------------------------------------

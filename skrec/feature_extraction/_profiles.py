@@ -257,9 +257,9 @@ class UserProfileText(
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
         if state.get("_memory"):
-            from skrec._chat import lasting
+            from skrec._chat import persistent_texts
 
-            state["_memory"] = lasting(state["_memory"])
+            state["_memory"] = persistent_texts(state["_memory"])
         return state
 
     def __sklearn_tags__(self) -> Any:

@@ -1,4 +1,4 @@
-"""A server that gives no answer is left alone for a while."""
+"""Stop sending requests to a server that does not answer."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _lock = threading.Lock()  # one for all, so that none has a lock to leave out of
 
 
 class CircuitBreaker:
-    """Tells how often a server may be asked, by what became of the requests before.
+    """Decides how many requests may go to a server, by the outcome of earlier ones.
 
-    Once ten requests in a row have had no answer, all tries of those that were given up counted, one request
-    goes out every ten seconds and the others are refused, until there is an answer again. Any answer is one,
-    an error too. A copy of it, as in another process, knows nothing of this.
+    After ten requests in a row without an answer, retries counted, the circuit is open: one request
+    goes out every ten seconds and the others are refused, until there is an answer again. An error response is
+    an answer too. A copy, as in another process, starts closed.
     """
 
     # On the class, so that a copy, whose state is empty, begins with them.
@@ -28,7 +28,7 @@ class CircuitBreaker:
         return {}
 
     def tries(self, n_wanted: int) -> int:
-        """Requests that may go out now: as many as are wanted, one to see whether the server is back, or none."""
+        """Requests that may go out now: ``n_wanted``, one to probe whether the server is back, or none."""
         with _lock:
             if self._n_unanswered < _LIMIT:
                 return n_wanted
@@ -39,12 +39,12 @@ class CircuitBreaker:
             return 1
 
     def unanswered(self, n_requests: int) -> None:
-        """So many requests were given up without an answer."""
+        """Count ``n_requests`` that ended without an answer."""
         with _lock:
             self._n_unanswered += n_requests
             self._open_until = _clock() + _PAUSE
 
     def answered(self) -> None:
-        """There was an answer."""
+        """Close the circuit: there was an answer."""
         with _lock:
             self._n_unanswered = 0

@@ -1,4 +1,4 @@
-"""Servers that speak OpenAI's protocol: which address, which key, how often to ask."""
+"""Servers that speak OpenAI's protocol: address, key and retries."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FIRST_WAIT = 0.5  # seconds; doubled with each try
 _LONGEST_WAIT = 60.0
 _MOST_BYTES = 256 * 2**20  # of one answer
 _RETRIED_STATUS = frozenset({408, 409, 425, 429})
-_NO_ANSWER = frozenset({None, 502, 504})  # of a gateway: what is behind it is out of reach or silent
+_NO_ANSWER = frozenset({None, 502, 504})  # of a gateway: the server behind it does not answer
 _KEPT_HEADERS = frozenset(
     {"host", "accept", "accept-encoding", "connection", "content-type", "content-length", "user-agent"}
 )
@@ -69,7 +69,7 @@ class RequestRejected(EndpointError, ValueError):
 
 
 class InvalidResponse(EndpointError, ValueError):
-    """Answers that are not what was asked for."""
+    """Answers that are malformed, or not what the request asked for."""
 
 
 class EndpointNotReady(EndpointError, ValueError):
@@ -81,15 +81,15 @@ class EndpointNeedsPackage(EndpointError, ImportError):
 
 
 class BadResponse(Exception):
-    """What came back with status 200 is not what was asked for; it is asked for again."""
+    """A malformed answer with status 200; the request is repeated."""
 
 
 class Endpoint:
-    """A server that speaks OpenAI's protocol, asked through the ``openai`` client.
+    """A server that speaks OpenAI's protocol, reached through the ``openai`` client.
 
-    No key, address or organisation is taken from the environment unasked: the key is that of the variable
+    No key, address or organisation is taken from the environment unless named: the key is that of the variable
     ``api_key_env``, by default none, save for OpenAI itself, which gets ``OPENAI_API_KEY``. It is read at each
-    call and kept nowhere. Redirects are not followed. While it gives no answer, most requests fail at once:
+    call and kept nowhere. Redirects are not followed. While the server gives no answer, most requests fail at once:
     see :class:`~skrec.utils._circuit_breaker.CircuitBreaker`.
 
     Parameters
@@ -107,7 +107,7 @@ class Endpoint:
     Raises
     ------
     ValueError
-        If ``base_url`` is no web address, carries credentials, or is plain http to another machine.
+        If ``base_url`` is not a web address, carries credentials, or is plain http to another machine.
     """
 
     def __init__(
@@ -151,9 +151,9 @@ class Endpoint:
         name = repr(self.api_key_env) if _VARIABLE.fullmatch(self.api_key_env) else "that api_key_env names"
         problem = ""
         if not key:
-            problem = f"the environment variable {name} is not set; it must hold the key of {self.base_url}"
+            problem = f"the environment variable {name} is not set; it must contain the key of {self.base_url}"
         elif not (key.isascii() and key.isprintable()):
-            problem = f"the environment variable {name} holds characters that no key has"
+            problem = f"the environment variable {name} contains characters that no key has"
         if problem:
             raise EndpointNotReady(f"{problem[0].upper()}{problem[1:]}.", problem)
         return key
@@ -165,7 +165,7 @@ class Endpoint:
             needed = "an endpoint needs the openai package; run: pip install openai"
             raise EndpointNeedsPackage(f"A{needed[1:]}", needed) from error
 
-        def send_nothing_unasked(request: Any) -> None:
+        def strip_headers(request: Any) -> None:
             # The client also sends OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS, to anyone.
             for name in list(request.headers):
                 if name.lower() not in _KEPT_HEADERS:
@@ -177,7 +177,7 @@ class Endpoint:
             follow_redirects=False,
             # A proxy from the environment would read what goes over plain http.
             trust_env=self.base_url.startswith("https:"),
-            event_hooks={"request": [send_nothing_unasked], "response": [self._bound]},
+            event_hooks={"request": [strip_headers], "response": [self._bound]},
         )
         return openai.OpenAI(
             api_key=key or "no-key",  # the client insists on one
@@ -215,7 +215,7 @@ class Connection:
         self._secret = key
 
     def call(self, request: Callable[[Any], Answer]) -> Answer:
-        """What ``request(client)`` returns, asked again after silence, overload or a malformed answer.
+        """What ``request(client)`` returns, repeated after a time-out, overload or a malformed answer.
 
         Raises
         ------
@@ -228,28 +228,28 @@ class Connection:
         tries, n_unanswered = breaker.tries(self.endpoint.max_retries + 1), 0
         if not tries:
             raise self._failure(
-                EndpointUnavailable, "gave no answer lately and is not asked for some seconds", None, "", ""
+                EndpointUnavailable, "gave no answer lately; no request is sent to it for some seconds", None, "", ""
             )
-        silence = f"gave no answer within {self.endpoint.timeout} seconds"
+        timed_out = f"gave no answer within {self.endpoint.timeout} seconds"
         for attempt in range(tries):
-            asked, status, said = 0.0, None, ""
+            wait_for, status, said = 0.0, None, ""
             kind: type[EndpointError] = InvalidResponse
             try:
                 answer = request(self._client)
                 breaker.answered()
                 return answer
             except (openai.APITimeoutError, TimeoutError):
-                kind, what = EndpointTimeout, silence
+                kind, what = EndpointTimeout, timed_out
             except openai.APIConnectionError as error:
                 kind, what, said = EndpointUnavailable, "cannot be reached", str(error.__cause__ or error)
                 if isinstance(error.__cause__, TimeoutError):  # as older clients wrap an answer that drips
-                    kind, what, said = EndpointTimeout, silence, ""
+                    kind, what, said = EndpointTimeout, timed_out, ""
             except openai.APIStatusError as error:
                 status, said = error.status_code, error.message[:300]
                 what = f"answered {status}{self._code(error)}"
                 refused = status < 500 and status not in _RETRIED_STATUS
                 kind = RequestRejected if refused else EndpointUnavailable
-                asked = retry_after(error.response.headers.get("retry-after"))
+                wait_for = retry_after(error.response.headers.get("retry-after"))
             except BadResponse as error:
                 what = f"gave {error}"
             except (openai.APIError, json.JSONDecodeError, UnicodeDecodeError):
@@ -260,7 +260,7 @@ class Connection:
                 break
             # Waits of half to all of the step, so that clients turned away together do not return together.
             wait = min(_FIRST_WAIT * 2**attempt, _LONGEST_WAIT) * random.uniform(0.5, 1)
-            _sleep(max(wait, asked))
+            _sleep(max(wait, wait_for))
         if is_dead:
             breaker.unanswered(n_unanswered)
         else:
@@ -292,7 +292,7 @@ def _tried(n_times: int) -> str:
 def _split(base_url: str) -> Any:
     advice = "pass a web address such as 'http://localhost:8000/v1'."
     if re.search(r"[\s\\]|[^\x21-\x7e]", base_url):
-        raise ValueError(f"base_url holds a space, a backslash or a character that no address has; {advice}")
+        raise ValueError(f"base_url contains a space, a backslash or a character that no address has; {advice}")
     url = urlsplit(base_url)
     if "@" in base_url:
         raise ValueError("base_url must carry no user or password; name the key's variable in api_key_env.")
@@ -303,7 +303,7 @@ def _split(base_url: str) -> Any:
     except ValueError:
         is_address = False
     if not is_address:
-        raise ValueError(f"base_url={base_url!r} is no web address; {advice}")
+        raise ValueError(f"base_url={base_url!r} is not a web address; {advice}")
     return url
 
 

@@ -1,4 +1,4 @@
-"""What a model is, as a short text: the same for the same vectors, another for others."""
+"""Fingerprints of models: equal for equal vectors."""
 
 import hashlib
 import itertools
@@ -17,7 +17,7 @@ _hashed: "weakref.WeakKeyDictionary[Any, tuple[Any, str]]" = weakref.WeakKeyDict
 
 
 def identity_token(thing: Any) -> int | None:
-    """A number that this object has and no other ever will, unlike its ``id``; None if it cannot be watched."""
+    """A number unique to this object for the life of the process, which ``id`` is not; None without weak references."""
     with _lock:
         reference, token = _tokens.get(id(thing), (None, -1))
         if reference is not None and reference() is thing:
@@ -70,7 +70,7 @@ def weights_fingerprint(model: Any, describe: Callable[[Any], str] | None = None
     """Hash of a model's modules, configuration, tokenizer and every weight.
 
     Hashing what computes, not the file it came from, gives a fine-tuned model in memory a name of its own,
-    and one model the same name in every place it is kept. It is done once a model, again after training.
+    and one model the same name in every place it is kept. Computed once per model, and again after training.
     ``describe`` writes out what is not a weight; by default that of a SentenceTransformer.
     """
     state = weights_state(model), str(model), getattr(model, "max_seq_length", None)

@@ -1,4 +1,4 @@
-"""What loading any model of transformers by its name needs."""
+"""Helpers to load models of transformers by name."""
 
 import warnings
 from typing import Any
@@ -18,7 +18,7 @@ def dtype_argument() -> str:
 
 
 def available_device(device: str | None) -> str | None:
-    """The device asked for; the CPU, with a warning, where this machine lacks it."""
+    """The requested device; the CPU, with a warning, where this machine lacks it."""
     if device is None:
         return None
     import torch
@@ -36,7 +36,7 @@ def available_device(device: str | None) -> str | None:
 def hub_is_out_of_reach(name: str, owner: str = "") -> bool:
     """Ask the hub once: without a network, loading would retry each of its files for minutes.
 
-    ``owner`` is whose a name without one is.
+    ``owner`` is the owner of a name without one.
     """
     if is_path(name):
         return True
@@ -57,7 +57,7 @@ def is_path(name: str) -> bool:
 
 
 class quiet:
-    """No bars about loading weights: they would stand between the lines of whatever is fitted."""
+    """Hide the progress bars of loading weights."""
 
     def __enter__(self) -> None:
         from transformers.utils import logging

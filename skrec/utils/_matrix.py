@@ -1,4 +1,4 @@
-"""Dense and sparse matrices, treated alike."""
+"""Operations on dense and sparse matrices."""
 
 from typing import Any, TypeAlias
 
@@ -11,7 +11,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 Matrix: TypeAlias = NDArray[np.float32] | sp.csr_array
 
 _ONE_REQUEST = 1 << 22
-"""Multiplications up to which BLAS is passed over: its threads gain 0.1 ms, and wait for 8 on a busy machine."""
+"""Multiplications up to which BLAS is not used: its threads gain 0.1 ms, and wait for 8 on a busy machine."""
 
 
 def align(matrix: Matrix, codes: NDArray[np.int64], n: int) -> Matrix:
@@ -59,7 +59,7 @@ def inner_products(vectors: Matrix, item_vectors: Matrix, items: NDArray[np.int6
 
 
 def is_zero_row(vectors: Matrix) -> NDArray[np.bool_]:
-    """Which rows of a dense or sparse matrix hold nothing."""
+    """Which rows of a dense or sparse matrix are all zero."""
     if sp.issparse(vectors):
         return np.asarray(abs(vectors).sum(axis=1)).ravel() == 0
     return ~np.any(vectors, axis=1)

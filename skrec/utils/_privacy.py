@@ -60,7 +60,7 @@ class Scrubber:
 
     What shops write stays: ISBN, EAN, prices, years, dates, numbers of an article or an order. A run of digits
     that nothing marks as a phone number stays too, since it may be any of these; and so do names without a
-    model. It is a net with meshes, and no licence to send what must not be sent.
+    model. It does not find everything: do not rely on it for text that must not be sent.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ class Scrubber:
 
 
 def read_scrub(scrub: Any, *, leaves: bool) -> Scrubber | None:
-    """The scrubber of a parameter ``scrub``; ``leaves`` tells whether the texts leave the process.
+    """The scrubber of a parameter ``scrub``; ``leaves``: whether the texts leave the process.
 
     Raises
     ------

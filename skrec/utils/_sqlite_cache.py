@@ -17,7 +17,7 @@ _BUSY_WAIT = 0.01  # seconds
 class SQLiteStore:
     """Rows by key, each batch one transaction in WAL mode.
 
-    A damaged database is put aside as ``….corrupt``, with a warning, and built anew. Where the file cannot be
+    A damaged database is set aside as ``….corrupt``, with a warning, and rebuilt. Where the file cannot be
     written, a warning says so once and the work goes on without.
 
     Parameters
@@ -61,7 +61,7 @@ class SQLiteStore:
             self._recover(error, "written")
 
     def _connect(self) -> sqlite3.Connection:
-        """Open the database, as a new one a call: a connection outlives neither a fork nor its thread."""
+        """Open a new connection per call: one survives neither a fork nor its thread."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -82,7 +82,7 @@ class SQLiteStore:
         return connection
 
     def _use_wal(self, connection: sqlite3.Connection) -> None:
-        """Switch to WAL mode, which unlike other statements does not wait for who else is at the file."""
+        """Switch to WAL mode, which, other than most statements, does not wait for other users of the file."""
         last_try = time.monotonic() + self._BUSY_SECONDS
         while True:
             try:
@@ -107,8 +107,7 @@ class SQLiteStore:
             return
         aside = self.path.with_name(self.path.name + ".corrupt")
         warnings.warn(
-            f"The {self._NAME} {self.path} could not be {what} ({error}); it is put aside as {aside.name} "
-            "and built anew.",
+            f"The {self._NAME} {self.path} could not be {what} ({error}); it is set aside as {aside.name} and rebuilt.",
             stacklevel=5,
         )
         try:

@@ -73,7 +73,9 @@ def as_object_array(values: Sequence[Any]) -> NDArray:
         return array
     widths = {len(row) for row in values}
     if len(widths) > 1:
-        raise ValueError(f"The rows of X have different lengths ({sorted(widths)}); every row needs one cell a column.")
+        raise ValueError(
+            f"The rows of X have different lengths ({sorted(widths)}); every row needs one cell per column."
+        )
     rows = np.empty((len(values), widths.pop()), dtype=object)
     for i, row in enumerate(values):
         rows[i, :] = row

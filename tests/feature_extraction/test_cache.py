@@ -81,7 +81,7 @@ def test_corrupt_database_is_put_aside_and_built_anew(tmp_path, damage):
     else:
         blob[100:] = b"\xff" * (len(blob) - 100)
     cache.path.write_bytes(blob)
-    with pytest.warns(UserWarning, match="put aside as .*corrupt and built anew"):
+    with pytest.warns(UserWarning, match="set aside as .*corrupt and rebuilt"):
         assert DiskCache(tmp_path).get(many) == [None] * 500
     DiskCache(tmp_path).put(KEYS, VECTORS)
     np.testing.assert_array_equal(DiskCache(tmp_path).get(KEYS), VECTORS)

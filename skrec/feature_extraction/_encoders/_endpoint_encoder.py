@@ -28,7 +28,7 @@ class EndpointEncoder:
         return json.dumps(["endpoint", self.endpoint.base_url, self.endpoint.model, self.dimension])
 
     def encode(self, texts: Sequence[str], prompt: str) -> tuple[NDArray[np.float32], int]:
-        """Embed texts; none is reported as cut, since the endpoint does not say.
+        """Embed texts; none is reported as cut, since endpoints do not report it.
 
         Raises
         ------
@@ -37,7 +37,7 @@ class EndpointEncoder:
         ValueError
             If the key's variable is not set, the request is refused, or the answers stay malformed.
         TimeoutError, ConnectionError
-            If the endpoint stays silent, out of reach, overloaded or broken.
+            If the endpoint does not answer in time, is out of reach, overloaded or broken.
         """
         with self.endpoint.connect() as connection:
             parts = [

@@ -1,4 +1,4 @@
-"""Where vectors are kept: in memory for this process, or in a folder for several."""
+"""Caches of vectors: in memory for one process, or in a folder for several."""
 
 import hashlib
 import os
@@ -20,7 +20,7 @@ Vector = NDArray[np.float32]
 
 
 class VectorCache(Protocol):
-    """What a cache of vectors offers, in memory or in a folder."""
+    """The interface of a cache of vectors."""
 
     def get(self, keys: Sequence[bytes]) -> list[Vector | None]: ...
 
@@ -28,18 +28,18 @@ class VectorCache(Protocol):
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Hold others off while a chunk is looked up, embedded and stored, so that none is embedded twice."""
+        """Exclude other processes while texts are looked up, embedded and stored, so that none is embedded twice."""
         ...
 
 
 def cache_keys(namespace: str, texts: Sequence[str]) -> list[bytes]:
-    """One key a text; the namespace names the model and every setting that changes its vectors."""
+    """One key per text; the namespace names the model and every setting that changes its vectors."""
     salt = hashlib.blake2b(namespace.encode(), digest_size=32).digest()
     return [hashlib.blake2b(text.encode(), key=salt, digest_size=20).digest() for text in texts]
 
 
 class NoCache:
-    """Keeps nothing."""
+    """A cache that stores nothing."""
 
     def get(self, keys: Sequence[bytes]) -> list[Vector | None]:
         return [None] * len(keys)
@@ -58,7 +58,7 @@ class MemoryCache(NoCache):
     Parameters
     ----------
     max_bytes : int
-        Most memory the vectors may take. Can be set at any time; it holds from the next vectors stored.
+        Most memory the vectors may take. Can be set at any time; it takes effect when the next vectors are stored.
     """
 
     _OVERHEAD = 300  # bytes an entry costs beside its numbers: key, array header, table slot
@@ -101,8 +101,8 @@ class DiskCache(SQLiteStore):
     """Vectors in a SQLite database in a folder, for any number of processes.
 
     Each vector carries a checksum and each batch is one transaction, so a process killed at any moment leaves
-    whole vectors behind. What is found damaged is embedded again, with a warning: a damaged vector alone, a
-    damaged database after it was put aside.
+    whole vectors behind. Damaged vectors are embedded again, with a warning; a damaged
+    database is set aside first.
     """
 
     _NAME = "embedding cache"
@@ -126,7 +126,7 @@ class DiskCache(SQLiteStore):
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Hold a lock on the folder, which the operating system frees if its holder dies."""
+        """Lock the folder; the operating system frees the lock if this process dies."""
         try:
             import fcntl
 
@@ -153,7 +153,7 @@ def _unpack(blob: bytes) -> Vector | None:
 
 
 memory_cache = MemoryCache(max_bytes=512 * 2**20)
-"""The cache of ``cache="memory"``: one a process, with ``max_bytes``, ``n_bytes`` and ``clear()``."""
+"""The cache of ``cache="memory"``: one per process, with ``max_bytes``, ``n_bytes`` and ``clear()``."""
 
 
 def open_cache(cache: str | os.PathLike | None) -> VectorCache:

@@ -171,7 +171,7 @@ def test_a_damaged_file_is_put_aside(path, damage):
     else:
         blob[100:] = b"\xff" * (len(blob) - 100)
     path.write_bytes(blob)
-    with pytest.warns(UserWarning, match=r"cache of answers .* put aside as answers.sqlite.corrupt"):
+    with pytest.warns(UserWarning, match=r"cache of answers .* set aside as answers.sqlite.corrupt"):
         assert chat.complete(["text 1"])[0].text == "re: text 1"
     assert chat.complete(["text 1"])[0].cached
 

@@ -203,7 +203,7 @@ class TestModels:
             TransformersChat("./nowhere/at/all").complete(["hello"])
 
     def test_a_folder_without_a_model(self, tmp_path):
-        with pytest.raises(OSError, match="holds no causal language model"):
+        with pytest.raises(OSError, match="contains no causal language model"):
             TransformersChat(tmp_path).complete(["hello"])
 
     @pytest.mark.parametrize("model", [3, None, ("a", "b"), object()])
