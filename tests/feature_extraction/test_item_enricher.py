@@ -327,7 +327,7 @@ class TestWhatIsRefused:
         "prompt", ["{item.title}", "{nothing} {item}", "{item[0]}", "{item!r}", "no item {target}"]
     )
     def test_prompts(self, prompt):
-        with pytest.raises(ValueError, match=r"bare name|names|must hold"):
+        with pytest.raises(ValueError, match=r"bare name|names|must contain"):
             ItemTextEnricher(Model(), prompt=prompt).fit(frame())
 
     @pytest.mark.parametrize("options", [{"template": "{director}"}, {"template": "{title.x}"}, {"columns": ["year"]}])
