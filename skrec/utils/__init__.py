@@ -27,3 +27,4 @@ from skrec.utils._text_rendering import (
     template_fields,
     write_rows,
 )
+from skrec.utils._typing import RandomState, Recommender, Transformer
