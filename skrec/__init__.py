@@ -1,39 +1,155 @@
 """skrec: scikit-learn for recommender systems in the age of language models.
 
-Names are imported on first use (:pep:`562`), so that ``import skrec`` loads neither torch, numba,
-transformers nor implicit.
+Every public name can be had from here: ``from skrec import HybridMFRecommender``. Names are imported on first use
+(:pep:`562`), so that ``import skrec`` loads neither torch, numba, transformers nor implicit. What an editor completes
+is in ``__init__.pyi``.
 """
 
 from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
 
-_SUBMODULES = [
-    "base",
-    "datasets",
-    "decomposition",
-    "dummy",
-    "exceptions",
-    "feature_extraction",
-    "interactions",
-    "linear_model",
-    "llm",
-    "metrics",
-    "model_selection",
-    "neighbors",
-    "persistence",
-    "pipeline",
-    "testing",
-]
+_NAMES = {
+    "base": (
+        "BaseRecommender",
+        "Evidence",
+        "Explanations",
+        "ItemGraphRecommender",
+        "PartialFitMixin",
+        "Queries",
+        "Recommendations",
+        "RecommenderMixin",
+        "SampleWeightMixin",
+        "VectorRecommender",
+        "is_recommender",
+    ),
+    "datasets": (
+        "clear_data_home",
+        "fetch_amazon_reviews",
+        "fetch_movielens",
+        "get_data_home",
+        "load_bookshop",
+        "make_context_choices",
+        "make_interactions",
+    ),
+    "decomposition": (
+        "BPRRecommender",
+        "HybridMFRecommender",
+        "LogisticMFRecommender",
+    ),
+    "dummy": (
+        "PopularRecommender",
+        "RandomRecommender",
+    ),
+    "exceptions": (
+        "ColdStartWarning",
+        "FeatureCoverageWarning",
+        "FormatVersionError",
+        "LanguageModelWarning",
+        "TruncationWarning",
+        "UnparsedLanguageWarning",
+    ),
+    "feature_extraction": (
+        "ContextEncoder",
+        "HashingTextEncoder",
+        "ItemTextEnricher",
+        "KeywordExtractor",
+        "LLMTextEmbedder",
+        "UserProfileText",
+        "memory_cache",
+    ),
+    "interactions": (
+        "EventTable",
+        "FeatureTable",
+        "Features",
+        "Histories",
+        "IdIndex",
+        "Interactions",
+        "check_target_size",
+        "read_events",
+        "read_features",
+        "read_target",
+        "read_timestamp",
+    ),
+    "linear_model": ("EASERecommender",),
+    "llm": (
+        "BaseChat",
+        "Budget",
+        "CallableChat",
+        "ChatCache",
+        "ChatResult",
+        "ConversationState",
+        "ConversationalRecommender",
+        "HeuristicChat",
+        "LLMExplainer",
+        "LLMReranker",
+        "OpenAICompatibleChat",
+        "QuerySuggester",
+        "Scrubber",
+        "TransformersChat",
+        "Turn",
+        "Usage",
+        "personalise",
+    ),
+    "metrics": (
+        "RankingScorer",
+        "average_precision_at_k",
+        "catalogue_coverage",
+        "compare",
+        "evaluate",
+        "explanation_faithfulness",
+        "gini_index",
+        "hit_rate_at_k",
+        "intra_list_diversity",
+        "mean_popularity",
+        "ndcg_at_k",
+        "novelty",
+        "precision_at_k",
+        "ranking_scorer",
+        "recall_at_k",
+        "reciprocal_rank_at_k",
+    ),
+    "model_selection": (
+        "ColdItemSplit",
+        "ColdUserSplit",
+        "LeaveKOut",
+        "LeaveLastOut",
+        "TimeSplit",
+        "TunedRecommender",
+        "search_space",
+    ),
+    "neighbors": (
+        "EmbeddingKNNRecommender",
+        "ItemKNNRecommender",
+        "UserKNNRecommender",
+    ),
+    "persistence": ("skops_trusted_types",),
+    "pipeline": (
+        "Pipeline",
+        "make_pipeline",
+    ),
+    "testing": (
+        "all_estimators",
+        "check_recommender",
+        "public_estimators",
+        "recommender_checks",
+    ),
+}
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
 
-__all__ = [*_SUBMODULES, "__version__"]
+__all__ = [*_NAMES, *_HOME, "__version__"]
 
 
-def __getattr__(name: str):
-    if name in _SUBMODULES:
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
         return import_module(f"skrec.{name}")
+    if name in _HOME:
+        value = getattr(import_module(f"skrec.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
     raise AttributeError(f"module 'skrec' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted({*globals(), *__all__})

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import uniform
 from sklearn.cluster import KMeans
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -84,6 +85,7 @@ class PopularRecommender(SampleWeightMixin, PartialFitMixin, BaseRecommender):
         "smoothing": [Interval(Real, 0, None, closed="left")],
         "random_state": ["random_state"],
     }
+    search_space: ClassVar[dict[str, Any]] = {"recency_decay": uniform(0.2, 0.8)}
 
     def __init__(
         self,
@@ -220,6 +222,11 @@ class RandomRecommender(SampleWeightMixin, PartialFitMixin, BaseRecommender):
 
     def __init__(self, *, random_state: int | np.random.RandomState | None = None) -> None:
         self.random_state = random_state
+
+    @classmethod
+    def __skrec_test_instances__(cls) -> list[Any]:
+        """Small instances for the estimator checks."""
+        return [cls(random_state=0)]
 
     def _fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))

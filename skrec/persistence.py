@@ -29,7 +29,8 @@ _PARTS = [
     "skrec.base._fit_data.FeatureSide",
     "skrec.base._text_space.TextSpace",
     "skrec.pipeline.Pipeline",
-    "skrec.testing.in_given_order",
+    "skrec._chat._stand_ins.in_given_order",
+    "skrec._chat._stand_ins.repeat_data",
 ]
 
 

@@ -9,12 +9,13 @@ import pytest
 from scipy.sparse import issparse
 from sklearn.base import clone
 
+from skrec._chat import in_given_order
 from skrec.base import is_recommender
 from skrec.dummy import PopularRecommender
 from skrec.interactions import FeatureTable
 from skrec.llm import Budget, CallableChat, HeuristicChat, LLMReranker, OpenAICompatibleChat, Scrubber
 from skrec.persistence import skops_trusted_types
-from skrec.testing import all_estimators, in_given_order
+from skrec.testing import all_estimators
 from skrec.testing._checks import _checkerboard, _item_table
 
 RECOMMENDERS = [estimator for estimator in all_estimators() if is_recommender(estimator)]

@@ -3,16 +3,14 @@
 import warnings
 from typing import Any, ClassVar
 
-from sklearn.base import _fit_context
-
 from skrec.interactions import Interactions, read_events, read_target
-from skrec.utils import Matrix
+from skrec.utils import Matrix, fit_context
 
 
 class SampleWeightMixin:
     """``sample_weight`` in fit, for models that ignore the order of rows. First in the bases."""
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self, X: Any, y: Any = None, sample_weight: Any = None, *, item_features: Any = None, user_features: Any = None
     ) -> Any:
@@ -50,7 +48,7 @@ class PartialFitMixin:
         """
         raise NotImplementedError(f"{type(self).__name__} must define _partial_fit(data, item_matrix, user_matrix)")
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self: Any, X: Any, y: Any = None, *, item_features: Any = None, user_features: Any = None) -> Any:
         """Go on with new events, users and items; the first call fits.
 

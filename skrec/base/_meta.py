@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from skrec.base._contract import RecommenderMixin
 from skrec.base._delegation import DelegatingMixin, given_tables
 from skrec.interactions import Histories, IdIndex, is_empty, read_history
-from skrec.utils import PersistenceMixin, unwrap_recommender
+from skrec.utils import PersistenceMixin, fit_context, unwrap_recommender
 
 
 class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseEstimator):
@@ -35,7 +35,7 @@ class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseE
     def _fit_wrapper(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
         """Learn what the wrapper adds; ``recommender_`` is fitted."""
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any = None, *, item_features: Any = None, user_features: Any = None) -> Any:
         """Fit a clone of the recommender.
 

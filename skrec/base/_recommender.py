@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skrec._explain import ExplainMixin
@@ -36,7 +36,7 @@ from skrec.interactions import (
     read_history,
     read_target,
 )
-from skrec.utils import Matrix, PersistenceMixin, frame_backend
+from skrec.utils import Matrix, PersistenceMixin, fit_context, frame_backend
 
 
 # Think twice before adding anything here: every model carries it. What one family needs belongs in the family,
@@ -87,7 +87,7 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
 
     # Fit -------------------------------------------------------------------------------------------
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, *, item_features: Any = None, user_features: Any = None) -> Any:
         """Fit to an event log.
 

@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy.stats import loguniform, randint, uniform
 from sklearn.utils._param_validation import HasMethods, Interval
 
 from skrec.decomposition._implicit_models import ImplicitFactorRecommender
@@ -116,6 +117,13 @@ class BPRRecommender(ImplicitFactorRecommender):
         "n_jobs": [None, Integral],
         "verbose": ["verbose"],
     }
+    search_space: ClassVar[dict[str, Any]] = {
+        "n_factors": [16, 32, 64, 128],
+        "learning_rate": loguniform(0.01, 0.2),
+        "regularization": loguniform(0.003, 0.1),
+        "max_iter": randint(30, 200),
+        "popularity_weight": uniform(0, 1),
+    }
 
     def __init__(
         self,
@@ -145,6 +153,11 @@ class BPRRecommender(ImplicitFactorRecommender):
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
+
+    @classmethod
+    def __skrec_test_instances__(cls) -> list[Any]:
+        """Small instances for the estimator checks."""
+        return [cls(n_factors=4, max_iter=20, random_state=0)]
 
     def _make_model(self, **options: Any) -> Any:
         from implicit.cpu.bpr import BayesianPersonalizedRanking

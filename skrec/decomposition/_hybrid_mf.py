@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import loguniform, uniform
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skrec.base import PartialFitMixin, SampleWeightMixin
@@ -193,6 +194,12 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         "device": [None, str],
         "verbose": ["verbose"],
     }
+    search_space: ClassVar[dict[str, Any]] = {
+        "n_factors": [16, 32, 64, 128],
+        "regularization": loguniform(1, 100),
+        "alpha": [0.0, 1.0, 4.0, 16.0, "auto"],
+        "frequency_scaling": uniform(0, 1),
+    }
 
     def __init__(
         self,
@@ -238,6 +245,14 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         self.n_jobs = n_jobs
         self.device = device
         self.verbose = verbose
+
+    @classmethod
+    def __skrec_test_instances__(cls) -> list[Any]:
+        """Small instances for the estimator checks."""
+        return [
+            cls(n_factors=4, max_iter=3, random_state=0),
+            *[cls(n_factors=4, solver=s, max_iter=5, random_state=0) for s in ("bpr", "warp", "softmax")],
+        ]
 
     # Fit -------------------------------------------------------------------------------------------
 

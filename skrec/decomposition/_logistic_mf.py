@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.stats import loguniform, randint
 from sklearn.utils._param_validation import HasMethods, Interval
 
 from skrec.base import SampleWeightMixin
@@ -113,6 +114,12 @@ class LogisticMFRecommender(SampleWeightMixin, ImplicitFactorRecommender):
         "n_jobs": [None, Integral],
         "verbose": ["verbose"],
     }
+    search_space: ClassVar[dict[str, Any]] = {
+        "n_factors": [8, 16, 32, 64],
+        "learning_rate": loguniform(0.3, 1.5),
+        "regularization": loguniform(0.3, 10),
+        "max_iter": randint(15, 60),
+    }
 
     def __init__(
         self,
@@ -142,6 +149,11 @@ class LogisticMFRecommender(SampleWeightMixin, ImplicitFactorRecommender):
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
+
+    @classmethod
+    def __skrec_test_instances__(cls) -> list[Any]:
+        """Small instances for the estimator checks."""
+        return [cls(n_factors=4, random_state=0)]
 
     def _make_model(self, **options: Any) -> Any:
         from implicit.cpu.lmf import LogisticMatrixFactorization

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -20,7 +20,7 @@ from skrec.feature_extraction._context_roles import find_roles
 from skrec.feature_extraction._context_table import EventColumns, KeepsKindMixin, distinct_names, join
 from skrec.feature_extraction._encoding import default_encoder
 from skrec.interactions import TIMESTAMP, Column
-from skrec.utils import PersistenceMixin
+from skrec.utils import PersistenceMixin, fit_context
 
 _Part = Times | Places | Categories | Numbers | Texts
 
@@ -168,6 +168,11 @@ class ContextEncoder(
         self.n_components = n_components
         self.random_state = random_state
 
+    @classmethod
+    def __skrec_test_instances__(cls) -> list[Any]:
+        """Small instances for the estimator checks."""
+        return [cls(random_state=0)]
+
     def fit(self, X: Any, y: Any = None) -> "ContextEncoder":
         """Learn scales, categories, centres and components.
 
@@ -191,7 +196,7 @@ class ContextEncoder(
         self.fit_transform(X)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit_transform(self, X: Any, y: Any = None) -> Any:
         """Fit and encode; each distinct text is embedded once for both.
 

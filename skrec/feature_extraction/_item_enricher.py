@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skrec.feature_extraction._reading import read_table, used_columns
-from skrec.utils import PersistenceMixin, Text, as_object_array, column_texts, write_rows
+from skrec.utils import PersistenceMixin, Text, as_object_array, column_texts, fit_context, write_rows
 
 if TYPE_CHECKING:
     from skrec._chat import TextWriter, Usage
@@ -152,6 +152,15 @@ class ItemTextEnricher(PersistenceMixin, TransformerMixin, BaseEstimator):
         self.prompt = prompt
         self.text_encoder = text_encoder
 
+    @classmethod
+    def __skrec_test_instances__(cls) -> list[Any]:
+        """Small instances for the estimator checks."""
+        from skrec._chat import repeat_data
+        from skrec.feature_extraction._hashing import HashingTextEncoder
+        from skrec.feature_extraction._text_embedder import LLMTextEmbedder
+
+        return [cls(repeat_data, text_encoder=LLMTextEmbedder(model=HashingTextEncoder()))]
+
     def fit(self, X: Any, y: Any = None) -> ItemTextEnricher:
         """Check the table and the model, and write what X lacks.
 
@@ -169,7 +178,7 @@ class ItemTextEnricher(PersistenceMixin, TransformerMixin, BaseEstimator):
         self.fit_transform(X)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit_transform(self, X: Any, y: Any = None) -> Any:
         """Fit, and fill the table.
 

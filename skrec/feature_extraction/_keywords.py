@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
 from sklearn.preprocessing import normalize
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrec.feature_extraction._encoding import default_encoder, encode_column
 from skrec.feature_extraction._reading import read_columns
-from skrec.utils import Matrix, PersistenceMixin, Text, as_text, write_rows
+from skrec.utils import Matrix, PersistenceMixin, Text, as_text, fit_context, write_rows
 
 _WORD_OR_BREAK = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*|[^\w\s]")
 
@@ -129,7 +129,15 @@ class KeywordExtractor(PersistenceMixin, TransformerMixin, BaseEstimator):
         self.columns = columns
         self.template = template
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @classmethod
+    def __skrec_test_instances__(cls) -> list[Any]:
+        """Small instances for the estimator checks."""
+        from skrec.feature_extraction._hashing import HashingTextEncoder
+        from skrec.feature_extraction._text_embedder import LLMTextEmbedder
+
+        return [cls(LLMTextEmbedder(model=HashingTextEncoder()))]
+
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> "KeywordExtractor":
         """Learn the phrases of a corpus and how rare they are.
 

@@ -7,7 +7,7 @@ import narwhals as nw
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
@@ -15,7 +15,7 @@ from skrec.feature_extraction._context_table import EventColumns, KeepsKindMixin
 from skrec.feature_extraction._encoding import encode_column
 from skrec.feature_extraction._profile_histories import ItemWordings, UserHistories
 from skrec.interactions import EventTable, read_events
-from skrec.utils import PersistenceMixin, Text
+from skrec.utils import PersistenceMixin, Text, fit_context
 
 if TYPE_CHECKING:
     from skrec._chat import TextWriter, Usage
@@ -147,6 +147,18 @@ class UserProfileText(
         self.max_tokens = max_tokens
         self.prompt = prompt
 
+    @classmethod
+    def __skrec_test_instances__(cls) -> list[Any]:
+        """Small instances for the estimator checks."""
+        from skrec._chat import repeat_data
+        from skrec.feature_extraction._hashing import HashingTextEncoder
+        from skrec.feature_extraction._text_embedder import LLMTextEmbedder
+
+        return [
+            cls(text_encoder=LLMTextEmbedder(model=HashingTextEncoder())),
+            cls(llm=repeat_data, text_encoder=LLMTextEmbedder(model=HashingTextEncoder())),
+        ]
+
     def fit(self, X: Any, y: Any = None, *, item_features: Any = None) -> "UserProfileText":
         """Keep what there is to say about items.
 
@@ -171,7 +183,7 @@ class UserProfileText(
         self.fit_transform(X, item_features=item_features)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit_transform(self, X: Any, y: Any = None, *, item_features: Any = None) -> Any:
         """Fit, and write the profiles of the users of X.
 

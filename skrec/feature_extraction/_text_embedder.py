@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -23,7 +23,7 @@ from skrec.feature_extraction._encoders import (
     is_sentence_transformer,
 )
 from skrec.feature_extraction._reading import read_texts
-from skrec.utils import Endpoint, PersistenceMixin, Scrubber, Text, as_text, read_scrub
+from skrec.utils import Endpoint, PersistenceMixin, Scrubber, Text, as_text, fit_context, read_scrub
 
 
 class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, TransformerMixin, BaseEstimator):
@@ -260,7 +260,14 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
         self.pickle_weights = pickle_weights
         self.verbose = verbose
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @classmethod
+    def __skrec_test_instances__(cls) -> list[Any]:
+        """Small instances for the estimator checks."""
+        from skrec.feature_extraction._hashing import HashingTextEncoder
+
+        return [cls(model=HashingTextEncoder())]
+
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> "LLMTextEmbedder":
         """Check the texts and the model; nothing is learned and, as a rule, nothing embedded.
 

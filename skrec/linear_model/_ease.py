@@ -4,6 +4,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy.stats import loguniform, uniform
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skrec.base import ItemGraphRecommender, PartialFitMixin
@@ -110,6 +111,14 @@ class EASERecommender(PartialFitMixin, ItemGraphRecommender):
         "side_weight": [Interval(Real, 0, None, closed="left")],
         "n_neighbors": [Interval(Integral, 1, None, closed="left"), None],
         "n_jobs": [None, int],
+    }
+    search_space: ClassVar[dict[str, Any]] = {
+        "regularization": loguniform(10, 3000),
+        "regularization_exponent": uniform(0, 0.8),
+        "order_weight": uniform(0, 2),
+        "pair_decay": uniform(0.6, 0.4),
+        "recency_decay": uniform(0.4, 0.6),
+        "side_weight": loguniform(1, 100),
     }
     _dtype: ClassVar[Any] = np.float32
 

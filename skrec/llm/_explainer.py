@@ -142,6 +142,14 @@ class LLMExplainer(MetaRecommender):
         self.max_tokens = max_tokens
         self.random_state = random_state
 
+    @classmethod
+    def __skrec_test_instances__(cls) -> list[Any]:
+        """Small instances for the estimator checks."""
+        from skrec.dummy import PopularRecommender
+        from skrec.llm._heuristic_chat import HeuristicChat
+
+        return [cls(PopularRecommender(), HeuristicChat())]
+
     # Fit -------------------------------------------------------------------------------------------------
 
     def _check_wrapper(self) -> None:

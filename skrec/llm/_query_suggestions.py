@@ -82,6 +82,14 @@ class QuerySuggester(MetaRecommender):
         self.n_items = n_items
         self.taste_weight = taste_weight
 
+    @classmethod
+    def __skrec_test_instances__(cls) -> list[Any]:
+        """Small instances for the estimator checks."""
+        from skrec.dummy import PopularRecommender
+        from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder
+
+        return [cls(PopularRecommender(), KeywordExtractor(LLMTextEmbedder(model=HashingTextEncoder())))]
+
     # Fit -------------------------------------------------------------------------------------------------
 
     def _fit_wrapper(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:

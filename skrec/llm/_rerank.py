@@ -188,6 +188,14 @@ class LLMReranker(MetaRecommender):
         self.max_tokens = max_tokens
         self.random_state = random_state
 
+    @classmethod
+    def __skrec_test_instances__(cls) -> list[Any]:
+        """Small instances for the estimator checks."""
+        from skrec._chat import in_given_order
+        from skrec.dummy import PopularRecommender
+
+        return [cls(PopularRecommender(), in_given_order)]
+
     # Fit -------------------------------------------------------------------------------------------------
 
     def _check_wrapper(self) -> None:

@@ -128,6 +128,13 @@ class TunedRecommender(DelegatingMixin, PersistenceMixin, BaseSearchCV):
         self.n_iter = n_iter
         self.random_state = random_state
 
+    @classmethod
+    def __skrec_test_instances__(cls) -> list[Any]:
+        """Small instances for the estimator checks."""
+        from skrec.dummy import PopularRecommender
+
+        return [cls(PopularRecommender(), {"recency_decay": [0.5]}, n_iter=2)]
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.estimator_type = "recommender"

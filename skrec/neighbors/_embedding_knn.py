@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.special import softmax
+from scipy.stats import loguniform, uniform
 from sklearn.preprocessing import normalize
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
@@ -116,6 +117,12 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
         "min_score": [Interval(Real, None, None, closed="neither"), None],
         "index": [StrOptions({"exact", "faiss"})],
         "n_jobs": [None, int],
+    }
+    search_space: ClassVar[dict[str, Any]] = {
+        "aggregation": ["mean", "max", "attention"],
+        "recency_decay": uniform(0.4, 0.6),
+        "whitening": uniform(0, 1),
+        "attention_sharpness": loguniform(2, 50),
     }
 
     def __init__(

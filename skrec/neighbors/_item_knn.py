@@ -4,6 +4,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy.stats import uniform
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skrec.base import ItemGraphRecommender, PartialFitMixin, blend, classical, text_similarity
@@ -145,6 +146,17 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
         "bm25_k1": [Interval(Real, 0, None, closed="left")],
         "bm25_b": [Interval(Real, 0, 1, closed="both")],
         "n_jobs": [None, int],
+    }
+    search_space: ClassVar[dict[str, Any]] = {
+        "n_neighbors": [50, 100, 200, 400],
+        "source_exponent": uniform(0.2, 0.6),
+        "target_exponent": uniform(0, 0.5),
+        "length_exponent": uniform(0, 1),
+        "pair_decay": uniform(0.6, 0.4),
+        "backward_weight": uniform(0, 1),
+        "recency_decay": uniform(0.4, 0.6),
+        "text_weight": uniform(0, 2),
+        "text_smoothing": uniform(0, 3),
     }
 
     def __init__(

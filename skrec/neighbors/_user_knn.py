@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from scipy.stats import loguniform, uniform
 from sklearn.preprocessing import normalize
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
@@ -110,6 +111,14 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
         "feature_weight": [Interval(Real, 0, None, closed="left")],
         "user_encoder": [HasMethods(["fit_transform", "transform"]), None],
         "n_jobs": [None, Integral],
+    }
+    search_space: ClassVar[dict[str, Any]] = {
+        "n_neighbors": [25, 50, 100, 200, 400],
+        "similarity": ["cosine", "tfidf", "bm25"],
+        "amplification": uniform(0.5, 2),
+        "recency_decay": uniform(0.5, 0.5),
+        "vote_decay": uniform(0.7, 0.3),
+        "feature_weight": loguniform(0.01, 0.3),
     }
 
     _dtype: ClassVar[Any] = np.float32  # of similarities

@@ -12,6 +12,7 @@ from skrec.utils._fingerprint import (
     weights_fingerprint,
     weights_state,
 )
+from skrec.utils._fit_context import fit_context
 from skrec.utils._format_version import PersistenceMixin
 from skrec.utils._hub import available_device, dtype_argument, hub_is_out_of_reach, is_path, quiet, torch_dtype
 from skrec.utils._matrix import Matrix, align, finite_matrix, inner_products, is_zero_row, row_dots, with_rows

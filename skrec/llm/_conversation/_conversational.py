@@ -145,6 +145,14 @@ class ConversationalRecommender(MetaRecommender):
         self.max_tokens = max_tokens
         self.random_state = random_state
 
+    @classmethod
+    def __skrec_test_instances__(cls) -> list[Any]:
+        """Small instances for the estimator checks."""
+        from skrec.dummy import PopularRecommender
+        from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder
+
+        return [cls(PopularRecommender(), item_encoder=LLMTextEmbedder(model=HashingTextEncoder()))]
+
     # Fit -------------------------------------------------------------------------------------------------
 
     def _check_wrapper(self) -> None:
