@@ -22,6 +22,7 @@ from skrec.interactions._feature_table import Features, FeatureSource, FeatureTa
 from skrec.interactions._histories import Histories
 from skrec.interactions._id_index import IdIndex
 from skrec.interactions._interactions import Interactions
+from skrec.interactions._log_report import ColumnReport, LogReport
 from skrec.interactions._queries import (
     Candidates,
     Queries,
@@ -33,19 +34,23 @@ from skrec.interactions._queries import (
     read_history,
     read_items,
 )
+from skrec.interactions._read_log import EventLog, read_log
 from skrec.interactions._recommendations import Recommendations
 from skrec.interactions._types import FeatureMatrix, Frame, History, Ids, Table
 
 __all__ = [
+    "EventLog",
     "EventTable",
     "FeatureTable",
     "Features",
     "Histories",
     "IdIndex",
     "Interactions",
+    "LogReport",
     "check_target_size",
     "read_events",
     "read_features",
+    "read_log",
     "read_target",
     "read_timestamp",
 ]
