@@ -41,7 +41,7 @@ def arguments_of(argv):
     parser.add_argument("--words", action="store_true", help="compare texts by words alone: no embedding model")
     parser.add_argument("--user", metavar="ID", help="whose taste counts, reader-001 to reader-600; else someone new")
     parser.add_argument("--model", help="a language model that reads what you say")
-    parser.add_argument("--base-url", help="of an OpenAI-compatible server; OpenAI's own if left out")
+    parser.add_argument("--base-url", help="of an OpenAI-compatible server; OpenAI's own if omitted")
     parser.add_argument("--api-key-env", help="name of the environment variable with the key of the server")
     parser.add_argument("--state", metavar="FILE", help="go on from this file if it is there, and write it at the end")
     return parser.parse_args(argv)

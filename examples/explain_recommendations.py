@@ -1,11 +1,11 @@
 """
-Explanations: what speaks for a book, and how to say it
-=======================================================
+Explanations: the evidence for a book, and how to say it
+========================================================
 
-Why is this book recommended to this reader? The recommender says what its own scores go by: books that the reader
+Why is this book recommended to this reader? The recommender says what its own scores are made of: books that the reader
 bought, with what each adds to the score, and words that the texts share. A template puts that into a sentence; a
 language model says it better, and every sentence of its has to rest on the evidence that it was given. Whether what is
-cited is what the model goes by is measured: the score is taken again without it.
+cited is what the score is made of is measured: the score is computed again without it.
 
 Offline, a stand-in takes the place of the language model: ``HeuristicChat`` counts the words that texts share. It
 understands nothing, and what it writes says nothing of what a language model can do. With a real one:
@@ -75,8 +75,8 @@ explainer = LLMExplainer(
     FrozenEstimator(knn), chat, language=arguments.language, item_template="{title} by {author}: {description}"
 )
 explainer.fit(shop.X, item_features=books)
-told = explainer.explain([READER], found)
-for book, text, method in zip(found, told.text, told.method, strict=True):
+explained = explainer.explain([READER], found)
+for book, text, method in zip(found, explained.text, explained.method, strict=True):
     print(f"{titles[book]} ({method})\n  {text}")
 report = explainer.report_
 print(
@@ -88,7 +88,7 @@ print(
 # A line for a mail
 # -----------------
 #
-# ``personalise`` writes one line under a limit of length, grounded alike.
+# ``personalise`` writes one line under a limit of length, grounded in the same way.
 
 pitches = personalise(found, [READER], chat, recommender=explainer, max_length=100, language=arguments.language)
 for line, method in zip(pitches.text, pitches.method, strict=True):
@@ -114,7 +114,7 @@ for weight in (0.0, 0.5, 1.0):
 # --------------
 #
 # The place of a book among all, once more without what its explanation cites, and without as many other books of the
-# reader at random. The difference is how far the explanation names what the model goes by. This is a property of the
+# reader at random. The difference is how far the explanation names what the score is made of. This is a property of the
 # recommender and of its own evidence, and not of the language model.
 
 readers = np.unique(shop.X["user"])[:200]

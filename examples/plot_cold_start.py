@@ -43,7 +43,7 @@ N_EVENTS = (0, 1, 3) if arguments.quick else (0, 1, 2, 3, 5, 10)
 # ---------
 #
 # Some users are held out whole. Of each, the last five events are what is to be found, whatever number of the events
-# before is told, so that all points of a curve are about the same targets.
+# before is given, so that all points of a curve are about the same targets.
 
 
 def load(folder):
@@ -95,8 +95,8 @@ models = {
 
 tables = []
 for n in N_EVENTS:
-    told = X_test[before_the_end < N_TARGETS + n]
-    found = evaluate(models, told, metrics="ndcg@10", n_history=n or None, random_state=0)
+    given = X_test[before_the_end < N_TARGETS + n]
+    found = evaluate(models, given, metrics="ndcg@10", n_history=n or None, random_state=0)
     tables.append(found.assign(events=n))
 curves = pd.concat(tables)
 print(curves.pivot(index="model", columns="events", values="mean").loc[list(models)].round(3).to_string())

@@ -40,7 +40,7 @@ HOUR, DAY, MONDAY = 3_600, 86_400, 1_704_067_200  # seconds; 1 January 2024 was 
 # Choices that a moment drives
 # ----------------------------
 #
-# Each reader has lasting tastes among twenty themes; each moment pulls towards a few themes, whoever reads. The book
+# Each reader has persistent tastes among twenty themes; each moment favours a few themes, whoever reads. The book
 # that is taken has the highest sum of taste, moment, fame and chance, and none is read twice.
 
 MOMENTS = {
@@ -58,12 +58,12 @@ def readings(shop, n_each, seed=0):
     books = shop.item_themes / np.linalg.norm(shop.item_themes, axis=1, keepdims=True)
     on_sale = ~shop.item_features["item_id"].isin(shop.cold_items).to_numpy()
     taste = TASTE * shop.user_tastes @ books.T + np.where(on_sale, rng.normal(0, 0.5, len(books)), -np.inf)
-    pull = np.array([[name in themes for name in shop.theme_names] for _, themes in MOMENTS.values()]) @ books.T
+    favoured = np.array([[name in themes for name in shop.theme_names] for _, themes in MOMENTS.values()]) @ books.T
     usual_hour = np.array([hour for hour, _ in MOMENTS.values()])
     rounds = []
     for step in range(n_each):
         moment = rng.integers(len(MOMENTS), size=len(taste))
-        chosen = np.argmax(taste + MOMENT * pull[moment] + rng.gumbel(size=taste.shape), axis=1)
+        chosen = np.argmax(taste + MOMENT * favoured[moment] + rng.gumbel(size=taste.shape), axis=1)
         taste[np.arange(len(taste)), chosen] = -np.inf
         day = 7 * step + rng.integers(7, size=len(taste))
         time = MONDAY + day * DAY + (usual_hour[moment] + rng.normal(0, 0.7, len(taste))) * HOUR

@@ -4,7 +4,7 @@
 
 Five million synthetic events of 50,000 users and 10,000 items of power-law popularity, repeats of a pair
 merged; 64 factors, five sweeps, the same objective and threads for both, one BLAS thread. Both start from the
-same CSR matrix. Runs alternate, so that a busy machine slows both; compile time is left out and reported.
+same CSR matrix. Runs alternate, so that a busy machine slows both; compile time is excluded and reported.
 Memory is the growth of the peak over what stands after imports and a warm-up fit (Linux only).
 """
 

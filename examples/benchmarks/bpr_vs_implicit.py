@@ -5,7 +5,7 @@
 Both pass over the same events with the same number of factors; the runs alternate, and the median of the ratios is
 printed, since other work on the machine slows both. An epoch of implicit is the time of a fit of two epochs less that
 of one. With a folder of MovieLens 100K, NDCG@10 on the ``ua`` split: settings are chosen on the training part alone,
-10 events a user held out at random as in the split itself.
+10 events per user held out at random as in the split itself.
 """
 
 import argparse
@@ -59,11 +59,11 @@ def compare_epochs(arguments: argparse.Namespace) -> None:
 
     matrix = sp.csr_matrix(make_matrix(arguments.events, arguments.users, arguments.items))
     matrix.sort_indices()
-    rivals = np.unique(matrix.indices)
+    negatives = np.unique(matrix.indices)
     runs = {}
     for loss in PAIRWISE:
         state, events = state_and_events(matrix, arguments.factors)
-        trainer = PairwiseTrainer(loss, rivals, sp.csr_array(matrix), learning_rate=0.05, n_negatives=20)
+        trainer = PairwiseTrainer(loss, negatives, sp.csr_array(matrix), learning_rate=0.05, n_negatives=20)
         # Compiles; WARP draws more once it has learned, so that its first epoch would flatter it.
         for _ in range(3):
             trainer.epoch(state, events, np.random.default_rng(0))

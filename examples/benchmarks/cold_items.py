@@ -1,4 +1,4 @@
-"""Recall@10 of items that nobody has chosen yet, on Amazon Beauty: text is all there is to go by.
+"""Recall@10 of items that nobody has chosen yet, on Amazon Beauty: text is all there is to rank by.
 
     python examples/benchmarks/cold_items.py FOLDER
     python examples/benchmarks/cold_items.py FOLDER --validate

@@ -45,13 +45,13 @@ def encoder():
 
 def candidates():
     """What to choose from, by kind: a model, and the factor an event's weight falls by a tenth of the time line."""
-    found = {"popularity": {"all alike": (PopularRecommender(), 1.0)}}
+    found = {"popularity": {"same for all": (PopularRecommender(), 1.0)}}
     for decay in (0.3, 0.5, 0.7, 0.9):
         found.setdefault("popularity, recent", {})[f"decay {decay}"] = (PopularRecommender(), decay)
-    for n_factors, pull, alpha, decay in product((8, 16, 32), (1, 10), (0, 3, "auto"), (1.0, 0.7, 0.5, 0.3, 0.1)):
-        name = f"{n_factors} factors, pull {pull}, alpha {alpha}, decay {decay}"
+    for n_factors, penalty, alpha, decay in product((8, 16, 32), (1, 10), (0, 3, "auto"), (1.0, 0.7, 0.5, 0.3, 0.1)):
+        name = f"{n_factors} factors, penalty {penalty}, alpha {alpha}, decay {decay}"
         model = HybridMFRecommender(
-            n_factors, feature_regularization=pull, alpha=alpha, user_encoder=encoder(), random_state=0
+            n_factors, feature_regularization=penalty, alpha=alpha, user_encoder=encoder(), random_state=0
         )
         found.setdefault("hybrid MF" if decay == 1 else "hybrid MF, recent", {})[name] = (model, decay)
     for n_neighbors in (30, 100, 300):

@@ -3,7 +3,7 @@
     python examples/benchmarks/context_choices.py [--plot FILE.png] [--draws 3] [--events 5 10 20 50 100]
 
 500 users choose among 200 items in 8 contexts whose effect is twice that of taste. Each held-out event is a query,
-the oracle ranks by the true utility, and nothing is left out as seen. A solver's share is (its NDCG@10 less that of
+the oracle ranks by the true utility, and nothing is excluded as seen. A solver's share is (its NDCG@10 less that of
 the best model without context) / (that of the oracle less the same); the models without context are the four solvers,
 fitted without context columns and with a constant one; the best of the eight on the held-out events counts, which is
 against us. Last, all
@@ -69,7 +69,7 @@ def one_draw(n_events: int, seed: int) -> dict[str, float]:
         found[f"{solver} seconds"] = time.perf_counter() - begun
         mixed = HybridMFRecommender(solver=solver, random_state=0).fit(mixed_train)
         found[f"{solver} shuffled"] = measure(mixed, mixed_test)
-        # A constant column: every event is a request, as with context, and moments are not told apart.
+        # A constant column: every event is a request, as with context, and moments are not distinguished.
         for columns in ((train[:, :2], test[:, :2]), (constant(train), constant(test))):
             blind.append(measure(HybridMFRecommender(solver=solver, random_state=0).fit(columns[0]), columns[1]))
     found["blind"] = max(blind)
@@ -83,7 +83,9 @@ def table(sizes: list[int], draws: int) -> dict[str, list[float]]:
         rows = [one_draw(n_events, seed) for seed in range(draws)]
         mean = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
         gap = mean["oracle"] - mean["blind"]
-        print(f"{n_events} events a user: oracle {mean['oracle']:.4f}, without context {mean['blind']:.4f}", flush=True)
+        print(
+            f"{n_events} events per user: oracle {mean['oracle']:.4f}, without context {mean['blind']:.4f}", flush=True
+        )
         for solver in SOLVERS:
             shares[solver].append((mean[solver] - mean["blind"]) / gap)
             print(
@@ -106,7 +108,7 @@ def plot(path: Path, sizes: list[int], shares: dict[str, list[float]]) -> None:
     for solver in SOLVERS:
         axes.plot(sizes, shares[solver], marker="o", label=solver)
     axes.axhline(1, color="0.6", linestyle="--")
-    axes.set(xscale="log", xlabel="events a user", ylabel="share of the gap to the oracle", ylim=(0, 1.05))
+    axes.set(xscale="log", xlabel="events per user", ylabel="share of the gap to the oracle", ylim=(0, 1.05))
     axes.set_xticks(sizes, [str(size) for size in sizes], minor=False)
     axes.legend()
     figure.savefig(path, dpi=120)

@@ -47,10 +47,10 @@ def report(arguments: argparse.Namespace, solver: str) -> None:
         "one user": lambda: rec.recommend(users[:1], context=context[:1]),
         "a new user, 5 events": lambda: rec.recommend([-1], history=history, context=context[:1]),
     }
-    told = []
+    lines = []
     for name, call in singles.items():
         call()
-        told.append(f"{name} {1000 * np.median([seconds(call) for _ in range(arguments.calls)]):.2f} ms")
+        lines.append(f"{name} {1000 * np.median([seconds(call) for _ in range(arguments.calls)]):.2f} ms")
     batches: list[list[float]] = []
     for _ in range(arguments.rounds + 1):
         batches.append(
@@ -62,7 +62,7 @@ def report(arguments: argparse.Namespace, solver: str) -> None:
         )
     asked, mean, plain = np.array(batches[1:]).T
     print(
-        f"{solver:8} {', '.join(told)}; {arguments.batch} requests in {np.median(asked):.2f} s, speed over that "
+        f"{solver:8} {', '.join(lines)}; {arguments.batch} requests in {np.median(asked):.2f} s, speed over that "
         f"without context given {np.median(mean / asked):.2f}, over a model without context "
         f"{np.median(plain / asked):.2f}",
         flush=True,

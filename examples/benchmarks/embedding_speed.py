@@ -5,7 +5,7 @@
 
 Both use the same model, machine and threads. ``encode`` runs at its best batch size, which is found first.
 The contenders take turns, so that whatever else the machine does hits all of them, and each round gives one
-ratio; the table shows the median and the smallest ratio over the rounds. Loading is left out.
+ratio; the table shows the median and the smallest ratio over the rounds. Loading is excluded.
 """
 
 import argparse

@@ -3,7 +3,7 @@
     python examples/benchmarks/movielens_hybrid_mf.py FOLDER
 
 Every rating is an event of implicit feedback; the items of the training part are excluded. Settings are chosen
-by GridSearchCV on the training part alone, 10 events a user held out at random as in the split itself: once
+by GridSearchCV on the training part alone, 10 events per user held out at random as in the split itself: once
 from events alone, once with genre, decade, age, gender and occupation beside them. FOLDER holds ``ua.base``,
 ``ua.test``, ``u.item`` and ``u.user``.
 """
@@ -64,7 +64,7 @@ def main() -> None:
 
     plain = HybridMFRecommender(random_state=0)
     grid = {"n_factors": [32, 64, 128], "frequency_scaling": [0.2, 0.4, 0.6], "alpha": ["auto", 0.0]}
-    told = HybridMFRecommender(
+    with_features = HybridMFRecommender(
         random_state=0,
         item_encoder=make_column_transformer((OneHotEncoder(), ["decade"]), remainder="passthrough"),
         user_encoder=make_column_transformer(
@@ -72,13 +72,13 @@ def main() -> None:
             (OneHotEncoder(), ["gender", "occupation"]),
         ),
     )
-    told_grid = grid | {"alpha": ["auto"], "feature_regularization": [10.0, 30.0]}
+    features_grid = grid | {"alpha": ["auto"], "feature_regularization": [10.0, 30.0]}
     tables = {"item_features": FeatureTable(item_table(folder)), "user_features": FeatureTable(user_table(folder))}
 
     print(f"defaults                NDCG@10 {plain.fit(train).score(test):.4f} on ua.test", flush=True)
     for name, recommender, options, given in (
         ("chosen by search", plain, grid, {}),
-        ("the same, with features", told, told_grid, tables),
+        ("the same, with features", with_features, features_grid, tables),
     ):
         start = time.perf_counter()
         found = search(recommender, options, train, **given)

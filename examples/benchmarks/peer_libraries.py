@@ -159,7 +159,7 @@ class Lenskit:
 
 
 def as_lists(users, ranks, items, n_users):
-    """Long form to one row a user."""
+    """Long form to one row per user."""
     lists = np.full((n_users, K), -1)
     lists[users, ranks - 1] = items
     return lists

@@ -3,14 +3,14 @@
     python examples/benchmarks/peers.py ML-100K-FOLDER AMAZON-BEAUTY-FOLDER --synthetic 5000000 --rounds 3
 
 Each fit runs in a process of its own, and the libraries take turns, so that a busy machine slows all of them
-alike. Every library starts from the same two arrays of ids; what it builds from them counts as fitting. A tiny
+the same. Every library starts from the same two arrays of ids; what it builds from them counts as fitting. A tiny
 fit before the clock starts loads and compiles what there is to load and compile. Memory is the growth of the
 peak over what stood after that. Ratios are theirs over ours: above 1 we are faster, or smaller.
 
 skrecsys, implicit, RecTools and LensKit take part where they are installed (``pip install skrecsys rectools
 lenskit``; the last two ask for older numpy and pandas than skrec needs and are best put in an environment of
 their own with ``--no-deps``). A model stands beside its peers with the parameters in ``peer_libraries.py``, which are
-not tuned for anybody: the table compares speed at like settings, and shows that the quality is alike.
+not tuned for anybody: the table compares speed at like settings, and shows that the quality is the same.
 """
 
 import argparse
@@ -77,7 +77,7 @@ def industrial(folder):
 
 
 def synthetic(n_events, n_users=50_000, n_items=10_000):
-    """A long tail of items, 20 tastes, users of unlike activity; the last choice of each user is held out."""
+    """A long tail of items, 20 tastes, users of different activity; the last choice of each user is held out."""
     rng = np.random.default_rng(0)
     activity = rng.lognormal(sigma=0.8, size=n_users)
     users = rng.choice(n_users, size=int(n_events * 1.15), p=activity / activity.sum())
@@ -96,7 +96,7 @@ def synthetic(n_events, n_users=50_000, n_items=10_000):
 
 
 def encode(train, test):
-    """Codes from 0 for users and items; held-out events of unknown ones, and seen ones, are left out."""
+    """Codes from 0 for users and items; held-out events of unknown ones, and seen ones, are excluded."""
     train, test = (np.asarray([[str(u), str(i)] for u, i in part]) if not isinstance(part, np.ndarray) else part
                    for part in (train, test))  # fmt: skip
     codes = []

@@ -5,7 +5,7 @@
 
 float32 is the reference; the contenders take turns, and each round gives one ratio. Neighbours are by cosine
 among all texts, after centring. "torch.ao int8" is PyTorch's own dynamic quantisation, with one scale a batch
-where ``quantization="int8"`` has one a token; it is measured by ``encode`` at batch size 32, and left out where
+where ``quantization="int8"`` has one a token; it is measured by ``encode`` at batch size 32, and omitted where
 this PyTorch no longer has it.
 """
 

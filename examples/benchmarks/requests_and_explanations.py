@@ -1,4 +1,4 @@
-"""Requests blended with taste, and whether explanations say what a model goes by, on Amazon Beauty.
+"""Requests blended with taste, and whether explanations name what a score is made of, on Amazon Beauty.
 
     python examples/benchmarks/requests_and_explanations.py FOLDER
 

@@ -5,6 +5,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,7 +119,7 @@ def _valid_unicode(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def _progress(total: int, done: int, verbose: int):
+def _progress(total: int, done: int, verbose: int) -> Any:
     from tqdm import tqdm
 
     return tqdm(total=total, initial=done, unit="text", desc="Embedding", disable=not verbose or done == total)
