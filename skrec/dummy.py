@@ -1,4 +1,4 @@
-"""Baselines: what every recommender must beat."""
+"""Baselines to compare recommenders with."""
 
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -24,30 +24,29 @@ _TINY = np.finfo(np.float32).tiny
 
 
 class PopularRecommender(SampleWeightMixin, PartialFitMixin, BaseRecommender):
-    """Recommend what most events are about, recent events first where asked.
+    """Recommend the items with the most events, where older events may have less weight.
 
-    With ``n_segments``, popularity is that of the segment a context falls into, so that breakfast and midnight
-    each have their own list, for new users too: the last resort where nothing is known of a user but the
-    moment. Without it, context is ignored, as features always are; items that are only in ``item_features``
-    join the catalogue with popularity 0. ``partial_fit`` equals ``fit`` on all events, but keeps the segments
-    of the first fit.
+    With ``n_segments``, popularity is counted per segment of contexts, so that morning and night have lists of
+    their own, for new users too. Without it, context is ignored. Features are always ignored; items that are only
+    in ``item_features`` are part of the catalogue with popularity 0. ``partial_fit`` equals ``fit`` on all events,
+    except that the segments stay as first fitted.
 
     Parameters
     ----------
     recency_decay : float in (0, 1], default=1.0
-        Factor by which an event's weight falls for each ``time_step`` that it lies before the last event.
-        1 counts all events alike.
+        Factor on the weight of an event for each ``time_step`` between it and the last event of the log. 1 gives
+        all events the same weight.
     time_step : float, default=None
         Length of a step, in the units of a numeric ``timestamp`` and in seconds for date-times. None is a
         tenth of the time from the first event to the last.
     order : {"auto", "time", "none"}, default="auto"
-        "auto" lets events age where X has a ``timestamp``; "time" demands one; "none" counts all alike.
+        "auto" applies ``recency_decay`` if X has a ``timestamp``; "time" requires one; "none" does not apply it.
     n_segments : int, default=None
-        Most segments of the context columns, found by k-means on the standardised columns; as many distinct
-        contexts, or fewer, are a segment each. None ignores context.
+        Largest number of segments of the context columns, found by k-means on the standardised columns. With at
+        most as many distinct contexts, each is a segment. None ignores context.
     smoothing : float, default=10.0
-        Strength of all events together that is mixed into each segment: of a segment with as much strength
-        of its own, one half counts.
+        Strength of the overall popularity that is added to each segment. In a segment whose events have this total
+        strength, both have the same weight.
     random_state : int, RandomState instance or None, default=None
         Seed of k-means.
 
@@ -147,7 +146,7 @@ class PopularRecommender(SampleWeightMixin, PartialFitMixin, BaseRecommender):
             self.segment_scores_ = (mixed / np.maximum(mixed.sum(axis=1, keepdims=True), _TINY)).astype(np.float32)
 
     def _weights(self, histories: Histories) -> NDArray:
-        """One weight an event, decayed by its age at the last event."""
+        """One weight per event, decayed by its age at the last event."""
         if self.recency_decay == 1 or self.order == "none" or histories.timestamp is None:
             return histories.y
         age = histories.timestamp.max() - np.asarray(histories.timestamp, dtype=np.float64)
@@ -160,10 +159,15 @@ class PopularRecommender(SampleWeightMixin, PartialFitMixin, BaseRecommender):
             return np.tile(scores, (len(queries), 1))
         assert self.segmenter_ is not None
         shares = self.segment_scores_ if items is None else self.segment_scores_[:, items]
-        # The mean of all contexts, which stands for none given, lies in no segment.
-        told = (queries.context != self._context.mean).any(axis=1)
-        segments = np.where(told, self.segmenter_.predict(queries.context), len(shares))
+        has_context = self._has_context(queries)
+        segments = np.where(has_context, self.segmenter_.predict(queries.context), len(shares))
         return np.vstack([shares, scores])[segments]
+
+    def _has_context(self, queries: Queries) -> NDArray[np.bool_]:
+        """Which queries have a context; the training mean, which stands for none, is in no segment."""
+        assert self._context is not None
+        assert queries.context is not None
+        return (queries.context != self._context.mean).any(axis=1)
 
     def _is_cold(self, queries: Queries) -> NDArray[np.bool_]:
         return np.zeros(len(queries), bool)
@@ -171,15 +175,13 @@ class PopularRecommender(SampleWeightMixin, PartialFitMixin, BaseRecommender):
     def _context_contributions(
         self, queries: Queries, items: NDArray[np.int64]
     ) -> tuple[NDArray[np.floating], list[str | None]] | None:
-        """How far an item's share in the segment is above its share of all events."""
+        """Share of an item in the segment less its share of all events."""
         if self.segment_scores_ is None or queries.context is None:
             return None
-        assert self._context is not None
-        told = (queries.context != self._context.mean).any(axis=1)
         assert self.segmenter_ is not None
         shares = self.segment_scores_[self.segmenter_.predict(queries.context), items]
         overall = self.item_scores_[items] / float(max(self.item_scores_.sum(), _TINY))
-        return np.where(told, shares - overall, 0.0)[:, None], [None]
+        return np.where(self._has_context(queries), shares - overall, 0.0)[:, None], [None]
 
     def _other_evidence(self, queries: Queries, row: int, item: int) -> Evidence:
         return popularity_of(self.item_scores_, item)
@@ -189,10 +191,10 @@ class PopularRecommender(SampleWeightMixin, PartialFitMixin, BaseRecommender):
 
 
 class RandomRecommender(SampleWeightMixin, PartialFitMixin, BaseRecommender):
-    """Recommend items at random: the floor of every comparison.
+    """Recommend items at random: the lower bound of every comparison.
 
-    Each user has a ranking of their own that does not change from call to call; unknown users share one.
-    Context and features are ignored.
+    Each user has a ranking of their own, the same in every call; unknown users share one. Context and features
+    are ignored.
 
     Parameters
     ----------
@@ -232,7 +234,7 @@ class RandomRecommender(SampleWeightMixin, PartialFitMixin, BaseRecommender):
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _partial_fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
-        """The catalogue has grown; the seed stays."""
+        """Nothing to update: the seed stays."""
 
     def _score(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
         columns = np.arange(len(self._item_index)) if items is None else items

@@ -1,6 +1,6 @@
 """CSR matrices as kernels take them."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,8 +15,6 @@ class Csr(NamedTuple):
     data: NDArray[np.floating]
 
 
-def csr_arrays(matrix: sp.csr_array) -> Any:
+def csr_arrays(matrix: sp.csr_array) -> Csr:
     """The arrays of a CSR matrix, as kernels take them."""
-    from skrec._kernels.csr import Csr
-
     return Csr(matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data)

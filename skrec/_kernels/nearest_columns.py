@@ -29,13 +29,13 @@ def _sink(values, columns, at, size):
 
 @njit(cache=True, nogil=True)
 def nearest_columns(block, skip, columns, values, sizes) -> None:
-    """Keep the largest positive entries of each row, ties by column; in no order within a row.
+    """Keep the largest positive entries of each row, of equals the first columns; not sorted within a row.
 
     Parameters
     ----------
     block : array of shape (n_rows, n_columns)
     skip : int array of shape (n_rows,)
-        A column to leave out of each row; -1 for none.
+        A column to exclude in each row; -1 for none.
     columns, values : arrays of shape (n_rows, k)
         Filled.
     sizes : int array of shape (n_rows,)

@@ -7,8 +7,8 @@ from numba import njit
 def add_sparse_product(a_indptr, a_columns, a_values, b_indptr, b_columns, b_values, out) -> None:
     """Add ``A @ B`` to ``out``, both matrices in CSR form.
 
-    Rows of a sparse result would have to be found, grown and sorted; a dense row that fits the cache takes
-    every product where it belongs.
+    A sparse result would have to find, grow and sort its rows; a dense row that fits into the cache is written
+    directly.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Sums over few columns in one dense row that knows which columns were written; the rest is never read.
+"""Sums over few columns in one dense row with a list of the columns written; the others are never read.
 
-In a sparse catalogue an item meets a hundredth of the others, and looking through all columns for them costs more
-than the sums do.
+In a sparse catalogue an item has pairs with one in a hundred of the others, and a search through all columns for
+them would cost more than the sums.
 """
 
 from typing import NamedTuple
@@ -24,13 +24,13 @@ class SparseRow(NamedTuple):
 def new_row(start):
     """Values as in ``start``, nothing written."""
     n = len(start)
-    # One place more: the next column is put down before it is known to be new.
+    # One place more: the next column is stored before the check whether it is new.
     return SparseRow(start.copy(), np.zeros(n, np.uint8), np.empty(n + 1, np.int32), np.zeros(1, np.int64))
 
 
 @njit(cache=True, nogil=True)
 def list_all(row):
-    """List every column as written, where more sums are to come than there are columns: then none is looked up."""
+    """List every column as written, for more sums than there are columns: then no column has to be checked."""
     for column in range(len(row.values)):
         row.written[column] = column
     row.is_written[:] = 1
@@ -54,9 +54,9 @@ def add_scaled(row, weight, columns, values, start, stop):
     n = row.n_written[0]
     columns, values = columns[start:stop], values[start:stop]
     for at in range(stop - start):
-        column = np.uint32(columns[at])  # a signed index is looked at for being negative
+        column = np.uint32(columns[at])  # a signed index costs a check for negative values
         sums[column] += weight * values[at]
-        # No branch: whether a column is new is what a processor cannot guess.
+        # No branch: a processor cannot predict whether a column is new.
         written[n] = column
         n += 1 - is_written[column]
         is_written[column] = 1
@@ -71,13 +71,13 @@ def add_csr_row(row, weight, matrix, at_row):
 
 @njit(cache=True, nogil=True)
 def written_columns(row):
-    """What was written, in the order in which it was."""
+    """Columns written, in the order of writing."""
     return row.written[: row.n_written[0]]
 
 
 @njit(cache=True, nogil=True)
 def clear(row, start):
-    """Set what was written back to what it was in ``start``."""
+    """Reset the columns written to their values in ``start``."""
     for column in written_columns(row):
         row.values[column] = start[column]
         row.is_written[column] = 0
@@ -91,7 +91,7 @@ def _largest_first(values, n, k):
     while True:
         a, b, c = values[start], values[(start + stop) // 2], values[stop - 1]
         pivot = max(min(a, b), min(max(a, b), c))
-        # Both loops swap always and count, since a branch would be guessed wrong half of the time.
+        # Both loops always swap and count, since a branch would be mispredicted half of the time.
         greater = start
         for at in range(start, stop):
             value = values[at]
@@ -112,9 +112,9 @@ def _largest_first(values, n, k):
 
 @njit(cache=True, nogil=True)
 def _cut(row, k, buffer):
-    """Where the k largest positive sums end, and how many of this least one are among them; 0 if there are fewer.
+    """The k-th largest positive sum, and how many of the k largest equal it; 0 if there are fewer than k.
 
-    What exceeds the cut so far goes to a buffer of 2 k, which is cut back to k when it is full.
+    Sums above the cut so far go to a buffer of 2 k, which is cut back to k when it is full.
     """
     size = 0
     cut = buffer.dtype.type(0)
@@ -137,7 +137,7 @@ def _cut(row, k, buffer):
 
 
 class Scratch(NamedTuple):
-    """What :func:`keep_best` works in: one bit a column, all 0 before and after, and room for twice what is kept."""
+    """Work space of :func:`keep_best`: one bit per column, all 0 before and after, and a buffer of 2 k values."""
 
     bits: NDArray[np.uint64]
     buffer: NDArray[np.floating]
@@ -145,15 +145,16 @@ class Scratch(NamedTuple):
 
 @njit(cache=True, nogil=True)
 def new_scratch(start, k):
-    """For rows like ``start`` of which k are kept."""
+    """Work space for rows as long as ``start``, of which k entries are kept."""
     return Scratch(np.zeros((len(start) + 63) // 64, np.uint64), np.empty(2 * k, start.dtype))
 
 
 @njit(cache=True, nogil=True)
 def keep_best(row, scratch, best, where):
-    """Copy the largest positive sums to ``best`` and ``where``, by column, of equals the first; returns their number.
+    """Copy the largest positive sums to ``best`` and ``where``, ordered by column; returns their number.
 
-    The bits put them in order: a sort would cost more than all the rest.
+    Of equal sums the first columns are kept. The bits put the columns in order: a sort would cost more than all
+    the rest.
     """
     bits = scratch.bits
     cut, n_equal = _cut(row, len(best), scratch.buffer)
@@ -188,6 +189,6 @@ for _bit in range(64):
 
 @njit(cache=True, nogil=True)
 def _lowest_bit(word):
-    """Position of the lowest bit set: a de Bruijn sequence times it has 6 top bits of its own for each position."""
+    """Position of the lowest bit set: times a de Bruijn sequence, its top 6 bits differ for every position."""
     lowest = word & (~word + np.uint64(1))
     return _POSITIONS[(lowest * _DE_BRUIJN) >> np.uint64(58)]

@@ -83,7 +83,7 @@ if hasattr(os, "register_at_fork"):
 
 @contextmanager
 def single_threaded_blas() -> Iterator[None]:
-    """One BLAS thread inside the block: blocks run side by side instead, and round alike."""
+    """One BLAS thread inside the block: blocks run in parallel instead, and round the same for any n_jobs."""
     blas = _blas
     blas.enter()
     try:

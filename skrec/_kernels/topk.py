@@ -41,14 +41,14 @@ def _mask_and_select(scores, mask_indptr, mask_columns, k, out_columns, out_scor
 
 
 def mask_and_select(scores, mask_indptr, mask_columns, k, out_columns, out_scores) -> None:
-    """Write the k best columns of each row, best first, ties by column; masked columns never.
+    """Write the k best columns of each row, best first, equals by column; masked columns are excluded.
 
     Parameters
     ----------
     scores : float32 array of shape (n_rows, n_columns)
         Overwritten at the masked places.
     mask_indptr, mask_columns : int64 arrays
-        The columns to leave out, row after row; -1 among them is passed over.
+        The columns to exclude, row after row; -1 is skipped.
     k : int
         At most n_columns.
     out_columns, out_scores : int32 and float32 arrays of shape (n_rows, k)
@@ -58,8 +58,8 @@ def mask_and_select(scores, mask_indptr, mask_columns, k, out_columns, out_score
         _mask_and_select(scores, mask_indptr, mask_columns, k, out_columns, out_scores)
         return
     rows = np.repeat(np.arange(len(scores)), np.diff(mask_indptr))
-    left = mask_columns >= 0
-    scores[rows[left], mask_columns[left]] = -np.inf
+    valid = mask_columns >= 0
+    scores[rows[valid], mask_columns[valid]] = -np.inf
     order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
     out_scores[:] = np.take_along_axis(scores, order, axis=1)
     out_columns[:] = np.where(np.isneginf(out_scores), -1, order)

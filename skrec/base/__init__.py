@@ -15,7 +15,7 @@ from skrec.base._item_similarity import Similarity, classical, pair_table
 from skrec.base._meta import MetaRecommender
 from skrec.base._recommender import BaseRecommender
 from skrec.base._text_requests import request_texts
-from skrec.base._text_similarity import blend, text_similarity
+from skrec.base._text_similarity import blend, center_rows, text_similarity
 from skrec.base._text_space import TextSpace, encode_texts, reads_text, text_space
 from skrec.base._vector import VectorRecommender
 from skrec.interactions import Queries, Recommendations

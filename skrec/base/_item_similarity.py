@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import DTypeLike, NDArray
 
 from skrec.interactions import Histories
+
+if TYPE_CHECKING:
+    from skrec._kernels.item_graph.build import PairTable
 
 _BLOCK = 128
 _PACKED_ROWS = 4096
@@ -23,9 +26,10 @@ def pair_table(
     target: NDArray,
     *,
     lags: tuple[NDArray, NDArray] | None = None,
+    constant: float | None = None,
     dtype: DTypeLike = np.float32,
-) -> Any:
-    """What :class:`~skrec._kernels.item_graph.build.PairTable` holds.
+) -> PairTable:
+    """The pairs of events of each row, as a :class:`~skrec._kernels.item_graph.build.PairTable`.
 
     Parameters
     ----------
@@ -34,7 +38,9 @@ def pair_table(
     source, target : arrays of shape (n_events,)
         Weight of an event as the source of a pair, and as its target.
     lags : pair of arrays of shape (window + 1,), or None
-        Weight of a pair by distance, forward and backward; None counts every pair of a row once.
+        Weight of a pair by distance, forward and backward; None is no such weight.
+    constant : float, default=None
+        Weight of every pair of a row, whatever its distance; None is 1 without ``lags`` and 0 with them.
     dtype : float32 or float64
     """
     from skrec._kernels.item_graph.build import PairTable
@@ -54,7 +60,7 @@ def pair_table(
         target=weights if target is source else target.astype(dtype),
         forward=forward.astype(dtype),
         backward=backward.astype(dtype),
-        constant=float(lags is None),
+        constant=float(lags is None) if constant is None else constant,
     )
 
 
@@ -67,7 +73,7 @@ def _sorted_by(items: NDArray, n_items: int) -> NDArray[np.int64]:
 
 
 def _equal_times(histories: Histories) -> NDArray[np.int64]:
-    """One number for all neighbouring events of equal time, another for every other event."""
+    """A group number per event: adjacent events with the same time have the same one."""
     if histories.timestamp is None or not len(histories.items):
         return np.arange(len(histories.items))
     return np.concatenate([[0], np.cumsum(histories.timestamp[1:] != histories.timestamp[:-1])]).astype(np.int64)
@@ -75,9 +81,9 @@ def _equal_times(histories: Histories) -> NDArray[np.int64]:
 
 @dataclass
 class Similarity:
-    """How pair weights become similarities: scaled by row and column, or by the union of two sets."""
+    """Pair weights and their normalisation: scaled by row and column, or divided by the union of two sets."""
 
-    pairs: Any
+    pairs: PairTable
     row_scale: NDArray
     column_scale: NDArray
     is_jaccard: bool = False
@@ -101,7 +107,7 @@ def classical(
     """Cosine, Jaccard, TF-IDF (cosine) or BM25 similarity of the columns of a (n_users, n_items) matrix.
 
     TF-IDF and BM25 weights are those of the implicit library: items are the documents and users the terms, so that
-    users of many items tell less. An idf below 0, of a user who has nearly every item, counts as 0.
+    users with many items have less weight. A negative idf, of a user with nearly every item, becomes 0.
     """
     by_user = by_user.astype(np.float64)
     by_user.eliminate_zeros()
@@ -123,7 +129,7 @@ def classical(
     return Similarity(_unordered_pairs(by_user, dtype), scale, scale)
 
 
-def _unordered_pairs(by_user: sp.csr_array, dtype: DTypeLike) -> Any:
+def _unordered_pairs(by_user: sp.csr_array, dtype: DTypeLike) -> PairTable:
     rows = Histories(by_user.indptr.astype(np.int64), by_user.indices.astype(np.int32), by_user.data)
     return pair_table(rows, by_user.shape[1], by_user.data, by_user.data, dtype=dtype)
 

@@ -12,6 +12,15 @@ from skrec.base._item_similarity import collect_rows
 from skrec.utils import Matrix, is_zero_row
 
 
+def center_rows(vectors: Matrix) -> Matrix:
+    """Dense vectors less their mean, zero vectors apart; sparse ones unchanged."""
+    if sp.issparse(vectors):
+        return vectors
+    has_features = ~is_zero_row(vectors)
+    center = vectors[has_features].mean(axis=0) if has_features.sum() > 1 else 0
+    return np.where(has_features[:, None], vectors - center, 0)
+
+
 def text_similarity(vectors: Matrix, n_neighbors: int, exponent: float, n_jobs: int | None = None) -> sp.csr_array:
     """(n_items, n_items) matrix: cosine ** exponent of each item's ``n_neighbors`` nearest, where positive.
 
@@ -22,11 +31,7 @@ def text_similarity(vectors: Matrix, n_neighbors: int, exponent: float, n_jobs: 
     from skrec._kernels.threads import run_blocks
 
     n_items = vectors.shape[0]
-    if not sp.issparse(vectors):
-        told = ~is_zero_row(vectors)
-        center = vectors[told].mean(axis=0) if told.sum() > 1 else 0
-        vectors = np.where(told[:, None], vectors - center, 0)
-    unit = normalize(vectors)
+    unit = normalize(center_rows(vectors))
     shape = (n_items, min(n_neighbors, n_items))
     codes, cosines = np.empty(shape, np.int32), np.empty(shape, unit.dtype)
     sizes = np.empty(n_items, np.int64)
@@ -56,8 +61,8 @@ def blend(
 ) -> sp.csr_array:
     """The ``n_neighbors`` largest of each row of ``((I + s P) S (I + s P)' + text_weight T) diag(column_scale)``.
 
-    S is ``graph`` in units of the mean of its row maxima, T is ``text``, P is T with rows that add up to 1, s is
-    ``smoothing``. Of ``(I + s P) S`` the ``n_neighbors`` largest of each row go on.
+    S is ``graph`` divided by the mean of its row maxima, T is ``text``, P is T with rows that sum to 1, s is
+    ``smoothing``. Of each row of ``(I + s P) S`` the ``n_neighbors`` largest are kept.
     """
     from skrec._kernels.item_graph.build import best_blended_rows
 
@@ -65,11 +70,11 @@ def blend(
     near = normalize(text, norm="l1").astype(dtype)
     largest = graph.max(axis=1).toarray()
     unit = largest[largest > 0].mean() if (largest > 0).any() else 1
-    scaled, lent = csr_arrays(graph / dtype.type(unit)), csr_arrays(near)
-    lent_back, alike = csr_arrays(sp.csr_array(near.T)), csr_arrays(text.astype(dtype))
-    lending, weight, scale = dtype.type(smoothing), dtype.type(text_weight), column_scale.astype(dtype)
+    scaled, forward = csr_arrays(graph / dtype.type(unit)), csr_arrays(near)
+    backward, cosines = csr_arrays(sp.csr_array(near.T)), csr_arrays(text.astype(dtype))
+    share, weight, scale = dtype.type(smoothing), dtype.type(text_weight), column_scale.astype(dtype)
 
     def best_rows(start: int, stop: int, values: NDArray, columns: NDArray, sizes: NDArray) -> None:
-        best_blended_rows(start, stop, scaled, lent, lent_back, alike, lending, weight, scale, values, columns, sizes)
+        best_blended_rows(start, stop, scaled, forward, backward, cosines, share, weight, scale, values, columns, sizes)
 
     return collect_rows(best_rows, graph.shape[0], n_neighbors, dtype, n_jobs)

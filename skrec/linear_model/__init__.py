@@ -1,4 +1,4 @@
-"""Recommenders that are linear in a history."""
+"""Recommenders that score by a linear function of the history."""
 
 from skrec.linear_model._ease import EASERecommender
 

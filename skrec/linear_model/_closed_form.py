@@ -1,6 +1,8 @@
 """The closed form of EASE: Gram matrix, weights, exact updates, and the sparse approximation."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
@@ -10,9 +12,12 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import safe_sparse_dot
 
 from skrec._kernels.csr import csr_arrays
-from skrec.base import blend, classical, pair_table, text_similarity
+from skrec.base import blend, center_rows, classical, pair_table, text_similarity
 from skrec.interactions import Histories
-from skrec.utils import Matrix, is_zero_row
+from skrec.utils import Matrix
+
+if TYPE_CHECKING:
+    from skrec._kernels.item_graph.build import PairTable
 
 _BLOCK = 64
 _NEGLIGIBLE = 1e-4
@@ -25,7 +30,7 @@ def gram_pairs(
     order_weight: float = 0.0,
     pair_decay: float = 0.9,
     dtype: DTypeLike = np.float32,
-) -> Any:
+) -> PairTable:
     """Pairs of events whose weights make up the Gram matrix: 1 + order_weight * pair_decay ** distance."""
     lags = None
     if order_weight > 0:
@@ -33,19 +38,15 @@ def gram_pairs(
         reach = longest if pair_decay == 1 else int(np.ceil(np.log(_NEGLIGIBLE) / np.log(pair_decay)))
         lag = order_weight * np.power(float(pair_decay), np.arange(min(longest, max(reach, 1)) + 1))
         lags = lag, lag
-    return pair_table(histories, n_items, histories.y, histories.y, lags=lags, dtype=dtype)._replace(constant=1.0)
+    return pair_table(histories, n_items, histories.y, histories.y, lags=lags, constant=1.0, dtype=dtype)
 
 
 def unit_features(matrix: Matrix) -> Matrix:
-    """Rows of unit length; dense ones centred first, since a direction that all share tells nothing."""
-    if not sp.issparse(matrix):
-        told = ~is_zero_row(matrix)
-        center = matrix[told].mean(axis=0) if told.sum() > 1 else 0
-        matrix = np.where(told[:, None], matrix - center, 0)
-    return normalize(matrix)
+    """Rows of unit length; dense ones are centred first, since embeddings share a large common part."""
+    return normalize(center_rows(matrix))
 
 
-def gram_matrix(pairs: Any, features: Matrix | None, side_weight: float, n_jobs: int | None) -> NDArray:
+def gram_matrix(pairs: PairTable, features: Matrix | None, side_weight: float, n_jobs: int | None) -> NDArray:
     """(n_items, n_items) dense Gram matrix of events plus ``side_weight`` times that of features."""
     from skrec._kernels.item_graph.build import dense_pair_rows
     from skrec._kernels.threads import run_blocks
@@ -64,7 +65,7 @@ def gram_matrix(pairs: Any, features: Matrix | None, side_weight: float, n_jobs:
 
 
 def penalties(histories: Histories, n_items: int, regularization: float, exponent: float) -> NDArray[np.float64]:
-    """``regularization``, larger for items of more events where ``exponent`` is positive."""
+    """L2 penalty per item: ``regularization``, larger for items with more events if ``exponent`` is positive."""
     mass = np.maximum(np.bincount(histories.items, weights=histories.y.astype(np.float64) ** 2, minlength=n_items), 1)
     return regularization * (mass / mass.mean()) ** exponent
 
@@ -115,7 +116,7 @@ def updated_weights(
     regularization: float,
     n_jobs: int | None,
 ) -> tuple[NDArray, NDArray]:
-    """Weights after some users' rows have changed, by the identity of Woodbury; new items come behind the old.
+    """Weights after some rows (users) have changed, by Woodbury's identity; new items come after the old.
 
     Parameters
     ----------
@@ -151,7 +152,7 @@ def updated_weights(
 
 
 def sparse_weights(
-    pairs: Any,
+    pairs: PairTable,
     by_user: sp.csr_array,
     features: Matrix | None,
     *,
@@ -171,13 +172,13 @@ def sparse_weights(
     if features is not None and side_weight > 0:
         if sp.issparse(features):
             raise ValueError(
-                "n_neighbors with sparse item features is not supported: reduce them to dense ones, as by "
-                "item_encoder=make_pipeline(..., TruncatedSVD(100)), or pass n_neighbors=None."
+                f"n_neighbors={n_neighbors} needs dense item features, but they are a sparse matrix: reduce them to "
+                "dense ones, as by item_encoder=make_pipeline(..., TruncatedSVD(100)), or pass n_neighbors=None."
             )
-        alike = text_similarity(features, n_neighbors, 1.0, n_jobs)
+        by_features = text_similarity(features, n_neighbors, 1.0, n_jobs)
         ones = np.ones(n_items)
         nearest = blend(
-            nearest, alike, smoothing=0, text_weight=1, column_scale=ones, n_neighbors=n_neighbors, n_jobs=n_jobs
+            nearest, by_features, smoothing=0, text_weight=1, column_scale=ones, n_neighbors=n_neighbors, n_jobs=n_jobs
         )
         dense = features.astype(np.float64)
     arrays, values = csr_arrays(nearest), np.zeros(nearest.nnz, np.float64)

@@ -1,10 +1,11 @@
-"""Items as a linear function of all others, in closed form."""
+"""EASE: each item as a linear function of all others, in closed form."""
 
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 from scipy.stats import loguniform, uniform
+from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skrec.base import ItemGraphRecommender, PartialFitMixin
@@ -13,52 +14,52 @@ from skrec.utils import Matrix, with_rows
 
 
 class EASERecommender(PartialFitMixin, ItemGraphRecommender):
-    r"""Recommend what a linear function of a user's history predicts: EASE, a shallow autoencoder.
+    r"""Recommend by a linear function of a user's history: EASE, a shallow autoencoder.
 
-    Weights B with a zero diagonal that minimise :math:`\|X - XB\|^2 + \lambda \|B\|^2` for the (users, items)
-    matrix X have a closed form: with :math:`P = (G + \lambda I)^{-1}`, :math:`B_{ij} = -P_{ij} / P_{jj}`. The
+    The weights B with a zero diagonal that minimise :math:`\|X - XB\|^2 + \lambda \|B\|^2` for the (users, items)
+    matrix X have a closed form: :math:`B_{ij} = -P_{ij} / P_{jj}` with :math:`P = (G + \lambda I)^{-1}`. The
     Gram matrix is
 
     .. math:: G = X^T X + order\_weight \sum_u X_u^T K_u X_u + side\_weight \, F F^T
 
-    where K holds ``pair_decay`` to the power of the steps between two events of a user, so that items of one
-    session belong closer together (weights below 1e-4 count as 0), and F the encoded item features, rows of
-    unit length (dense ones centred).
+    where K holds ``pair_decay`` to the power of the number of steps between two events of a user (weights below
+    1e-4 are 0), so that items of one session get larger weights. F holds the encoded item features, centred if
+    dense, in rows of unit length.
 
     Parameters
     ----------
     regularization : float, default=300.0
-        :math:`\lambda`; the more events, the larger.
+        The L2 penalty :math:`\lambda`. A log with more events needs a larger one.
     regularization_exponent : float, default=0.25
-        An item's :math:`\lambda` grows with its squared strengths to this power (relative to their mean): 0
-        treats all items alike.
+        The penalty of an item is multiplied by its sum of squared strengths, relative to the mean over items, to
+        this power. 0 gives all items the same penalty.
     order_weight : float, default=1.0
-        Weight of pairs by their distance, where the model goes by order.
+        Weight of the pairs by distance, if the model uses time order.
     pair_decay : float in (0, 1], default=0.9
-        Factor this weight falls by for each step between two events.
+        Factor on this weight for each step between two events.
     recency_decay : float in (0, 1], default=0.9
-        Factor an event's weight falls by, when a history is read, for each event after it. Right where the
-        next event is to be predicted; 1 where held-out events lie anywhere in a history.
+        Factor on the weight of an event of the history for each later event. Below 1 suits the prediction of the
+        next event; 1 suits held-out events that lie anywhere in a history.
     order : {"auto", "time", "none"}, default="auto"
-        "auto" goes by order where X has a ``timestamp``; "time" demands one; "none" counts all events alike.
+        "auto" uses time order if X has a ``timestamp``; "time" requires one; "none" ignores it.
     item_encoder : transformer, default=None
         Fitted on ``item_features`` (without the id column) inside ``fit``. None takes numeric features.
     side_weight : float, default=10.0
-        Weight of the Gram matrix of features: through it, items without events are reached.
+        Weight of the Gram matrix of features. Through it, items without events get weights.
     n_neighbors : int, default=None
-        None solves for all items at once. A number regresses each item on that many others, those nearest
-        by cosine of X (and of F): a sparse approximation for catalogues whose dense matrix does not fit.
+        None solves for all items at once. With a number, each item is regressed on that many others, the nearest
+        by cosine of X (and of F): a sparse approximation for a catalogue whose dense matrix exceeds the memory.
     n_jobs : int, default=None
-        Threads, those of BLAS apart; None means all cores.
+        Threads, besides those of BLAS; None means all cores.
 
     Attributes
     ----------
     weights_ : float32 array or CSR array of shape (n_items, n_items)
-        Row: an item of a history; column: an item that it speaks for.
+        Row: the source item, of a history; column: the target item.
     item_encoder_ : transformer or None
         The fitted encoder.
     popularity_ : float32 array of shape (n_items,)
-        The cold start of users without events.
+        Cold-start scores of users without events.
     n_features_in_ : int
         Columns of X, ``timestamp`` not counted.
     feature_names_in_ : ndarray of str
@@ -68,15 +69,15 @@ class EASERecommender(PartialFitMixin, ItemGraphRecommender):
     -----
     Context and ``user_features`` are accepted and ignored.
 
-    Cost: 4 n_items**2 bytes, in which the Gram matrix, its factor, its inverse and the weights follow one
-    another, and n_items**3 multiplications. With ``n_neighbors``: 12 n_items n_neighbors bytes for the weights,
-    and on each thread 16 bytes an event and a user and 16 n_neighbors**2 bytes; n_items n_neighbors**3 / 3
-    multiplications. With all items as neighbours it is the dense solution.
+    Cost: n_items**3 multiplications, and 4 n_items**2 bytes that hold the Gram matrix, its factor, its inverse
+    and the weights, one after the other. With ``n_neighbors``: n_items n_neighbors**3 / 3 multiplications, 12
+    n_items n_neighbors bytes for the weights, and per thread 16 bytes per event and per user and 16
+    n_neighbors**2 bytes. With all items as neighbours it is the dense solution.
 
-    ``partial_fit`` equals ``fit`` on everything up to rounding, the encoder apart, which stays as first fitted. Where
-    ``regularization_exponent=0``, there is no order and the model is dense, new events are a change of r rows
-    and cost 4 n_items**2 r multiplications and at most one matrix more (Woodbury's identity); else the model is
-    solved anew from the events it keeps.
+    ``partial_fit`` equals ``fit`` on all data up to rounding, except that the encoder stays as first fitted. If
+    ``regularization_exponent=0``, the model does not use time order and is dense, then new events are a change of
+    r rows; they cost 4 n_items**2 r multiplications and one more matrix (Woodbury's identity). Otherwise the
+    model is solved from scratch from all events.
 
     Raises
     ------
@@ -120,7 +121,7 @@ class EASERecommender(PartialFitMixin, ItemGraphRecommender):
         "recency_decay": uniform(0.4, 0.6),
         "side_weight": loguniform(1, 100),
     }
-    _dtype: ClassVar[Any] = np.float32
+    _dtype: ClassVar[type[np.floating]] = np.float32
 
     def __init__(
         self,
@@ -131,7 +132,7 @@ class EASERecommender(PartialFitMixin, ItemGraphRecommender):
         pair_decay: float = 0.9,
         recency_decay: float = 0.9,
         order: str = "auto",
-        item_encoder: Any = None,
+        item_encoder: BaseEstimator | None = None,
         side_weight: float = 10.0,
         n_neighbors: int | None = None,
         n_jobs: int | None = None,
@@ -189,7 +190,7 @@ class EASERecommender(PartialFitMixin, ItemGraphRecommender):
             self.weights_ = gram
         else:
             self.weights_ = closed_form.sparse_weights(
-                pairs._replace(source=pairs.source.astype(np.float64), target=pairs.target.astype(np.float64)),
+                pairs.in_double_precision(),
                 self._histories.to_csr(n_items),
                 features,
                 side_weight=self.side_weight,

@@ -1,4 +1,4 @@
-"""Recommenders that go by neighbours."""
+"""Recommenders based on nearest neighbours."""
 
 from skrec.neighbors._embedding_knn import EmbeddingKNNRecommender
 from skrec.neighbors._item_knn import ItemKNNRecommender

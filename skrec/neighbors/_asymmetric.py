@@ -1,4 +1,4 @@
-"""Similarities with a direction, from the order of events."""
+"""Item similarities with a direction, from the order of events."""
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -24,10 +24,10 @@ def asymmetric(
     dtype: DTypeLike = np.float32,
     n_jobs: int | None = None,
 ) -> Similarity:
-    """Pair weights divided by powers of what source and target have of them altogether.
+    """Pair weights, normalised by powers of the total weight of the source item and of the target item.
 
     Each user's pairs are divided by (1 + events of the user) ** ``length_exponent``, then a pair weight by
-    (1 + all of the source) ** ``source_exponent`` and (1 + all of the target) ** ``target_exponent``.
+    (1 + total of the source) ** ``source_exponent`` and (1 + total of the target) ** ``target_exponent``.
     """
     from skrec._kernels.item_graph.build import pair_mass
     from skrec._kernels.threads import run_blocks

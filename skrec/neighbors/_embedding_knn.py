@@ -1,4 +1,4 @@
-"""Items near what a user has chosen, in a space of embeddings."""
+"""Nearest items in a space of embeddings."""
 
 import warnings
 from itertools import pairwise
@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.special import softmax
 from scipy.stats import loguniform, uniform
+from sklearn.base import BaseEstimator
 from sklearn.preprocessing import normalize
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
@@ -24,9 +25,9 @@ _OFF_CENTER = 0.0123
 class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
     """Recommend items whose vectors are near those of a user's history.
 
-    Nothing is learned from other users: an item with text and no event at all is recommended like any
-    other, and a history of a new user is enough. Item vectors come from ``item_features``, through
-    ``item_encoder`` where they are not numeric.
+    Nothing is learned from other users. So an item without events is recommended like any other, and a new user
+    needs a history only. Item vectors come from ``item_features``, encoded by ``item_encoder`` if they are not
+    numeric.
 
     Parameters
     ----------
@@ -37,30 +38,29 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
     metric : {"cosine", "dot", "euclidean"}, default="cosine"
         Similarity of a user and an item. The score of "euclidean" is 1 / (1 + distance).
     aggregation : {"mean", "max", "attention"}, default="mean"
-        How a history meets an item: the similarity to the weighted mean of its vectors; the largest
-        weighted similarity to one of them; or the mean similarity weighted by a softmax of
-        ``attention_sharpness`` times similarity, so that each item is judged by the events it is near.
+        How an item is compared with the vectors of a history. "mean": similarity to their weighted mean. "max":
+        largest weighted similarity to one of them. "attention": mean of the similarities, weighted by a softmax
+        of ``attention_sharpness`` times similarity, so that the events nearest to the item have more weight.
     recency_decay : float in (0, 1], default=0.8
-        Factor an event's weight falls by for each event of the user that came after it.
+        Factor on the weight of an event for each later event of the user.
     order : {"auto", "time", "none"}, default="auto"
-        "auto" applies ``recency_decay`` where X has a ``timestamp``; "time" demands one; "none" counts all
-        events alike.
+        "auto" applies ``recency_decay`` if X has a ``timestamp``; "time" requires one; "none" does not apply it.
     center : bool, default=True
         Subtract the mean item vector first, for dense vectors under "cosine": embeddings of language models
-        share a large common part that says nothing.
+        share a large common part that does not distinguish items.
     whitening : float in [0, 1], default=0.5
         Divide each principal axis of the centred vectors by its standard deviation to this power, so that
-        the few directions in which embeddings vary most do not drown the rest. 0 leaves them as they are.
-        Purchases, which follow brand and kind, gain from more; tastes, which follow broad themes, from less.
-        Used with ``center=True``, and not in ``search``.
+        the few directions of largest variance do not dominate. 0 leaves the vectors unchanged. Larger values suit
+        purchases, which follow brand and type; smaller ones suit tastes, which follow broad themes. Used if
+        ``center=True``, and not in ``search``.
     attention_sharpness : float, default=10.0
         Used by ``aggregation="attention"``; 0 is the mean.
     min_score : float, default=None
-        Items that score lower are not recommended; a list may then be shorter than k. A user without any
+        Items with a lower score are not recommended; a list may then be shorter than k. A user without any
         usable event still gets popular items.
     index : {"exact", "faiss"}, default="exact"
-        "faiss" ranks by an approximate index (HNSW; needs the faiss-cpu package) where
-        ``aggregation="mean"`` and no ``candidates`` are given; rows that come out short are ranked exactly.
+        "faiss" ranks by an approximate index (HNSW; needs the faiss-cpu package) if ``aggregation="mean"`` and
+        there are no ``candidates``. Rows with fewer than k results are ranked exactly.
     n_jobs : int, default=None
         Threads; None means all cores.
 
@@ -72,9 +72,9 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
         The fitted encoder.
     center_ : float32 array of shape (d,) or None
     axes_ : float32 array of shape (d, min(n_items, d)) or None
-        What the centred vectors are multiplied by.
+        Whitening matrix: centred vectors are multiplied by it.
     popularity_ : float32 array of shape (n_items,)
-        The cold start of users without any usable event.
+        Cold-start scores of users without any usable event.
     n_features_in_ : int
         Columns of X, ``timestamp`` not counted.
     feature_names_in_ : ndarray of str
@@ -82,10 +82,10 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
 
     Notes
     -----
-    Context and ``user_features`` are accepted and ignored. Without ``item_features`` there is nothing to
-    be near to: every list is by popularity, and a :class:`~skrec.exceptions.ColdStartWarning` says so.
-    ``partial_fit`` keeps the centre and the encoder of the first fit; for an encoder that learns nothing
-    from the table it differs from ``fit`` on everything by the centre alone.
+    Context and ``user_features`` are accepted and ignored. Without ``item_features`` there are no vectors: every
+    list is ranked by popularity, and a :class:`~skrec.exceptions.ColdStartWarning` is raised.
+    ``partial_fit`` keeps the encoder, the centre and the whitening of the first fit. If the encoder learns nothing
+    from the table, these last two are its only difference from ``fit`` on all data.
 
     References
     ----------
@@ -128,7 +128,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
     def __init__(
         self,
         *,
-        item_encoder: Any = None,
+        item_encoder: BaseEstimator | None = None,
         metric: str = "cosine",
         aggregation: str = "mean",
         recency_decay: float = 0.8,
@@ -172,16 +172,16 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
             self._place_center(item_matrix[~is_zero_row(item_matrix)])
         self._set_vectors(self._to_space(item_matrix))
 
-    def _place_center(self, told: NDArray[np.float32]) -> None:
-        """Where the space begins: vectors that lie close together far from zero would lose their differences."""
-        # One row has nothing to be told apart from, and its own mean would erase it.
-        if len(told) > 1 and self._metric == "cosine" and self.center:
-            center = told.mean(axis=0)
+    def _place_center(self, vectors: NDArray[np.float32]) -> None:
+        """Set the origin of the space: vectors close together and far from zero would lose precision."""
+        # A single vector would become zero by subtraction of its own mean.
+        if len(vectors) > 1 and self._metric == "cosine" and self.center:
+            center = vectors.mean(axis=0)
             self.center_ = center
-            self.axes_ = _whitening_axes(told - center, self.whitening) if self.whitening else None
-        elif len(told) > 1 and self._metric == "euclidean":
+            self.axes_ = _whitening_axes(vectors - center, self.whitening) if self.whitening else None
+        elif len(vectors) > 1 and self._metric == "euclidean":
             # Distances do not depend on it. Off the mean, since a zero vector stands for an item without features.
-            mean, spread = told.mean(axis=0, dtype=np.float64), told.std(axis=0, dtype=np.float64)
+            mean, spread = vectors.mean(axis=0, dtype=np.float64), vectors.std(axis=0, dtype=np.float64)
             self.center_ = (mean + _OFF_CENTER * spread).astype(np.float32)
 
     def _partial_fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
@@ -203,7 +203,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
             self._faiss_index = build_index(vectors, self._metric)
 
     def _to_space(self, vectors: Matrix) -> Matrix:
-        """Centred, whitened and of unit length under "cosine"; a zero vector stays zero."""
+        """Centre and whiten vectors, to unit length under "cosine"; a zero vector stays zero."""
         if self.center_ is not None:
             centered = (vectors - self.center_) * ~is_zero_row(vectors)[:, None]
             vectors = centered if self.axes_ is None else centered @ self.axes_
@@ -212,7 +212,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
     # Rank ------------------------------------------------------------------------------------------
 
     def _weights(self, histories: Histories) -> NDArray[np.float32]:
-        """One weight an event: its strength, less for each step back; 0 for items without a vector."""
+        """One weight per event: its decayed strength; 0 for items without a vector."""
         weights = histories.decayed(self.recency_decay) if self._use_time else histories.y
         return np.where(self._has_vector[histories.items], weights, 0)
 
@@ -253,7 +253,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
         return scores
 
     def _judge(self, events: NDArray, weight: NDArray, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
-        """Scores of items against single events, by the largest or by attention."""
+        """Scores of items for one history, by its largest similarity or by attention."""
         similarity = self._similarities(events, items)
         if self.aggregation == "max":
             return (similarity * (weight / weight.max())[:, None]).max(axis=0)
@@ -261,7 +261,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
         return (attention * similarity).sum(axis=0)
 
     def _similarities(self, events: NDArray, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
-        """(n_events, n_items) similarities of single items."""
+        """(n_events, n_items) similarities of the items of events to items."""
         vectors = self.item_vectors_[events]
         similarity = inner_products(vectors, self.item_vectors_, items)
         if self._item_bias is not None:
@@ -290,9 +290,10 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
     ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         from skrec.neighbors._faiss import search_index
 
+        assert self._faiss_index is not None
         vectors = self._query_vectors(queries)
         codes, scores = search_index(self._faiss_index, vectors, k, hidden, self._metric)
-        # Cold queries have no direction to search in, and a filter may leave a row short.
+        # The vector of a cold query is zero, and the hidden items may leave a row short.
         again = np.flatnonzero(is_zero_row(vectors) | (codes[:, -1] < 0))
         if len(again):
             exact = Queries(queries.users[again], queries.histories.take(again))
@@ -300,7 +301,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
         return codes, scores
 
     def _contributions(self, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.floating]:
-        """Parts that add up to the score; of the mean under "euclidean", what the score falls by without an item."""
+        """Parts that sum to the score. For the mean under "euclidean": the loss of score without each event."""
         if self.aggregation == "mean" and self._metric == "euclidean":
             return super()._contributions(queries, items)
         histories = queries.histories
@@ -325,7 +326,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
         return added
 
     def _shares_of_judgement(self, events: NDArray, weight: NDArray, item: NDArray[np.int64]) -> NDArray[np.floating]:
-        """What each event adds where the largest or attention decides."""
+        """The contribution of each event under "max" or "attention"."""
         similarity = self._similarities(events, item)[:, 0]
         if self.aggregation == "max":
             weighted = similarity * (weight / weight.max())
@@ -333,7 +334,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
         return softmax(self.attention_sharpness * similarity + np.log(weight)) * similarity
 
     def _text_space(self, texts: list[str]) -> tuple[Matrix, Matrix]:
-        """Centred, but not whitened: a query is no item, and the axes in which items differ say little of it."""
+        """Queries and items, centred but not whitened: the variances of items do not apply to queries."""
         queries = encode_texts(self.item_encoder_, texts)
         if self.axes_ is None or self.center_ is None:
             return self._to_space(queries), self.item_vectors_
@@ -352,12 +353,12 @@ def _squared_norms(vectors: Matrix) -> NDArray[np.float32]:
 
 
 def _whitening_axes(centered: NDArray[np.float32], power: float) -> NDArray[np.float32]:
-    """(d, min(n, d)) principal axes, each divided by its standard deviation to a power; axes of no variance vanish."""
+    """(d, min(n, d)) principal axes, each divided by its standard deviation to a power; 0 for axes without variance."""
     if len(centered) < centered.shape[1]:
         _, lengths, rows = np.linalg.svd(centered.astype(np.float64), full_matrices=False)
         variance, axes = lengths**2 / len(centered), rows.T
     else:
         variance, axes = np.linalg.eigh(centered.T.astype(np.float64) @ centered / len(centered))
-    told = variance > variance.max() * np.finfo(np.float32).eps
-    scale = np.where(told, np.where(told, variance, 1) ** (-power / 2), 0)
+    varies = variance > variance.max() * np.finfo(np.float32).eps
+    scale = np.where(varies, np.where(varies, variance, 1) ** (-power / 2), 0)
     return (axes * scale).astype(np.float32)

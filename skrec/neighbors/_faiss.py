@@ -25,7 +25,10 @@ def build_index(vectors: Matrix, metric: str) -> NDArray[np.uint8]:
     """
     faiss = _import_faiss()
     if sp.issparse(vectors):
-        raise ValueError("index='faiss' needs dense item vectors; got a sparse matrix: pass index='exact'.")
+        raise ValueError(
+            "index='faiss' needs dense item vectors, but item_features are a sparse matrix: pass index='exact', or "
+            "reduce them to dense ones, as by item_encoder=make_pipeline(..., TruncatedSVD(100))."
+        )
     kind = faiss.METRIC_L2 if metric == "euclidean" else faiss.METRIC_INNER_PRODUCT
     index = faiss.IndexHNSWFlat(vectors.shape[1], _NEIGHBORS_A_NODE, kind)
     n_threads = faiss.omp_get_max_threads()
@@ -38,9 +41,9 @@ def build_index(vectors: Matrix, metric: str) -> NDArray[np.uint8]:
 
 
 def search_index(
-    index: Any, vectors: NDArray[np.float32], k: int, hidden: Histories, metric: str
+    index: NDArray[np.uint8], vectors: NDArray[np.float32], k: int, hidden: Histories, metric: str
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Best k codes and scores of each query, hidden items left out; -1 and -inf behind the last found."""
+    """Best k codes and scores of each query, hidden items excluded; -1 and -inf where fewer are found."""
     faiss = _import_faiss()
     graph = faiss.deserialize_index(index)
     wanted = min(graph.ntotal, k + int(hidden.lengths.max(initial=0)))

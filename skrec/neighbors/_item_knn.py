@@ -1,81 +1,85 @@
-"""Items that are chosen together, in order where there is one, and that have like texts."""
+"""Nearest items: by the users who chose both, by the order of events, and by item features."""
 
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 from scipy.stats import uniform
+from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from skrec.base import ItemGraphRecommender, PartialFitMixin, blend, classical, text_similarity
+from skrec.base import ItemGraphRecommender, PartialFitMixin, Similarity, blend, classical, text_similarity
 from skrec.interactions import Interactions
 from skrec.neighbors._asymmetric import asymmetric, distance_weights
 from skrec.utils import Matrix, with_rows
 
 
 class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
-    r"""Recommend what goes with the items of a user's history.
+    r"""Recommend the items nearest to a user's history.
 
-    Every item keeps its ``n_neighbors`` nearest items. An item scores the sum of its similarities to the
-    history, the latest events first where there is an order.
+    Every item keeps its ``n_neighbors`` nearest items. The score of an item is the sum of its similarities to
+    the items of the history, where recent events have more weight if the model uses time order.
 
-    The similarity of ``similarity="asymmetric"`` has a direction. Two events of a user at d steps weigh
-    ``pair_decay ** (d - 1)`` from the earlier item to the later one and ``backward_weight`` times that from
-    the later to the earlier; without an order every two events weigh 1. With :math:`M_{ij}` the sum over
-    users, each divided by :math:`(1 + \text{events})^{length\_exponent}`,
+    ``similarity="asymmetric"`` has a direction. A pair of events of one user that are d steps apart has the
+    weight ``pair_decay ** (d - 1)`` from the earlier item to the later one, and ``backward_weight`` times that
+    from the later to the earlier. Without time order every pair has the weight 1. Let :math:`M_{ij}` be the sum
+    of these weights over users, where those of a user are divided by
+    :math:`(1 + \text{events})^{length\_exponent}`. The similarity of i to j is
 
     .. math:: S_{ij} = M_{ij} / \big((1 + \sum_j M_{ij})^{source\_exponent} (1 + \sum_i M_{ij})^{target\_exponent}\big)
 
-    With ``item_features``, T is the cosine of the encoded features of an item's ``n_text_neighbors`` nearest
-    items to the power ``text_exponent``, P is T with rows that add up to 1, and the similarity is
+    With ``item_features``, T holds the cosine similarities of the encoded features to the power
+    ``text_exponent``, for the ``n_text_neighbors`` nearest items of each item. P is T with rows that sum to 1.
+    The similarity is
 
     .. math:: (I + s P) \, S \, (I + s P)^T + text\_weight \, T
 
-    with s for ``text_smoothing`` and S in units of the mean largest similarity of an item. Smoothing lends to
-    an item what is known of items with a like text; through it, and through T, items without any event are
+    where s is ``text_smoothing`` and S is divided by the mean of its row maxima. Smoothing gives an item a share
+    of the similarities of items with similar features. Through it, and through T, items without any event can be
     recommended as well.
 
     Parameters
     ----------
     n_neighbors : int, default=200
-        Similarities kept an item.
+        Similarities kept per item.
     similarity : {"asymmetric", "cosine", "jaccard", "tfidf", "bm25"}, default="asymmetric"
-        The others are the classical similarities of the columns of the (users, items) matrix and know no
-        order; the two exponents have no say in them. TF-IDF (a cosine) and BM25 take their weights from the
-        implicit library.
+        All but "asymmetric" are the classical similarities of the columns of the (users, items) matrix. They
+        ignore time order and the three exponents. TF-IDF (a cosine) and BM25 take their weights from the implicit
+        library.
     source_exponent : float, default=0.5
-        How far the popularity of the item in the history is divided out.
+        Power of the normalisation by the popularity of the item in the history; 0 is none.
     target_exponent : float or "auto", default="auto"
-        How far the popularity of the item recommended is divided out; "auto" is 0.05 with an order and 0.5
-        without.
+        Power of the normalisation by the popularity of the recommended item; "auto" is 0.05 with time order and
+        0.5 without.
     length_exponent : float or "auto", default="auto"
-        How far the pairs of a long history count less; "auto" is 0.1 with an order and 0.8 without.
+        Power of the normalisation by the length of a history; "auto" is 0.1 with time order and 0.8 without.
     pair_decay : float in (0, 1], default=0.75
-        Factor a pair's weight falls by for each step between its events.
+        Factor on the weight of a pair for each step between its events.
     backward_weight : float, default=0.25
-        Weight of a pair from the later item to the earlier one. Events of equal time meet forward both ways.
+        Weight of a pair from the later item to the earlier one. Two events with the same time count as forward
+        in both directions.
     window : int, default=30
-        Pairs of more steps apart do not count.
+        Pairs of events that are more steps apart are ignored.
     recency_decay : float in (0, 1], default=0.55
-        Factor an event's weight falls by, when a history is read, for each event after it. Right where the
-        next event is to be predicted; 1 where held-out events lie anywhere in a history.
+        Factor on the weight of an event of the history for each later event. Below 1 suits the prediction of the
+        next event; 1 suits held-out events that lie anywhere in a history.
     order : {"auto", "time", "none"}, default="auto"
-        "auto" goes by order where X has a ``timestamp``; "time" demands one; "none" counts all events alike.
+        "auto" uses time order if X has a ``timestamp``; "time" requires one; "none" ignores it.
     item_encoder : transformer, default=None
         Fitted on ``item_features`` (without the id column) inside ``fit``. None takes numeric features.
     text_weight : float, default=1.0
         Weight of T.
     text_smoothing : float, default=1.5
-        Weight of what is lent between items of like features.
+        Weight of the similarities shared between items with similar features.
     text_exponent : float, default=3.0
-        The larger, the more the nearest items count.
+        The larger it is, the more weight the nearest items have.
     n_text_neighbors : int, default=50
-        Neighbours kept in T.
+        Neighbours kept per row of T.
     cold_boost : float, default=2.0
-        Factor on the similarities to items that have no event: it trades warm for cold. At 1 an item without
-        events rarely comes before one with, since it has no pairs of its own; the larger, the more such items
-        are shown. It does not change the order of cold items among themselves, but for those cut at
-        ``n_neighbors``.
+        Factor on the similarities to items without events (cold items). At 1 a cold item rarely ranks above an
+        item with events, since it has no pairs of its own. The larger the factor, the more cold items are
+        recommended. The order of cold items among themselves stays the same, except where ``n_neighbors`` cuts
+        some of them off.
     bm25_k1, bm25_b : float, default=1.2 and 0.75
         Saturation and length normalisation of ``similarity="bm25"``.
     n_jobs : int, default=None
@@ -84,11 +88,11 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
     Attributes
     ----------
     similarity_ : CSR array of shape (n_items, n_items)
-        Row: an item of a history; column: an item that it speaks for; at most ``n_neighbors`` a row.
+        Row: the source item, of a history; column: the target item. At most ``n_neighbors`` entries per row.
     item_encoder_ : transformer or None
         The fitted encoder.
     popularity_ : float32 array of shape (n_items,)
-        The cold start of users without events, and the order of items that a history says nothing about.
+        Cold-start scores of users without events; also the order of items without any similarity to a history.
     n_features_in_ : int
         Columns of X, ``timestamp`` not counted.
     feature_names_in_ : ndarray of str
@@ -96,16 +100,16 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
 
     Notes
     -----
-    Context and ``user_features`` are accepted and ignored. Memory is 8 bytes a kept similarity, twice that
-    while fitting; no (n_items, n_items) array exists. Smoothing works from the ``n_neighbors`` kept in S, and in
-    (I + s P) S.
+    Context and ``user_features`` are accepted and ignored. Memory is 8 bytes per kept similarity, twice that
+    while fitting; no dense (n_items, n_items) array is made. Smoothing uses the ``n_neighbors`` kept in each row
+    of S, and of (I + s P) S.
 
-    Defaults were chosen on validation events of Amazon Beauty and Amazon Industrial, with order and text, and
-    of MovieLens 100K and Last.fm without either. On Beauty they cost about 1 % of the NDCG@10 of what did best
-    there.
+    Defaults were chosen on validation events of Amazon Beauty and Amazon Industrial, with time order and text,
+    and of MovieLens 100K and Last.fm without either. On Beauty their NDCG@10 is about 1 % below that of the best
+    settings found for it.
 
-    ``partial_fit`` builds the similarities anew from all events and equals ``fit`` on everything but for the
-    encoder, which stays as first fitted.
+    ``partial_fit`` computes the similarities from scratch from all events. It equals ``fit`` on all data, except
+    that the encoder stays as first fitted.
 
     References
     ----------
@@ -172,7 +176,7 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
         window: int = 30,
         recency_decay: float = 0.55,
         order: str = "auto",
-        item_encoder: Any = None,
+        item_encoder: BaseEstimator | None = None,
         text_weight: float = 1.0,
         text_smoothing: float = 1.5,
         text_exponent: float = 3.0,
@@ -214,7 +218,6 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
         self._build()
 
     def _build(self) -> None:
-
         graph = self._pairs().best(self.n_neighbors, self.n_jobs)
         if self._item_matrix is not None:
             text = text_similarity(self._item_matrix, self.n_text_neighbors, self.text_exponent, self.n_jobs)
@@ -230,8 +233,7 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
         self.similarity_ = graph
         self._set_graph(graph)
 
-    def _pairs(self) -> Any:
-
+    def _pairs(self) -> Similarity:
         n_items = len(self._item_index)
         if self.similarity != "asymmetric":
             by_user = self._histories.to_csr(n_items)

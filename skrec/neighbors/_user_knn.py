@@ -1,4 +1,4 @@
-"""What users with a like history or like features have chosen."""
+"""Nearest users: by shared items and by user features."""
 
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -7,6 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.stats import loguniform, uniform
+from sklearn.base import BaseEstimator
 from sklearn.preprocessing import normalize
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
@@ -21,34 +22,34 @@ _BLOCK_CELLS = 1 << 19
 class UserKNNRecommender(PartialFitMixin, VectorRecommender):
     """Recommend what the most similar users have chosen.
 
-    A user is compared with every user by the items they share, and by ``user_features`` where there are
-    any. The ``n_neighbors`` most similar ones vote with their events: the score of an item is the sum of
-    similarity times event strength. A new user needs a history or a row in ``user_features``, and no refit.
+    A user is compared with all other users by the items they share, and by ``user_features`` if given. The
+    ``n_neighbors`` most similar users vote with their events: the score of an item is the sum of similarity times
+    event strength. A new user needs a history or a row in ``user_features``, and no refit.
 
     Parameters
     ----------
     n_neighbors : int, default=100
-        Users that vote; ties go to the first in catalogue order.
+        Users that vote; of equally similar users the first in catalogue order is taken.
     similarity : {"cosine", "jaccard", "tfidf", "bm25"}, default="tfidf"
-        Of two histories. "cosine" compares y itself; "tfidf" sqrt(y) times the inverse document frequency of
-        the item, so that what few users chose tells more; "bm25" the same with a strength that saturates,
-        less an event in long histories. "jaccard" is shared items over all items of both, whatever their
-        strength and order.
+        Similarity of two histories. "cosine" compares y. "tfidf" compares sqrt(y) times the inverse document
+        frequency of the item, so that rare items have more weight. "bm25" does the same with a strength that
+        saturates, and with less weight per event in long histories. "jaccard" is the number of shared items over
+        the number of items of either history; it ignores strength and order.
     bm25_k1 : float, default=1.2
         Strength at which BM25 is half saturated, in a history of mean length.
     bm25_b : float in [0, 1], default=0.75
-        How far BM25 discounts long histories.
+        Strength of the discount of long histories in BM25.
     amplification : float, default=1.0
-        Power that similarities are raised to before the vote; above 1 the nearest users count for more.
+        Power of a similarity as the weight of a vote; above 1 the nearest users have more weight.
     recency_decay : float in (0, 1], default=0.8
-        Factor an event of the query's history falls by for each event that came after it; not in "jaccard".
+        Factor on the weight of an event of the query's history for each later event; not used by "jaccard".
     vote_decay : float in (0, 1], default=0.9
-        The same for the votes of a neighbour.
+        The same for the events of a neighbour.
     order : {"auto", "time", "none"}, default="auto"
-        "auto" applies both decays where X has a ``timestamp``; "time" demands one; "none" counts all events
-        alike.
+        "auto" applies both decays if X has a ``timestamp``; "time" requires one; "none" applies neither.
     feature_weight : float, default=0.05
-        Similarity is that of the histories plus ``feature_weight`` times the cosine of the features.
+        The similarity of two users is that of their histories plus ``feature_weight`` times the cosine of their
+        features.
     user_encoder : transformer, default=None
         Fitted on ``user_features`` (without the id column) inside ``fit``. None takes numeric features as
         they are.
@@ -64,7 +65,7 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
     user_encoder_ : transformer or None
         The fitted encoder.
     popularity_ : float32 array of shape (n_items,)
-        The cold start of users who resemble nobody.
+        Cold-start scores of users without a similar user.
     n_features_in_ : int
         Columns of X, ``timestamp`` not counted.
     feature_names_in_ : ndarray of str
@@ -72,13 +73,13 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
 
     Notes
     -----
-    Similarities are computed for a block of users at a time and cut to ``n_neighbors``; no matrix of all
-    users by all users exists. Nothing but the inverted index of the events is stored. Users without events
-    have no vote. Context and ``item_features`` are accepted and ignored: items without events join the
-    catalogue and score 0.
+    Similarities are computed for a block of users at a time and cut to ``n_neighbors``; no (n_users, n_users)
+    matrix is made. The model stores the events by user and by item, and nothing else. Users without events do not
+    vote. Context and ``item_features`` are accepted and ignored: items without events are part of the catalogue
+    and score 0.
 
-    ``partial_fit`` equals ``fit`` on all events, except that the encoder keeps what it learned first.
-    ``similar_items`` compares items by the users that share them.
+    ``partial_fit`` equals ``fit`` on all data, except that the encoder stays as first fitted. ``similar_items``
+    compares items by the users who chose them.
 
     References
     ----------
@@ -121,7 +122,7 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
         "feature_weight": loguniform(0.01, 0.3),
     }
 
-    _dtype: ClassVar[Any] = np.float32  # of similarities
+    _dtype: ClassVar[type[np.floating]] = np.float32  # of similarities
 
     def __init__(
         self,
@@ -135,7 +136,7 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
         vote_decay: float = 0.9,
         order: str = "auto",
         feature_weight: float = 0.05,
-        user_encoder: Any = None,
+        user_encoder: BaseEstimator | None = None,
         n_jobs: int | None = None,
     ) -> None:
         self.n_neighbors = n_neighbors
@@ -171,7 +172,7 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
         lengths = np.diff(chosen.indptr)
         self._mean_length = lengths.sum() / max(1, np.count_nonzero(lengths)) or 1.0
         self.item_weights_ = _inverse_document_frequencies(chosen, self._similarity)
-        # By item, so that a query meets those users alone who share an item with it.
+        # By item, so that a query reads only the users who share an item with it.
         self._item_vectors = sp.csr_array(self._weigh(chosen).T.tocsr())
         self._set_sizes = lengths.astype(np.float32)
         self._votes = self._histories.to_csr(
@@ -180,11 +181,11 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
         self._votes.eliminate_zeros()
 
     def _decayed(self, histories: Histories, decay: float) -> NDArray[np.floating]:
-        """Strength of each event, less for each step back."""
+        """Strength of each event, decayed by the number of later events."""
         return histories.decayed(decay, dtype=np.float64) if self._use_time else histories.y
 
     def _weigh(self, strength: sp.csr_array) -> sp.csr_array:
-        """Rows of a (users, items) matrix as they are compared: of unit length, or sets."""
+        """Rows of a (users, items) matrix as vectors of unit length; as sets under "jaccard"."""
         if self._similarity == "jaccard":
             ones = np.ones(strength.nnz, self._dtype)
             return sp.csr_array((ones, strength.indices, strength.indptr), strength.shape)
@@ -201,7 +202,7 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
     # Rank ------------------------------------------------------------------------------------------
 
     def _query_vectors(self, queries: Queries) -> sp.csr_array:
-        """(n_queries, n_users) similarities to the nearest users, ``n_neighbors`` a row."""
+        """(n_queries, n_users) similarities to the nearest users, at most ``n_neighbors`` per row."""
         from skrec._kernels.nearest_columns import nearest_columns
 
         n_users = len(self._user_index)
@@ -217,7 +218,7 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
         for start in range(0, len(queries), step):
             at = slice(start, start + step)
             block = self._similarities(weights[at], queries.users[at])
-            # Nobody is a neighbour of their own; a user who is not in the catalogue has code -1.
+            # A user is not their own neighbour; an unknown user has code -1, which skips nobody.
             nearest_columns(block, queries.users[at], codes[at], similarities[at], sizes[at])
         kept = np.arange(shape[1]) < sizes[:, None]
         indptr = np.concatenate([[0], np.cumsum(sizes)])
@@ -259,7 +260,7 @@ def add_product(a: sp.csr_array, b: sp.csr_array, out: NDArray) -> None:
 
 
 def _inverse_document_frequencies(chosen: sp.csr_array, similarity: str) -> NDArray[np.float64]:
-    """One weight an item; positive also for an item that every user chose."""
+    """One weight per item; positive even for an item that every user chose."""
     n_users, n_items = np.count_nonzero(np.diff(chosen.indptr)), chosen.shape[1]
     frequency = np.bincount(chosen.indices, minlength=n_items)
     if similarity == "tfidf":

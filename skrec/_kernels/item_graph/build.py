@@ -1,4 +1,4 @@
-"""Rows of an item-item matrix: one dense accumulator a thread, the best entries of each row kept."""
+"""Rows of an item-item matrix: one dense accumulator per thread; the best entries of each row are kept."""
 
 from typing import NamedTuple
 
@@ -20,12 +20,12 @@ from skrec._kernels.sparse_rows import (
 
 
 class PairTable(NamedTuple):
-    """Which events of a user meet, and with what weight.
+    """Pairs of events of a user, and their weights.
 
     The weight of a pair of events (e, f) of one user, e of the source item and f of the target, is
-    ``source[e] * target[f]`` times ``constant``, plus, where f lies d steps behind e, ``forward[d]``, and where
-    it lies d steps before, ``backward[d]``; events of one ``group`` (of equal time) meet forward both ways. Where there
-    is no distance to weigh, ``group`` is empty.
+    ``source[e] * target[f] * (constant + lag)``. Here ``lag`` is ``forward[d]`` if f comes d steps after e, and
+    ``backward[d]`` if it comes d steps before; within a ``group`` (of equal times) it is ``forward[d]`` in both
+    directions. ``group`` is empty if weights do not depend on distance.
     """
 
     item_ptr: NDArray[np.int64]
@@ -39,6 +39,10 @@ class PairTable(NamedTuple):
     forward: NDArray[np.floating]
     backward: NDArray[np.floating]
     constant: float
+
+    def in_double_precision(self) -> "PairTable":
+        """The same, with the weights of events in float64."""
+        return self._replace(source=self.source.astype(np.float64), target=self.target.astype(np.float64))
 
 
 @njit(cache=True, nogil=True)
@@ -60,7 +64,7 @@ def _add_pairs(item, pairs, row):
             if is_dense:
                 columns, weights = items[start:stop], target[start:stop]
                 for other in range(stop - start):
-                    # Unsigned: a signed index is looked at for being negative, which takes as long as the sum.
+                    # Unsigned: a signed index costs a check for negative values, which takes as long as the sum.
                     row.values[np.uint32(columns[other])] += base * weights[other]
             else:
                 add_scaled(row, base, items, target, start, stop)
@@ -73,7 +77,7 @@ def _add_pairs(item, pairs, row):
 
 @njit(cache=True, nogil=True)
 def best_pair_rows(start, stop, pairs, row_scale, column_scale, jaccard, values, columns, sizes) -> None:
-    """Rows of the pair matrix, scaled, the best entries of each kept.
+    """The best entries of each row of the scaled pair matrix.
 
     Parameters
     ----------
@@ -105,7 +109,7 @@ def best_pair_rows(start, stop, pairs, row_scale, column_scale, jaccard, values,
 
 @njit(cache=True, nogil=True)
 def dense_pair_rows(start, stop, pairs, out) -> None:
-    """Add rows ``start`` to ``stop`` of the pair matrix to a dense one; an event meets itself too."""
+    """Add rows ``start`` to ``stop`` of the pair matrix to a dense one; an event is paired with itself too."""
     zeros = np.zeros(out.shape[1], out.dtype)
     row = new_row(zeros)
     for item in range(start, stop):
@@ -149,7 +153,7 @@ def best_blended_rows(
 ) -> None:  # fmt: skip
     """Best entries of the rows of ``((I + s P) S (I + s P)' + text_weight T) diag(column_scale)``.
 
-    Of a row of ``(I + s P) S``, too, only the best entries off the diagonal go on.
+    Of a row of ``(I + s P) S``, too, only the best entries off the diagonal are used.
 
     Parameters
     ----------
@@ -189,7 +193,7 @@ def best_blended_rows(
 
 @njit(cache=True, nogil=True)
 def pack_rows(start, stop, values, columns, indptr, packed_values, packed_columns) -> None:
-    """Put the filled parts of rows ``start`` to ``stop`` one behind the other."""
+    """Copy the filled parts of rows ``start`` to ``stop`` one after the other."""
     for row in range(start, stop):
         first = indptr[row]
         for at in range(indptr[row + 1] - first):

@@ -32,7 +32,7 @@ def inverse_rows(start, stop, weights, diagonal, out) -> None:
 
 @njit(cache=True, nogil=True)
 def _local_gram(chosen, pairs, head, previous, gram):
-    """Gram matrix of a few items: each event meets the events of the same user that came before it."""
+    """Gram matrix of a few items: each event is paired with the events of the same user read before it."""
     gram[:] = 0
     window = len(pairs.forward) - 1
     for local in range(len(chosen)):
@@ -71,7 +71,7 @@ def ridge_columns(start, stop, neighbors, pairs, features, side_weight, penalty,
     start, stop : int
         Target items.
     neighbors : Csr of shape (n_items, n_items)
-        Row: a target item; its entries are the items that may speak for it.
+        Row: a target item; its entries are its source items.
     pairs : PairTable
         Symmetric: ``forward`` is read for both directions.
     features : float64 array of shape (n_items, d)

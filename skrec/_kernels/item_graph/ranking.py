@@ -12,7 +12,7 @@ _DENSE_SHARE = 8  # a row that takes more than this share of the items is quicke
 
 @njit(cache=True, nogil=True)
 def _insert(score, column, best, where):
-    """Put a column among the best, whose last one is worse; of equals the first column leads."""
+    """Insert a column into the sorted best, in place of the last one; of equals the first column leads."""
     at = len(best) - 1
     while at > 0 and (best[at - 1] < score or (best[at - 1] == score and where[at - 1] > column)):
         best[at], where[at] = best[at - 1], where[at - 1]
@@ -22,7 +22,7 @@ def _insert(score, column, best, where):
 
 @njit(cache=True, nogil=True)
 def _select_written(row, prior, by_prior, best, where):
-    """The best of a row: of what was written, and of the rest, which is as ``prior`` has it."""
+    """The best columns of a row: of those written, and of the others, whose scores are those of ``prior``."""
     best[:] = -np.inf
     where[:] = -1
     last = len(best) - 1
@@ -40,7 +40,7 @@ def _select_written(row, prior, by_prior, best, where):
 
 @njit(cache=True, nogil=True)
 def rank_sparse(start, stop, indptr, items, weights, graph, prior, by_prior, hidden_ptr, hidden, codes, scores) -> None:
-    """The best items of rows ``start`` to ``stop``, hidden ones left out.
+    """The best items of rows ``start`` to ``stop``, hidden ones excluded.
 
     Parameters
     ----------
@@ -48,13 +48,13 @@ def rank_sparse(start, stop, indptr, items, weights, graph, prior, by_prior, hid
     indptr, items, weights : arrays
         Histories: item codes and weights of each row's events.
     graph : Csr of shape (n_items, n_items)
-        Row: an item of the history; column: the item that it speaks for.
+        Row: the source item, of the history; column: the target item.
     prior : float32 array of shape (n_items,)
-        Where every row of scores starts.
+        Added to every row of scores.
     by_prior : int32 array of shape (n_items,)
         Item codes from the largest prior to the least, equals in order.
     hidden_ptr, hidden : int64 arrays
-        Item codes to leave out, row after row.
+        Item codes to exclude, row after row.
     codes, scores : int32 and float32 arrays of shape (n_rows, k)
         Filled; -1 and -inf where a row has fewer than k items left.
     """
@@ -72,7 +72,7 @@ def rank_sparse(start, stop, indptr, items, weights, graph, prior, by_prior, hid
 
 @njit(cache=True, nogil=True)
 def _rank_whole(row, indptr, items, weights, graph, prior, hidden_ptr, hidden, whole, codes, scores):
-    """Look through all items: quicker where a history speaks for many."""
+    """Search all items: faster if a history has many target items."""
     whole[0] = prior
     _read_row(row, indptr, items, weights, graph, whole[0])
     k = codes.shape[1]
@@ -81,7 +81,7 @@ def _rank_whole(row, indptr, items, weights, graph, prior, hidden_ptr, hidden, w
 
 @njit(cache=True, nogil=True)
 def _rank_few(row, indptr, items, weights, graph, prior, by_prior, hidden_ptr, hidden, few, codes, scores):
-    """Look through the items that the history speaks for, then through the rest by prior until the list is full."""
+    """Search the target items of the history, then the others in the order of ``prior`` until the list is full."""
     for event in range(indptr[row], indptr[row + 1]):
         if weights[event] != 0:
             add_csr_row(few, weights[event], graph, items[event])
@@ -116,7 +116,7 @@ def score_sparse(indptr, items, weights, graph, out) -> None:
 def score_dense(indptr, items, weights, graph, out) -> None:
     """Add the scores of all rows to ``out``, from a dense (n_items, n_columns) matrix.
 
-    By panels of columns, so that rows of the matrix that several histories share stay in the cache.
+    In panels of columns, so that rows of the matrix that several histories share stay in the cache.
     """
     n_columns = graph.shape[1]
     for left in range(0, n_columns, _PANEL):
