@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from functools import partial
@@ -28,7 +28,7 @@ class OpenAICompatibleChat(BaseChat):
 
     Conversations are sent by several threads, from within a running event loop too. A request is sent again
     after a time-out, status 408, 409, 425, 429 or 5xx, or a malformed or empty answer; waits double from half a
-    second, with jitter, and follow ``Retry-After`` up to a minute. Once the server has left ten requests in a
+    second, with jitter, and follow ``Retry-After`` up to ``timeout`` and a minute. Once the server has left ten requests in a
     row without any answer, conversations fail at once and one goes out every ten seconds, with a single try,
     until there is an answer again: a thousand do not wait for a server that is not there. What the server
     refuses is remembered: ``temperature`` and ``seed`` are dropped, ``max_tokens`` becomes
@@ -38,7 +38,8 @@ class OpenAICompatibleChat(BaseChat):
 
     No key, address or organisation is taken from the environment unless named, redirects are not followed, and
     the key is read at each call and kept nowhere. There are no log-probabilities (``can_score`` is False): few
-    servers of this protocol give those of a text that is not their own.
+    servers of this protocol give those of a text that is not their own. A key that a server repeats in an answer
+    is taken out of it. Answers of more than 4 MB, unpacked, are refused.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ class OpenAICompatibleChat(BaseChat):
     allow_http : bool, default=False
         Whether texts, and any key, may go over plain http to another machine than this one.
     timeout : float, default=60.0
-        Seconds to wait for an answer to begin, and then for it to end.
+        Seconds of each request as a whole, from connecting to the last byte.
     max_retries : int, default=4
     n_jobs : int, default=8
         Most requests at once.
@@ -196,10 +197,10 @@ class _Exchange:
         usage = _usage(response)
         self.usage += usage
         self.chat._settle(messages, settings, usage.n_tokens or None)
-        return _result(response, settings)
+        return _result(response, settings, self.connection.redacted)
 
 
-def _result(response: Any, settings: ChatSettings) -> ChatResult:
+def _result(response: Any, settings: ChatSettings, redacted: Callable[[str], str]) -> ChatResult:
     choices = getattr(response, "choices", None)
     choice = choices[0] if isinstance(choices, list) and choices else None
     message, reason = getattr(choice, "message", None), getattr(choice, "finish_reason", None)
@@ -209,7 +210,7 @@ def _result(response: Any, settings: ChatSettings) -> ChatResult:
     text = getattr(message, "content", None)
     if not isinstance(text, str) or not (text.strip() or reason == "length"):
         raise BadResponse("an empty answer" if message is not None else "an answer without a choice")
-    result = result_of(text, settings.schema, Usage(), reason)
+    result = result_of(redacted(text), settings.schema, Usage(), reason)
     if reason == "length" and (result.error or not result.text):
         return replace(result, error=f"the answer was cut off at max_tokens={settings.max_tokens}")
     if not result.text:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from math import isfinite
@@ -16,12 +16,21 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from skrec.utils._circuit_breaker import CircuitBreaker
+from skrec.utils._endpoint_errors import (
+    EndpointError,
+    EndpointNeedsPackage,
+    EndpointNotReady,
+    EndpointTimeout,
+    EndpointUnavailable,
+    InvalidResponse,
+    RequestRejected,
+)
+from skrec.utils._http_limits import MOST_BYTES, BadResponse, RequestLimits
 
 OPENAI_URL = "https://api.openai.com/v1"
 
 _FIRST_WAIT = 0.5  # seconds; doubled with each try
 _LONGEST_WAIT = 60.0
-_MOST_BYTES = 256 * 2**20  # of one answer
 _RETRIED_STATUS = frozenset({408, 409, 425, 429})
 _NO_ANSWER = frozenset({None, 502, 504})  # of a gateway: the server behind it does not answer
 _KEPT_HEADERS = frozenset(
@@ -33,55 +42,11 @@ _ADVICE = {
 }
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
 _CODE = re.compile(r"[\w.-]{1,60}", re.ASCII)
+_FINAL_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})  # at any status
+_SHORTEST_SECRET = 8
 
 _sleep = time.sleep
 Answer = TypeVar("Answer")
-
-
-class EndpointError(Exception):
-    """A request that failed for good.
-
-    Attributes
-    ----------
-    brief : str
-        What happened, in words of this library alone: nothing that a server may have repeated from the text.
-    status : int or None
-        Of HTTP, where the server refused.
-    said : str
-        The server's own words then; they may repeat the text that was sent.
-    """
-
-    def __init__(self, message: str, brief: str = "", status: int | None = None, said: str = "") -> None:
-        super().__init__(message)
-        self.brief, self.status, self.said = brief, status, said
-
-
-class EndpointTimeout(EndpointError, TimeoutError):
-    """No answer in time."""
-
-
-class EndpointUnavailable(EndpointError, ConnectionError):
-    """Out of reach, overloaded or broken."""
-
-
-class RequestRejected(EndpointError, ValueError):
-    """The request was refused, and would be again."""
-
-
-class InvalidResponse(EndpointError, ValueError):
-    """Answers that are malformed, or not what the request asked for."""
-
-
-class EndpointNotReady(EndpointError, ValueError):
-    """The key that is to be sent is not there."""
-
-
-class EndpointNeedsPackage(EndpointError, ImportError):
-    """The ``openai`` package is not there."""
-
-
-class BadResponse(Exception):
-    """A malformed answer with status 200; the request is repeated."""
 
 
 class Endpoint:
@@ -101,7 +66,8 @@ class Endpoint:
     allow_http : bool
         Whether text and key may go to another machine unencrypted.
     timeout : float
-        Seconds of silence, and, from the first byte on, seconds of an answer as a whole.
+        Seconds of each request as a whole, from connecting to the last byte; also the longest wait that a
+        ``Retry-After`` header is granted.
     max_retries : int
 
     Raises
@@ -139,9 +105,9 @@ class Endpoint:
         ValueError
             If the key's variable is not set.
         """
-        key = self._key()
-        with self._client(key) as client:
-            yield Connection(self, client, key)
+        key, limits = self._key(), RequestLimits()
+        with self._client(key, limits) as client:
+            yield Connection(self, client, key, limits)
 
     def _key(self) -> str:
         if not self.api_key_env:
@@ -158,7 +124,7 @@ class Endpoint:
             raise EndpointNotReady(f"{problem[0].upper()}{problem[1:]}.", problem)
         return key
 
-    def _client(self, key: str) -> Any:
+    def _client(self, key: str, limits: RequestLimits) -> Any:
         try:
             import openai
         except ImportError as error:
@@ -177,7 +143,7 @@ class Endpoint:
             follow_redirects=False,
             # A proxy from the environment would read what goes over plain http.
             trust_env=self.base_url.startswith("https:"),
-            event_hooks={"request": [strip_headers], "response": [self._bound]},
+            event_hooks={"request": [strip_headers, limits.apply], "response": [limits.limit_body]},
         )
         return openai.OpenAI(
             api_key=key or "no-key",  # the client insists on one
@@ -187,102 +153,129 @@ class Endpoint:
             http_client=http_client,
         )
 
-    def _bound(self, response: Any) -> None:
-        """End an answer that drips in for ever, or that never ends."""
-        stream, ends = response.stream, time.monotonic() + self.timeout
-        # The client's own class, whichever of httpx's names this version of openai uses.
-        kind = next(base for base in type(stream).__mro__ if base.__name__ == "SyncByteStream")
 
-        def chunks(_: Any) -> Iterator[bytes]:
-            n_bytes = 0
-            for chunk in stream:
-                n_bytes += len(chunk)
-                if time.monotonic() > ends:
-                    raise TimeoutError
-                if n_bytes > _MOST_BYTES:
-                    raise BadResponse(f"an answer of more than {_MOST_BYTES} bytes")
-                yield chunk
+@dataclass
+class _Failure:
+    """One failed try."""
 
-        response.stream = type("BoundStream", (kind,), {"__iter__": chunks, "close": lambda _: stream.close()})()
+    kind: type[EndpointError]
+    what: str
+    status: int | None = None
+    said: str = ""
+    wait: float = 0.0  # seconds that the server asks for
+
+    @property
+    def is_final(self) -> bool:
+        return issubclass(self.kind, RequestRejected)
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether nobody answered, as far as the circuit breaker is concerned."""
+        return self.kind is EndpointTimeout or (self.kind is EndpointUnavailable and self.status in _NO_ANSWER)
 
 
 class Connection:
     """An open client; lives for one call and is never stored."""
 
-    def __init__(self, endpoint: Endpoint, client: Any, key: str) -> None:
+    def __init__(self, endpoint: Endpoint, client: Any, key: str, limits: RequestLimits) -> None:
         self.endpoint = endpoint
         self._client = client
         self._secret = key
+        self._limits = limits
 
-    def call(self, request: Callable[[Any], Answer]) -> Answer:
+    def call(self, request: Callable[[Any], Answer], *, max_bytes: int = MOST_BYTES) -> Answer:
         """What ``request(client)`` returns, repeated after a time-out, overload or a malformed answer.
+
+        Each try ends ``timeout`` seconds after its start, whatever the server does.
 
         Raises
         ------
         EndpointError
             Of the kind that the last try ended with. What else ``request`` raises goes through.
         """
-        import openai
-
         breaker = self.endpoint.breaker
         tries, n_unanswered = breaker.tries(self.endpoint.max_retries + 1), 0
+        failure = _Failure(EndpointUnavailable, "gave no answer lately; no request is sent to it for some seconds")
         if not tries:
-            raise self._failure(
-                EndpointUnavailable, "gave no answer lately; no request is sent to it for some seconds", None, "", ""
-            )
-        timed_out = f"gave no answer within {self.endpoint.timeout} seconds"
+            raise self._error(failure, "")
         for attempt in range(tries):
-            wait_for, status, said = 0.0, None, ""
-            kind: type[EndpointError] = InvalidResponse
+            self._limits.begin(self.endpoint.timeout, max_bytes)
             try:
                 answer = request(self._client)
+            except EndpointError:
+                raise
+            except Exception as error:
+                found = self._failure_of(error)
+                if found is None:
+                    raise
+                failure = found
+            else:
                 breaker.answered()
                 return answer
-            except (openai.APITimeoutError, TimeoutError):
-                kind, what = EndpointTimeout, timed_out
-            except openai.APIConnectionError as error:
-                kind, what, said = EndpointUnavailable, "cannot be reached", str(error.__cause__ or error)
-                if isinstance(error.__cause__, TimeoutError):  # as older clients wrap an answer that drips
-                    kind, what, said = EndpointTimeout, timed_out, ""
-            except openai.APIStatusError as error:
-                status, said = error.status_code, error.message[:300]
-                what = f"answered {status}{self._code(error)}"
-                refused = status < 500 and status not in _RETRIED_STATUS
-                kind = RequestRejected if refused else EndpointUnavailable
-                wait_for = retry_after(error.response.headers.get("retry-after"))
-            except BadResponse as error:
-                what = f"gave {error}"
-            except (openai.APIError, json.JSONDecodeError, UnicodeDecodeError):
-                what = "gave invalid JSON"
-            is_dead = kind is EndpointTimeout or (kind is EndpointUnavailable and status in _NO_ANSWER)
-            n_unanswered += is_dead
-            if kind is RequestRejected or attempt == tries - 1:
+            n_unanswered += failure.is_unanswered
+            if failure.is_final or attempt == tries - 1:
                 break
             # Waits of half to all of the step, so that clients turned away together do not return together.
             wait = min(_FIRST_WAIT * 2**attempt, _LONGEST_WAIT) * random.uniform(0.5, 1)
-            _sleep(max(wait, wait_for))
-        if is_dead:
+            _sleep(max(wait, failure.wait))
+        if failure.is_unanswered:
             breaker.unanswered(n_unanswered)
         else:
             breaker.answered()
         # Raised out here, where no error of the client is its context: that carries the request, and with it the key.
-        raise self._failure(kind, what, status, said, "" if kind is RequestRejected else _tried(tries))
+        raise self._error(failure, "" if failure.is_final else _tried(tries))
 
-    def _failure(self, kind: type[EndpointError], what: str, status: int | None, said: str, more: str) -> EndpointError:
-        what, said = self._redacted(what), self._redacted(said)
+    def redacted(self, text: str) -> str:
+        """The text without the key, should it contain it; a key too short to be a secret is left."""
+        is_secret = len(self._secret) >= _SHORTEST_SECRET
+        return text.replace(self._secret, "***") if is_secret and self._secret in text else text
+
+    def _failure_of(self, error: Exception) -> _Failure | None:
+        """What an exception of the client means; None if it is none of the client's."""
+        import openai
+
+        timed_out = _Failure(EndpointTimeout, f"gave no answer within {self.endpoint.timeout} seconds")
+        cause = error.__cause__ if isinstance(error, openai.APIConnectionError) else error
+        if isinstance(error, openai.APITimeoutError) or isinstance(cause, TimeoutError):
+            return timed_out
+        if isinstance(cause, BadResponse):
+            return _Failure(InvalidResponse, f"gave {cause}")
+        if isinstance(error, openai.APIConnectionError):
+            return _Failure(EndpointUnavailable, "cannot be reached", said=str(cause or error))
+        if isinstance(error, openai.APIStatusError):
+            return self._refusal(error)
+        if isinstance(error, openai.APIError | ValueError | RecursionError):  # of a body that is no JSON, or too deep
+            return _Failure(InvalidResponse, "gave invalid JSON")
+        return None
+
+    def _refusal(self, error: Any) -> _Failure:
+        status, code = error.status_code, _code_of(error)
+        is_final = (status < 500 and status not in _RETRIED_STATUS) or code in _FINAL_CODES
+        wait = min(retry_after(error.response.headers.get("retry-after")), self.endpoint.timeout)
+        what = f"answered {status}{f' ({code})' if code else ''}"
+        return _Failure(
+            RequestRejected if is_final else EndpointUnavailable, what, status, str(error.message)[:300], wait
+        )
+
+    def _error(self, failure: _Failure, more: str) -> EndpointError:
+        what, said, status = self._without_key(failure.what), self._without_key(failure.said), failure.status
         details = f" ({said})" if said and status is None else f": {said}" if said else ""
         if status in _ADVICE:
             more = f"; {_ADVICE[status]}"
         where = f"The endpoint {self.endpoint.base_url} (model {self.endpoint.model!r})"
-        return kind(f"{where} {what}{details}{more}.", f"the endpoint {what}{more}", status, said)
+        return failure.kind(f"{where} {what}{details}{more}.", f"the endpoint {what}{more}", status, said)
 
-    def _code(self, error: Any) -> str:
-        """The server's word for an error, such as ``model_not_found``; nothing that could be a text."""
-        code = getattr(error, "code", None) or getattr(error, "type", None)
-        return f" ({code})" if isinstance(code, str) and _CODE.fullmatch(code) else ""
-
-    def _redacted(self, text: str) -> str:
+    def _without_key(self, text: str) -> str:
         return text.replace(self._secret, "***") if self._secret else text
+
+
+def _code_of(error: Any) -> str:
+    """The server's word for an error, such as ``model_not_found``; nothing that could be a text."""
+    body = error.body if isinstance(error.body, dict) else {}
+    for code in (error.code, error.type, body.get("code"), body.get("type")):
+        if isinstance(code, str) and _CODE.fullmatch(code):
+            return code
+    return ""
 
 
 def _tried(n_times: int) -> str:
@@ -325,6 +318,6 @@ def retry_after(header: str | None) -> float:
     except ValueError:
         try:
             seconds = parsedate_to_datetime(header).timestamp() - time.time()
-        except ValueError:
+        except (ValueError, TypeError, OverflowError, IndexError):  # as odd dates raise
             return 0.0
     return min(max(seconds, 0.0), _LONGEST_WAIT) if isfinite(seconds) else 0.0

@@ -111,6 +111,17 @@ def test_dimensions_other_than_asked_for(server, waits):
         embedder(server, dimensions=8).fit_transform(["a film"])
 
 
+def test_embeddings_without_an_index_count_by_place(server):
+    def without_index(vectors):
+        vectors.reverse()  # this server gives them back to front, which the index tells
+        for vector in vectors:
+            vector.pop("index")
+
+    server.faults = lambda body: data(without_index)
+    vectors = embedder(server).fit_transform(["a film", "grief"])
+    np.testing.assert_allclose(vectors, HashingTextEncoder(8).encode(["a film", "grief"]), atol=1e-6)
+
+
 def test_dimensions_that_change_between_requests(server):
     def grow(payload):
         server.dimension = 9
@@ -139,8 +150,8 @@ def test_an_endpoint_that_is_not_there(waits):
 
 def test_retry_after_is_honoured_and_bounded(server, waits):
     server.script = [status(429, **{"retry-after": "7"}), status(503, **{"retry-after": "9999"})]
-    embedder(server).fit(["a film"])
-    assert waits == [7, 60]
+    embedder(server, timeout=60).fit(["a film"])
+    assert waits == [7, 60]  # of 9999 seconds, the time-out at most
 
 
 @pytest.mark.parametrize(
@@ -271,7 +282,7 @@ def test_a_key_in_place_of_its_variable_is_not_shown(server):
 
 def test_a_key_that_no_header_can_hold(server, monkeypatch):
     monkeypatch.setenv("SHOP_KEY", "sk-se\ncret")
-    with pytest.raises(ValueError, match="holds characters that no key has") as info:
+    with pytest.raises(ValueError, match="contains characters that no key has") as info:
         embedder(server, api_key_env="SHOP_KEY").fit(TEXTS)
     assert "cret" not in str(info.value)
     assert not server.requests

@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrec.feature_extraction._encoders._batching import batched
-from skrec.utils import BadResponse, Endpoint
+from skrec.utils import MOST_BYTES, BadResponse, Endpoint
+
+_MOST_DIMENSIONS = 8192
+_BYTES_PER_NUMBER = 32
 
 
 class EndpointEncoder:
@@ -41,7 +44,9 @@ class EndpointEncoder:
         """
         with self.endpoint.connect() as connection:
             parts = [
-                connection.call(partial(self._ask, [prompt + text for text in some]))
+                connection.call(
+                    partial(self._request, [prompt + text for text in some]), max_bytes=self._most_bytes(len(some))
+                )
                 for some in batched(texts, self.batch_size)
             ]
         if len(widths := {part.shape[1] for part in parts}) > 1:
@@ -50,13 +55,19 @@ class EndpointEncoder:
             )
         return np.concatenate(parts), 0
 
-    def _ask(self, texts: list[str], client: Any) -> NDArray[np.float32]:
+    def _most_bytes(self, n_texts: int) -> int:
+        """Bound of the size of an answer: so many bytes no number takes, and so many numbers no vector has."""
+        return MOST_BYTES + n_texts * (self.dimension or _MOST_DIMENSIONS) * _BYTES_PER_NUMBER
+
+    def _request(self, texts: list[str], client: Any) -> NDArray[np.float32]:
         options = {} if self.dimension is None else {"dimensions": self.dimension}
         response = client.embeddings.create(model=self.endpoint.model, input=texts, encoding_format="float", **options)
         data = getattr(response, "data", None)
         if not isinstance(data, list):
             raise BadResponse("an answer without a list of embeddings")
         indices = [getattr(item, "index", None) for item in data]
+        if all(index is None for index in indices):
+            indices = list(range(len(data)))  # some servers give no index, and the order of the texts
         by_index = {
             i: getattr(item, "embedding", None) for i, item in zip(indices, data, strict=True) if type(i) is int
         }
