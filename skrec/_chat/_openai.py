@@ -28,8 +28,8 @@ class OpenAICompatibleChat(BaseChat):
 
     Conversations are sent by several threads, from within a running event loop too. A request is sent again
     after a time-out, status 408, 409, 425, 429 or 5xx, or a malformed or empty answer; waits double from half a
-    second, with jitter, and follow ``Retry-After`` up to ``timeout`` and a minute. Once the server has left ten requests in a
-    row without any answer, conversations fail at once and one goes out every ten seconds, with a single try,
+    second, with jitter, and follow ``Retry-After`` up to ``timeout`` and a minute. Once the server has left ten
+    requests in a row without any answer, conversations fail at once and one goes out every ten seconds, with one try,
     until there is an answer again: a thousand do not wait for a server that is not there. What the server
     refuses is remembered: ``temperature`` and ``seed`` are dropped, ``max_tokens`` becomes
     ``max_completion_tokens`` or back, a schema is sent as a JSON schema, else a JSON object is requested and the
