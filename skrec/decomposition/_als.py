@@ -1,220 +1,258 @@
-"""Alternating least squares under the estimator: what is fitted, and what later events change."""
+"""Alternating least squares for events without context."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from skrec.decomposition._attribution import contributions
+from skrec.decomposition._growth import draw, grow
 from skrec.decomposition._hyperparameters import (
     auto_alpha,
     auto_regularization,
+    feature_penalty,
     mean_events,
-    mean_squared_length,
-    pulls,
-    row_penalty,
+    row_penalties,
 )
-from skrec.interactions import Histories, Interactions
+from skrec.decomposition._solver import (
+    FactorState,
+    RandomState,
+    Scales,
+    SideFeatures,
+    Solver,
+    SolverData,
+)
+from skrec.interactions import Histories, Interactions, Queries
 from skrec.utils import Matrix, resolve_device
 
 if TYPE_CHECKING:
     from skrec._kernels.als.sweeps import Design, Rows, Side
-    from skrec._kernels.sgd.epochs import Rows as SGDRows
 
-__all__ = ["contributions", "derive", "fit", "fold_in", "partial_fit"]
-
-INIT_SCALE = 0.01
 _UPDATE_SWEEPS = 3
 _FOLD_IN_STEPS = 32
 _FOLD_IN_TOL = 1e-5
 
 
-# Fit -------------------------------------------------------------------------------------------------
+class ALSSolver(Solver[FactorState]):
+    """Alternating least squares, where an entry is a pair of user and item."""
+
+    # Fit -------------------------------------------------------------------------------------------
+
+    def fit(self, data: SolverData, features: SideFeatures, random_state: RandomState) -> FactorState:
+        """Learn both sides from all pairs; the attributes set are those of :meth:`Solver.fit`."""
+        from skrec._kernels.als.sweeps import fit_als
+
+        entries = self.entries(data.histories, data.events.n_items)
+        by_item = sp.csr_array(entries.T.tocsr())
+        scales = self._scales(entries, by_item)
+        users, items = self.sides(scales, entries, by_item)
+        self.add_features(scales, users, features.users)
+        self.add_features(scales, items, features.items)
+        draw(items.factors, self.settings.n_factors, check_random_state(random_state))
+        losses = fit_als(
+            users,
+            items,
+            max_iter=self.settings.max_iter,
+            tol=self.settings.tol,
+            bias=self.settings.bias,
+            mean=scales.mean,
+            callback=self.report,
+        )
+        return FactorState.learned(self.settings, scales, users, items, data, loss_curve=losses)
+
+    def _scales(self, entries: sp.csr_array, by_item: sp.csr_array) -> Scales:
+        settings = self.settings
+        mean, alpha = 0.0, None
+        if settings.explicit:
+            mean = float(entries.data.mean(dtype=np.float64))
+        else:
+            alpha = auto_alpha(entries) if isinstance(settings.alpha, str) else settings.alpha
+        regularization = settings.regularization
+        if isinstance(regularization, str):
+            regularization = auto_regularization(entries, alpha)
+        return Scales(mean, alpha, regularization, (mean_events(entries), mean_events(by_item)))
+
+    def sides(
+        self,
+        scales: Scales,
+        entries: sp.csr_array,
+        by_item: sp.csr_array,
+        counts: tuple[NDArray, NDArray] | None = None,
+    ) -> tuple[Side, Side]:
+        """Users and items with zero factors; ``counts`` are their events, one per entry where None."""
+        from skrec._kernels.als.sweeps import Side, aligned_zeros
+
+        if counts is None:
+            counts = np.diff(entries.indptr), np.diff(by_item.indptr)
+        users, items = (
+            Side(
+                self.rows(scales, rows),
+                aligned_zeros(rows.shape[0], self.settings.n_columns),
+                row_penalties(n, mean, scales.regularization, self.settings.frequency_scaling),
+            )
+            for rows, n, mean in zip((entries, by_item), counts, scales.mean_events, strict=True)
+        )
+        return users, items
+
+    def rows(self, scales: Scales, entries: sp.csr_array) -> Rows:
+        """Entries, ready to be solved on the device of the settings."""
+        from skrec._kernels.als.sweeps import make_rows
+
+        device = resolve_device(self.settings.device)
+        return make_rows(entries, scales.alpha, n_jobs=self.settings.n_jobs, device=device)
+
+    def add_features(self, scales: Scales, side: Side, features: Matrix | None) -> None:
+        """Give a side the map from features that is its prior."""
+        from skrec._kernels.als.ridge import RidgeMap
+
+        if features is not None:
+            penalty = feature_penalty(features, scales.regularization, self.settings.feature_regularization)
+            side.ridge = RidgeMap(features, side.penalty * side.active, penalty)
+
+    # More events -----------------------------------------------------------------------------------
+
+    def partial_fit(
+        self, state: FactorState, data: SolverData, features: SideFeatures, random_state: RandomState
+    ) -> FactorState:
+        """Solve the rows of the new events again; the attributes set are those of :meth:`Solver.partial_fit`."""
+        from skrec._kernels.als.sweeps import update_rows
+
+        settings, scales, events = self.settings, state.scales, data.events
+        entries = self.entries(data.histories, events.n_items)
+        user_codes = _distinct(events.users, events.user_rows)
+        item_codes = _distinct(events.items, events.item_rows)
+        users, items = self.grown_sides(state, entries, events, features, random_state)
+
+        def make(matrix: sp.csr_array) -> Rows:
+            return self.rows(scales, matrix)
+
+        for _ in range(_UPDATE_SWEEPS):
+            update_rows(users, items, user_codes, settings.bias, scales.mean, make)
+            update_rows(items, users, item_codes, settings.bias, scales.mean, make)
+        return state.updated(users, items, data)
+
+    def grown_sides(
+        self,
+        state: FactorState,
+        entries: sp.csr_array,
+        events: Interactions,
+        features: SideFeatures,
+        random_state: RandomState,
+    ) -> tuple[Side, Side]:
+        """Copies of both sides, with rows for the users and items that are new."""
+        users, items = self.sides(state.scales, entries, sp.csr_array(entries.T.tocsr()))
+        grow(state, users, items, events, features, random_state)
+        return users, items
+
+    # Histories -------------------------------------------------------------------------------------
+
+    def derive(self, state: FactorState) -> Design:
+        """What users are solved against: the items, and their Gram matrix."""
+        from skrec._kernels.als.sweeps import Design
+        from skrec._kernels.threads import single_threaded_blas
+
+        with single_threaded_blas():
+            return Design.of(state.items, state.active_items, self.settings.bias, state.scales.mean)
+
+    def fold_in(self, state: FactorState, users: NDArray[np.int64], histories: Histories) -> NDArray[np.float32]:
+        """Solve the rows of the users, from the fitted rows on."""
+        from skrec._kernels.als.numba_backend import CPURows
+        from skrec._kernels.als.sweeps import aligned_zeros
+
+        scales, design = state.scales, state.design
+        entries = self.entries(histories, len(state.items))
+        prior = aligned_zeros(len(users), self.settings.n_columns)
+        if state.user_coef is not None:
+            prior[users >= 0] = state.user_prior[users[users >= 0]]
+        factors = aligned_zeros(*prior.shape)
+        factors[:] = np.where(users[:, None] >= 0, state.users[users], prior)
+        CPURows(entries, scales.alpha, n_jobs=1).solve(
+            factors,
+            design.others,
+            gram=design.gram,
+            penalty=self.user_penalties(scales, np.diff(entries.indptr)),
+            prior=prior,
+            offsets=design.offsets,
+            n_steps=_FOLD_IN_STEPS,
+            tol=_FOLD_IN_TOL,
+        )
+        return factors
+
+    def user_penalties(self, scales: Scales, n_events: NDArray) -> NDArray[np.float32]:
+        """The L2 penalty of users with so many events."""
+        return row_penalties(n_events, scales.mean_events[0], scales.regularization, self.settings.frequency_scaling)
+
+    def contributions(self, state: FactorState, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.float64]:
+        """What each event of a query's history adds to the score of one item per query.
+
+        A user's vector is the solution x of (G + l I + sum_j w_j q_j q_j') x = sum_j t_j q_j + l m, where m is the
+        prior from features. So x.q_i is the sum over the history of t_j q_j.z plus l m.z, where z solves the same
+        system for q_i: the similarity of items as this user sees it (Hu, Koren and Volinsky, "Collaborative
+        Filtering for Implicit Feedback Datasets", ICDM 2008, section 5).
+
+        The contributions add up to the score of the folded-in history, with those of the user's features, and for
+        ratings with the mean and the item's bias.
+        """
+        entries = self.entries(queries.histories, len(state.items))
+        return self.shares(state, queries.histories, items, entries, np.diff(entries.indptr))
+
+    def shares(
+        self,
+        state: FactorState,
+        histories: Histories,
+        items: NDArray[np.int64],
+        entries: sp.csr_array,
+        n_events: NDArray,
+        n_grams: NDArray | None = None,
+    ) -> NDArray[np.float64]:
+        """The contributions of events.
+
+        Parameters
+        ----------
+        state : FactorState
+        histories : Histories
+        items : int64 array of shape (n_rows,)
+        entries : CSR array of shape (n_rows, n_items)
+            Of the histories.
+        n_events : array of shape (n_rows,)
+            The number of events that gives a row its penalty.
+        n_grams : array of shape (n_rows,) or None
+            How often the Gram matrix of the items counts; None is once.
+        """
+        others, offsets, gram, alpha = state.design.others, state.design.offsets, state.design.gram, state.scales.alpha
+        added = np.zeros(len(histories.items))
+        penalty = self.user_penalties(state.scales, n_events)
+        for row, (start, stop) in enumerate(pairwise(entries.indptr)):
+            chosen = entries.indices[start:stop]
+            q, y = others[chosen].astype(np.float64), entries.data[start:stop].astype(np.float64)
+            weight = np.ones(len(y)) if alpha is None else alpha * y
+            target = y - offsets[chosen] if alpha is None else 1 + weight
+            system = (q.T * weight) @ q
+            if alpha is not None:
+                system += gram * (1 if n_grams is None else n_grams[row])
+            system[np.diag_indices_from(system)] += penalty[row]
+            parts = target * (q @ np.linalg.solve(system, others[items[row]].astype(np.float64)))
+            events = slice(histories.indptr[row], histories.indptr[row + 1])
+            added[events] = _per_event(histories.items[events], chosen, parts)
+        return added
 
 
-def fit(rec: Any, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
-    """Learn both sides from all pairs."""
-    from skrec._kernels.als.sweeps import fit_als
-
-    entries = rec._entries(data.histories)
-    by_item = sp.csr_array(entries.T.tocsr())
-    set_scales(rec, entries, by_item)
-    users, items = make_sides(rec, entries, by_item)
-    add_features(rec, users, user_matrix)
-    add_features(rec, items, item_matrix)
-    draw(items.factors, rec._n_factors, check_random_state(rec.random_state))
-    rec.loss_curve_ = fit_als(
-        users,
-        items,
-        max_iter=rec._max_iter,
-        tol=rec.tol,
-        bias=rec._bias,
-        mean=rec.mean_,
-        callback=rec._report if rec.verbose else None,
-    )
-    rec.user_coef_, rec.item_coef_ = coef_of(rec, users), coef_of(rec, items)
-    rec._set_sides(users, items)
-
-
-def coef_of(rec: Any, side: Side | SGDRows) -> NDArray[np.float32] | None:
-    """The map from features, without the columns that pad it."""
-    if side.ridge is None or side.ridge.coef is None:
-        return None
-    return side.ridge.coef[:, : rec._n_columns].copy()
-
-
-def set_scales(rec: Any, entries: sp.csr_array, by_item: sp.csr_array) -> None:
-    """The mean rating, the settings that follow from the data, and the mean events of a row."""
-    rec.mean_ = float(entries.data.mean(dtype=np.float64)) if rec._explicit else 0.0
-    rec.alpha_ = None
-    if not rec._explicit:
-        rec.alpha_ = auto_alpha(entries) if isinstance(rec.alpha, str) else rec.alpha
-    if isinstance(rec.regularization, str):
-        rec.regularization_ = auto_regularization(entries, rec.alpha_)
-    else:
-        rec.regularization_ = rec.regularization
-    rec._mean_events = mean_events(entries), mean_events(by_item)
-
-
-def make_sides(rec: Any, entries: sp.csr_array, by_item: sp.csr_array) -> tuple[Side, Side]:
-    """Users and items with zero factors."""
-    counts = np.diff(entries.indptr), np.diff(by_item.indptr)
-    return sides_of(rec, entries, by_item, *counts)
-
-
-def sides_of(
-    rec: Any, entries: sp.csr_array, by_item: sp.csr_array, user_counts: NDArray, item_counts: NDArray
-) -> tuple[Side, Side]:
-    """The same, where an entry may stand for several events."""
-    from skrec._kernels.als.sweeps import Side, aligned_zeros
-
-    sides = []
-    for rows, counts, mean in zip((entries, by_item), (user_counts, item_counts), rec._mean_events, strict=True):
-        penalty = pulls(counts, mean, rec.regularization_, rec._frequency_scaling)
-        sides.append(Side(rows_of(rec, rows), aligned_zeros(rows.shape[0], rec._n_columns), penalty))
-    return sides[0], sides[1]
-
-
-def add_features(rec: Any, side: Side, features: Matrix | None) -> None:
-    """The map from features that the factors of a side are pulled to."""
-    from skrec._kernels.als.ridge import RidgeMap
-
-    if features is not None:
-        rho = rec.feature_regularization * rec.regularization_ * mean_squared_length(features)
-        side.ridge = RidgeMap(features, side.penalty * side.active, rho)
-
-
-def rows_of(rec: Any, entries: sp.csr_array) -> Rows:
-    """Entries, ready to be solved on the device asked for."""
-    from skrec._kernels.als.sweeps import make_rows
-
-    return make_rows(entries, rec.alpha_, n_jobs=rec.n_jobs, device=resolve_device(rec.device))
-
-
-def draw(factors: NDArray[np.float32], n_factors: int, rng: np.random.RandomState) -> None:
-    """Small random first factors."""
-    factors[:, :n_factors] = INIT_SCALE * rng.standard_normal((len(factors), n_factors))
-
-
-# More events -----------------------------------------------------------------------------------------
-
-
-def partial_fit(rec: Any, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
-    """Solve the rows of the new events again."""
-    from skrec._kernels.als.sweeps import update_rows
-
-    entries = rec._entries(rec._histories)
-    by_item = sp.csr_array(entries.T.tocsr())
-    user_codes, item_codes = touched(data.users, data.user_rows), touched(data.items, data.item_rows)
-    users, items = make_sides(rec, entries, by_item)
-    grow(rec, users, items, data, item_matrix, user_matrix)
-
-    def make(matrix: sp.csr_array) -> Rows:
-        return rows_of(rec, matrix)
-
-    for _ in range(_UPDATE_SWEEPS):
-        update_rows(users, items, user_codes, rec._bias, rec.mean_, make)
-        update_rows(items, users, item_codes, rec._bias, rec.mean_, make)
-    rec._set_sides(users, items)
-
-
-def touched(codes: NDArray[np.int64], table_rows: NDArray[np.int64] | None) -> NDArray[np.int64]:
-    """Distinct codes of the new events and of the new feature rows."""
+def _distinct(codes: NDArray[np.int64], table_rows: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    """Codes of the new events and of the new feature rows."""
     return np.unique(codes if table_rows is None else np.concatenate([codes, table_rows]))
 
 
-def grow(
-    rec: Any,
-    users: Side | SGDRows,
-    items: Side | SGDRows,
-    data: Interactions,
-    item_matrix: Matrix | None,
-    user_matrix: Matrix | None,
-) -> None:
-    """Rows there were, and new ones: drawn, or by the maps that were learned."""
-    rng = check_random_state(rec.random_state)
-    for side, factors in ((users, rec._users), (items, rec._items)):
-        side.factors[: len(factors)] = factors
-        draw(side.factors[len(factors) :], rec._n_factors, rng)
-    _update_side(rec, users, rec._user_prior, rec.user_coef_, user_matrix, data.user_rows)
-    _update_side(rec, items, rec._item_prior, rec.item_coef_, item_matrix, data.item_rows)
-
-
-def _update_side(
-    rec: Any,
-    side: Side | SGDRows,
-    prior: NDArray[np.float32],
-    coef: NDArray[np.float32] | None,
-    features: Matrix | None,
-    codes: NDArray[np.int64] | None,
-) -> None:
-    """Priors of the rows there were, and of new ones by the maps that were learned."""
-    from skrec._kernels.als.sweeps import aligned_zeros
-
-    if coef is None:
-        return
-    side.prior = aligned_zeros(len(side.factors), rec._n_columns)
-    side.prior[: len(prior)] = prior
-    if features is not None:
-        side.prior[codes, : coef.shape[1]] = features[codes] @ coef
-    side.factors[~side.active] = side.prior[~side.active]
-
-
-# Histories -------------------------------------------------------------------------------------------
-
-
-def derive(rec: Any) -> Design:
-    """What new users are solved against."""
-    from skrec._kernels.als.sweeps import Design
-    from skrec._kernels.threads import single_threaded_blas
-
-    with single_threaded_blas():
-        return Design.of(rec._items, rec._active_items, rec._bias, rec.mean_)
-
-
-def fold_in(rec: Any, users: NDArray[np.int64], histories: Histories) -> NDArray[np.float32]:
-    """Rows of histories that were not in fit, with the items as they are."""
-    from skrec._kernels.als.numba_backend import CPURows
-    from skrec._kernels.als.sweeps import aligned_zeros
-
-    entries = rec._entries(histories)
-    prior = aligned_zeros(len(users), rec._n_columns)
-    if rec.user_coef_ is not None:
-        prior[users >= 0] = rec._user_prior[users[users >= 0]]
-    factors = aligned_zeros(*prior.shape)
-    factors[:] = np.where(users[:, None] >= 0, rec._users[users], prior)
-    CPURows(entries, rec.alpha_, n_jobs=1).solve(
-        factors,
-        rec._design.others,
-        gram=rec._design.gram,
-        penalty=row_penalty(entries, rec._mean_events[0], rec.regularization_, rec._frequency_scaling),
-        prior=prior,
-        offsets=rec._design.offsets,
-        n_steps=_FOLD_IN_STEPS,
-        tol=_FOLD_IN_TOL,
-    )
-    return factors
+def _per_event(events: NDArray, chosen: NDArray, parts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The contributions of items, divided evenly among the events of each."""
+    if not len(chosen):
+        return np.zeros(len(events))
+    order = np.argsort(chosen)
+    at = np.minimum(np.searchsorted(chosen[order], events), len(chosen) - 1)
+    found = chosen[order][at] == events
+    position = order[at]
+    counts = np.bincount(position[found], minlength=len(chosen))
+    return np.where(found, parts[position] / np.maximum(counts[position], 1), 0.0)

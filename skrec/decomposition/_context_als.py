@@ -1,74 +1,182 @@
-"""Alternating least squares with context under the estimator: every event is a request of its own."""
+"""Alternating least squares for events with context: every event asks about all items in a context of its own."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from skrec.decomposition._als import add_features, coef_of, derive, draw, rows_of, sides_of
-from skrec.decomposition._attribution import contributions
-from skrec.decomposition._context_als_update import fold_in, partial_fit
+from skrec.decomposition._als import ALSSolver
+from skrec.decomposition._context_als_update import (
+    NewEvents,
+    changed_items,
+    changed_users,
+    different_entries,
+    equal_ratings,
+)
+from skrec.decomposition._growth import draw
 from skrec.decomposition._hyperparameters import alpha_at, column_scale, confidence_spread, noise_level
-from skrec.decomposition._weighted_events import Requests, counted_events, distinct_requests
-from skrec.interactions import Interactions
-from skrec.utils import Matrix
-
-__all__ = ["contributions", "derive", "fit", "fold_in", "partial_fit"]
+from skrec.decomposition._solver import FactorState, RandomState, Scales, SideFeatures, SolverData
+from skrec.decomposition._weighted_events import WeightedEvents, counted_events, distinct_events
+from skrec.interactions import Histories, Queries
 
 _CONTEXT_PENALTY = 0.1  # a context has many more events than a user or an item
+_UPDATE_SWEEPS = 3
 
 
-def fit(rec: Any, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
-    """Learn both sides and the context map."""
-    from skrec._kernels.als.context import ContextALS, ContextEvents
-    from skrec._kernels.als.sweeps import aligned_zeros
+class ContextALSSolver(ALSSolver):
+    """Alternating least squares that learns a map from context to what it adds to a user vector.
 
-    requests = distinct_requests(data, counted_events(data, explicit=rec._explicit), rec._sample_weight)
-    assert requests.context is not None
-    _set_scales(rec, requests)
-    scale = column_scale(requests.context)
-    events = ContextEvents(requests.users, requests.items, requests.y, requests.weight, requests.context / scale)
-    (by_user, _), (by_item, _) = (events.entries(data.n_users, data.n_items, by=by) for by in ("users", "items"))
-    counts = (
-        np.bincount(c, requests.weight, n) for c, n in ((requests.users, data.n_users), (requests.items, data.n_items))
-    )
-    users, items = sides_of(rec, by_user, by_item, *counts)
-    add_features(rec, users, user_matrix)
-    add_features(rec, items, item_matrix)
-    draw(items.factors, rec._n_factors, check_random_state(rec.random_state))
-    coef = aligned_zeros(len(scale), rec._n_columns)
-    sweeps = ContextALS(
-        events,
-        users,
-        items,
-        coef,
-        alpha=rec.alpha_,
-        penalty=_CONTEXT_PENALTY * rec.regularization_,
-        bias=rec._bias,
-        mean=rec.mean_,
-        make=lambda matrix: rows_of(rec, matrix),
-    )
-    rec.loss_curve_ = sweeps.fit(rec._max_iter, rec.tol, rec._report if rec.verbose else None)
-    rec._context_map = coef / scale[:, None]
-    rec._query_gram = sweeps.query_gram()
-    rec.user_coef_, rec.item_coef_ = coef_of(rec, users), coef_of(rec, items)
-    rec._set_sides(users, items)
+    The contexts of fitted events are not kept. So an update knows of the old events only how the loss grows around
+    the fitted row (its curvature), see ``skrec._kernels.als.updates``. An event of a history without context counts
+    as if it had the mean context of training.
+    """
 
+    def fit(self, data: SolverData, features: SideFeatures, random_state: RandomState) -> FactorState:
+        """Learn both sides and the context map; sets ``context_map`` and ``query_gram`` too."""
+        from skrec._kernels.als.context import ContextALS, ContextEvents
+        from skrec._kernels.als.sweeps import aligned_zeros
 
-def _set_scales(rec: Any, requests: Requests) -> None:
-    """The mean rating, the settings that follow from the data, and the mean events of a row."""
-    total = float(requests.weight.sum(dtype=np.float64))
-    n_users, n_items = max(1, len(np.unique(requests.users))), max(1, len(np.unique(requests.items)))
-    mean_y = float(np.average(requests.y, weights=requests.weight)) if total else 1.0
-    per_user, per_item = total / n_users, total / n_items
-    rec._mean_events = per_user, per_item
-    rec.mean_ = mean_y if rec._explicit else 0.0
-    if rec._explicit:
-        rec.alpha_, spread = None, float(requests.y.std()) or 1.0
-    else:
-        rec.alpha_ = alpha_at(1 / n_items, mean_y) if isinstance(rec.alpha, str) else rec.alpha
-        spread = confidence_spread(rec.alpha_, mean_y)
-    automatic = noise_level(per_user, per_item, spread) or 1.0
-    rec.regularization_ = automatic if isinstance(rec.regularization, str) else rec.regularization
+        settings, n_users, n_items = self.settings, data.events.n_users, data.events.n_items
+        counted = counted_events(data.events, explicit=settings.explicit)
+        distinct = distinct_events(data.events, counted, data.sample_weight)
+        assert distinct.context is not None
+        scales, scale = self._context_scales(distinct), column_scale(distinct.context)
+        events = ContextEvents(distinct.users, distinct.items, distinct.y, distinct.weight, distinct.context / scale)
+        (by_user, _), (by_item, _) = (events.entries(n_users, n_items, by=by) for by in ("users", "items"))
+        counts = (
+            np.bincount(distinct.users, distinct.weight, n_users),
+            np.bincount(distinct.items, distinct.weight, n_items),
+        )
+        users, items = self.sides(scales, by_user, by_item, counts)
+        self.add_features(scales, users, features.users)
+        self.add_features(scales, items, features.items)
+        draw(items.factors, settings.n_factors, check_random_state(random_state))
+        coef = aligned_zeros(len(scale), settings.n_columns)
+        sweeps = ContextALS(
+            events,
+            users,
+            items,
+            coef,
+            alpha=scales.alpha,
+            penalty=_CONTEXT_PENALTY * scales.regularization,
+            bias=settings.bias,
+            mean=scales.mean,
+            make=lambda matrix: self.rows(scales, matrix),
+        )
+        losses = sweeps.fit(settings.max_iter, settings.tol, self.report)
+        return FactorState.learned(
+            settings,
+            scales,
+            users,
+            items,
+            data,
+            context_map=coef / scale[:, None],
+            query_gram=sweeps.query_gram(),
+            loss_curve=losses,
+        )
+
+    def _context_scales(self, events: WeightedEvents) -> Scales:
+        settings = self.settings
+        total = float(events.weight.sum(dtype=np.float64))
+        n_users, n_items = max(1, len(np.unique(events.users))), max(1, len(np.unique(events.items)))
+        mean_y = float(np.average(events.y, weights=events.weight)) if total else 1.0
+        per_user, per_item = total / n_users, total / n_items
+        alpha = None
+        if settings.explicit:
+            spread = float(events.y.std()) or 1.0
+        else:
+            alpha = alpha_at(1 / n_items, mean_y) if isinstance(settings.alpha, str) else settings.alpha
+            spread = confidence_spread(alpha, mean_y)
+        regularization = settings.regularization
+        if isinstance(regularization, str):
+            regularization = noise_level(per_user, per_item, spread) or 1.0
+        return Scales(mean_y if settings.explicit else 0.0, alpha, regularization, (per_user, per_item))
+
+    # More events -----------------------------------------------------------------------------------
+
+    def partial_fit(
+        self, state: FactorState, data: SolverData, features: SideFeatures, random_state: RandomState
+    ) -> FactorState:
+        """Change the users and items of the new events; the context map stays. Sets ``query_gram`` too."""
+        from skrec._kernels.als.sweeps import Design
+
+        settings, scales, n_items = self.settings, state.scales, data.events.n_items
+        assert data.events.context is not None
+        assert data.mean_context is not None
+        assert state.context_map is not None
+        assert state.query_gram is not None
+        entries = self.entries(data.histories, n_items)
+        users, items = self.grown_sides(state, entries, data.events, features, random_state)
+        counted = counted_events(data.events, explicit=settings.explicit)
+        new = NewEvents(
+            data.events.users[counted],
+            data.events.items[counted],
+            data.events.y[counted],
+            np.ones(len(counted), np.float32),
+            data.events.context[counted] @ state.context_map,
+        )
+        old = different_entries(entries, self.entries(data.events.histories, n_items), explicit=settings.explicit)
+        mean_vector = data.mean_context[None] @ state.context_map
+        first_users, first_items = users.factors.copy(), items.factors.copy()
+        at, rows = np.unique(new.rows, return_inverse=True)
+        of_users = NewEvents(rows, new.items, new.y, new.counts, new.context_vectors)
+        n_events = self._counts(data.histories.take(at), n_items).sum(axis=1)
+        penalty = self.user_penalties(scales, n_events)
+        for _ in range(_UPDATE_SWEEPS):
+            design = Design.of(items.factors, items.active, settings.bias, scales.mean)
+            users.factors[at] = changed_users(
+                first_users[at], old[at], of_users, design, alpha=scales.alpha, n_events=n_events, penalty=penalty
+            )
+            changed_items(
+                items,
+                users,
+                first_items,
+                old,
+                new,
+                scales=scales,
+                bias=settings.bias,
+                query_gram=state.query_gram,
+                mean_vector=mean_vector,
+                n_jobs=settings.n_jobs,
+            )
+        queries = users.factors[new.rows] + new.context_vectors
+        return state.updated(users, items, data, query_gram=state.query_gram + queries.T @ queries)
+
+    # Histories -------------------------------------------------------------------------------------
+
+    def fold_in(self, state: FactorState, users: NDArray[np.int64], histories: Histories) -> NDArray[np.float32]:
+        """Move the fitted rows by the events that were not in fit, each in the mean context."""
+        explicit, n_items = self.settings.explicit, len(state.items)
+        assert state.mean_context is not None
+        assert state.context_map is not None
+        fitted = state.histories.take(users)
+        entries, old = self.entries(histories, n_items), self.entries(fitted, n_items)
+        changed = sp.coo_array(different_entries(entries, old, explicit=explicit))
+        if explicit:
+            old = equal_ratings(entries, old)
+        counts = self._counts(histories, n_items)
+        new_counts = np.ones(changed.nnz, np.float32)
+        if not explicit:
+            more = counts - self._counts(fitted, n_items)
+            new_counts = more.tocsr()[changed.row, changed.col].astype(np.float32)
+        rows, items = changed.row.astype(np.int64), changed.col.astype(np.int64)
+        new = NewEvents(rows, items, changed.data, new_counts, state.mean_context[None] @ state.context_map)
+        base = np.where(users[:, None] >= 0, state.users[users], np.float32(0))
+        n_events = counts.sum(axis=1)
+        penalty = self.user_penalties(state.scales, n_events)
+        return changed_users(base, old, new, state.design, alpha=state.scales.alpha, n_events=n_events, penalty=penalty)
+
+    def _counts(self, histories: Histories, n_items: int) -> sp.csr_array:
+        """Events of each pair that count: with a strength above 0, or of ratings the last."""
+        if not self.settings.explicit:
+            return histories.to_csr(n_items, values=histories.y > 0)
+        ratings = self.entries(histories, n_items)
+        return sp.csr_array((np.ones(ratings.nnz), ratings.indices, ratings.indptr), shape=ratings.shape)
+
+    def contributions(self, state: FactorState, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.float64]:
+        """As :meth:`ALSSolver.contributions`, with every event in the mean context."""
+        histories = queries.histories
+        entries = self.entries(histories, len(state.items))
+        return self.shares(state, histories, items, entries, histories.lengths, n_grams=histories.lengths)

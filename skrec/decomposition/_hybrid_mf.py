@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -11,17 +12,14 @@ from scipy.stats import loguniform, uniform
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skrec.base import PartialFitMixin, SampleWeightMixin
-from skrec.decomposition import _als, _context_als, _sgd
+from skrec.decomposition._als import ALSSolver
+from skrec.decomposition._context_als import ContextALSSolver
 from skrec.decomposition._factor_model import FactorModel
-from skrec.interactions import EventTable, Histories, Interactions, Queries
+from skrec.decomposition._sgd import SGDSolver
+from skrec.decomposition._solver import SideFeatures, Solver, SolverData, SolverSettings
+from skrec.interactions import EventTable, Interactions
 from skrec.utils import Matrix, with_rows
 
-_STOCHASTIC = ("bpr", "warp", "softmax")
-_SOLVERS = {
-    "als": _als,
-    "als in context": _context_als,
-    **dict.fromkeys(_STOCHASTIC, _sgd),
-}
 _MAX_ITER = {"als": 30, "bpr": 300, "warp": 300, "softmax": 100}
 
 
@@ -277,47 +275,61 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
                 f"solver={self.solver!r} learns rankings, and feedback='explicit' asks for ratings; pass solver='als', "
                 "or feedback='implicit'."
             )
-        # Kept: set_params must not change what a fitted model means.
-        self._explicit, self._n_factors = self.feedback == "explicit", self.n_factors
-        self._frequency_scaling = self.frequency_scaling
-        self._fitted_solver = self.solver
-        if self.solver == "als" and data.context is not None:
-            self._fitted_solver = "als in context"
-        self._item_biases_only = self.solver in _STOCHASTIC
-        self._max_iter = _MAX_ITER[self.solver] if isinstance(self.max_iter, str) else self.max_iter
-        self._context_map = self._query_gram = self.validation_scores_ = None
-        if self._sample_weight is not None and data.order is not None:
-            self._sample_weight = self._sample_weight[data.order]
         self._best_rating = float(data.y.max())
-        self._item_texts = item_matrix if self.item_encoder_ is not None else None
+        self._item_matrix = item_matrix if self.item_encoder_ is not None else None
+        weight = self._sample_weight
+        if weight is not None and data.order is not None:
+            weight = weight[data.order]
+        events, features = self._solver_data(data, weight), SideFeatures(user_matrix, item_matrix)
+        solver = self._make_solver(self._settings(in_context=data.context is not None))
         with single_threaded_blas():
-            self._solver_module.fit(self, data, item_matrix, user_matrix)
-        self.n_iter_ = len(self.loss_curve_)
-
-    def _derive_design(self) -> Any:
-        return self._solver_module.derive(self)
+            self._set_state(solver.fit(events, features, self.random_state))
 
     def _partial_fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
         from skrec._kernels.threads import single_threaded_blas
 
-        if self._item_texts is not None:
-            self._item_texts = with_rows(self._item_texts, item_matrix, data.item_rows, data.n_items)
+        if self._item_matrix is not None:
+            self._item_matrix = with_rows(self._item_matrix, item_matrix, data.item_rows, data.n_items)
+        # How to learn may change between fits; what the factors mean does not.
+        settings = replace(
+            self._state.settings,
+            learning_rate=self.learning_rate,
+            batch_size=self.batch_size,
+            n_jobs=self.n_jobs,
+            device=self.device,
+        )
+        solver, features = self._make_solver(settings), SideFeatures(user_matrix, item_matrix)
         with single_threaded_blas():
-            self._solver_module.partial_fit(self, data, item_matrix, user_matrix)
+            self._set_state(solver.partial_fit(self._state, self._solver_data(data), features, self.random_state))
 
-    def _fold_in(self, users: NDArray[np.int64], histories: Histories) -> NDArray[np.float32]:
-        folded: NDArray[np.float32] = self._solver_module.fold_in(self, users, histories)
-        return folded
+    def _solver_data(self, data: Interactions, sample_weight: NDArray[np.float32] | None = None) -> SolverData:
+        mean_context = None if self._context is None else self._context.mean
+        return SolverData(data, self._histories, mean_context, sample_weight)
 
-    def _contributions(self, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.floating]:
-        added: NDArray[np.floating] = self._solver_module.contributions(self, queries, items)
-        return added
+    def _settings(self, *, in_context: bool) -> SolverSettings:
+        """The parameters as they are now."""
+        return SolverSettings(
+            solver=self.solver,
+            explicit=self.feedback == "explicit",
+            in_context=in_context,
+            n_factors=self.n_factors,
+            regularization=self.regularization,
+            alpha=self.alpha,
+            frequency_scaling=self.frequency_scaling,
+            feature_regularization=self.feature_regularization,
+            max_iter=_MAX_ITER[self.solver] if isinstance(self.max_iter, str) else self.max_iter,
+            tol=self.tol,
+            learning_rate=self.learning_rate,
+            batch_size=self.batch_size,
+            n_negatives=self.n_negatives,
+            validation_fraction=self.validation_fraction,
+            n_iter_no_change=self.n_iter_no_change,
+            n_jobs=self.n_jobs,
+            device=self.device,
+            verbose=self.verbose,
+        )
 
-    @property
-    def _solver_module(self) -> Any:
-        return _SOLVERS[self._fitted_solver]
-
-    def _report(self, iteration: int, loss: float, score: float | None = None) -> None:
-        what = "sweep" if self.solver == "als" else "epoch"
-        told = "" if score is None else f", held-out score {score:.4f}"
-        print(f"HybridMFRecommender: {what} {iteration + 1} of at most {self._max_iter}, loss {loss:.6g}{told}")
+    def _make_solver(self, settings: SolverSettings) -> Solver[Any]:
+        if settings.solver != "als":
+            return SGDSolver(settings)
+        return ContextALSSolver(settings) if settings.in_context else ALSSolver(settings)

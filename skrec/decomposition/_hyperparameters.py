@@ -1,4 +1,4 @@
-"""Settings that follow from the data."""
+"""Hyperparameters that follow from the data."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _LEAST_SCALE = 1e-30  # below it, one over the scale leaves float32
 
 
 def mean_events(entries: sp.csr_array) -> float:
-    """Entries a row, over the rows that have any."""
+    """Entries per row, over the rows that have any."""
     counts = np.diff(entries.indptr)
     return float(entries.nnz / max(1, np.count_nonzero(counts)))
 
 
 def auto_alpha(entries: sp.csr_array) -> float:
-    """The confidence of a seen pair: the sparser the data, the less an unseen pair says."""
+    """Alpha of the confidence of a seen pair: the sparser the data, the larger."""
     if not entries.nnz:
         return 0.0
     n_cells = np.count_nonzero(np.diff(entries.indptr)) * len(np.unique(entries.indices))
@@ -28,12 +28,12 @@ def auto_alpha(entries: sp.csr_array) -> float:
 
 
 def alpha_at(density: float, mean_y: float) -> float:
-    """The rule itself."""
+    """Alpha from the share of pairs that are seen, and the mean strength of a seen pair."""
     return float(min(0.07 * density**-0.75, _MAX_ALPHA) / mean_y)
 
 
 def auto_regularization(entries: sp.csr_array, alpha: float | None) -> float:
-    """The order of the largest singular value of noise in a matrix of this shape and density.
+    """About the largest singular value of noise in a matrix of this shape and density.
 
     ``alpha`` is None for explicit feedback.
     """
@@ -48,27 +48,27 @@ def auto_regularization(entries: sp.csr_array, alpha: float | None) -> float:
 
 
 def confidence_spread(alpha: float, mean_y: float) -> float:
-    """Standard deviation of an entry of implicit feedback, as weighted."""
+    """Standard deviation of a weighted entry of implicit feedback."""
     return float(np.sqrt(1.0 + alpha * mean_y))
 
 
 def noise_level(per_user: float, per_item: float, spread: float) -> float:
-    """The rule itself, from mean events of users and items and the standard deviation of an entry."""
+    """Regularization from the mean events of users and items and the standard deviation of an entry."""
     return float(_NOISE_SHARE * spread * (np.sqrt(per_user) + np.sqrt(per_item)))
 
 
-def row_penalty(entries: sp.csr_array, mean: float, regularization: float, scaling: float) -> NDArray[np.float32]:
-    """Penalty of each row: that of a row with ``mean`` entries is ``regularization``."""
-    return pulls(np.diff(entries.indptr), mean, regularization, scaling)
-
-
-def pulls(counts: NDArray, mean: float, regularization: float, scaling: float) -> NDArray[np.float32]:
-    """Penalty of rows with so many entries."""
+def row_penalties(counts: NDArray, mean: float, regularization: float, scaling: float) -> NDArray[np.float32]:
+    """L2 penalty of rows with ``counts`` events: that of a row with ``mean`` events is ``regularization``."""
     return (regularization * (np.maximum(counts, 1) / max(mean, 1.0)) ** scaling).astype(np.float32)
 
 
+def feature_penalty(features: Matrix, regularization: float, feature_regularization: float) -> float:
+    """L2 penalty of a map from features: it follows the mean squared length of the feature rows."""
+    return feature_regularization * regularization * mean_squared_length(features)
+
+
 def mean_squared_length(features: Matrix) -> float:
-    """Over the rows that are not zero; 1 if there is none."""
+    """Mean squared length of the rows that are not zero; 1 if there is none."""
     if sp.issparse(features):
         squared = np.asarray(sp.csr_array(features).power(2).sum(axis=1), dtype=np.float64).ravel()
     else:
@@ -77,7 +77,7 @@ def mean_squared_length(features: Matrix) -> float:
 
 
 def column_scale(context: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Root mean square of what is not zero in each column: 1 for a column of zeros and ones, and for one of zeros."""
+    """Root mean square of the values of each column that are not zero; 1 where all are zero."""
     counts = np.maximum(np.count_nonzero(context, axis=0), 1)
     scale = np.sqrt(np.einsum("ij,ij->j", context, context, dtype=np.float64) / counts)
     return np.where(scale > _LEAST_SCALE, scale, 1.0).astype(np.float32)

@@ -1,231 +1,227 @@
-"""BPR, WARP and sampled softmax under the estimator."""
+"""Solvers that learn to rank by stochastic gradient descent: BPR, WARP and sampled softmax."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from skrec.decomposition._als import coef_of, grow
-from skrec.decomposition._hyperparameters import column_scale, mean_squared_length, pulls
-from skrec.decomposition._sgd_fold_in import contributions, derive, fold_in
-from skrec.decomposition._weighted_events import distinct_requests
-from skrec.interactions import Interactions
-from skrec.utils import Matrix, resolve_device
+from skrec.decomposition._growth import grow
+from skrec.decomposition._hyperparameters import column_scale
+from skrec.decomposition._sgd_fold_in import NegativeSamples
+from skrec.decomposition._sgd_problem import EventScales, Problem, split
+from skrec.decomposition._solver import FactorState, RandomState, Scales, SideFeatures, Solver, SolverData
+from skrec.decomposition._weighted_events import distinct_events
+from skrec.interactions import Histories, Queries
 
 if TYPE_CHECKING:
-    from skrec._kernels.sgd.epochs import Events, Rows, State, Trainer
+    from skrec._kernels.sgd.epochs import Events, State
 
-__all__ = ["contributions", "derive", "fit", "fold_in", "partial_fit"]
-
-REGULARIZATION = {"bpr": 1.0, "warp": 5.0, "softmax": 5.0}
-N_NEGATIVES = {"bpr": 1, "warp": 20, "softmax": 256}
-_INIT_SCALE = 0.1
-_MAX_WEIGHT = 10.0
-_MIN_HELD_OUT, _MAX_HELD_OUT = 20, 10_000
+_REGULARIZATION = {"bpr": 1.0, "warp": 5.0, "softmax": 5.0}
+_N_NEGATIVES = {"bpr": 1, "warp": 20, "softmax": 256}
 _UPDATE_EPOCHS = 10
-_MOST_ALIKE = 1 << 31  # events that an entry stands for, when some are drawn
+_NO_FEATURES = SideFeatures(None, None)
+_CELLS = 1 << 22
 
 
-class Problem:
-    """Events, and what follows from them."""
+@dataclass(frozen=True, kw_only=True)
+class SGDState(FactorState):
+    """What a stochastic solver learns.
 
-    def __init__(self, rec: Any, events: Events, n_users: int, n_items: int) -> None:
-        self.rec, self.events = rec, events
-        self.told = np.abs(events.context).sum(axis=0)
-        self.user_counts = np.bincount(events.users, minlength=n_users)
-        self.item_counts = np.bincount(events.items, minlength=n_items)
-        self.seen: sp.csr_array | None = None
-        # In another context, what a user has chosen may well lose.
-        if rec._context_scale is None:
-            ones = np.ones(len(events), np.float32)
-            self.seen = sp.csr_array((ones, (events.users, events.items)), shape=(n_users, n_items))
-
-    def trainer(self) -> Trainer:
-        """The solver asked for, on the device asked for."""
-        rec, solver = self.rec, self.rec._fitted_solver
-        device = resolve_device(rec.device)
-        options = {"learning_rate": rec.learning_rate, "n_negatives": rec._n_negatives}
-        if solver == "softmax":
-            from skrec._kernels.sgd.softmax import SoftmaxTrainer
-
-            popularity = self.item_counts / max(1, len(self.events))
-            return SoftmaxTrainer(popularity, batch_size=rec.batch_size, device=device or "cpu", **options)
-        rivals = np.flatnonzero(self.item_counts)
-        if device is None:
-            from skrec._kernels.sgd.pairwise import PairwiseTrainer
-
-            return PairwiseTrainer(solver, rivals, self.seen, **options)
-        from skrec._kernels.sgd.pairwise_torch import PairwiseTorchTrainer
-
-        return PairwiseTorchTrainer(solver, rivals, self.seen, batch_size=rec.batch_size, device=device, **options)
-
-    def state(
-        self, trainer: Trainer, rng: np.random.Generator, item_matrix: Matrix | None, user_matrix: Matrix | None
-    ) -> State:
-        """First factors, small and random; the context starts at zero."""
-        from skrec._kernels.sgd.epochs import State
-
-        n_factors, n_events = self.rec._n_factors, len(self.events)
-        touches = self.user_counts, trainer.item_touches(self.item_counts, n_events)
-        users = self._rows(self.user_counts, touches[0], user_matrix)
-        items = self._rows(self.item_counts, touches[1], item_matrix)
-        for rows in (items, users):
-            drawn = rng.standard_normal((len(rows.factors), n_factors), dtype=np.float32)
-            rows.factors[:, :n_factors] = drawn * np.float32(_INIT_SCALE / np.sqrt(n_factors))
-            rows.factors[~rows.active] = 0
-        context = self._rows(self.told, self.told, None)
-        context.active[:] = True
-        return State(users, items, context, n_factors)
-
-    def _rows(self, counts: NDArray, touches: NDArray, features: Matrix | None) -> Rows:
-        from skrec._kernels.als.ridge import RidgeMap
-        from skrec._kernels.als.sweeps import aligned_zeros
-        from skrec._kernels.sgd.epochs import Rows
-
-        rec, active = self.rec, counts > 0
-        mean = float(counts[active].mean()) if active.any() else 1.0
-        penalty = pulls(counts, mean, rec.regularization_, rec._frequency_scaling)
-        pull = (penalty / np.maximum(touches, 1)).astype(np.float32)
-        rows = Rows(aligned_zeros(len(counts), rec._n_columns), pull, active)
-        if features is not None:
-            rho = rec.feature_regularization * rec.regularization_ * mean_squared_length(features)
-            rows.ridge = RidgeMap(features, penalty * active, rho)
-        return rows
-
-
-# Fit -------------------------------------------------------------------------------------------------
-
-
-def fit(rec: Any, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
-    """Find the number of epochs on held-out events, then learn from all events for as many."""
-    from skrec._kernels.sgd.epochs import HeldOut, run_epochs
-
-    solver = rec._fitted_solver
-    rec.mean_, rec.alpha_ = 0.0, None
-    rec.regularization_ = REGULARIZATION[solver] if isinstance(rec.regularization, str) else rec.regularization
-    rec._n_negatives = N_NEGATIVES[solver] if isinstance(rec.n_negatives, str) else rec.n_negatives
-    events, counts = _events(rec, data)
-    seed = check_random_state(rec.random_state).randint(2**31)
-    max_iter, rec.validation_scores_ = rec._max_iter, None
-    parts = _split(events, counts, rec.validation_fraction, np.random.default_rng(seed))
-    if parts is not None:
-        train = Problem(rec, parts[0], data.n_users, data.n_items)
-        trainer, rng = train.trainer(), np.random.default_rng(seed)
-        state = train.state(trainer, rng, item_matrix, user_matrix)
-        _, scores = run_epochs(
-            trainer,
-            state,
-            train.events,
-            rng,
-            max_iter,
-            validate=HeldOut(parts[1], train.seen),
-            patience=rec.n_iter_no_change,
-            callback=rec._report if rec.verbose else None,
-        )
-        rec.validation_scores_, max_iter = scores, int(np.argmax(scores)) + 1
-    everything = Problem(rec, events, data.n_users, data.n_items)
-    trainer, rng = everything.trainer(), np.random.default_rng(seed)
-    state = everything.state(trainer, rng, item_matrix, user_matrix)
-    callback = rec._report if rec.verbose else None
-    rec.loss_curve_, _ = run_epochs(trainer, state, events, rng, max_iter, callback=callback)
-    rec.user_coef_, rec.item_coef_ = coef_of(rec, state.users), coef_of(rec, state.items)
-    rec._told = everything.told
-    if rec.user_coef_ is not None:
-        rec.user_coef_ = rec.user_coef_[:, : rec._n_factors]
-    rec._mean_events = tuple(
-        float(counts[counts > 0].mean()) if counts.any() else 1.0
-        for counts in (everything.user_counts, everything.item_counts)
-    )
-    _finish(rec, state)
-
-
-def _events(rec: Any, data: Interactions) -> tuple[Events, NDArray[np.float32]]:
-    """Alike events are one, weighed by y and by their number, at most ten times the mean."""
-
-    requests = distinct_requests(data, np.flatnonzero(data.y > 0), rec._sample_weight)
-    rec._context_scale = None if requests.context is None else column_scale(requests.context)
-    strength = requests.weight * requests.y
-    rec._mean_strength = float(np.average(requests.y, weights=requests.weight)) if len(requests) else 1.0
-    return _as_events(rec, requests.users, requests.items, strength, requests.context), requests.weight
-
-
-def _as_events(
-    rec: Any, users: NDArray, items: NDArray, strength: NDArray[np.float32], context: NDArray[np.float32] | None
-) -> Events:
-    from skrec._kernels.sgd.epochs import Events
-
-    weight = np.minimum(strength / np.float32(rec._mean_strength), np.float32(_MAX_WEIGHT)).astype(np.float32)
-    told = np.zeros((len(users), 0), np.float32) if context is None else context / rec._context_scale
-    return Events(users.astype(np.int32), items.astype(np.int32), weight, np.ascontiguousarray(told))
-
-
-def _split(
-    events: Events, counts: NDArray[np.float32], fraction: float, rng: np.random.Generator
-) -> tuple[Events, Events] | None:
-    """What is learned from, and what is held out of items that have events left; None where too little is.
-
-    With context, each of the events that an entry stands for is held out by chance; without, all of them or none,
-    since what was seen is no longer asked for.
+    Attributes
+    ----------
+    event_scales : EventScales
+    accumulated : tuple of three float32 arrays of shape (n_rows, 2)
+        Squared gradients of users, items and context columns, added up by Adagrad.
+    context_totals : float32 array of shape (n_context,)
+        Absolute values of the context columns of all events, added up; of length 0 without context.
     """
-    n_events = np.ones(len(counts), np.int64)
-    if events.context.shape[1]:
-        n_events = np.clip(np.rint(counts), 1, _MOST_ALIKE).astype(np.int64)
-    fraction = min(fraction, _MAX_HELD_OUT / max(1, n_events.sum()))
-    share = (rng.binomial(n_events, fraction) / n_events).astype(np.float32)
-    train, out = events.take(np.flatnonzero(share < 1)), np.flatnonzero(share)
-    out = out[np.isin(events.items[out], train.items)]
-    if len(out) < _MIN_HELD_OUT:
-        return None
-    held_out = events.take(out)
-    train.weight *= (1 - share)[share < 1]
-    held_out.weight *= share[out]
-    return train, held_out
+
+    event_scales: EventScales
+    accumulated: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+    context_totals: NDArray[np.float32]
 
 
-def _finish(rec: Any, state: State) -> None:
-    """Keep what was learned; items of which nothing is known have the least bias."""
-    items, bias = state.items, rec._bias
-    told = items.prior.any(axis=1) if len(items.prior) > 1 else np.zeros(len(items.active), bool)
-    if items.active.any():
-        items.factors[~items.active & ~told, bias] = items.factors[items.active, bias].min()
-    if rec._context_scale is not None:
-        rec._context_map = state.context.factors / rec._context_scale[:, None]
-    rec._accumulated = state.users.accumulated, state.items.accumulated, state.context.accumulated
-    rec._set_sides(state.users, state.items)
+class SGDSolver(Solver[SGDState]):
+    """Stochastic gradient descent with Adagrad on a loss of rankings."""
+
+    _step_name = "epoch"
+
+    # Fit -------------------------------------------------------------------------------------------
+
+    def fit(self, data: SolverData, features: SideFeatures, random_state: RandomState) -> SGDState:
+        """Find the number of epochs on held-out events, then learn from all events for as many.
+
+        Sets ``validation_scores``, ``event_scales``, ``accumulated`` and ``context_totals`` too.
+        """
+        from skrec._kernels.sgd.epochs import HeldOut, run_epochs
+
+        settings, n_users, n_items = self.settings, data.events.n_users, data.events.n_items
+        scales, events, counts = self._weighted(data)
+        seed = check_random_state(random_state).randint(2**31)
+        max_iter, scores = settings.max_iter, None
+        parts = split(events, counts, settings.validation_fraction, np.random.default_rng(seed))
+        if parts is not None:
+            train = Problem(settings, scales, parts[0], n_users, n_items)
+            trainer, rng = train.trainer(), np.random.default_rng(seed)
+            state = train.state(trainer, rng, features)
+            _, scores = run_epochs(
+                trainer,
+                state,
+                train.events,
+                rng,
+                max_iter,
+                validate=HeldOut(parts[1], train.seen),
+                patience=settings.n_iter_no_change,
+                callback=self.report,
+            )
+            max_iter = int(np.argmax(scores)) + 1
+        everything = Problem(settings, scales, events, n_users, n_items)
+        trainer, rng = everything.trainer(), np.random.default_rng(seed)
+        state = everything.state(trainer, rng, features)
+        losses, _ = run_epochs(trainer, state, events, rng, max_iter, callback=self.report)
+        _lower_unknown_items(state)
+        per_user, per_item = (
+            float(n[n > 0].mean()) if n.any() else 1.0 for n in (everything.user_counts, everything.item_counts)
+        )
+        found = SGDState.learned(
+            settings,
+            Scales(0.0, None, scales.regularization, (per_user, per_item)),
+            state.users,
+            state.items,
+            data,
+            context_map=_context_map(state, scales),
+            loss_curve=losses,
+            validation_scores=scores,
+            event_scales=scales,
+            accumulated=_accumulated(state),
+            context_totals=everything.context_totals,
+        )
+        if found.user_coef is None:
+            return found
+        return replace(found, user_coef=found.user_coef[:, : settings.n_factors])  # users have no bias
+
+    def _weighted(self, data: SolverData) -> tuple[EventScales, Events, NDArray[np.float32]]:
+        """Scales, distinct events weighted by y and by their number, and that number."""
+        settings = self.settings
+        distinct = distinct_events(data.events, np.flatnonzero(data.events.y > 0), data.sample_weight)
+        n_negatives, regularization = settings.n_negatives, settings.regularization
+        scales = EventScales(
+            _REGULARIZATION[settings.solver] if isinstance(regularization, str) else regularization,
+            _N_NEGATIVES[settings.solver] if isinstance(n_negatives, str) else n_negatives,
+            float(np.average(distinct.y, weights=distinct.weight)) if len(distinct) else 1.0,
+            None if distinct.context is None else column_scale(distinct.context),
+        )
+        strength = distinct.weight * distinct.y
+        events = scales.weighted_events(distinct.users, distinct.items, strength, distinct.context)
+        return scales, events, distinct.weight
+
+    # More events -----------------------------------------------------------------------------------
+
+    def partial_fit(
+        self, state: SGDState, data: SolverData, features: SideFeatures, random_state: RandomState
+    ) -> SGDState:
+        """Pass over the new events alone; rows that have moved much move little.
+
+        Sets ``context_map``, ``accumulated`` and ``context_totals`` too.
+        """
+        from skrec._kernels.sgd.epochs import run_epochs
+
+        events, scales = data.events, state.event_scales
+        counted = np.flatnonzero(events.y > 0)
+        order = counted[np.lexsort((events.items[counted], events.users[counted]))]
+        context = None if scales.context is None or events.context is None else events.context[order]
+        new = scales.weighted_events(events.users[order], events.items[order], events.y[order], context)
+        everything = _without_context(scales, data.histories)
+        problem = Problem(self.settings, scales, everything, events.n_users, events.n_items)
+        problem.context_totals = state.context_totals + np.abs(new.context).sum(axis=0)
+        trainer, rng = problem.trainer(), np.random.default_rng(check_random_state(random_state).randint(2**31))
+        learning = problem.state(trainer, rng, _NO_FEATURES)
+        grow(state, learning.users, learning.items, events, features, random_state)
+        if state.context_map is not None and scales.context is not None:
+            learning.context.factors[:] = state.context_map * scales.context[:, None]
+        sides = (learning.users, learning.items, learning.context)
+        for rows, sums in zip(sides, state.accumulated, strict=True):
+            rows.accumulated[: len(sums)] = sums
+        run_epochs(trainer, learning, new, rng, min(len(state.loss_curve), _UPDATE_EPOCHS))
+        _lower_unknown_items(learning)
+        return state.updated(
+            learning.users,
+            learning.items,
+            data,
+            context_map=_context_map(learning, scales),
+            accumulated=_accumulated(learning),
+            context_totals=problem.context_totals,
+        )
+
+    # Histories -------------------------------------------------------------------------------------
+
+    def derive(self, state: SGDState) -> NegativeSamples:
+        """A sample of the items, which stands for all that a history did not choose."""
+        return NegativeSamples.of(state)
+
+    def fold_in(self, state: SGDState, users: NDArray[np.int64], histories: Histories) -> NDArray[np.float32]:
+        """The user who would most likely have chosen each history; see :class:`NegativeSamples`."""
+        folded = np.zeros((len(users), state.users.shape[1]), np.float32)
+        block = max(1, _CELLS // len(state.design.biases))
+        for start in range(0, len(users), block):
+            at = slice(start, start + block)
+            rows = self._fold_in_block(state, users[at], histories.block(start, min(start + block, len(users))))
+            folded[at, : self.settings.n_factors] = rows
+        return folded
+
+    def _fold_in_block(self, state: SGDState, users: NDArray[np.int64], histories: Histories) -> NDArray[np.float32]:
+        scale, n_items = np.float32(state.event_scales.mean_strength), len(state.items)
+        fitted = self.entries(state.histories.take(users), n_items) / scale
+        new = self.entries(histories, n_items) / scale - fitted
+        base = np.where(users[:, None] >= 0, state.user_factors[users], np.float32(0))
+        samples: NegativeSamples = state.design
+        return samples.most_likely_users(
+            base, fitted.sum(axis=1)[:, None], new.sum(axis=1)[:, None], new @ state.item_factors
+        )
+
+    def contributions(self, state: SGDState, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.float64]:
+        """What each event of a query's history adds to the score of one item per query.
+
+        Where the likelihood is largest, the row of a new user is a sum over the events: the chosen item less the
+        mean of the negative samples, over the penalty. A known user is taken as new, with all events.
+        """
+        samples: NegativeSamples = state.design
+        histories, rotation = queries.histories, samples.rotation
+        rows = self._fold_in_block(state, np.full(len(histories), -1), histories) @ rotation
+        expected = samples.shares(rows) @ samples.vectors
+        owner = histories.row_of_event()
+        scored = (state.item_factors[items] @ rotation / samples.penalty)[owner]
+        beyond = state.item_factors[histories.items] @ rotation - expected[owner]
+        strength = histories.y / state.event_scales.mean_strength
+        added: NDArray[np.float64] = strength * np.einsum("ij,ij->i", beyond, scored)
+        return added
 
 
-# More events -----------------------------------------------------------------------------------------
-
-
-def partial_fit(rec: Any, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
-    """Pass over the new events alone; rows that have moved much move little."""
-    from skrec._kernels.sgd.epochs import run_epochs
-
-    counted = np.flatnonzero(data.y > 0)
-    order = counted[np.lexsort((data.items[counted], data.users[counted]))]
-    context = None if rec._context_scale is None else data.context[order]
-    new = _as_events(rec, data.users[order], data.items[order], data.y[order], context)
-    problem = Problem(rec, _all_events(rec), data.n_users, data.n_items)
-    problem.told = rec._told + np.abs(new.context).sum(axis=0)
-    rec._told = problem.told
-    trainer, rng = problem.trainer(), np.random.default_rng(check_random_state(rec.random_state).randint(2**31))
-    state = problem.state(trainer, rng, None, None)
-    grow(rec, state.users, state.items, data, item_matrix, user_matrix)
-    if rec._context_map is not None:
-        state.context.factors[:] = rec._context_map * rec._context_scale[:, None]
-    for rows, sums in zip((state.users, state.items, state.context), rec._accumulated, strict=True):
-        rows.accumulated[: len(sums)] = sums
-    run_epochs(trainer, state, new, rng, min(rec.n_iter_, _UPDATE_EPOCHS))
-    _finish(rec, state)
-
-
-def _all_events(rec: Any) -> Events:
+def _without_context(scales: EventScales, histories: Histories) -> Events:
     """Users and items of all events, old and new; their contexts are not kept."""
-    histories = rec._histories
     counted = histories.y > 0
     users, items = histories.row_of_event()[counted], histories.items[counted]
-    return _as_events(rec, users, items, histories.y[counted], None)
+    return scales.weighted_events(users, items, histories.y[counted], None)
+
+
+def _lower_unknown_items(state: State) -> None:
+    """Give items without events and features the least bias of all."""
+    items, bias = state.items, state.n_factors
+    has_features = items.prior.any(axis=1) if len(items.prior) > 1 else np.zeros(len(items.active), bool)
+    if items.active.any():
+        items.factors[~items.active & ~has_features, bias] = items.factors[items.active, bias].min()
+
+
+def _context_map(state: State, scales: EventScales) -> NDArray[np.float32] | None:
+    if scales.context is None:
+        return None
+    unscaled: NDArray[np.float32] = state.context.factors / scales.context[:, None]
+    return unscaled
+
+
+def _accumulated(state: State) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    return state.users.accumulated, state.items.accumulated, state.context.accumulated

@@ -1,4 +1,4 @@
-"""Events as requests: alike ones become one with a weight, in an order that does not depend on that of the rows."""
+"""Equal events become one with a weight, in an order that does not depend on that of the rows."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _HASH_BLOCK = 1 << 16
 
 
 @dataclass
-class Requests:
-    """What users chose, and in which context.
+class WeightedEvents:
+    """Distinct events: what users chose, and in which context.
 
     Attributes
     ----------
@@ -45,10 +45,10 @@ def counted_events(data: Interactions, *, explicit: bool) -> NDArray[np.int64]:
     return np.sort(len(pairs) - 1 - last)
 
 
-def distinct_requests(
+def distinct_events(
     data: Interactions, counted: NDArray[np.int64], sample_weight: NDArray[np.float32] | None
-) -> Requests:
-    """Requests of the events that count; those alike in user, item, y and context are one.
+) -> WeightedEvents:
+    """Distinct events among those that count: events that agree in user, item, y and context are one.
 
     Parameters
     ----------
@@ -71,11 +71,11 @@ def distinct_requests(
     starts = np.flatnonzero(new)
     first = order[starts]
     total = np.add.reduceat(weight[order], starts) if len(starts) else weight
-    return Requests(users[first], items[first], y[first], total, None if context is None else context[first])
+    return WeightedEvents(users[first], items[first], y[first], total, None if context is None else context[first])
 
 
 def _hashes(rows: NDArray[np.float32]) -> NDArray[np.uint64]:
-    """One number a row, equal for equal rows; for unequal ones unequal but for a chance in 2 ** 64."""
+    """One number per row: equal for equal rows; for different rows, equal with a chance of 1 in 2 ** 64."""
     multipliers = np.random.default_rng(0).integers(1 << 63, size=rows.shape[1], dtype=np.uint64) * np.uint64(2)
     multipliers += np.uint64(1)
     hashes = np.empty(len(rows), np.uint64)

@@ -312,7 +312,8 @@ def test_set_params_does_not_change_a_fitted_model():
 def test_pickle_leaves_out_what_follows():
     rec = make(n_factors=16).fit(events(), item_features=taste_table(N_ITEMS))
     state = rec.__getstate__()
-    assert not {"_design", "_item_vectors", "_item_bias"} & set(state)
+    assert not {"_item_vectors", "_item_bias"} & set(state)
+    assert state["_state"].__getstate__()["design"] is None
     again = pickle.loads(pickle.dumps(rec))
     new = [[777, 0], [777, 4]]
     for a, b in [

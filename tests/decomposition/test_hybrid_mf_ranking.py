@@ -187,7 +187,7 @@ def test_verbose_prints_each_epoch(rec, capsys):
 def test_minibatches_of_torch_under_the_estimator(monkeypatch, solver):
     """The path of GPUs, on torch's CPU, since a test has no other device to count on."""
 
-    monkeypatch.setattr("skrec.decomposition._sgd.resolve_device", lambda device: device)
+    monkeypatch.setattr("skrec.decomposition._sgd_problem.resolve_device", lambda device: device)
     rec = HybridMFRecommender(6, solver=solver, learning_rate=0.2, batch_size=32, device="cpu", random_state=0)
     rec.fit(events()).partial_fit([[0, 1], [77, 3]])
     assert own_taste(rec.recommend(np.arange(N_USERS), k=2).items, range(N_USERS)) > 0.9

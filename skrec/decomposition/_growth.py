@@ -1,0 +1,58 @@
+"""First factors, and the rows of users and items that join a fitted model."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_random_state
+
+from skrec.decomposition._solver import FactorState, LearnedSide, RandomState, SideFeatures
+from skrec.interactions import Interactions
+from skrec.utils import Matrix
+
+_INIT_SCALE = 0.01
+
+
+def draw(factors: NDArray[np.float32], n_factors: int, rng: np.random.RandomState) -> None:
+    """Small random first factors."""
+    factors[:, :n_factors] = _INIT_SCALE * rng.standard_normal((len(factors), n_factors))
+
+
+def grow(
+    state: FactorState,
+    users: LearnedSide,
+    items: LearnedSide,
+    events: Interactions,
+    features: SideFeatures,
+    random_state: RandomState,
+) -> None:
+    """Copy the rows of a state into larger sides; new rows are drawn, or follow from the maps from features.
+
+    Sets ``factors`` and ``prior`` of ``users`` and ``items``.
+    """
+    rng = check_random_state(random_state)
+    for side, factors in ((users, state.users), (items, state.items)):
+        side.factors[: len(factors)] = factors
+        draw(side.factors[len(factors) :], state.settings.n_factors, rng)
+    _set_prior(users, state.user_prior, state.user_coef, features.users, events.user_rows)
+    _set_prior(items, state.item_prior, state.item_coef, features.items, events.item_rows)
+
+
+def _set_prior(
+    side: LearnedSide,
+    prior: NDArray[np.float32],
+    coef: NDArray[np.float32] | None,
+    features: Matrix | None,
+    codes: NDArray[np.int64] | None,
+) -> None:
+    """Copy the priors of a state; those of ``codes`` follow from their features."""
+    from skrec._kernels.als.sweeps import aligned_zeros
+
+    if coef is None:
+        return
+    # As wide as the factors are: the columns of ``coef`` up to a full register.
+    side.prior = aligned_zeros(len(side.factors), side.factors.shape[1])
+    side.prior[: len(prior)] = prior
+    if features is not None:
+        side.prior[codes, : coef.shape[1]] = features[codes] @ coef
+    side.factors[~side.active] = side.prior[~side.active]

@@ -1,0 +1,157 @@
+"""Weighted events and what follows from them: negative samples, penalties and first factors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from skrec.decomposition._hyperparameters import feature_penalty, row_penalties
+from skrec.decomposition._solver import SideFeatures, SolverSettings
+from skrec.utils import Matrix, resolve_device
+
+if TYPE_CHECKING:
+    from skrec._kernels.sgd.epochs import Events, Rows, State, Trainer
+
+_INIT_SCALE = 0.1
+_MAX_WEIGHT = 10.0
+_MIN_HELD_OUT, _MAX_HELD_OUT = 20, 10_000
+_MAX_EVENTS = 1 << 31  # that an entry stands for, when some are drawn
+
+
+@dataclass(frozen=True)
+class EventScales:
+    """Numbers that follow from the events of ``fit``, and by which later events are weighted too.
+
+    Attributes
+    ----------
+    regularization : float
+    n_negatives : int
+    mean_strength : float
+        Mean ``y``.
+    context : float32 array of shape (n_context,) or None
+        Divides the context columns.
+    """
+
+    regularization: float
+    n_negatives: int
+    mean_strength: float
+    context: NDArray[np.float32] | None
+
+    def weighted_events(
+        self, users: NDArray, items: NDArray, strength: NDArray[np.float32], context: NDArray[np.float32] | None
+    ) -> Events:
+        """Events with a weight of ``strength`` over the mean, at most ten."""
+        from skrec._kernels.sgd.epochs import Events
+
+        weight = np.minimum(strength / np.float32(self.mean_strength), np.float32(_MAX_WEIGHT)).astype(np.float32)
+        scaled = np.zeros((len(users), 0), np.float32)
+        if context is not None and self.context is not None:
+            scaled = context / self.context
+        return Events(users.astype(np.int32), items.astype(np.int32), weight, np.ascontiguousarray(scaled))
+
+
+class Problem:
+    """Events, and what follows from them.
+
+    Parameters
+    ----------
+    settings : SolverSettings
+    scales : EventScales
+    events : Events
+    n_users, n_items : int
+    """
+
+    def __init__(
+        self, settings: SolverSettings, scales: EventScales, events: Events, n_users: int, n_items: int
+    ) -> None:
+        self.settings, self.scales, self.events = settings, scales, events
+        self.context_totals = np.abs(events.context).sum(axis=0)
+        self.user_counts = np.bincount(events.users, minlength=n_users)
+        self.item_counts = np.bincount(events.items, minlength=n_items)
+        self.seen: sp.csr_array | None = None
+        # In another context, what a user has chosen may well be a negative sample.
+        if scales.context is None:
+            ones = np.ones(len(events), np.float32)
+            self.seen = sp.csr_array((ones, (events.users, events.items)), shape=(n_users, n_items))
+
+    def trainer(self) -> Trainer:
+        """The trainer of the loss, on the device of the settings."""
+        settings = self.settings
+        device = resolve_device(settings.device)
+        options: dict[str, Any] = {
+            "learning_rate": settings.learning_rate,
+            "n_negatives": self.scales.n_negatives,
+        }
+        if settings.solver == "softmax":
+            from skrec._kernels.sgd.softmax import SoftmaxTrainer
+
+            popularity = self.item_counts / max(1, len(self.events))
+            return SoftmaxTrainer(popularity, batch_size=settings.batch_size, device=device or "cpu", **options)
+        negatives = np.flatnonzero(self.item_counts)
+        if device is None:
+            from skrec._kernels.sgd.pairwise import PairwiseTrainer
+
+            return PairwiseTrainer(settings.solver, negatives, self.seen, **options)
+        from skrec._kernels.sgd.pairwise_torch import PairwiseTorchTrainer
+
+        return PairwiseTorchTrainer(
+            settings.solver, negatives, self.seen, batch_size=settings.batch_size, device=device, **options
+        )
+
+    def state(self, trainer: Trainer, rng: np.random.Generator, features: SideFeatures) -> State:
+        """First factors, small and random; the context starts at zero."""
+        from skrec._kernels.sgd.epochs import State
+
+        n_factors = self.settings.n_factors
+        touches = trainer.item_touches(self.item_counts, len(self.events))
+        users = self._rows(self.user_counts, self.user_counts, features.users)
+        items = self._rows(self.item_counts, touches, features.items)
+        for rows in (items, users):
+            drawn = rng.standard_normal((len(rows.factors), n_factors), dtype=np.float32)
+            rows.factors[:, :n_factors] = drawn * np.float32(_INIT_SCALE / np.sqrt(n_factors))
+            rows.factors[~rows.active] = 0
+        context = self._rows(self.context_totals, self.context_totals, None)
+        context.active[:] = True
+        return State(users, items, context, n_factors)
+
+    def _rows(self, counts: NDArray, touches: NDArray, features: Matrix | None) -> Rows:
+        from skrec._kernels.als.ridge import RidgeMap
+        from skrec._kernels.als.sweeps import aligned_zeros
+        from skrec._kernels.sgd.epochs import Rows
+
+        settings, regularization, active = self.settings, self.scales.regularization, counts > 0
+        mean = float(counts[active].mean()) if active.any() else 1.0
+        penalty = row_penalties(counts, mean, regularization, settings.frequency_scaling)
+        per_touch = (penalty / np.maximum(touches, 1)).astype(np.float32)
+        rows = Rows(aligned_zeros(len(counts), settings.n_columns), per_touch, active)
+        if features is not None:
+            rho = feature_penalty(features, regularization, settings.feature_regularization)
+            rows.ridge = RidgeMap(features, penalty * active, rho)
+        return rows
+
+
+def split(
+    events: Events, counts: NDArray[np.float32], fraction: float, rng: np.random.Generator
+) -> tuple[Events, Events] | None:
+    """Training and held-out events; the items of the latter have training events. None where there are too few.
+
+    With context, each of the ``counts`` events that an entry stands for is held out by chance. Without, all of them
+    or none: an item that a user has seen is no longer a candidate.
+    """
+    n_events = np.ones(len(counts), np.int64)
+    if events.context.shape[1]:
+        n_events = np.clip(np.rint(counts), 1, _MAX_EVENTS).astype(np.int64)
+    fraction = min(fraction, _MAX_HELD_OUT / max(1, n_events.sum()))
+    share = (rng.binomial(n_events, fraction) / n_events).astype(np.float32)
+    train, out = events.take(np.flatnonzero(share < 1)), np.flatnonzero(share)
+    out = out[np.isin(events.items[out], train.items)]
+    if len(out) < _MIN_HELD_OUT:
+        return None
+    held_out = events.take(out)
+    train.weight *= (1 - share)[share < 1]
+    held_out.weight *= share[out]
+    return train, held_out
