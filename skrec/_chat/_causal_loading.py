@@ -10,7 +10,6 @@ from typing import Any
 
 from skrec._chat._causal_model import CausalModel
 from skrec.utils import (
-    available_device,
     describe_config,
     describe_tokenizer,
     dtype_argument,
@@ -18,6 +17,7 @@ from skrec.utils import (
     folder_state,
     hub_is_out_of_reach,
     is_path,
+    model_device,
     quiet,
     torch_dtype,
     weights_fingerprint,
@@ -111,6 +111,7 @@ def source_of(model: Any, tokenizer: Any) -> str | None:
 def _load(name: str, settings: CausalSettings) -> CausalModel:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    device = model_device(settings.device)
     offline = os.path.isdir(name) or hub_is_out_of_reach(name)
     options: dict[str, Any] = {
         "revision": settings.revision,
@@ -125,7 +126,7 @@ def _load(name: str, settings: CausalSettings) -> CausalModel:
             )
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise OSError(_why_not_loaded(name, offline, error)) from error
-    return CausalModel(model.to(_best_device(settings.device)), tokenizer, name)
+    return CausalModel(model.to(device), tokenizer, name)
 
 
 def _adapt(model: Any, tokenizer: Any, settings: CausalSettings) -> CausalModel:
@@ -135,16 +136,6 @@ def _adapt(model: Any, tokenizer: Any, settings: CausalSettings) -> CausalModel:
             "move the model itself, as in model.to('cuda')."
         )
     return CausalModel(model, tokenizer)
-
-
-def _best_device(device: str | None) -> str:
-    import torch
-
-    if device is not None:
-        return available_device(device) or "cpu"
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def _describe(model: Any) -> str:

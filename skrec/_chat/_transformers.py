@@ -39,8 +39,8 @@ class TransformersChat(BaseChat):
         A folder, the name of a model on the Hugging Face hub, or a live model with its tokenizer, used as it
         is. Loaded at the first use, once per process for equal names and settings.
     device : str, default=None
-        Such as ``"cpu"`` or ``"cuda:0"``; by default the best there is. A device that this machine lacks becomes
-        the CPU, with a warning.
+        Such as ``"cpu"`` or ``"cuda:0"``; by default, or with ``"auto"``, the best device of this machine. A device
+        that the machine does not have is a ValueError.
     dtype : {"float32", "bfloat16", "float16"}, default=None
         Precision; by default that in which the weights were saved.
     batch_size : int, default=16

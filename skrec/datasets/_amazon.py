@@ -75,7 +75,7 @@ def fetch_amazon_reviews(
         The 5-core subset of that edition. No checksum is published for any of them: a download is checked
         against its announced length and its own gzip check sum, and its fields as it is read.
     tested : {"valid", "test"}, default="test"
-        In a folder of histories and targets: the file whose targets are ``X_test``. They are left out of X.
+        In a folder of histories and targets: the file whose targets are ``X_test``. They are not in X.
     data_home : path-like, default=None
         Where downloads are kept; see :func:`get_data_home`.
     folder : path-like, default=None

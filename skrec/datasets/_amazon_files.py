@@ -18,7 +18,7 @@ _TEXT_COLUMNS = ("title", "brand", "categories", "description")
 
 @dataclass
 class Reviews:
-    """Events in time order and what is known of the items.
+    """Events in time order, and the item table.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ def read_edition(reviews: Path, items: Path, edition: Edition) -> Reviews:
     except (KeyError, ValueError, EOFError, gzip.BadGzipFile) as error:
         raise ValueError(f"{reviews} does not hold reviews as expected: {error!r}") from error
     if not rows:
-        raise ValueError(f"{reviews} holds no review.")
+        raise ValueError(f"{reviews} contains no review.")
     users, asins, stars, times = zip(*rows, strict=True)
     timestamp = np.array(times, dtype=np.int64)
     order = np.argsort(timestamp, kind="stable")
@@ -165,9 +165,9 @@ def _item_json(path: Path) -> dict[str, Any]:
     return columns
 
 
-def _read_items(path: Path, known: NDArray, id_field: str) -> dict[str, Any]:
-    """The item table in the order of ``known``; items that the file lacks get empty texts."""
-    rows = dict.fromkeys(known.tolist(), dict.fromkeys(_TEXT_COLUMNS, ""))
+def _read_items(path: Path, item_ids: NDArray, id_field: str) -> dict[str, Any]:
+    """The item table in the order of ``item_ids``; items that the file lacks get empty texts."""
+    rows = dict.fromkeys(item_ids.tolist(), dict.fromkeys(_TEXT_COLUMNS, ""))
     for line in _lines(path):
         item = _object(line)
         if item.get(id_field) in rows:
@@ -177,7 +177,7 @@ def _read_items(path: Path, known: NDArray, id_field: str) -> dict[str, Any]:
                 "categories": _text(_last_list(item.get("categories") or item.get("category") or "")),
                 "description": _text(item.get("description", "")),
             }
-    return {"item_id": known, **{name: [row[name] for row in rows.values()] for name in _TEXT_COLUMNS}}
+    return {"item_id": item_ids, **{name: [row[name] for row in rows.values()] for name in _TEXT_COLUMNS}}
 
 
 def _object(line: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def load_bookshop(*, return_X_y: bool = False, frame: FrameName = "auto") -> Any
     The books are works in the public domain (first published before 1930, by authors who died before 1956),
     from Gilgamesh to Virginia Woolf and from 41 languages; the descriptions were written for this dataset.
     The readers are **not** real. Each has one to three tastes among twenty themes, with one of them to the
-    fore at a time, and buys books by taste, by how well known a book is, and by chance, never the same one
+    fore at a time, and buys books by taste, by popularity, and by chance, never the same one
     twice; see the description of the data, ``DESCR``. Use it to learn, to test and to show; a result on it
     says nothing about real readers.
 

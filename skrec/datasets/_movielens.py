@@ -77,7 +77,7 @@ def fetch_movielens(
         Where downloads are kept; see :func:`get_data_home`.
     folder : path-like, default=None
         Read this folder, which holds the files of the release or the release's own folder (``ml-100k``),
-        and download nothing. Header lines in the files are passed over.
+        and download nothing. Header lines in the files are skipped.
     download_if_missing : bool, default=True
         Whether to download what is not in ``data_home``.
     frame : {"auto", "pandas", "polars", "pyarrow"} or None, default="auto"
@@ -95,7 +95,7 @@ def fetch_movielens(
         timestamp : int64 ndarray of shape (n_ratings,)
             The times of the ratings, also where X is an array.
         item_features : frame
-            ``item_id``, ``title`` (without the year), ``year`` (0 where it is not known) and ``genres``
+            ``item_id``, ``title`` (without the year), ``year`` (0 where it is missing) and ``genres``
             (one text, comma-separated).
         user_features : frame or None
             ``user_id``, ``age``, ``gender`` and ``occupation``; None for the releases that lack them.

@@ -120,7 +120,7 @@ def _chain(first: str, rest: Iterable[str]) -> Iterator[str]:
 
 
 def _rows(path: Folder, delimiter: str, n_fields: int) -> list[list[str]]:
-    """Fields of each line, a header line left out."""
+    """Fields of each line, without a header line."""
     lines = path.read_text(encoding="latin-1").splitlines()
     rows = [line.split(delimiter) for line in lines if line.strip()]
     rows = rows[1:] if rows and not rows[0][0].strip().isdigit() else rows

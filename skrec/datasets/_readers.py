@@ -20,7 +20,7 @@ APPEAL = 0.6
 TASTE = 9.0
 """Log-odds between a book that is all taste and one that has none of it."""
 MOOD_SHARE = 0.6
-"""Part of the taste that is the mood of the moment; the rest is the reader's lasting mixture."""
+"""Part of the taste that is the mood of the moment; the rest is the reader's own mixture."""
 MOOD_CHANGE = 0.15
 """Chance, at each purchase, of another of the reader's tastes coming to the fore."""
 
@@ -96,7 +96,7 @@ def simulate_readers(
     themes : array of shape (n_books, n_themes)
         How much each book is about each theme, 0 to 3.
     appeal : array of shape (n_books,)
-        How well known a book is, 1 to 3; 0 for one that has not been on sale.
+        How popular a book is, 1 to 3; 0 for one that has not been on sale.
     theme_names : list of str
     genres : list of str
         Comma-separated genres of each book.

@@ -215,7 +215,7 @@ class _TopicModel:
         return users, self.random.choice(self.warm, n_events), topics
 
     def draw_distinct(self, n_events: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """As :meth:`draw`, each pair once: pairs met before are drawn anew."""
+        """As :meth:`draw`, each pair once: repeated pairs are drawn again."""
         pairs, topics = np.empty(0, np.int64), np.empty(0, np.int64)
         attempt = 0
         while (missing := n_events - len(pairs)) > 0:

@@ -18,7 +18,7 @@ _LAST_SECOND = 253_402_300_799  # of the year 9999, where Python's calendar ends
 
 
 def is_missing(column: Column) -> NDArray[np.bool_]:
-    """Where a column holds None, NaN or NaT."""
+    """Where a column has None, NaN or NaT."""
     if isinstance(column, nw.Series):
         missing = column.is_null().to_numpy()
         return missing | column.is_nan().fill_null(False).to_numpy() if column.dtype.is_float() else missing
@@ -41,7 +41,10 @@ def numbers(column: Column, name: str) -> NDArray[np.float64]:
     """
     if isinstance(column, nw.Series):
         if not (column.dtype.is_numeric() or column.dtype in (nw.Boolean, nw.Object)):
-            raise ValueError(f"column {name!r} holds {column.dtype}, but is read as numbers; convert it, or see roles.")
+            raise ValueError(
+                f"column {name!r} is of type {column.dtype}, but is read as numbers; convert it, or give it "
+                f"another role, as in roles={{{name!r}: 'category'}}."
+            )
         column = column.to_numpy()
     values = np.empty(len(column))
     try:
@@ -49,7 +52,7 @@ def numbers(column: Column, name: str) -> NDArray[np.float64]:
     except (TypeError, ValueError):
         cells = (cell for cell in column.tolist() if not isinstance(cell, int | float | type(None)))
         raise ValueError(
-            f"column {name!r} is read as numbers and holds {next(cells, None)!r}; pass a number, or give the column "
+            f"column {name!r} is read as numbers and contains {next(cells, None)!r}; pass a number, or give the column "
             f"another role, as in roles={{{name!r}: 'category'}}."
         ) from None
     if np.isinf(values).any():
@@ -71,14 +74,14 @@ def distinct(column: Column, name: str) -> tuple[list[Any], NDArray[np.int64]]:
 
 
 def wall_clock(column: Column, name: str, unit: str, tz: str | None) -> tuple[NDArray[np.float64], str | None]:
-    """Seconds since 1970 on the clock on the wall, NaN where missing, and what the cells are.
+    """Seconds since 1970 in local time, NaN where missing, and what the cells are.
 
     Parameters
     ----------
     unit : key of :data:`SECONDS`
         Of numbers, which count from 1970 in UTC.
     tz : str or None
-        The zone of the wall; None leaves naive date-times as they are, aware ones in their own zone, and
+        The local time zone; None leaves naive date-times as they are, aware ones in their own zone, and
         numbers in UTC.
 
     Returns
@@ -118,7 +121,10 @@ def _of_series(column: nw.Series, name: str, unit: str, *, own_zone: bool) -> tu
     if is_date:
         column = column.cast(nw.Datetime("us"))
     elif not isinstance(dtype, nw.Datetime):
-        raise ValueError(f"column {name!r} holds {dtype}, but is read as date-times; convert it, or see roles.")
+        raise ValueError(
+            f"column {name!r} is of type {dtype}, but is read as date-times; convert it, or give it another "
+            f"role, as in roles={{{name!r}: 'category'}}."
+        )
     zone = getattr(dtype, "time_zone", None)
     if zone is not None and own_zone:
         column = column.dt.replace_time_zone(None)
@@ -162,7 +168,7 @@ def _of_object(cell: Any, name: str, unit: str, own_zone: bool) -> tuple[float, 
     if isinstance(cell, int | float):
         return cell * SECONDS[unit], "number"
     raise ValueError(
-        f"column {name!r} is read as date-times and holds {cell!r}; convert it first, as with pandas.to_datetime."
+        f"column {name!r} is read as date-times and contains {cell!r}; convert it first, as with pandas.to_datetime."
     )
 
 
@@ -178,7 +184,7 @@ _DESCRIBED = {
 def check_same_kind(kind: str | None, fitted: str | None, name: str) -> None:
     """Refuse date-times with a zone where fit had them without, and the like."""
     if kind is not None and fitted is not None and kind != fitted:
-        raise ValueError(f"column {name!r} holds {_DESCRIBED[kind]}, but {_DESCRIBED[fitted]} in fit; convert it.")
+        raise ValueError(f"column {name!r} contains {_DESCRIBED[kind]}, but {_DESCRIBED[fitted]} in fit; convert it.")
 
 
 def _offsets(seconds: NDArray[np.float64], tz: str) -> NDArray[np.float64]:

@@ -1,40 +1,35 @@
-"""The moment of a request, as numbers."""
+"""Context columns as numbers."""
 
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
+from numpy.typing import ArrayLike, NDArray
 from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import Tags
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skrec.feature_extraction._context_cells import SECONDS
 from skrec.feature_extraction._context_parts import CYCLES, Categories, Numbers, Places, Texts, Times
 from skrec.feature_extraction._context_roles import find_roles
-from skrec.feature_extraction._context_table import EventColumns, KeepsKindMixin, distinct_names, join
+from skrec.feature_extraction._context_table import EventColumns, distinct_names, join
 from skrec.feature_extraction._encoding import default_encoder
-from skrec.interactions import TIMESTAMP, Column
-from skrec.utils import PersistenceMixin, fit_context
+from skrec.feature_extraction._event_transformer import EventTransformer
+from skrec.interactions import TIMESTAMP, Column, Table
+from skrec.utils import Transformer, fit_context
 
 _Part = Times | Places | Categories | Numbers | Texts
 
 
-class ContextEncoder(
-    KeepsKindMixin,
-    PersistenceMixin,
-    TransformerMixin,
-    BaseEstimator,
-    auto_wrap_output_keys=None,  # type: ignore[call-arg]
-):
+class ContextEncoder(EventTransformer):
     """Encode the context columns of an event log as numbers, and leave its ids alone.
 
-    User, item and ``timestamp`` come first and unchanged; each context column behind them becomes one or more
+    User, item and ``timestamp`` come first and unchanged; each context column after them becomes one or more
     float32 columns by what it is:
 
     - *date-times*: hour, weekday, month and season as points on a circle (sine and cosine);
@@ -43,7 +38,7 @@ class ContextEncoder(
     - *categories*: one-hot, the rarest grouped above ``max_categories``. What was not in fit falls into that
       group, or is all zeros where there is none;
     - *numbers* and booleans: standardised;
-    - *free text*, told from categories by more than two words a distinct value on average: embedded by
+    - *free text*, which has more than two words per distinct value on average: embedded by
       ``text_encoder``, each distinct value once, and reduced to ``text_components`` by PCA.
 
     A missing value gives zeros, which after scaling is the mean of training; a missing category is a category
@@ -52,7 +47,7 @@ class ContextEncoder(
     Parameters
     ----------
     roles : dict, default=None
-        Roles that the types do not tell, by column name or position in X: "datetime", "latitude" and
+        Roles that do not follow from the types, by column name or position in X: "datetime", "latitude" and
         "longitude" (paired in order), "category", "number", "text", or "drop".
     timestamp_features : sequence of {"hour", "weekday", "month", "season"}, default=()
         What to take from the column ``timestamp``. It must then be in X, and in the ``context`` of a
@@ -62,10 +57,10 @@ class ContextEncoder(
     time_unit : {"D", "h", "m", "s", "ms", "us", "ns"}, default="s"
         Unit of times that are numbers; they count from 1970 in UTC.
     tz : str, default=None
-        Time zone of the clock on the wall, such as ``"Europe/Berlin"``; date-times without a zone are then
-        taken to be in UTC. None takes date-times as they are written, and numbers in UTC.
+        Time zone of hours and weekdays, such as ``"Europe/Berlin"``; date-times without a zone are then
+        taken to be in UTC. None reads date-times as they are written, and numbers in UTC.
     max_categories : int, default=30
-        Most indicators a category column; None means no limit.
+        Most indicators per category column; None means no limit.
     n_centers : int, default=8
         Centres that distances are taken to; 0 for none.
     text_encoder : transformer, default=None
@@ -100,8 +95,8 @@ class ContextEncoder(
     Frame in, the same kind of frame out (or that of ``set_output``), ids with their types. Array in, array out:
     of floats, where the array was numeric. An integer id that a float cannot hold is then an error.
 
-    It composes scikit-learn's OneHotEncoder, StandardScaler, KMeans and PCA. A plain ColumnTransformer changes
-    the kind of table, moves the ids or turns them into floats, and needs 5 ms for a single row.
+    It is built on OneHotEncoder, StandardScaler, KMeans and PCA of scikit-learn. A plain ColumnTransformer changes
+    the kind of table, moves the ids or turns them into floats, and takes 5 ms for a single row.
 
     Examples
     --------
@@ -142,17 +137,17 @@ class ContextEncoder(
     def __init__(
         self,
         *,
-        roles: Mapping | None = None,
+        roles: Mapping[str | int, str] | None = None,
         timestamp_features: Iterable[str] = (),
         datetime_features: Iterable[str] = CYCLES,
         time_unit: str = "s",
         tz: str | None = None,
         max_categories: int | None = 30,
         n_centers: int = 8,
-        text_encoder: Any = None,
+        text_encoder: Transformer | None = None,
         text_components: int | None = 32,
         fusion: str = "concat",
-        n_components: float = 32,
+        n_components: float | None = 32,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.roles = roles
@@ -173,7 +168,7 @@ class ContextEncoder(
         """Small instances for the estimator checks."""
         return [cls(random_state=0)]
 
-    def fit(self, X: Any, y: Any = None) -> "ContextEncoder":
+    def fit(self, X: Table, y: Any = None) -> Self:
         """Learn scales, categories, centres and components.
 
         Parameters
@@ -197,7 +192,7 @@ class ContextEncoder(
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit_transform(self, X: Any, y: Any = None) -> Any:
+    def fit_transform(self, X: Table, y: Any = None) -> Any:
         """Fit and encode; each distinct text is embedded once for both.
 
         Parameters
@@ -226,13 +221,13 @@ class ContextEncoder(
             matrix = self._fusion.fit_transform(matrix)
         return self._join(events, matrix)
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Table) -> Any:
         """Encode.
 
         Parameters
         ----------
         X : array-like or frame of shape (n_events, n_columns)
-            With the columns of fit; ``timestamp`` may be left out where nothing is taken from it.
+            With the columns of fit; ``timestamp`` is needed only for ``timestamp_features``.
 
         Returns
         -------
@@ -244,7 +239,7 @@ class ContextEncoder(
         matrix = _concatenate(matrices, len(events))
         return self._join(events, matrix if self._fusion is None else self._fusion.transform(matrix))
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray:
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray:
         """Names of the columns that come out.
 
         Parameters
@@ -267,9 +262,8 @@ class ContextEncoder(
         check_is_fitted(self)
         return {part.name: part.encoder for _, part in self._parts if isinstance(part, Texts)}
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
         tags.input_tags.categorical = True
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]

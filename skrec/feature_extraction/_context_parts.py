@@ -133,7 +133,7 @@ def _degrees(column: Column, name: str, limit: int) -> NDArray[np.float64]:
     outside = np.abs(degrees) > limit
     if outside.any():
         raise ValueError(
-            f"column {name!r} holds {degrees[outside][0]:g}, outside of -{limit} to {limit} degrees; latitude and "
+            f"column {name!r} contains {degrees[outside][0]:g}, outside of -{limit} to {limit} degrees; latitude and "
             f"longitude may have changed places (if it is no such thing: roles={{{name!r}: 'number'}})."
         )
     return np.radians(degrees)
@@ -166,7 +166,7 @@ class Categories:
         try:
             self.encoder.fit(_as_cells(values)[inverse])
         except TypeError as error:
-            raise TypeError(f"column {self.name!r} holds categories of several types: {error}") from None
+            raise TypeError(f"column {self.name!r} has categories of several types: {error}") from None
         return self.encoder.transform(_as_cells(values))[inverse]
 
     def transform(self, columns: list[Column]) -> NDArray[np.float32]:
@@ -181,8 +181,8 @@ class Categories:
         if all(len(kind) == 1 for kind in kinds) and kinds[0] != kinds[1]:
             found, expected = (f"{side[0]!r}" for side in (values, fitted))
             raise ValueError(
-                f"column {self.name!r} holds categories as {found}, but as {expected} in fit; convert it, as with "
-                f"astype({'str' if kinds[0] == {True} else 'float'})."
+                f"column {self.name!r} has categories such as {found}, but such as {expected} in fit; convert it, "
+                f"as with astype({'str' if kinds[0] == {True} else 'float'})."
             )
 
 
@@ -221,8 +221,7 @@ class Numbers:
 class Texts:
     """A column of free text: each distinct value embedded once, reduced by PCA.
 
-    Components are scaled alike, to unit variance of the first, so that they stand beside other context
-    without a change of their own proportions.
+    Components are divided by the standard deviation of the first, which keeps their proportions.
 
     Parameters
     ----------
@@ -251,7 +250,7 @@ class Texts:
             self.n_features = vectors.shape[1]
         else:
             most = min(len(texts) - 1, vectors.shape[1] - sp.issparse(vectors))
-            self.n_features = min(self.n_components, most)  # one text alone tells nothing apart
+            self.n_features = min(self.n_components, most)
         if self.n_components is not None and self.n_features:
             self.pca = PCA(self.n_features, random_state=self.random_state).fit(vectors)
         return self._spread(vectors, inverse)

@@ -1,4 +1,4 @@
-"""What each context column is: given, or told from its type."""
+"""The role of each context column: as given, or by its type."""
 
 import re
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _LONGITUDE = re.compile(r"(.*?)(?:longitude|long|lng|lon)", re.IGNORECASE)
 
 
 def find_roles(columns: dict[str, Column], given: Mapping | None) -> dict[str, str]:
-    """One role a column.
+    """One role per column.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def find_roles(columns: dict[str, Column], given: Mapping | None) -> dict[str, s
     Raises
     ------
     ValueError
-        If a role or a column of ``given`` is unknown, a column has no role of its own, or a latitude lacks
+        If a role or a column of ``given`` is unknown, a column has a type without a role, or a latitude lacks
         its longitude.
     """
     names = list(columns)
@@ -104,8 +104,8 @@ def _infer_from_cells(column: Column, name: str) -> str:
 
 def _without_role(name: str, found: str) -> ValueError:
     return ValueError(
-        f"column {name!r} holds {found}, which is no role of ContextEncoder; convert it to numbers, text or "
-        f"date-times, or leave it out with roles={{{name!r}: 'drop'}}."
+        f"column {name!r} contains {found}, which ContextEncoder cannot encode; convert it to numbers, text or "
+        f"date-times, or drop it with roles={{{name!r}: 'drop'}}."
     )
 
 

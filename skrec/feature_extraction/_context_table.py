@@ -1,39 +1,13 @@
 """An event log taken apart by columns, and put together again with its context as numbers."""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils._set_output import _get_output_config
 
 from skrec.interactions import TIMESTAMP, Column, read_events
-
-
-class KeepsKindMixin:
-    """Give out the kind of table that came in, unless ``set_output`` chose another."""
-
-    def set_output(self, *, transform: str | None = None) -> Self:
-        """Choose the kind of table that comes out.
-
-        Parameters
-        ----------
-        transform : {"default", "pandas", "polars"} or None
-            "default" is the kind that went in; None changes nothing.
-
-        Returns
-        -------
-        self : object
-        """
-        if transform is not None:
-            self._sklearn_output_config = {"transform": transform}
-        return self
-
-    def _chosen_kind(self) -> str | None:
-        """What was chosen; None is the kind that came in."""
-        config: str = _get_output_config("transform", self)["dense"]
-        return None if config == "default" else config
 
 
 @dataclass
@@ -85,8 +59,8 @@ def _checked_objects(ids: NDArray) -> NDArray:
         for cell in ids.ravel().tolist():
             if isinstance(cell, dict | list | set):
                 raise TypeError(
-                    f"X holds a {type(cell).__name__} as an id; each id argument must be a hashable scalar: a string "
-                    "or a number."
+                    f"X contains a {type(cell).__name__} as an id; each id argument must be a hashable scalar: a "
+                    "string or a number."
                 )
     return ids
 

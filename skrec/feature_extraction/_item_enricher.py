@@ -1,21 +1,24 @@
-"""What an item's row lacks, written from what it holds."""
+"""Missing texts of items, written from the other columns of their rows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import narwhals as nw
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skrec.feature_extraction._reading import read_table, used_columns
-from skrec.utils import PersistenceMixin, Text, as_object_array, column_texts, fit_context, write_rows
+from skrec.feature_extraction._text_transformer import TextTransformer
+from skrec.feature_extraction._written_texts import LanguageModel, WrittenTextsMixin
+from skrec.interactions import Table
+from skrec.utils import Matrix, Text, Transformer, as_object_array, column_texts, fit_context, write_rows
 
 if TYPE_CHECKING:
     from skrec._chat import TextWriter, Usage
@@ -28,32 +31,32 @@ def _encoder_has(name: str) -> Any:
     return check
 
 
-class ItemTextEnricher(PersistenceMixin, TransformerMixin, BaseEstimator):
-    """Fill in a missing description, or missing tags, from what is known of an item.
+class ItemTextEnricher(WrittenTextsMixin, TextTransformer):
+    """Fill in missing descriptions, or missing tags, from the other columns of an item.
 
-    The table comes out as it went in, with the column ``target`` filled, or added. A language model writes what
-    is missing; where it gives nothing that can be used, and without one, what is known is written out instead, so
-    that every row has a text. As a step before :class:`~skrec.feature_extraction.LLMTextEmbedder` it makes rows
+    The table is returned with the column ``target`` filled, or added. A language model writes what is missing.
+    Without a model, or where it gives no usable answer, the other columns are written out instead, so that every
+    row has a text. As a step before :class:`~skrec.feature_extraction.LLMTextEmbedder` it makes rows
     with little text comparable to those with much.
 
-    Nothing is asked for twice: a text is kept with the estimator by all that decides it, so that a later call, or
-    a later ``fit`` on a longer table, asks for new and changed rows alone. A client with a ``cache`` also keeps it
-    for other estimators.
+    No text is requested twice: it is kept with the estimator by everything that decides it, so that a later call,
+    or a later ``fit`` on a longer table, asks only for new and changed rows. A client with a ``cache`` also keeps
+    it for other estimators.
 
     Parameters
     ----------
     llm : chat client or callable, default=None
-        A client of :mod:`skrec.llm`, or a function from messages to text. None writes out what is known.
+        A client of :mod:`skrec.llm`, or a function from messages to text. None writes out the other columns.
     target : str, default="description"
         The column to fill. One that X lacks is added; then every row gets a text. In an array, columns are
         called x0, x1 and so on.
     kind : {"description", "tags"}, default="description"
         Sentences, or a list with commas.
     columns : sequence of str, default=None
-        The columns to write from; by default all but ``target``. Name them where X holds an id: what is named
-        here is shown to the model.
+        The columns to write from; by default all but ``target``. The model sees these columns: name them if X
+        contains an id.
     template : str, default=None
-        Wording of what is known instead, such as ``"{title} by {author}"``.
+        Wording of the other columns instead, such as ``"{title} by {author}"``.
     language : str, default=None
         Of what is written, as in "German"; None is that of the row.
     max_words : int, default=60
@@ -72,9 +75,9 @@ class ItemTextEnricher(PersistenceMixin, TransformerMixin, BaseEstimator):
     Attributes
     ----------
     report_ : dict
-        Of the last call: ``n_rows``, of which ``n_kept`` had a text and of ``n_unknown`` nothing is known; texts
-        ``n_written`` now, ``n_reused`` from earlier calls, and rows that ``n_failed`` and show what is known;
-        ``n_cached`` answers; ``n_cut`` cells; ``usage``, ``errors`` and ``prompts``. It holds no text of an item.
+        Of the last call: ``n_rows``, of which ``n_kept`` had a text and ``n_unknown`` are empty; ``n_written`` texts
+        of this call and ``n_reused`` of earlier ones; ``n_failed`` rows that show the other columns instead;
+        ``n_cached`` answers; ``n_cut`` cells; ``usage``, ``errors`` and ``prompts``. It contains no text of an item.
     text_encoder_ : transformer or None
         The fitted encoder.
     n_features_in_ : int
@@ -87,8 +90,8 @@ class ItemTextEnricher(PersistenceMixin, TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    A model may make things up: what it writes serves to find and to compare, and should be read before it is
-    shown. What is known stands in the prompt as data, which no text in it can leave.
+    A model may make things up. Use what it writes to find and compare items, and read it before you show it. The
+    other columns are marked in the prompt as data, so that no text in them is read as an instruction.
 
     Examples
     --------
@@ -127,7 +130,7 @@ class ItemTextEnricher(PersistenceMixin, TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        llm: Any = None,
+        llm: LanguageModel | None = None,
         *,
         target: str = "description",
         kind: str = "description",
@@ -138,7 +141,7 @@ class ItemTextEnricher(PersistenceMixin, TransformerMixin, BaseEstimator):
         max_chars: int = 1000,
         max_tokens: int = 256,
         prompt: str | None = None,
-        text_encoder: Any = None,
+        text_encoder: Transformer | None = None,
     ) -> None:
         self.llm = llm
         self.target = target
@@ -161,7 +164,7 @@ class ItemTextEnricher(PersistenceMixin, TransformerMixin, BaseEstimator):
 
         return [cls(repeat_data, text_encoder=LLMTextEmbedder(model=HashingTextEncoder()))]
 
-    def fit(self, X: Any, y: Any = None) -> ItemTextEnricher:
+    def fit(self, X: Table, y: Any = None) -> Self:
         """Check the table and the model, and write what X lacks.
 
         Parameters
@@ -179,7 +182,7 @@ class ItemTextEnricher(PersistenceMixin, TransformerMixin, BaseEstimator):
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit_transform(self, X: Any, y: Any = None) -> Any:
+    def fit_transform(self, X: Table, y: Any = None) -> Any:
         """Fit, and fill the table.
 
         Parameters
@@ -195,7 +198,7 @@ class ItemTextEnricher(PersistenceMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If ``columns``, ``template`` or ``prompt`` name what there is not, or there is nothing to write from.
+            If ``columns``, ``template`` or ``prompt`` name an unknown column or field, or X has no other column.
         TypeError
             If ``llm`` is no model.
         """
@@ -203,7 +206,7 @@ class ItemTextEnricher(PersistenceMixin, TransformerMixin, BaseEstimator):
         self._names = list(table)
         self.report_: dict[str, Any] = {}
         # What an earlier fit wrote is found by all that decides it; what this table has no use for goes.
-        filled, self._memory = self._fill(X, table, getattr(self, "_memory", {}))
+        filled = self._fill(X, table, forget=True)
         self.text_encoder_ = None if self.text_encoder is None else clone(self.text_encoder)
         if self.text_encoder_ is None:
             return filled
@@ -211,7 +214,7 @@ class ItemTextEnricher(PersistenceMixin, TransformerMixin, BaseEstimator):
         self._n_vectors = vectors.shape[1]
         return vectors
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Table) -> Any:
         """Fill a table, asking for what is new in it.
 
         Parameters
@@ -222,20 +225,19 @@ class ItemTextEnricher(PersistenceMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         table of shape (n_items, n_features_out)
-            The kind of table that X is; an array for a list. A row of which nothing is known keeps a missing
-            ``target``. With ``text_encoder``, its vectors.
+            The kind of table that X is; an array for a list. An empty row keeps a missing ``target``.
+            With ``text_encoder``, its vectors.
 
         Warns
         -----
         LanguageModelWarning
-            If the model gave no answer that could be used.
+            If the model gave no usable answer.
         """
         check_is_fitted(self)
-        filled, known = self._fill(X, read_table(self, X, reset=False), self._memory)
-        self._memory.update(known)
+        filled = self._fill(X, read_table(self, X, reset=False), forget=False)
         return filled if self.text_encoder_ is None else self.text_encoder_.transform(filled)
 
-    def estimate_cost(self, X: Any) -> Usage:
+    def estimate_cost(self, X: Table) -> Usage:
         """What filling a table would take at most, without asking the model.
 
         Parameters
@@ -250,17 +252,12 @@ class ItemTextEnricher(PersistenceMixin, TransformerMixin, BaseEstimator):
             ``prompt_tokens``; ``completion_tokens``, ``max_tokens`` for each; ``cost``, by the ``prices`` of the
             client.
         """
-        from skrec._chat import Usage
-
         self._validate_params()
         _, facts, _, missing = self._read(read_table(clone(self), X, reset=True))
-        writer = self._writer()
-        if writer is None:
-            return Usage()
-        return writer.estimate([facts[row] for row in missing if facts[row]], getattr(self, "_memory", {}))
+        return self._estimate(self._writer(), [facts[row] for row in missing if facts[row]])
 
     @available_if(_encoder_has("encode"))
-    def encode(self, texts: Any) -> Any:
+    def encode(self, texts: Iterable[str]) -> Matrix:
         """Vectors of plain texts by ``text_encoder``, for ``search``.
 
         Parameters
@@ -276,7 +273,7 @@ class ItemTextEnricher(PersistenceMixin, TransformerMixin, BaseEstimator):
         return encoder.encode(texts)
 
     @available_if(_encoder_has("encode_query"))
-    def encode_query(self, texts: Any) -> Any:
+    def encode_query(self, texts: Iterable[str]) -> Matrix:
         """As :meth:`encode`, for what is searched for.
 
         Parameters
@@ -293,10 +290,10 @@ class ItemTextEnricher(PersistenceMixin, TransformerMixin, BaseEstimator):
 
     @property
     def fills_rows(self) -> bool:
-        """Whether a pipeline that reads a free text has to pass this step over."""
+        """Whether a pipeline that reads a free text has to skip this step."""
         return self.text_encoder is None
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray:
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray:
         """Names of the columns that come out.
 
         Parameters
@@ -316,41 +313,26 @@ class ItemTextEnricher(PersistenceMixin, TransformerMixin, BaseEstimator):
             names = [*names, self.target]
         return np.asarray(names, dtype=object)
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = True  # numbers are written out as text
-        tags.input_tags.allow_nan = True
-        tags.transformer_tags.preserves_dtype = []
-        return tags
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        if state.get("_memory"):
-            from skrec._chat import persistent_texts
-
-            state["_memory"] = persistent_texts(state["_memory"])
-        return state
-
     # Rows ------------------------------------------------------------------------------------------------
 
-    def _fill(self, X: Any, table: dict[str, Any], memory: dict[str, str]) -> tuple[Any, dict[str, str]]:
-        """X with its ``target``, and what a model wrote for it."""
-        texts, facts, known, missing = self._read(table)
+    def _fill(self, X: Any, table: dict[str, Any], *, forget: bool) -> Any:
+        """X with the column ``target`` filled."""
+        texts, facts, fallback, missing = self._read(table)
         writer, asked = self._writer(), [row for row in missing if facts[row]]
         counts: dict[str, Any] = {"n_rows": len(texts), "n_kept": len(texts) - len(missing)}
         counts["n_unknown"] = len(missing) - len(asked)
-        told: dict[str, str] = {}
+        kept: dict[str, str] = {}
         for row in missing:
-            texts[row] = known[row]
+            texts[row] = fallback[row]
         if writer is not None:
-            written, told, report = writer.write([facts[row] for row in asked], memory)
+            written, kept, report = writer.write([facts[row] for row in asked], self._written)
             counts = report | counts
             for row, text in zip(asked, written, strict=True):
-                texts[row] = text or known[row]
+                texts[row] = text or fallback[row]
         self.report_.clear()
         self.report_.update(counts)
-        return _with_column(X, table, self.target, texts), told
+        self._remember(kept, forget=forget)
+        return _with_column(X, table, self.target, texts)
 
     def _read(self, table: dict[str, Any]) -> tuple[list[Text], list[list[str]], list[Text], list[int]]:
         """Texts of ``target``; facts of each row, and the same as one text; rows without a text."""
@@ -361,31 +343,19 @@ class ItemTextEnricher(PersistenceMixin, TransformerMixin, BaseEstimator):
                 "others, and name those to be read in columns or template."
             )
         cells = {name: column_texts(table[name]) for name in used}
-        known = write_rows(cells, self.template)
-        n_rows = len(known)
+        fallback = write_rows(cells, self.template)
+        n_rows = len(fallback)
         if self.template is not None:
-            facts = [[text] if text else [] for text in known]
+            facts = [[text] if text else [] for text in fallback]
         else:
             facts = [
                 [f"{name}: {text}" for name, texts in cells.items() if (text := texts[row])] for row in range(n_rows)
             ]
         texts = column_texts(table[self.target]) if self.target in table else [None] * n_rows
-        return list(texts), facts, known, [row for row, text in enumerate(texts) if text is None]
+        return list(texts), facts, fallback, [row for row, text in enumerate(texts) if text is None]
 
     def _writer(self) -> TextWriter | None:
-        if self.llm is None:
-            return None
-        from skrec._chat import TextWriter, in_language, read_prompt
-
-        return TextWriter(
-            self.llm,
-            read_prompt(self.prompt, f"item_{self.kind}-v1"),
-            "item",
-            {"target": self.target, "max_words": str(self.max_words), "language": in_language(self.language)},
-            max_chars=self.max_chars,
-            max_tokens=self.max_tokens,
-            as_list=self.kind == "tags",
-        )
+        return self._make_writer(f"item_{self.kind}-v1", "item", as_list=self.kind == "tags", target=self.target)
 
 
 def _with_column(X: Any, table: dict[str, Any], name: str, texts: list[Text]) -> Any:

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
 from sklearn.preprocessing import normalize
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -16,16 +16,18 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrec.feature_extraction._encoding import default_encoder, encode_column
 from skrec.feature_extraction._reading import read_columns
-from skrec.utils import Matrix, PersistenceMixin, Text, as_text, fit_context, write_rows
+from skrec.feature_extraction._text_transformer import TextTransformer, plain_texts
+from skrec.interactions import Table
+from skrec.utils import Matrix, Text, Transformer, fit_context, write_rows
 
 _WORD_OR_BREAK = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*|[^\w\s]")
 
 
-class KeywordExtractor(PersistenceMixin, TransformerMixin, BaseEstimator):
+class KeywordExtractor(TextTransformer):
     """Find the key phrases of texts: TF-IDF proposes, embeddings choose.
 
     Of each text, the ``n_candidates`` phrases of the highest TF-IDF are embedded with the text itself, and
-    ``n_keywords`` are taken by maximal marginal relevance: near the text, and unlike those taken before. A
+    ``n_keywords`` are taken by maximal marginal relevance: near the text, and different from those taken before. A
     phrase is a run of words within a sentence that neither begins nor ends with a stop word.
 
     As ``item_encoder`` it gives item vectors with a name for every column; the phrases themselves serve
@@ -48,7 +50,7 @@ class KeywordExtractor(PersistenceMixin, TransformerMixin, BaseEstimator):
     n_candidates : int, default=50
         Phrases of a text that are embedded. Each distinct one is embedded once.
     diversity : float in [0, 1], default=0.5
-        Weight of unlikeness to the phrases taken before; 0 ranks by nearness to the text alone.
+        Weight of the distance to the phrases taken before; 0 ranks by similarity to the text alone.
     output : {"matrix", "phrases"}, default="matrix"
         What ``transform`` returns: a sparse matrix with one column a phrase of the corpus, or the phrases.
     columns : sequence of str, default=None
@@ -102,7 +104,7 @@ class KeywordExtractor(PersistenceMixin, TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        text_encoder: Any = None,
+        text_encoder: Transformer | None = None,
         *,
         n_keywords: int = 5,
         ngram_range: tuple[int, int] = (1, 3),
@@ -138,7 +140,7 @@ class KeywordExtractor(PersistenceMixin, TransformerMixin, BaseEstimator):
         return [cls(LLMTextEmbedder(model=HashingTextEncoder()))]
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> "KeywordExtractor":
+    def fit(self, X: Table, y: Any = None) -> Self:
         """Learn the phrases of a corpus and how rare they are.
 
         Parameters
@@ -155,7 +157,7 @@ class KeywordExtractor(PersistenceMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If no text holds a phrase, or a parameter does not fit the columns.
+            If no text has a phrase, or a parameter does not fit the columns.
         """
         if not _is_range(self.ngram_range):
             raise ValueError(f"ngram_range={self.ngram_range}: expected (min_n, max_n) with 1 <= min_n <= max_n.")
@@ -171,7 +173,7 @@ class KeywordExtractor(PersistenceMixin, TransformerMixin, BaseEstimator):
             self._vectorizer.fit([text or "" for text in texts])
         except ValueError as error:
             raise ValueError(
-                f"No phrase is left of the {len(texts)} texts ({error}); lower min_df, raise max_df, or pass "
+                f"No phrase remains of the {len(texts)} texts ({error}); lower min_df, raise max_df, or pass "
                 "stop_words=None."
             ) from None
         self.vocabulary_ = self._vectorizer.get_feature_names_out()
@@ -179,7 +181,7 @@ class KeywordExtractor(PersistenceMixin, TransformerMixin, BaseEstimator):
         encode_column(self.text_encoder_, list(dict.fromkeys(text for text in texts if text)), "X", fit=True)
         return self
 
-    def transform(self, X: Any) -> sp.csr_array | NDArray:
+    def transform(self, X: Table) -> sp.csr_array | NDArray:
         """Find the key phrases of each row.
 
         Parameters
@@ -215,7 +217,7 @@ class KeywordExtractor(PersistenceMixin, TransformerMixin, BaseEstimator):
         csr_array of shape (n_texts, n_phrases), float32
         """
         check_is_fitted(self)
-        return self._to_matrix(self._find(_plain(texts)))
+        return self._to_matrix(self._find(plain_texts(texts)))
 
     def extract(self, texts: Iterable[Text]) -> list[list[tuple[str, float]]]:
         """The key phrases of plain texts with their similarity to the text.
@@ -230,13 +232,13 @@ class KeywordExtractor(PersistenceMixin, TransformerMixin, BaseEstimator):
             In the order in which they were taken.
         """
         check_is_fitted(self)
-        found = self._find(_plain(texts))
+        found = self._find(plain_texts(texts))
         return [
             [(str(self.vocabulary_[code]), float(value)) for code, value in zip(codes, values, strict=True)]
             for codes, values in found
         ]
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray:
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray:
         """The phrases of the corpus, or names for the columns of phrases.
 
         Parameters
@@ -253,14 +255,6 @@ class KeywordExtractor(PersistenceMixin, TransformerMixin, BaseEstimator):
             return self.vocabulary_
         return np.array([f"keyword{j}" for j in range(self.n_keywords)], dtype=object)
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = True  # numbers are written out as text
-        tags.input_tags.allow_nan = True
-        tags.transformer_tags.preserves_dtype = []
-        return tags
-
     def _read(self, X: Any, reset: bool) -> list[Text]:
         columns = read_columns(self, X, reset)
         if self.template is not None:
@@ -275,10 +269,10 @@ class KeywordExtractor(PersistenceMixin, TransformerMixin, BaseEstimator):
             for start, stop in zip(weights.indptr[:-1], weights.indptr[1:], strict=True)
         ]
         used = np.unique(np.concatenate([*candidates, np.zeros(0, np.int64)]))
-        told = [text for text, codes in zip(texts, candidates, strict=True) if len(codes)]
-        if not told:
+        present = [text for text, codes in zip(texts, candidates, strict=True) if len(codes)]
+        if not present:
             return [(codes, np.zeros(0, np.float32)) for codes in candidates]
-        number = {text: row for row, text in enumerate(dict.fromkeys(told))}
+        number = {text: row for row, text in enumerate(dict.fromkeys(present))}
         phrases = self._unit_vectors(self.vocabulary_[used].tolist())
         whole = self._unit_vectors([str(text) for text in number])
         found = []
@@ -307,7 +301,7 @@ def _is_range(ngram_range: tuple) -> bool:
 
 
 def marginal_relevance(relevance: NDArray, vectors: NDArray, n: int, diversity: float) -> NDArray[np.int64]:
-    """Positions of ``n`` vectors, each near the target and unlike those taken before it.
+    """Positions of ``n`` vectors, each near the target and different from those taken before it.
 
     Parameters
     ----------
@@ -323,8 +317,8 @@ def marginal_relevance(relevance: NDArray, vectors: NDArray, n: int, diversity: 
     while left.any() and len(taken) < n:
         value = (1 - diversity) * relevance - (diversity * nearest if taken else 0)
         best = int(np.argmax(np.where(left, value, -np.inf)))
-        likeness = vectors @ vectors[best]
-        nearest = np.maximum(nearest, likeness) if taken else likeness
+        similarity = vectors @ vectors[best]
+        nearest = np.maximum(nearest, similarity) if taken else similarity
         left[best] = False
         taken.append(best)
     return np.array(taken, dtype=np.int64)
@@ -360,9 +354,3 @@ def _highest(codes: NDArray, weights: NDArray, n: int) -> NDArray[np.int64]:
 
 def _dense(rows: Matrix) -> NDArray[np.float32]:
     return np.asarray(rows.toarray() if isinstance(rows, sp.csr_array) else rows)
-
-
-def _plain(texts: Iterable[Text]) -> list[Text]:
-    if isinstance(texts, str):
-        raise TypeError(f"texts must be a list of texts; got one text: write [{texts!r}].")
-    return [as_text(text) for text in texts]

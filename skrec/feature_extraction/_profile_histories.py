@@ -17,14 +17,14 @@ _LISTS = (list, tuple, set, frozenset, np.ndarray)
 
 @dataclass
 class ItemWordings:
-    """What there is to say about items.
+    """The texts of items.
 
     Attributes
     ----------
     index : IdIndex or None
-        None where there is no table; items are then written as their ids.
+        None without a table; items are then written as their ids.
     texts : list of str or None
-        One an item.
+        One per item.
     values : dict from column to list of lists of str
         Of the columns that a template names.
     """
@@ -40,7 +40,7 @@ class ItemWordings:
         Raises
         ------
         ValueError
-            If a template names a field that there is not.
+            If a template names an unknown field.
         """
         named = {name for _, name in template_fields(template) if name is not None}
         columns: dict[str, list[Any]] = {}
@@ -100,8 +100,10 @@ class UserHistories:
             chosen, texts = items.index.codes(events.items, "item ids"), items.texts
         at = np.arange(len(codes)) if events.timestamp is None else np.argsort(events.timestamp, kind="stable")
         at = at[chosen[at] >= 0]
-        told = Histories.group(row_of_user[codes[at]], chosen[at], np.ones(len(at)), None, len(uniques))
-        latest = [told.items[a:b][::-1].tolist() for a, b in zip(told.indptr[:-1], told.indptr[1:], strict=True)]
+        grouped = Histories.group(row_of_user[codes[at]], chosen[at], np.ones(len(at)), None, len(uniques))
+        latest = [
+            grouped.items[a:b][::-1].tolist() for a, b in zip(grouped.indptr[:-1], grouped.indptr[1:], strict=True)
+        ]
         lengths = np.bincount(row_of_user[codes], minlength=len(uniques))
         return cls(uniques[order].tolist(), first[order], lengths.tolist(), latest, texts)
 
@@ -113,7 +115,7 @@ class UserHistories:
     def by_template(
         self, template: str, max_items: int, values: dict[str, list[list[str]]], max_values: int
     ) -> list[Text]:
-        """Profiles; None for a user of whom there is nothing to say."""
+        """Profiles; None for a user without an item that has a text."""
         fields: dict[str, list[Text]] = {
             "items": [", ".join(texts) or None for texts in self.listed(max_items)],
             "n_events": [str(length) for length in self.lengths],

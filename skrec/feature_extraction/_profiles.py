@@ -1,44 +1,41 @@
 """A user as a text, written from their history."""
 
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import narwhals as nw
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
+from sklearn.utils import Tags
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from skrec.feature_extraction._context_table import EventColumns, KeepsKindMixin, join
+from skrec.feature_extraction._context_table import EventColumns, join
 from skrec.feature_extraction._encoding import encode_column
+from skrec.feature_extraction._event_transformer import EventTransformer
 from skrec.feature_extraction._profile_histories import ItemWordings, UserHistories
-from skrec.interactions import EventTable, read_events
-from skrec.utils import PersistenceMixin, Text, fit_context
+from skrec.feature_extraction._written_texts import LanguageModel, WrittenTextsMixin
+from skrec.interactions import EventTable, FeatureSource, Table, read_events
+from skrec.utils import Text, Transformer, fit_context
 
 if TYPE_CHECKING:
     from skrec._chat import TextWriter, Usage
 
 
-class UserProfileText(
-    KeepsKindMixin,
-    PersistenceMixin,
-    TransformerMixin,
-    BaseEstimator,
-    auto_wrap_output_keys=None,  # type: ignore[call-arg]
-):
+class UserProfileText(WrittenTextsMixin, EventTransformer):
     """Write a text about each user from what they chose, by a template or by a language model.
 
-    Events come in, a table for ``user_features`` goes out: one row a user, in order of first appearance, with
+    Events come in, a table for ``user_features`` goes out: one row per user, in order of first appearance, with
     the id and the text; an :class:`~skrec.feature_extraction.LLMTextEmbedder` as ``user_encoder`` reads it.
 
-    Unlike most transformers it returns one row a user, and not one a row of X. To score a recommender with
+    Other transformers return one row per row of X; this one returns one row per user. To score a recommender with
     profiles, write them from the training events alone.
 
     With ``llm``, a language model reads the texts of the latest items and writes what the user likes; where it
-    gives nothing that can be used, the template stands. A profile is kept with the estimator by all that decides
-    it: a later call, or a later ``fit``, asks for new users alone and for those whose latest items have changed.
+    gives no usable answer, the template is used. A profile is kept with the estimator by everything that decides
+    it: a later call, or a later ``fit``, asks only for new users and for those whose latest items have changed.
 
     Parameters
     ----------
@@ -54,14 +51,14 @@ class UserProfileText(
     max_values : int, default=5
         Most values of a column; ties go to the later ones.
     text_encoder : transformer, default=None
-        Replaces the text by its vector, one float32 column a number. None leaves the text.
+        Replaces the text by its vector, in float32 columns. None leaves the text.
     llm : chat client or callable, default=None
         A client of :mod:`skrec.llm`, or a function from messages to text. It reads items as ``item_template``
         writes them, and no id: without ``item_features`` it is not asked.
     language : str, default=None
         Of what the model writes, as in "German"; None is that of the items.
     max_words : int, default=60
-        Most words that the model is asked for.
+        The most words that the model is asked for.
     max_chars : int, default=300
         Characters of an item that the model is shown.
     max_tokens : int, default=256
@@ -74,10 +71,10 @@ class UserProfileText(
     Attributes
     ----------
     report_ : dict
-        Of the last call: ``n_rows``, of which ``n_unknown`` chose nothing that has a text; with ``llm`` also profiles
-        ``n_written`` now and ``n_reused`` from earlier calls, users for whom it ``n_failed`` and the template
-        stands, ``n_cached`` answers, ``n_cut`` items, ``usage``, ``errors`` and ``prompts``. It holds no text of a
-        user.
+        Of the last call: ``n_rows``, of which ``n_unknown`` chose no item with a text. With ``llm`` also
+        ``n_written`` profiles of this call and ``n_reused`` of earlier ones; ``n_failed`` users who got the template
+        instead; ``n_cached`` answers; ``n_cut`` items; ``usage``, ``errors`` and ``prompts``. It contains no text of
+        a user.
     text_encoder_ : transformer or None
         The fitted encoder.
     n_features_in_ : int
@@ -127,8 +124,8 @@ class UserProfileText(
         item_template: str | None = None,
         max_items: int = 20,
         max_values: int = 5,
-        text_encoder: Any = None,
-        llm: Any = None,
+        text_encoder: Transformer | None = None,
+        llm: "LanguageModel | None" = None,
         language: str | None = None,
         max_words: int = 60,
         max_chars: int = 300,
@@ -159,7 +156,7 @@ class UserProfileText(
             cls(llm=repeat_data, text_encoder=LLMTextEmbedder(model=HashingTextEncoder())),
         ]
 
-    def fit(self, X: Any, y: Any = None, *, item_features: Any = None) -> "UserProfileText":
+    def fit(self, X: Table, y: Any = None, *, item_features: FeatureSource | None = None) -> Self:
         """Keep what there is to say about items.
 
         Parameters
@@ -169,7 +166,7 @@ class UserProfileText(
         y : None
             Ignored.
         item_features : frame, pair (ids, matrix) or FeatureTable, default=None
-            One row an item. Without it, items are written as their ids; an item without a row is passed over.
+            One row per item. Without it, items are written as their ids; an item without a row is skipped.
 
         Returns
         -------
@@ -178,13 +175,13 @@ class UserProfileText(
         Raises
         ------
         ValueError
-            If a template names a field that there is not.
+            If a template names an unknown field.
         """
         self.fit_transform(X, item_features=item_features)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit_transform(self, X: Any, y: Any = None, *, item_features: Any = None) -> Any:
+    def fit_transform(self, X: Table, y: Any = None, *, item_features: FeatureSource | None = None) -> Any:
         """Fit, and write the profiles of the users of X.
 
         Parameters
@@ -200,11 +197,11 @@ class UserProfileText(
         self._items = ItemWordings.read(item_features, self.template, self.item_template)
         self.report_: dict[str, Any] = {}
         # What an earlier fit wrote is found by all that decides it; profiles of nobody in X go.
-        users, texts, self._memory = self._profiles(X, events, getattr(self, "_memory", {}))
+        users, texts = self._profiles(X, events, forget=True)
         self.text_encoder_ = None if self.text_encoder is None else clone(self.text_encoder)
         return self._join(users, texts, fit=True)
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Table) -> Any:
         """Write the profiles of the users of X.
 
         Parameters
@@ -220,11 +217,10 @@ class UserProfileText(
         """
         check_is_fitted(self)
         events = read_events(X, estimator=self, reset=False)
-        users, texts, told = self._profiles(X, events, self._memory)
-        self._memory.update(told)
+        users, texts = self._profiles(X, events, forget=False)
         return self._join(users, texts, fit=False)
 
-    def estimate_cost(self, X: Any, *, item_features: Any = None) -> "Usage":
+    def estimate_cost(self, X: Table, *, item_features: FeatureSource | None = None) -> "Usage":
         """What writing the profiles of the users of X would take at most, without asking the model.
 
         Parameters
@@ -240,17 +236,14 @@ class UserProfileText(
             ``prompt_tokens``; ``completion_tokens``, ``max_tokens`` for each; ``cost``, by the ``prices`` of the
             client.
         """
-        from skrec._chat import Usage
-
         self._validate_params()
         items = getattr(self, "_items", None)
         if item_features is not None or items is None:
             items = ItemWordings.read(item_features, self.template, self.item_template)
         facts = self._facts(UserHistories.read(read_events(X, estimator=clone(self), reset=True), items), items)
-        writer = self._writer()
-        return Usage() if writer is None else writer.estimate(list(filter(None, facts)), getattr(self, "_memory", {}))
+        return self._estimate(self._writer(), list(filter(None, facts)))
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray:
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray:
         """Names of the columns that come out.
 
         Parameters
@@ -266,56 +259,37 @@ class UserProfileText(
         user = _check_feature_names_in(self, input_features)[:1].tolist()
         return np.asarray(user + self._profile_names, dtype=object)
 
-    def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        if state.get("_memory"):
-            from skrec._chat import persistent_texts
-
-            state["_memory"] = persistent_texts(state["_memory"])
-        return state
-
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
         tags.input_tags.two_d_array = True  # ids are written out as text
         tags.transformer_tags.preserves_dtype = []
         return tags
 
     # Profiles --------------------------------------------------------------------------------------------
 
-    def _profiles(self, X: Any, events: EventTable, memory: dict[str, str]) -> tuple[Any, list[Text], dict[str, str]]:
-        """User ids as they stand in X, in order of first appearance, their texts, and what a model wrote of these."""
+    def _profiles(self, X: Any, events: EventTable, *, forget: bool) -> tuple[Any, list[Text]]:
+        """User ids as they stand in X, in order of first appearance, and their texts."""
         read = UserHistories.read(events, self._items)
         texts = read.by_template(self.template, self.max_items, self._items.values, self.max_values)
-        told: dict[str, str] = {}
+        kept: dict[str, str] = {}
         self.report_.clear()
         if (writer := self._writer()) is not None:
             facts = self._facts(read, self._items)
             asked = [user for user, some in enumerate(facts) if some]
-            written, told, report = writer.write([facts[user] for user in asked], memory)
+            written, kept, report = writer.write([facts[user] for user in asked], self._written)
             self.report_.update(report)
             for user, text in zip(asked, written, strict=True):
                 texts[user] = text or texts[user]
         self.report_.update(n_rows=len(texts), n_unknown=sum(text is None for text in texts))
-        return _rows_of_first_column(X, read.first), texts, told
+        self._remember(kept, forget=forget)
+        return _rows_of_first_column(X, read.first), texts
 
     def _facts(self, read: UserHistories, items: ItemWordings) -> list[list[str]]:
         """What a model is shown of each user: texts of items, since no id leaves."""
         return [[]] * len(read.users) if items.index is None else read.listed(self.max_items)
 
     def _writer(self) -> "TextWriter | None":
-        if self.llm is None:
-            return None
-        from skrec._chat import TextWriter, in_language, read_prompt
-
-        return TextWriter(
-            self.llm,
-            read_prompt(self.prompt, "profile-v1"),
-            "history",
-            {"max_words": str(self.max_words), "language": in_language(self.language)},
-            max_chars=self.max_chars,
-            max_tokens=self.max_tokens,
-        )
+        return self._make_writer("profile-v1", "history")
 
     def _join(self, users: Any, texts: list[Text], *, fit: bool) -> Any:
         body: NDArray = np.empty((len(texts), 1), dtype=object)
@@ -331,15 +305,15 @@ class UserProfileText(
         return join(table, body, self._profile_names, self._chosen_kind())
 
     def _vectors(self, texts: list[Text], *, fit: bool) -> NDArray[np.float32]:
-        told = [text for text in texts if text is not None]
-        if not told:
+        present = [text for text in texts if text is not None]
+        if not present:
             if fit:
                 raise ValueError("No user has an item with a text to be embedded; item_features must cover some of X.")
             return np.zeros((len(texts), len(self._profile_names)), np.float32)
-        vectors = encode_column(self.text_encoder_, told, "profiles", fit=fit)
+        vectors = encode_column(self.text_encoder_, present, "profiles", fit=fit)
         spread = np.zeros((len(texts), vectors.shape[1]), np.float32)
-        known = [row for row, text in enumerate(texts) if text is not None]
-        spread[known] = vectors.toarray() if isinstance(vectors, sp.csr_array) else vectors
+        rows = [row for row, text in enumerate(texts) if text is not None]
+        spread[rows] = vectors.toarray() if isinstance(vectors, sp.csr_array) else vectors
         return spread
 
 

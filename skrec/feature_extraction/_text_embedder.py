@@ -1,40 +1,39 @@
 """The transformer from texts to vectors of a language model."""
 
-import copy
 import os
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
+from sklearn.base import ClassNamePrefixFeaturesOutMixin
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skrec.feature_extraction._encoders import (
     Encoder,
     EndpointEncoder,
-    LoadSettings,
-    LocalEncoder,
-    ObjectEncoder,
-    _live_models,
+    SharedModelMixin,
     embed,
-    is_sentence_transformer,
+    select_encoder,
+    select_prompt,
 )
 from skrec.feature_extraction._reading import read_texts
-from skrec.utils import Endpoint, PersistenceMixin, Scrubber, Text, as_text, fit_context, read_scrub
+from skrec.feature_extraction._text_transformer import TextTransformer, plain_texts
+from skrec.interactions import Table
+from skrec.utils import Scrubber, Text, fit_context, read_scrub
 
 
-class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, TransformerMixin, BaseEstimator):
+class LLMTextEmbedder(SharedModelMixin, ClassNamePrefixFeaturesOutMixin, TextTransformer):
     """Embed texts, or rows written out as text, with a language model.
 
     A column of texts, or a dataframe whose rows are written out as ``"title: …; genres: …"``, becomes an
-    array of vectors, one a row. Nothing is learned from the data: ``fit`` checks the input and the model.
+    array of vectors, one per row. Nothing is learned from the data: ``fit`` checks the input and the model.
 
     Distinct texts are embedded once and spread back over the rows. Local models are tokenised in bulk and run
     in batches of equal length, which is faster than ``SentenceTransformer.encode`` and gives each text the
-    same vector whatever it is batched with (to 1e-3; to rounding in float32). A model is loaded once a
+    same vector whatever it is batched with (to 1e-3; to rounding in float32). A model is loaded once per
     process and shared by clones; vectors are cached by the content of the model and of the text.
 
     Parameters
@@ -55,26 +54,26 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
         Wording of a row, such as ``"{title} by {author}"``: bare column names in braces. A missing value is
         left empty; a row of which all are missing is a missing text.
     prompt : str, default=None
-        Put before every text, as instruction-tuned models want it.
+        Put before every text, as instruction-tuned models expect.
     prompt_name : str, default=None
-        A prompt that the model brings along, by its name. ``prompt`` goes before.
+        The name of a prompt that comes with the model. ``prompt`` takes precedence.
     query_prompt : str, default=None
         The prompt of :meth:`encode_query`. By default the model's own prompt "query", else as for other texts.
     backend : {"torch", "onnx", "openvino"}, default="torch"
         What runs the model; the latter two need ``sentence-transformers[onnx]`` or ``[openvino]``.
     device : str, default=None
-        Such as ``"cpu"`` or ``"cuda:0"``; by default the best there is. A device that this machine lacks
-        becomes the CPU, with a warning, so that what was fitted on one machine runs on another.
+        Such as ``"cpu"`` or ``"cuda:0"``; by default, or with ``"auto"``, the best device of this machine. A device
+        that the machine does not have is a ValueError: leave the default where a fitted model is to run on others.
     dtype : {"float32", "bfloat16", "float16"}, default="float32"
         Precision of the transformer. With bfloat16 a CPU that has it (AVX512-BF16, AMX) is 1.2 to 1.6 times as
         fast, at a cosine above 0.999 to float32; others are slower with it than without.
     quantization : {"int8"}, default=None
-        Linear layers in 8 bits, weights by output and inputs by token, on the CPU. About as fast as bfloat16
-        (1.5 times float32 on film titles), and it moved 8 % of the ten nearest neighbours of a title where
-        bfloat16 moved 1 % and PyTorch's own dynamic int8 32 %: worth it on CPUs without bfloat16, and for a
+        Linear layers in 8 bits, with one scale per output and per token, on the CPU. About as fast as bfloat16
+        (1.5 times float32 on film titles). It changed 8 % of the ten nearest neighbours of a title, where
+        bfloat16 changed 1 % and PyTorch's own dynamic int8 32 %. Use it on CPUs without bfloat16, or for a
         quarter of the memory. ``examples/benchmarks/quantised_encoders.py`` measures it.
     pooling : {"mean", "cls", "last", "max"}, default=None
-        Which token vectors make the text's: for plain transformers that bring no pooling along ("last" for
+        How token vectors become the vector of a text, for plain transformers without a pooling layer ("last" for
         GPT-like ones, "mean" or "cls" for BERT-like ones). By default the model's own, else the mean.
     max_length : int, default=None
         Most tokens of a text, prompt and special tokens included; by default the model's own limit. Longer
@@ -84,14 +83,14 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
     normalize : bool, default=True
         Scale vectors to length 1.
     token_budget : int, default=None
-        Most tokens a batch; by default 2,000 on the CPU and 16,384 on other devices. Moves speed and memory,
-        not the vectors.
+        Most tokens per batch; by default 2,000 on the CPU and 16,384 on other devices. It changes speed and
+        memory, not the vectors.
     batch_size : int, default=256
-        Texts a call, of an endpoint or an ``encode`` object.
+        Texts per call of an endpoint or of an object with ``encode``.
     cache : "memory", path or None, default="memory"
         Where vectors are kept: in this process (:data:`skrec.feature_extraction.memory_cache`, bounded in
         bytes), in a folder, for several processes at once, or nowhere. The vectors kept are those of the
-        model, before ``truncate_dim`` and ``normalize``, so both can be searched over without embedding anew.
+        model, before ``truncate_dim`` and ``normalize``, so both can be tuned without embedding the texts again.
         A folder that cannot be written, or a damaged one, costs a warning and the time, never the result.
     revision : str, default=None
         Branch, tag or commit on the hub.
@@ -102,19 +101,20 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
         ``"https://api.openai.com/v1"`` or ``"http://localhost:8000/v1"``. Needs the ``openai`` package.
     api_key_env : str, default=None
         Name of the environment variable with the endpoint's key, read at each call and kept nowhere. By
-        default no key is sent, save to OpenAI itself, which gets that of ``OPENAI_API_KEY``; ``""`` sends none
-        anywhere. Nothing else is taken from the environment, and no redirect is followed.
+        default a key is sent to OpenAI alone, that of ``OPENAI_API_KEY``; ``""`` sends none. Nothing else is
+        taken from the environment, and no redirect is followed.
     allow_http : bool, default=False
         Whether texts, and any key, may go over plain http to another machine than this one.
     scrub : "auto", bool or Scrubber, default="auto"
-        Whether e-mail addresses, phone and card numbers are taken out of texts first, those that are searched
-        for too; "auto" where they go to another machine. A :class:`~skrec.llm.Scrubber` also takes out names.
+        Whether e-mail addresses, phone and card numbers are removed from texts first, also from those that are
+        searched for; "auto" does so where texts go to another machine. A :class:`~skrec.llm.Scrubber` also
+        removes names.
     dimensions : int, default=None
         Length of vectors to ask an endpoint for.
     timeout : float, default=60.0
         Seconds to wait for an endpoint.
     max_retries : int, default=5
-        How often a request is sent again after silence, status 408, 409, 425, 429 or 5xx, or a malformed
+        How often a request is sent again after a time-out, status 408, 409, 425, 429 or 5xx, or a malformed
         answer. Waits double from half a second, with jitter, and follow ``Retry-After`` up to a minute.
     pickle_weights : bool, default=False
         Whether a pickle carries the weights. By default it carries the name or path of the model; a live
@@ -131,7 +131,7 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
     n_features_out_ : int
         Length of the vectors.
     scrubbed_ : dict
-        How much personal data of each kind was taken out of texts since ``fit``; never what it was.
+        How many pieces of personal data of each kind were removed since ``fit``; never the data itself.
 
     See Also
     --------
@@ -139,7 +139,7 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
 
     Notes
     -----
-    Language models put all texts into a narrow cone: centre the vectors before comparing them by cosine.
+    The vectors of language models share a large common part: centre them before comparing them by cosine.
 
     References
     ----------
@@ -224,7 +224,7 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
         base_url: str | None = None,
         api_key_env: str | None = None,
         allow_http: bool = False,
-        scrub: Any = "auto",
+        scrub: bool | Literal["auto"] | Scrubber = "auto",
         dimensions: int | None = None,
         timeout: float = 60.0,
         max_retries: int = 5,
@@ -268,7 +268,7 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
         return [cls(model=HashingTextEncoder())]
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None) -> "LLMTextEmbedder":
+    def fit(self, X: Table, y: Any = None) -> Self:
         """Check the texts and the model; nothing is learned and, as a rule, nothing embedded.
 
         Parameters
@@ -291,19 +291,19 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
             If the model cannot be found or loaded.
         """
         texts = read_texts(self, X, reset=True)
-        encoder = self._encoder()
+        encoder = select_encoder(self)
         dimension = encoder.dimension
         if dimension is None:
-            # One text tells; it stays in the cache for transform.
+            # One text shows it, and stays in the cache for transform.
             probe = next((text for text in texts if text is not None), "text")
-            vectors = embed([probe], encoder, self._prompt(encoder), self.cache, 0, self._scrubber(encoder))
+            vectors = embed([probe], encoder, select_prompt(self, encoder), self.cache, 0, self._scrubber(encoder))
             assert vectors is not None
             dimension = vectors.shape[1]
         self.n_features_out_ = self._n_kept(dimension)
         self.scrubbed_: dict[str, int] = {}
         return self
 
-    def transform(self, X: Any) -> NDArray[np.float32]:
+    def transform(self, X: Table) -> NDArray[np.float32]:
         """Embed the texts, or the rows written out as text.
 
         Parameters
@@ -341,7 +341,7 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
         ndarray of shape (n_texts, n_features_out), float32
         """
         self._validate_params()
-        return self._embed(self._plain(texts), query=False, prompt=prompt, prompt_name=prompt_name)
+        return self._embed(plain_texts(texts), query=False, prompt=prompt, prompt_name=prompt_name)
 
     def encode_query(self, texts: Iterable[str | None]) -> NDArray[np.float32]:
         """Embed what is searched for: as :meth:`encode`, under the query prompt where there is one.
@@ -358,64 +358,7 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
         ndarray of shape (n_texts, n_features_out), float32
         """
         self._validate_params()
-        return self._embed(self._plain(texts), query=True)
-
-    @staticmethod
-    def _plain(texts: Iterable[str | None]) -> list[Text]:
-        if isinstance(texts, str):
-            raise TypeError(f"texts must be a list of texts; got one text: write [{texts!r}].")
-        return [as_text(text) for text in texts]
-
-    def _encoder(self) -> Encoder:
-        """The model as set now: looked up at each use, so that no earlier one can linger."""
-        model = os.fspath(self.model) if isinstance(self.model, os.PathLike) else self.model
-        if isinstance(model, str) and self.base_url is not None:
-            self._refuse_local_settings("an endpoint")
-            endpoint = Endpoint(model, self.base_url, self.api_key_env, self.allow_http, self.timeout, self.max_retries)
-            return EndpointEncoder(endpoint, self.dimensions, self.batch_size)
-        own = (self.base_url, self.api_key_env, self.dimensions)
-        if self.allow_http or any(value is not None for value in own):
-            raise ValueError(
-                "base_url, api_key_env, allow_http and dimensions belong to an endpoint: pass base_url and the model's "
-                "name there (for OpenAI base_url='https://api.openai.com/v1'). For a local model, truncate_dim "
-                "shortens vectors."
-            )
-        model = _live_models.stored_model(self, model)
-        if isinstance(model, str) or is_sentence_transformer(model):
-            settings = {name: getattr(self, name) for name in LoadSettings.__dataclass_fields__}
-            return LocalEncoder(model, LoadSettings(**settings), self.max_length, self.token_budget)
-        self._refuse_local_settings(f"a {type(model).__name__}, which encodes by itself")
-        return ObjectEncoder(model, self.batch_size)
-
-    def _refuse_local_settings(self, what: str) -> None:
-        names = [*LoadSettings.__dataclass_fields__, "max_length"]
-        defaults = {name: type(self)._defaults()[name] for name in names}
-        if changed := [name for name, default in defaults.items() if getattr(self, name) != default]:
-            raise ValueError(f"{', '.join(changed)} cannot be set for {what}; leave the default.")
-
-    @classmethod
-    def _defaults(cls) -> dict[str, Any]:
-        return cls().get_params(deep=False)
-
-    def _prompt(
-        self, encoder: Encoder, query: bool = False, prompt: str | None = None, prompt_name: str | None = None
-    ) -> str:
-        if prompt is None and prompt_name is None:
-            if query and self.query_prompt is not None:
-                return self.query_prompt
-            if query and "query" in encoder.prompts:
-                return encoder.prompts["query"]
-            prompt, prompt_name = self.prompt, self.prompt_name
-        if prompt is not None:
-            return prompt
-        if prompt_name is None:
-            return encoder.default_prompt
-        if prompt_name not in encoder.prompts:
-            raise ValueError(
-                f"prompt_name={prompt_name!r}: the model's prompts are {sorted(encoder.prompts)}; "
-                "pass the wording itself as prompt."
-            )
-        return encoder.prompts[prompt_name]
+        return self._embed(plain_texts(texts), query=True)
 
     def _scrubber(self, encoder: Encoder) -> Scrubber | None:
         leaves = isinstance(encoder, EndpointEncoder) and not encoder.endpoint.is_loopback
@@ -427,10 +370,12 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
         return self.truncate_dim or dimension
 
     def _embed(self, texts: Sequence[Text], **prompt: Any) -> NDArray[np.float32]:
-        encoder = self._encoder()
+        encoder = select_encoder(self)
         scrubber = self._scrubber(encoder)
         counts = getattr(self, "scrubbed_", None)
-        vectors = embed(texts, encoder, self._prompt(encoder, **prompt), self.cache, self.verbose, scrubber, counts)
+        vectors = embed(
+            texts, encoder, select_prompt(self, encoder, **prompt), self.cache, self.verbose, scrubber, counts
+        )
         if vectors is None:
             width = getattr(self, "n_features_out_", None) or self._n_kept(encoder.dimension or 1)
             return np.zeros((len(texts), width), dtype=np.float32)
@@ -450,29 +395,3 @@ class LLMTextEmbedder(ClassNamePrefixFeaturesOutMixin, PersistenceMixin, Transfo
     @property
     def _n_features_out(self) -> int:
         return self.n_features_out_
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = True  # numbers are written out as text
-        tags.input_tags.allow_nan = True
-        tags.transformer_tags.preserves_dtype = []
-        return tags
-
-    def __sklearn_clone__(self) -> "LLMTextEmbedder":
-        """A clone that shares a live model, which would otherwise be copied with all its weights."""
-        params = {k: v if k == "model" else clone(v, safe=False) for k, v in self.get_params(deep=False).items()}
-        twin = type(self)(**params)
-        for name in ("_metadata_request", "_sklearn_output_config"):
-            if hasattr(self, name):
-                setattr(twin, name, copy.deepcopy(getattr(self, name)))
-        return twin
-
-    def __deepcopy__(self, memo: dict) -> "LLMTextEmbedder":
-        twin = type(self).__new__(type(self))
-        shared = ("model", "_stored")
-        twin.__dict__.update({k: v if k in shared else copy.deepcopy(v, memo) for k, v in self.__dict__.items()})
-        return twin
-
-    def __getstate__(self) -> dict[str, Any]:
-        return _live_models.state_to_pickle(self, super().__getstate__())

@@ -1,7 +1,7 @@
 """Helpers that know no recommender."""
 
 from skrec.utils._dataframe import frame_backend, installed_frame_library
-from skrec.utils._device import resolve_device
+from skrec.utils._device import model_device, resolve_device
 from skrec.utils._endpoint import OPENAI_URL, Connection, Endpoint
 from skrec.utils._endpoint_errors import EndpointError, RequestRejected
 from skrec.utils._fingerprint import (
@@ -16,7 +16,7 @@ from skrec.utils._fingerprint import (
 from skrec.utils._fit_context import fit_context
 from skrec.utils._format_version import PersistenceMixin
 from skrec.utils._http_limits import MOST_BYTES, BadResponse
-from skrec.utils._hub import available_device, dtype_argument, hub_is_out_of_reach, is_path, quiet, torch_dtype
+from skrec.utils._hub import dtype_argument, hub_is_out_of_reach, is_path, quiet, torch_dtype
 from skrec.utils._matrix import Matrix, align, finite_matrix, inner_products, is_zero_row, row_dots, with_rows
 from skrec.utils._metaestimators import unwrap_recommender
 from skrec.utils._privacy import Scrubber, read_scrub

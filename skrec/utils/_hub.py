@@ -1,6 +1,5 @@
 """Helpers to load models of transformers by name."""
 
-import warnings
 from typing import Any
 
 
@@ -15,22 +14,6 @@ def dtype_argument() -> str:
 
     major, minor = (int(part) for part in transformers.__version__.split(".")[:2])
     return "dtype" if (major, minor) >= (4, 56) else "torch_dtype"
-
-
-def available_device(device: str | None) -> str | None:
-    """The requested device; the CPU, with a warning, where this machine lacks it."""
-    if device is None:
-        return None
-    import torch
-
-    kind = device.split(":")[0]
-    absent = (kind == "cuda" and not torch.cuda.is_available()) or (
-        kind == "mps" and not torch.backends.mps.is_available()
-    )
-    if absent:
-        warnings.warn(f"device={device!r} is not available here; the model runs on the CPU.", stacklevel=2)
-        return "cpu"
-    return device
 
 
 def hub_is_out_of_reach(name: str, owner: str = "") -> bool:

@@ -227,12 +227,12 @@ class TestModels:
         assert not (rough == exact).all()
         assert chats[0].fingerprint != chats[1].fingerprint
 
-    @pytest.mark.filterwarnings("ignore:device=")
     def test_a_device_that_is_not_here(self, causal_folders):
         import torch
 
         device = "mps" if torch.cuda.is_available() else "cuda"
-        assert TransformersChat(causal_folders["gpt2"], device=device).complete(["a"], max_tokens=1)[0].error is None
+        with pytest.raises(ValueError, match=f"device='{device}' cannot be used here"):
+            TransformersChat(causal_folders["gpt2"], device=device).complete(["a"], max_tokens=1)
 
     def test_cuda(self, causal_folder):
         import torch

@@ -9,6 +9,7 @@ import pytest
 from openai_server import OpenAIServer, changed, dripping, slow, status
 
 from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder
+from skrec.feature_extraction._encoders import select_encoder
 from skrec.utils._endpoint import retry_after
 
 pytest.importorskip("openai")
@@ -267,9 +268,9 @@ def test_plain_http_to_another_machine_is_refused_unless_asked():
     with pytest.raises(ValueError, match="allow_http=True"):
         LLMTextEmbedder("small-model", base_url="http://192.0.2.1:8000/v1").fit(TEXTS)
     asked = LLMTextEmbedder("small-model", base_url="http://192.0.2.1:8000/v1", allow_http=True)
-    assert asked._encoder().endpoint.base_url == "http://192.0.2.1:8000/v1"
+    assert select_encoder(asked).endpoint.base_url == "http://192.0.2.1:8000/v1"
     for host in ("localhost", "127.0.0.1", "127.8.9.1", "[::1]"):
-        LLMTextEmbedder("small-model", base_url=f"http://{host}:1/v1")._encoder()
+        select_encoder(LLMTextEmbedder("small-model", base_url=f"http://{host}:1/v1"))
     with pytest.raises(ValueError, match="belong to an endpoint"):
         LLMTextEmbedder(HashingTextEncoder(), allow_http=True).fit(TEXTS)
 
@@ -305,9 +306,9 @@ def test_personal_data_stays_here(server, tmp_path):
 
 def test_texts_are_scrubbed_by_default_where_they_leave_the_machine(server):
     there = LLMTextEmbedder("small-model", base_url="https://embeddings.example/v1")
-    assert there._scrubber(there._encoder()) is not None
+    assert there._scrubber(select_encoder(there)) is not None
     there.set_params(scrub=False)
-    assert there._scrubber(there._encoder()) is None
+    assert there._scrubber(select_encoder(there)) is None
     embedder(server).fit_transform(PERSONAL)
     assert {text for body in server.bodies for text in body["input"]} == set(PERSONAL)
     local = LLMTextEmbedder(HashingTextEncoder(64), scrub=True, cache=None)

@@ -165,7 +165,7 @@ class TestUse:
 
 class TestWhatIsRefused:
     def test_no_phrase_at_all(self):
-        with pytest.raises(ValueError, match=r"No phrase is left of the 2 texts .* stop_words=None"):
+        with pytest.raises(ValueError, match=r"No phrase remains of the 2 texts .* stop_words=None"):
             make_extractor().fit(["the of and", None])
 
     def test_parameters(self):

@@ -263,7 +263,7 @@ def test_minilm_without_its_package_says_what_to_install(no_network, monkeypatch
 
 
 def test_folder_without_a_model(tmp_path):
-    with pytest.raises(OSError, match="holds no model that could be loaded"):
+    with pytest.raises(OSError, match="contains no model that could be loaded"):
         embed(str(tmp_path), ["a film"])
 
 
@@ -304,8 +304,12 @@ def test_backend_is_passed_on_and_gets_masks(bert_folder, texts, monkeypatch):
 def test_device_that_is_not_there(bert_folder):
     if torch.cuda.is_available():
         pytest.skip("this machine has it")
-    with pytest.warns(UserWarning, match="device='cuda:0' is not available here; the model runs on the CPU"):
-        vectors = LLMTextEmbedder(bert_folder, device="cuda:0", cache=None, revision="x").fit_transform(["a film"])
+    embedder = LLMTextEmbedder(bert_folder, device="cuda:0", cache=None, revision="x")
+    with pytest.raises(ValueError, match=r"device='cuda:0' cannot be used here .*; pass None for the best device"):
+        embedder.fit(["a film"])
+    with pytest.raises(ValueError, match="device='gpu' cannot be used here"):
+        embedder.set_params(device="gpu").fit(["a film"])
+    vectors = embedder.set_params(device="auto").fit_transform(["a film"])
     np.testing.assert_allclose(vectors, embed(bert_folder, ["a film"]), atol=1e-6)
 
 

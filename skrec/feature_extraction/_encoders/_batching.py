@@ -17,7 +17,7 @@ def pack_by_tokens(lengths: NDArray[np.int64], token_budget: int, *, mix: bool) 
     lengths : ndarray of shape (n_texts,)
         Number of tokens of each text.
     token_budget : int
-        Most tokens a batch holds, padding included; a longer text is a batch of its own.
+        Most tokens of a batch, padding included; a longer text is a batch of its own.
     mix : bool
         Whether a batch less than half full may be filled with shorter texts, to be padded. Padding moves a
         float32 result by rounding alone (1e-7); in 16 or 8 bits it would be felt (1e-3 and more).

@@ -1,4 +1,4 @@
-"""One face for everything that turns texts into vectors."""
+"""One interface for everything that turns texts into vectors."""
 
 import json
 import sys
@@ -23,7 +23,7 @@ class Encoder(Protocol):
 
     @property
     def dimension(self) -> int | None:
-        """Length of the vectors, where it is known before the first is made."""
+        """Length of the vectors, where it is known in advance."""
 
     @property
     def prompts(self) -> dict[str, str]: ...
@@ -49,7 +49,7 @@ class LocalEncoder:
 
     @property
     def fingerprint(self) -> str:
-        # The device is left out: it moves vectors by rounding only.
+        # Not the device: it changes vectors by rounding only.
         settings = {**asdict(self.settings), "device": None, "max_length": self.max_length}
         return json.dumps([fingerprint(self.local, self.source), settings], sort_keys=True)
 
@@ -75,7 +75,7 @@ class ObjectEncoder:
 
     @property
     def memory_fingerprint(self) -> str | None:
-        """A name that holds in this process only, for objects that have no name of their own."""
+        """A name for this process only, for objects without a ``fingerprint``."""
         token = identity_token(self.model)
         return None if token is None else f"object-{token}"
 

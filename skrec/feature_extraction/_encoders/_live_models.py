@@ -3,7 +3,9 @@
 import copy
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from sklearn.base import clone
 
 from skrec.feature_extraction._encoders._encoder import is_sentence_transformer
 from skrec.feature_extraction._encoders._loading import LoadSettings, local_model
@@ -15,13 +17,39 @@ if TYPE_CHECKING:
 _same_as_source: dict[tuple[str, str], bool] = {}
 
 
+class SharedModelMixin:
+    """An estimator whose clones and copies share a live ``model``, and whose pickles leave weights out.
+
+    Placed before :class:`~skrec.utils.PersistenceMixin` in the bases.
+    """
+
+    def __sklearn_clone__(self) -> Self:
+        """A clone that shares a live model, which would otherwise be copied with all its weights."""
+        own: Any = self.get_params(deep=False)  # type: ignore[attr-defined]
+        twin = type(self)(**{name: v if name == "model" else clone(v, safe=False) for name, v in own.items()})
+        for name in ("_metadata_request", "_sklearn_output_config"):
+            if hasattr(self, name):
+                setattr(twin, name, copy.deepcopy(getattr(self, name)))
+        return twin
+
+    def __deepcopy__(self, memo: dict) -> Self:
+        twin = type(self).__new__(type(self))
+        shared = ("model", "_stored")
+        twin.__dict__.update({k: v if k in shared else copy.deepcopy(v, memo) for k, v in self.__dict__.items()})
+        return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: Any = super().__getstate__()
+        return state_to_pickle(cast("LLMTextEmbedder", self), state)
+
+
 def state_to_pickle(embedder: "LLMTextEmbedder", state: dict[str, Any]) -> dict[str, Any]:
-    """What a pickle of the embedder holds.
+    """The state to pickle.
 
     Raises
     ------
     ValueError
-        If it would hold weights that nobody asked for and that no path gives back.
+        If the model has weights that no path gives back, and ``pickle_weights`` is False.
     """
     model = embedder.model
     if embedder.pickle_weights:

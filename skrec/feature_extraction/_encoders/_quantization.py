@@ -5,10 +5,10 @@ from torch import nn
 
 
 class DynamicInt8Linear(nn.Module):
-    """A linear layer with int8 weights (one scale an output) and int8 inputs (one scale a token).
+    """A linear layer with int8 weights (one scale per output) and int8 inputs (one scale per token).
 
-    One scale a token, where ``torch.ao.quantization.quantize_dynamic`` has one a batch: a token is then
-    rounded the same whatever stands beside it, so vectors do not depend on the batch, and an outlier
+    One scale per token, where ``torch.ao.quantization.quantize_dynamic`` has one per batch: a token is then
+    rounded the same in every batch, so vectors do not depend on the batch, and an outlier
     spoils its own token only. The integer product is exact.
     """
 

@@ -1,0 +1,92 @@
+"""From the parameters of an embedder to what runs its model, and to the prompt before each text."""
+
+import os
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from skrec.feature_extraction._encoders._encoder import Encoder, LocalEncoder, ObjectEncoder, is_sentence_transformer
+from skrec.feature_extraction._encoders._endpoint_encoder import EndpointEncoder
+from skrec.feature_extraction._encoders._live_models import stored_model
+from skrec.feature_extraction._encoders._loading import LoadSettings
+from skrec.utils import Endpoint
+
+if TYPE_CHECKING:
+    from skrec.feature_extraction._text_embedder import LLMTextEmbedder
+
+_LOCAL = [field.name for field in fields(LoadSettings)]
+
+
+def select_encoder(embedder: "LLMTextEmbedder") -> Encoder:
+    """What runs the model, by the parameters as they are set now.
+
+    Raises
+    ------
+    ValueError
+        If a parameter does not apply to this kind of model.
+    OSError
+        If the model cannot be found or loaded.
+    """
+    model = os.fspath(embedder.model) if isinstance(embedder.model, os.PathLike) else embedder.model
+    if model == "":
+        raise ValueError(
+            "model='' names no model; pass the path of a model folder, a name on the Hugging Face hub, or leave the "
+            "default 'all-MiniLM-L6-v2'."
+        )
+    if isinstance(model, str) and embedder.base_url is not None:
+        _refuse_local_settings(embedder, "an endpoint")
+        endpoint = Endpoint(
+            model, embedder.base_url, embedder.api_key_env, embedder.allow_http, embedder.timeout, embedder.max_retries
+        )
+        return EndpointEncoder(endpoint, embedder.dimensions, embedder.batch_size)
+    remote = (embedder.base_url, embedder.api_key_env, embedder.dimensions)
+    if embedder.allow_http or any(value is not None for value in remote):
+        raise ValueError(
+            "base_url, api_key_env, allow_http and dimensions belong to an endpoint: pass base_url and the model's "
+            "name there (for OpenAI base_url='https://api.openai.com/v1'). For a local model, truncate_dim "
+            "shortens vectors."
+        )
+    model = stored_model(embedder, model)
+    if isinstance(model, str) or is_sentence_transformer(model):
+        settings = LoadSettings(**{name: getattr(embedder, name) for name in _LOCAL})
+        return LocalEncoder(model, settings, embedder.max_length, embedder.token_budget)
+    _refuse_local_settings(embedder, f"a {type(model).__name__}, which encodes by itself")
+    return ObjectEncoder(model, embedder.batch_size)
+
+
+def _refuse_local_settings(embedder: "LLMTextEmbedder", what: str) -> None:
+    defaults = type(embedder)().get_params(deep=False)
+    if changed := [name for name in [*_LOCAL, "max_length"] if getattr(embedder, name) != defaults[name]]:
+        raise ValueError(f"{', '.join(changed)} cannot be set for {what}; leave the default.")
+
+
+def select_prompt(
+    embedder: "LLMTextEmbedder",
+    encoder: Encoder,
+    *,
+    query: bool = False,
+    prompt: str | None = None,
+    prompt_name: str | None = None,
+) -> str:
+    """The prompt of one call: what was passed, else what the embedder has, else what the model has.
+
+    Raises
+    ------
+    ValueError
+        If the model has no prompt of that name.
+    """
+    if prompt is None and prompt_name is None:
+        if query and embedder.query_prompt is not None:
+            return embedder.query_prompt
+        if query and "query" in encoder.prompts:
+            return encoder.prompts["query"]
+        prompt, prompt_name = embedder.prompt, embedder.prompt_name
+    if prompt is not None:
+        return prompt
+    if prompt_name is None:
+        return encoder.default_prompt
+    if prompt_name not in encoder.prompts:
+        raise ValueError(
+            f"prompt_name={prompt_name!r}: the model's prompts are {sorted(encoder.prompts)}; "
+            "pass the wording itself as prompt."
+        )
+    return encoder.prompts[prompt_name]
