@@ -90,6 +90,12 @@ class Explanations:
         self.method = list(method)
         self._backend = backend
 
+    def rewritten(
+        self, text: Sequence[str], evidence: Sequence[Sequence[Evidence]], method: Sequence[str]
+    ) -> "Explanations":
+        """Other texts for the same pairs."""
+        return Explanations(self.user, self.item, text, evidence, method, backend=self._backend)
+
     def __len__(self) -> int:
         return len(self.text)
 

@@ -12,14 +12,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrec._explain._explanations import Evidence, Explanations
 from skrec._explain._item_texts import ItemTexts
+from skrec._explain._leave_one_out import history_evidence, popularity_of, score_drops, strongest_reasons
 from skrec._explain._templates import write_reasons
 from skrec.interactions import Column, Histories, Queries, as_column, check_k, read_items
 
-_WEAK = 0.1
-"""Share of the strongest reason below which others are not named."""
-_MOST_LEFT_OUT = 200
 _PAIRS_A_BLOCK = 512
-_EVENTS_A_BLOCK = 1 << 18
 
 
 class ExplainMixin:
@@ -30,7 +27,7 @@ class ExplainMixin:
     - ``_other_evidence(queries, row, item)``: what speaks for an item where neither does.
     """
 
-    _item_texts_: ItemTexts | None = None
+    item_texts_: ItemTexts | None = None
     _uses_history: bool = True
 
     def explain(
@@ -163,7 +160,8 @@ def find_evidence(rec: Any, queries: Queries, items: NDArray[np.int64], n_eviden
         reasons = []
         if not cold[row]:
             events = slice(histories.indptr[row], histories.indptr[row + 1])
-            reasons = _of_history(rec, histories.items[events], added[events], item, n_evidence)
+            of_row = histories.items[events], added[events]
+            reasons = history_evidence(*of_row, item, n_evidence, rec._item_index, rec.item_texts_)
         if in_context is not None:
             weights, names = in_context
             reasons += [
@@ -171,8 +169,7 @@ def find_evidence(rec: Any, queries: Queries, items: NDArray[np.int64], n_eviden
                 for weight, name in zip(weights[row].tolist(), names, strict=True)
                 if weight > 0
             ]
-        reasons.sort(key=lambda reason: -reason.weight)
-        kept = [reason for reason in reasons[:n_evidence] if reason.weight >= _WEAK * reasons[0].weight]
+        kept = strongest_reasons(reasons, n_evidence)
         if not kept:
             told = rec._uses_history and bool(histories.lengths[row])
             kept = [replace(rec._other_evidence(queries, row, item), despite_history=told)]
@@ -180,79 +177,11 @@ def find_evidence(rec: Any, queries: Queries, items: NDArray[np.int64], n_eviden
     return found
 
 
-def _of_history(rec: Any, chosen: NDArray, added: NDArray, item: int, n: int) -> list[Evidence]:
-    """The items of a history that raise the score most; an item does not speak for itself."""
-    distinct, position = np.unique(chosen, return_inverse=True)
-    totals = np.bincount(position, weights=added, minlength=len(distinct))
-    totals[distinct == item] = 0
-    strongest = np.argsort(-totals, kind="stable")[:n]
-    texts = rec._item_texts_
-    return [
-        Evidence(
-            "history",
-            float(totals[at]),
-            item=rec._item_index.values[[distinct[at]]].tolist()[0],
-            name=None if texts is None else texts.names[distinct[at]],
-            keywords=() if texts is None else texts.shared_words(distinct[at], item),
-        )
-        for at in strongest
-        if totals[at] > 0
-    ]
-
-
-def popularity_of(popularity: NDArray, item: int) -> Evidence:
-    """How often others chose an item."""
-    rank = int((popularity > popularity[item]).sum()) + 1
-    return Evidence("popularity", float(popularity[item]), rank=rank, n_items=len(popularity))
-
-
 def left_out(rec: Any, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Falls of the score when an item leaves the history, shared among the events of the item by strength.
+    """Decrease of the score of one item per query when an item leaves the history, by event."""
 
-    Of a long history the latest 200 items are tried. Where an item is the whole history its fall is the
-    score itself, if that is positive.
-    """
-    histories = queries.histories
-    added = np.zeros(len(histories.items))
-    rows = histories.row_of_event()
-    pairs, of_event = np.unique(rows * np.int64(len(rec._item_index)) + histories.items, return_inverse=True)
-    if not len(pairs):
-        return added
-    row, item = pairs // len(rec._item_index), pairs % len(rec._item_index)
-    row, item, number = _latest(row, item, of_event)
-    scores = rec._score_pairs(queries, np.arange(len(queries)), items)
-    falls = np.zeros(len(pairs))
-    bounds = np.cumsum(histories.lengths[row])
-    start = 0
-    while start < len(row):
-        before = bounds[start - 1] if start else 0
-        stop = max(start + 1, int(np.searchsorted(bounds, before + _EVENTS_A_BLOCK)))
-        at = slice(start, stop)
-        rest = _without(histories.take(row[at]), item[at])
-        asked = Queries(queries.users[row[at]], rest, None if queries.context is None else queries.context[row[at]])
-        less = rec._score_pairs(asked, np.arange(len(asked)), items[row[at]])
-        empty = rest.lengths == 0
-        falls[number[at]] = np.where(empty, np.maximum(scores[row[at]], 0), scores[row[at]] - less)
-        start = stop
-    strength = np.maximum(histories.y.astype(np.float64), 1e-12)
-    total = np.bincount(of_event, weights=strength, minlength=len(pairs))
-    return falls[of_event] * strength / total[of_event]
+    def score(rows: NDArray[np.int64], histories: Histories) -> NDArray:
+        context = None if queries.context is None else queries.context[rows]
+        return rec._score_pairs(Queries(queries.users[rows], histories, context), np.arange(len(rows)), items[rows])
 
-
-def _latest(row: NDArray, item: NDArray, of_event: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-    """Of each row the items with the latest events, with their numbers."""
-    last = np.zeros(len(row), np.int64)
-    np.maximum.at(last, of_event, np.arange(len(of_event)))
-    order = np.lexsort((-last, row))
-    starts = np.searchsorted(row[order], row[order], side="left")
-    kept = np.sort(order[np.arange(len(order)) - starts < _MOST_LEFT_OUT])
-    return row[kept], item[kept], kept
-
-
-def _without(histories: Histories, items: NDArray[np.int64]) -> Histories:
-    """Histories without the events of one item a row."""
-    kept = histories.items != np.repeat(items, histories.lengths)
-    lengths = np.bincount(histories.row_of_event()[kept], minlength=len(histories))
-    times = None if histories.timestamp is None else histories.timestamp[kept]
-    indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return Histories(indptr, histories.items[kept], histories.y[kept], times)
+    return score_drops(queries.histories, len(rec._item_index), score)

@@ -90,7 +90,7 @@ class PartialFitMixin:
         self._read_event_context(data, reset=False)
         items = self._item_side.read(item_features, data.item_index)
         users = self._user_side.read(user_features, data.user_index)
-        self._item_texts_ = items.texts(self._item_texts_)
+        self.item_texts_ = items.texts(self.item_texts_)
         self._keep(data, items, users, before=self._histories)
         data.item_rows = None if items.encoded is None else items.rows
         data.user_rows = None if users.encoded is None else users.rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import get_tags
@@ -11,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrec.base._contract import RecommenderMixin
 from skrec.base._delegation import DelegatingMixin, given_tables
-from skrec.interactions import Histories, IdIndex, is_empty, read_history
+from skrec.interactions import Histories, IdIndex, Recommendations, is_empty, read_history
 from skrec.utils import PersistenceMixin, fit_context, unwrap_recommender
 
 
@@ -70,8 +71,9 @@ class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseE
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        inner = get_tags(self.recommender)
-        tags.target_tags, tags.input_tags = inner.target_tags, inner.input_tags
+        if hasattr(unwrap_recommender(self.recommender), "__sklearn_tags__"):
+            inner = get_tags(self.recommender)
+            tags.target_tags, tags.input_tags = inner.target_tags, inner.input_tags
         return tags
 
     # Handed on -------------------------------------------------------------------------------------
@@ -106,9 +108,9 @@ class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseE
     def seen_items(self, users: Any) -> Histories:
         """Item codes that each user has events with in fit, one row a user; empty for unknown users."""
         check_is_fitted(self)
-        return unwrap_recommender(self.recommender_).seen_items(users)
+        return Histories.read(unwrap_recommender(self.recommender_).seen_items(users))
 
-    def _histories(self, users: Any, history: Any) -> Histories:
+    def _histories_of(self, users: Any, history: Any) -> Histories:
         """Events of each user in fit and in ``history``, in time order."""
         histories = self.seen_items(users)
         if history is None or is_empty(history):
@@ -117,11 +119,25 @@ class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseE
         events = read_history(history, self._item_index, self.feedback, self._history_rating(), names)
         return histories.followed_by(events.by_query(users, "history"))
 
+    def _retrieve(self, users: Any, k: int, *, history: Any = None, **options: Any) -> Recommendations:
+        """The lists of the recommender, which may return a pair ``(items, scores)`` instead of Recommendations."""
+        found = self.recommender_.recommend(users, k, history=history, **options)
+        if isinstance(found, Recommendations):
+            return found
+        if users is None:
+            users = self.users_
+            if history is not None and not is_empty(history):
+                users = read_history(history, self._item_index, self.feedback, 1.0).users_in_order()
+        return Recommendations.read(found, np.asarray(users), self._item_index)
+
     @property
     def popularity_(self) -> NDArray:
-        """Events an item, in catalogue order, as the recommender counted them."""
+        """Events per item, in catalogue order: as the recommender counted them, else those of ``seen_items``."""
         check_is_fitted(self)
-        return unwrap_recommender(self.recommender_).popularity_
+        counted = getattr(unwrap_recommender(self.recommender_), "popularity_", None)
+        if counted is not None:
+            return counted
+        return np.bincount(self.seen_items(self.users_).items, minlength=len(self.items_)).astype(np.float32)
 
     @property
     def feedback(self) -> str:
@@ -129,12 +145,16 @@ class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseE
         return getattr(unwrap_recommender(self._delegate), "feedback", "implicit")
 
     def _history_rating(self) -> float:
-        return unwrap_recommender(self.recommender_)._history_rating()
+        """The y of a history event without one: the highest rating of fit, or 1 for implicit feedback."""
+        if self.feedback != "explicit":
+            return 1.0
+        return float(self.seen_items(self.users_).y.max(initial=-np.inf))
 
     @property
     def _item_index(self) -> IdIndex:
-        return unwrap_recommender(self.recommender_)._item_index
-
-    @property
-    def _frame_backend(self) -> str | None:
-        return unwrap_recommender(self.recommender_)._frame_backend
+        """The catalogue. It is kept, since an index is slow to build, for as long as ``items_`` stays the same."""
+        items = np.asarray(self.items_)
+        kept = self.__dict__.get("_catalogue")
+        if kept is None or not (kept.values is items or np.array_equal(kept.values, items)):
+            kept = self._catalogue = IdIndex(items)
+        return kept

@@ -118,7 +118,7 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
         self._read_event_context(data, reset=True)
         items = self._fit_side("item", item_features, data.item_index, len(events))
         users = self._fit_side("user", user_features, data.user_index, len(events))
-        self._item_texts_ = items.texts()
+        self.item_texts_ = items.texts()
         self._keep(data, items, users)
         self._fit(data, items.matrix, users.matrix)
         self._is_fitted = True

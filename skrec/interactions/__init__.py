@@ -20,7 +20,7 @@ from skrec.interactions._feature_matrix import (
 )
 from skrec.interactions._feature_table import Features, FeatureSource, FeatureTable, read_features
 from skrec.interactions._histories import Histories
-from skrec.interactions._id_index import IdIndex
+from skrec.interactions._id_index import IdIndex, unknown_ids
 from skrec.interactions._interactions import Interactions
 from skrec.interactions._log_report import ColumnReport, LogReport
 from skrec.interactions._queries import (

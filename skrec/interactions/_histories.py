@@ -1,10 +1,11 @@
 """Events grouped by user or query."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 
 @dataclass
@@ -42,6 +43,16 @@ class Histories:
     def empty(cls, n_rows: int) -> "Histories":
         """Rows without events."""
         return cls(np.zeros(n_rows + 1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32))
+
+    @classmethod
+    def read(cls, rows: "Histories | Sequence[ArrayLike]") -> "Histories":
+        """What ``seen_items`` of any recommender returns: Histories, or one list of item codes per row."""
+        if isinstance(rows, Histories):
+            return rows
+        lists = [np.asarray(row, dtype=np.int32) for row in rows]
+        indptr = np.concatenate([[0], np.cumsum([len(row) for row in lists])]).astype(np.int64)
+        items = np.concatenate(lists) if lists else np.zeros(0, np.int32)
+        return cls(indptr, items, np.ones(len(items), np.float32))
 
     @property
     def lengths(self) -> NDArray[np.int64]:

@@ -19,7 +19,7 @@ class IdIndex:
 
     def __init__(self, values: NDArray) -> None:
         # These arrays are public, as users_ and items_: read-only, so that no caller changes the catalogue.
-        self.values = values.view()
+        self.values = values.view() if values.flags.writeable else values
         self.values.flags.writeable = False
         self._ordered: tuple[NDArray, NDArray] | None = None
         self._positions: dict | None = None
@@ -97,6 +97,18 @@ class IdIndex:
         decoded = self.values[codes].astype(object)
         decoded[codes < 0] = None
         return decoded
+
+
+def unknown_ids(ids: NDArray, n: int) -> NDArray:
+    """``n`` distinct ids that are not among ``ids``, and are of their kind (number or text)."""
+    if column_kind(ids) == "number" and len(ids):
+        top = ids.max()
+        first = top + 1 if top < np.iinfo(np.int32).max - n else ids.min() - n
+        return first + np.arange(n, dtype=ids.dtype if ids.dtype.kind in "iuf" else None)
+    name = "new user"
+    while any(isinstance(value, str) and value.startswith(name) for value in ids.tolist()):
+        name += "."
+    return np.array([f"{name} {number}" for number in range(n)], dtype=object)
 
 
 def _first(ids: NDArray) -> object:

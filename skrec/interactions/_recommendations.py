@@ -53,6 +53,36 @@ class Recommendations:
         self._backend = backend
         self._query_name = query_name
 
+    @classmethod
+    def read(cls, found: Any, users: NDArray, item_index: IdIndex) -> "Recommendations":
+        """The result of any recommender: as it is, or a pair ``(items, scores)`` of (n_queries, k) arrays.
+
+        Parameters
+        ----------
+        found : Recommendations or pair of array-likes
+            In a pair, None stands where a row has no further item.
+        users : ndarray of shape (n_queries,)
+        item_index : IdIndex
+            The catalogue; items outside it are dropped.
+        """
+        if isinstance(found, Recommendations):
+            return found
+        items, scores = (np.asarray(part) for part in found)
+        codes = np.full(items.shape, -1, np.int32)
+        given = np.array([item is not None for item in items.ravel()], dtype=bool).reshape(items.shape)
+        if given.any():
+            codes[given] = item_index.codes(items[given], "recommended items")
+        return cls(codes, np.where(codes >= 0, scores, -np.inf).astype(np.float32), users, item_index)
+
+    def with_lists(
+        self, codes: NDArray[np.int32], scores: NDArray[np.float32], users: NDArray | None = None
+    ) -> "Recommendations":
+        """Other lists from the same catalogue, for the same queries or for ``users``."""
+        users = self.users if users is None else users
+        return Recommendations(
+            codes, scores, users, self._item_index, backend=self._backend, query_name=self._query_name
+        )
+
     @property
     def items(self) -> NDArray:
         """(n_queries, k) ids: of the dtype of ``items_`` where every row is full, else object with None."""

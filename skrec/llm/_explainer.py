@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,15 +10,13 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from skrec._chat import Prompt, as_chat, read_prompt
-from skrec._explain import LANGUAGES, Evidence, Explanations, ItemTexts, write_reasons
-from skrec.base import MetaRecommender
-from skrec.exceptions import FeatureCoverageWarning, LanguageModelWarning
-from skrec.interactions import IdIndex, as_unique_ids, read_features
+from skrec._explain import LANGUAGES, Evidence, Explanations, ItemTexts, LeaveOneOut, paired, write_reasons
+from skrec.exceptions import LanguageModelWarning
+from skrec.interactions import Column, IdIndex, as_unique_ids, check_k, check_rows, read_features, read_items
 from skrec.llm._grounding import (
     Case,
     GroundedCounts,
@@ -28,14 +27,14 @@ from skrec.llm._grounding import (
     template_language,
 )
 from skrec.llm._prompt_context import context_texts
-from skrec.llm._row_texts import RowTexts
-from skrec.utils import Text, template_fields, unwrap_recommender
+from skrec.llm._prompt_recommender import PROMPT_CONSTRAINTS, PromptRecommender
+from skrec.utils import Text, unwrap_recommender
 
 _BLOCK = 1024
 """Pairs whose prompts are held in memory at a time."""
 
 
-class LLMExplainer(MetaRecommender):
+class LLMExplainer(PromptRecommender):
     """Explain the recommendations of any recommender in sentences that cite its evidence.
 
     The recommender gives the evidence for an item: events of the user with their contribution to the score, words
@@ -109,13 +108,10 @@ class LLMExplainer(MetaRecommender):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "language": [str],
         "max_sentences": [Interval(Integral, 1, None, closed="left")],
-        "item_template": [str, None],
-        "user_template": [str, None],
-        "max_chars": [Interval(Integral, 20, None, closed="left")],
-        "prompt": [str, None],
-        "max_tokens": [Interval(Integral, 1, None, closed="left")],
-        "random_state": ["random_state"],
+        **PROMPT_CONSTRAINTS,
     }
+
+    _effect_of_no_text = "explanations are written by template"
 
     def __init__(
         self,
@@ -153,36 +149,25 @@ class LLMExplainer(MetaRecommender):
     # Fit -------------------------------------------------------------------------------------------------
 
     def _check_wrapper(self) -> None:
-        if not hasattr(self.recommender, "explain"):
+        if not hasattr(self.recommender, "explain") and not uses_history(self.recommender):
             raise TypeError(
-                f"recommender must have explain(); {type(unwrap_recommender(self.recommender)).__name__} has none."
+                "recommender must have explain(), or recommend(history=...) to leave events out one by one; "
+                f"{type(unwrap_recommender(self.recommender)).__name__} has neither."
             )
         check_language(self.language, has_llm=self.llm is not None)
         if self.llm is not None:
             as_chat(self.llm)
         check_grounded_prompt(self._prompt(), ["language", "max_sentences"])
-        for template in (self.item_template, self.user_template):
-            if template is not None:
-                template_fields(template)
+        self._check_templates()
 
     def _fit_wrapper(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
-        self._item_texts = RowTexts.read(item_features, "item_features", self.item_template)
-        self._user_texts = RowTexts.read(user_features, "user_features", self.user_template)
-        self._own_names = names_in(item_features, self.recommender_)
+        super()._fit_wrapper(X, y, item_features, user_features)
+        self._item_names = names_in(item_features, self.recommender_)
         self.report_ = GroundedCounts().as_report()
-        if self.llm is not None and not len(self._item_texts):
-            warnings.warn(
-                "No item has a text, so the language model has nothing to read and explanations are written by "
-                "template; pass item_features with text columns.",
-                FeatureCoverageWarning,
-                stacklevel=4,
-            )
 
     def _after_partial_fit(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
-        items = RowTexts.read(item_features, "item_features", self.item_template)
-        users = RowTexts.read(user_features, "user_features", self.user_template)
-        self._item_texts, self._user_texts = self._item_texts.updated(items), self._user_texts.updated(users)
-        self._own_names |= names_in(item_features, self.recommender_)
+        super()._after_partial_fit(X, y, item_features, user_features)
+        self._item_names = self._item_names | names_in(item_features, self.recommender_)
 
     def _prompt(self) -> Prompt:
         return read_prompt(self.prompt, "explain-v1")
@@ -223,10 +208,10 @@ class LLMExplainer(MetaRecommender):
         check_is_fitted(self)
         self._validate_params()
         self._check_wrapper()
-        base = self.recommender_.explain(users, items, context=context, history=history, n_evidence=n_evidence)
+        base = self._evidence(users, items, context, history, n_evidence)
         explicit = self.feedback == "explicit"
         language = template_language(self.language) or "en"
-        evidence = [named(reasons, self._own_names) for reasons in base.evidence]
+        evidence = [named(reasons, self._item_names) for reasons in base.evidence]
         text = [write_reasons(reasons, explicit=explicit, language=language) for reasons in evidence]
         method = ["template"] * len(text)
         counts = GroundedCounts(n_pairs=len(text))
@@ -253,12 +238,33 @@ class LLMExplainer(MetaRecommender):
                 LanguageModelWarning,
                 stacklevel=2,
             )
-        return Explanations(base.user, base.item, text, evidence, method, backend=self._frame_backend)
+        return base.rewritten(text, evidence, method)
+
+    def _evidence(self, users: Any, items: Any, context: Any, history: Any, n_evidence: int) -> Explanations:
+        """The evidence of the recommender; by leave-one-out where it has no ``explain``."""
+        if hasattr(self.recommender_, "explain"):
+            return self.recommender_.explain(users, items, context=context, history=history, n_evidence=n_evidence)
+        n_evidence = check_k(n_evidence, "n_evidence")
+        users, items = paired(users, items)
+        item_ids, codes = read_items(items, self._item_index)
+        if context is not None:
+            check_rows(context, len(codes))
+        histories = self._histories_of(users, history)
+        left_out = LeaveOneOut(self.recommender_, self._item_index, self.popularity_)
+        evidence = left_out.evidence(histories, codes, context, n_evidence)
+        return Explanations(np.asarray(users), item_ids, [""] * len(codes), evidence, ["template"] * len(codes))
+
+    def item_texts(self, ids: Column) -> list[Text]:
+        """Text of each item as the language model reads it; None where it has none."""
+        return self._item_rows.of(ids)
+
+    def item_names(self) -> dict[Any, str]:
+        """Names of items from ``item_features``, by id, where the recommender has none of its own."""
+        return dict(self._item_names)
 
     def _cases(self, base: Explanations, evidence: list[list[Evidence]], context: Any) -> list[Case | None]:
-        names = getattr(self, "feature_names_in_", None)
-        contexts = context_texts(context, None if names is None else names[2:], len(base))
-        users, items = self._user_texts.of(base.user), self._item_texts.of(base.item)
+        contexts = context_texts(context, self._context_names(), len(base))
+        users, items = self._user_rows.of(base.user), self._item_rows.of(base.item)
         explicit = self.feedback == "explicit"
         text_of = self._text_lookup(evidence)
         cases: list[Case | None] = []
@@ -269,23 +275,29 @@ class LLMExplainer(MetaRecommender):
 
     def _text_lookup(self, evidence: list[list[Evidence]]) -> Callable[[Any], Text]:
         cited = list({reason.item: None for reasons in evidence for reason in reasons if reason.kind == "history"})
-        return dict(zip(cited, self._item_texts.of(cited), strict=True)).__getitem__
+        return dict(zip(cited, self._item_rows.of(cited), strict=True)).__getitem__
 
     def _writer(self, counts: GroundedCounts) -> GroundedWriter:
         return GroundedWriter(
             as_chat(self.llm),
             self._prompt(),
             {"language": language_name(self.language), "max_sentences": str(self.max_sentences)},
-            int(check_random_state(self.random_state).randint(2**31 - 1)),
+            self._prompt_seed(),
             self.max_chars,
             self.max_tokens,
             counts,
         )
 
 
+def uses_history(recommender: Any) -> bool:
+    """Whether ``recommend`` takes a history."""
+    parameters = inspect.signature(unwrap_recommender(recommender).recommend).parameters.values()
+    return any(one.name == "history" or one.kind is one.VAR_KEYWORD for one in parameters)
+
+
 def names_in(item_features: Any, recommender: Any) -> dict[Any, str]:
     """Names of items by id, for a fitted recommender that has no item texts of its own."""
-    if item_features is None or getattr(unwrap_recommender(recommender), "_item_texts_", None) is not None:
+    if item_features is None or getattr(unwrap_recommender(recommender), "item_texts_", None) is not None:
         return {}
     features = read_features(item_features, "item_features")
     ids = IdIndex(as_unique_ids(features)).values

@@ -8,6 +8,7 @@ from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
+import numpy as np
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
@@ -16,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from skrec._chat import as_chat, read_prompt
 from skrec._explain import Evidence, Explanations, write_reasons
 from skrec.exceptions import LanguageModelWarning
+from skrec.interactions import IdIndex
 from skrec.llm._explainer import LLMExplainer, check_language, named, names_in
 from skrec.llm._grounding import (
     Case,
@@ -131,7 +133,7 @@ def personalise(
     names = names_in(item_features, recommender)
     columns = getattr(recommender, "feature_names_in_", None)
     if isinstance(recommender, LLMExplainer):
-        names = recommender._own_names | names
+        names = recommender.item_names() | names
         recommender = recommender.recommender_
     explained = recommender.explain(users, items, context=context, history=history, n_evidence=n_evidence)
     explicit = getattr(unwrap_recommender(recommender), "feedback", "implicit") == "explicit"
@@ -171,7 +173,7 @@ def personalise(
                 LanguageModelWarning,
                 stacklevel=2,
             )
-    return Explanations(explained.user, explained.item, lines, evidence, method, backend=explained._backend)
+    return explained.rewritten(lines, evidence, method)
 
 
 def _explaining(recommender: Any) -> Any:
@@ -180,7 +182,10 @@ def _explaining(recommender: Any) -> Any:
         check_is_fitted(recommender)
         recommender = recommender.best_estimator_
     if not hasattr(recommender, "explain"):
-        raise TypeError(f"recommender must be fitted and have explain(); {type(recommender).__name__} has none.")
+        raise TypeError(
+            f"recommender must be fitted and have explain(); {type(recommender).__name__} has none. Wrap a recommender "
+            "without it in LLMExplainer."
+        )
     return recommender
 
 
@@ -197,13 +202,13 @@ def _template_line(reasons: Sequence[Evidence], max_length: int, explicit: bool,
 def _texts_of(recommender: Any, item_features: Any) -> Callable[[Any], Text]:
     """A function from an item id to its text, from a table or from the recommender."""
     if item_features is None and isinstance(recommender, LLMExplainer):
-        table = recommender._item_texts
-        return lambda item: table.of([item])[0]
+        explainer = recommender
+        return lambda item: explainer.item_texts([item])[0]
     if item_features is not None:
         given = RowTexts.read(item_features, "item_features")
         return lambda item: given.of([item])[0]
-    inner = unwrap_recommender(recommender)
-    known = getattr(inner, "_item_texts_", None)
+    known = getattr(unwrap_recommender(recommender), "item_texts_", None)
     if known is None:
         return lambda item: None
-    return lambda item: known.texts[int(inner._item_index.codes([item], "items")[0])]
+    catalogue = IdIndex(np.asarray(recommender.items_))
+    return lambda item: known.texts[int(catalogue.codes([item], "items")[0])]

@@ -118,10 +118,12 @@ class QuerySuggester(MetaRecommender):
             self.extractor_ = extractor.set_params(output="matrix").fit(features.values)
             self._phrases = [str(phrase) for phrase in self.extractor_.get_feature_names_out()]
             self.keywords_ = sp.csr_array((len(self.items_), len(self._phrases)), dtype=np.float32)
-        codes = self._item_index.codes(features.ids, "item_features")
-        n_items = len(self.items_)
-        found = align(sp.csr_array(self.extractor_.transform(features.values)), codes, n_items)
-        self.keywords_ = sp.csr_array(with_rows(self.keywords_, found, codes, n_items))
+        codes, n_items = self._item_index.codes(features.ids, "item_features"), len(self.items_)
+        rows = np.flatnonzero(codes >= 0)  # a recommender without feature tables may not know every item
+        found = sp.csr_array(self.extractor_.transform(features.values))[rows]
+        self.keywords_ = sp.csr_array(
+            with_rows(self.keywords_, align(found, codes[rows], n_items), codes[rows], n_items)
+        )
 
     # Suggest ---------------------------------------------------------------------------------------------
 
@@ -164,7 +166,7 @@ class QuerySuggester(MetaRecommender):
         k = check_k(k)
         near = None
         if users is not None or history is not None:
-            near = self.recommender_.recommend(users, self.n_items, history=history, context=context)
+            near = self._retrieve(users, self.n_items, history=history, context=context)
         prefixes = _prefixes(prefix, None if near is None else len(near))
         everywhere = _unit_mass(np.log1p(self.popularity_) + 1) @ self.keywords_
         plain = [_plain(phrase) for phrase in self._phrases]

@@ -10,13 +10,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skrec._chat import Prompt, as_chat, read_prompt
-from skrec.base import MetaRecommender, request_texts
-from skrec.exceptions import FeatureCoverageWarning, LanguageModelWarning, TruncationWarning
+from skrec.base import request_texts
+from skrec.exceptions import LanguageModelWarning, TruncationWarning
 from skrec.interactions import Recommendations, check_k
 from skrec.llm._orders import blend_orders, limit_rise, penalize_popularity
 from skrec.llm._prompt_context import (
@@ -27,16 +26,16 @@ from skrec.llm._prompt_context import (
     context_texts,
     latest_texts,
 )
+from skrec.llm._prompt_recommender import PROMPT_CONSTRAINTS, PromptRecommender
 from skrec.llm._rerank_calls import Calls, Counts
 from skrec.llm._rerank_methods import Orders, listwise, pairwise, pointwise
-from skrec.llm._row_texts import RowTexts
-from skrec.utils import Text, template_fields
+from skrec.utils import Text
 
 _BLOCK = 1024
 """Queries whose prompts are held in memory at a time."""
 
 
-class LLMReranker(MetaRecommender):
+class LLMReranker(PromptRecommender):
     """Let a language model reorder the first recommendations of any recommender.
 
     The recommender retrieves ``n_candidates`` items per query. The model reads their texts, the latest items of
@@ -143,13 +142,10 @@ class LLMReranker(MetaRecommender):
         "popularity_prior": [Interval(Real, 0, None, closed="left")],
         "max_rise": [Interval(Integral, 0, None, closed="left"), None],
         "n_history": [Interval(Integral, 0, None, closed="left")],
-        "item_template": [str, None],
-        "user_template": [str, None],
-        "max_chars": [Interval(Integral, 20, None, closed="left")],
-        "prompt": [str, None],
-        "max_tokens": [Interval(Integral, 1, None, closed="left")],
-        "random_state": ["random_state"],
+        **PROMPT_CONSTRAINTS,
     }
+
+    _effect_of_no_text = "the order of the recommender stays"
 
     def __init__(
         self,
@@ -201,26 +197,11 @@ class LLMReranker(MetaRecommender):
     def _check_wrapper(self) -> None:
         as_chat(self.llm)
         check_prompt(self._prompt())
-        for template in (self.item_template, self.user_template):
-            if template is not None:
-                template_fields(template)
+        self._check_templates()
 
     def _fit_wrapper(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
-        self._item_texts = RowTexts.read(item_features, "item_features", self.item_template)
-        self._user_texts = RowTexts.read(user_features, "user_features", self.user_template)
+        super()._fit_wrapper(X, y, item_features, user_features)
         self.report_ = Counts().as_report()
-        if not len(self._item_texts):
-            warnings.warn(
-                "No item has a text, so the language model has nothing to read and the order of the recommender "
-                "stays; pass item_features with text columns.",
-                FeatureCoverageWarning,
-                stacklevel=4,
-            )
-
-    def _after_partial_fit(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
-        items = RowTexts.read(item_features, "item_features", self.item_template)
-        users = RowTexts.read(user_features, "user_features", self.user_template)
-        self._item_texts, self._user_texts = self._item_texts.updated(items), self._user_texts.updated(users)
 
     def _prompt(self) -> Prompt:
         name = self.method
@@ -280,7 +261,7 @@ class LLMReranker(MetaRecommender):
         self._check_wrapper()
         k = check_k(k)
         retrieval = {"request": request, "request_weight": request_weight} if request_weight else {}
-        base = self.recommender_.recommend(
+        base = self._retrieve(
             users,
             max(k, self.n_candidates),
             context=context,
@@ -310,13 +291,10 @@ class LLMReranker(MetaRecommender):
                 LanguageModelWarning,
                 stacklevel=2,
             )
-        return Recommendations(
-            codes[:, :k], base.scores[:, :k], base.users, self._item_index, backend=self._frame_backend
-        )
+        return base.with_lists(codes[:, :k], base.scores[:, :k])
 
     def _calls(self, counts: Counts) -> Calls:
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        writer = PromptWriter(self._prompt(), seed, self.max_chars)
+        writer = PromptWriter(self._prompt(), self._prompt_seed(), self.max_chars)
         return Calls(as_chat(self.llm), writer, self.max_tokens, counts)
 
     def _warn_of_long(self, requests: list[Text]) -> None:
@@ -331,15 +309,14 @@ class LLMReranker(MetaRecommender):
 
     def _prompt_contexts(self, users: NDArray, context: Any, history: Any, requests: list[Text]) -> list[PromptContext]:
         """The prompt context of each query, without its candidates."""
-        names = getattr(self, "feature_names_in_", None)
-        contexts = context_texts(context, None if names is None else names[2:], len(users))
-        histories = self._histories(users, history)
+        contexts = context_texts(context, self._context_names(), len(users))
+        histories = self._histories_of(users, history)
         chosen = latest_texts(histories, self._texts_of, self.n_history, with_y=self.feedback == "explicit")
-        texts = zip(chosen, self._user_texts.of(users), contexts, requests, strict=True)
+        texts = zip(chosen, self._user_rows.of(users), contexts, requests, strict=True)
         return [PromptContext([], *about) for about in texts]
 
     def _texts_of(self, codes: NDArray) -> list[Text]:
-        return self._item_texts.of(self.items_[codes])
+        return self._item_rows.of(self.items_[codes])
 
     # Reorder ---------------------------------------------------------------------------------------------
 

@@ -66,7 +66,7 @@ def test_around_a_frozen_pipeline():
 
 def test_histories_are_those_of_fit_and_the_later_ones():
     wrapper = Plain(PopularRecommender()).fit(X)
-    histories = wrapper._histories([1, 9, 1], [[9, 30], [1, 30], [9, 99]])
+    histories = wrapper._histories_of([1, 9, 1], [[9, 30], [1, 30], [9, 99]])
     assert [histories.items[a:b].tolist() for a, b in zip(histories.indptr, histories.indptr[1:], strict=False)] == [
         [0, 1, 2],
         [2],

@@ -173,16 +173,16 @@ def test_texts_grow_with_partial_fit():
     names = {reason.name for reason in rec.explain([5], [60], n_evidence=9).evidence[0]}
     assert names <= {"Typhoon", "Moby-Dick"}
     assert names
-    assert rec._item_texts_.names == ["Emma, revised", "Persuasion", "Moby-Dick", "Typhoon", "Walden", "Lord Jim"]
+    assert rec.item_texts_.names == ["Emma, revised", "Persuasion", "Moby-Dick", "Typhoon", "Walden", "Lord Jim"]
     rec.partial_fit(np.array([[1, 70]]))
-    assert rec._item_texts_.names[-1] is None
+    assert rec.item_texts_.names[-1] is None
 
 
 def test_a_second_fit_forgets_the_texts():
     rec = PopularRecommender().fit(X, item_features=FeatureTable(BOOKS))
-    assert rec._item_texts_ is not None
-    assert rec.fit(X)._item_texts_ is None
-    assert rec.fit(X, item_features=(BOOKS["id"], BOOKS[["year"]].to_numpy()))._item_texts_ is None
+    assert rec.item_texts_ is not None
+    assert rec.fit(X).item_texts_ is None
+    assert rec.fit(X, item_features=(BOOKS["id"], BOOKS[["year"]].to_numpy())).item_texts_ is None
 
 
 def test_strangers_and_models_without_taste():
@@ -344,4 +344,4 @@ def test_texts_go_through_skops():
     skops_io = pytest.importorskip("skops.io")
     rec = PopularRecommender().fit(X, item_features=FeatureTable(BOOKS))
     loaded = skops_io.loads(skops_io.dumps(rec), trusted=skops_trusted_types())
-    assert loaded._item_texts_.names == BOOKS["title"].tolist()
+    assert loaded.item_texts_.names == BOOKS["title"].tolist()

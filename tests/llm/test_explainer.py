@@ -375,14 +375,19 @@ def test_joblib_round_trip_with_a_heuristic_chat(tmp_path):
 def test_what_is_no_model_or_explains_nothing_is_refused():
     with pytest.raises(TypeError, match="chat client"):
         fitted("gpt")
-    with pytest.raises(TypeError, match="explain"):
+    with pytest.raises(TypeError, match="Mute has neither"):
         LLMExplainer(Mute()).fit(X)
     with pytest.raises(KeyError, match="unknown item"):
         fitted(Writer()).explain([USERS[0]], ["nothing"])
 
 
 class Mute(RandomRecommender):
+    """Neither explains nor takes a history."""
+
     explain = property()  # raises AttributeError
+
+    def recommend(self, users=None, k=10):
+        return super().recommend(users, k)
 
 
 def test_faithfulness_of_what_is_cited():

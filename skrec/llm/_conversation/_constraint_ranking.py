@@ -90,7 +90,7 @@ class ConstraintRanking:
         return scores
 
 
-def taste_scores(codes: NDArray[np.int64], n_items: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def taste_scores(codes: NDArray[np.integer], n_items: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Normal scores of a ranked list, and a mask of its items.
 
     They come from ranks, because scores of different recommenders are not comparable.

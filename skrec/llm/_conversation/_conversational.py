@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from skrec._chat import Prompt, as_chat, read_prompt
 from skrec.base import MetaRecommender
 from skrec.exceptions import ColdStartWarning, UnparsedLanguageWarning
-from skrec.interactions import Recommendations, check_k, column_kind
+from skrec.interactions import Recommendations, check_k, unknown_ids
 from skrec.llm._conversation._constraint_ranking import ranked, taste_scores
 from skrec.llm._conversation._critique import Critique
 from skrec.llm._conversation._critique_llm import LLMCritiqueReader
@@ -244,7 +244,8 @@ class ConversationalRecommender(MetaRecommender):
             critique.notes.append(("truncated", {"count": _LONGEST_TEXT}))
         after = next_state(before, critique, self.items_, self._items.space)
         options = {"context": context, "history": history, "candidates": candidates, "exclude_seen": exclude_seen}
-        codes, scores, violated = self._rank(after, options, k)
+        taste = self._taste_order(after, options)
+        codes, scores, violated = self._rank(after, taste.codes[0])
         shown = codes[:k]
         # If a shown item is the right one, no answer is needed: the question is about the others.
         question = self._next_question(after, codes[k:], scores[k:])
@@ -260,7 +261,7 @@ class ConversationalRecommender(MetaRecommender):
         phrasing = Phrasing(load_lexicon(after.language), self._items.facts)
         is_first = not (before.n_turns or text.strip())
         message, asked = phrasing.message(critique, after, shown.tolist(), violated, n_matching, is_first=is_first)
-        return Turn(message, self._recommendations(shown, scores[:k], k, after.user), after, asked, report)
+        return Turn(message, _one_list(taste, shown, scores[:k], k, after.user), after, asked, report)
 
     # Steps of a turn -------------------------------------------------------------------------------------
 
@@ -331,11 +332,11 @@ class ConversationalRecommender(MetaRecommender):
         return critique
 
     def _rank(
-        self, state: ConversationState, options: dict[str, Any], k: int
+        self, state: ConversationState, order: NDArray[np.int32]
     ) -> tuple[NDArray[np.int64], NDArray[np.float64], list[Constraint]]:
         """Codes and scores of the items to show, best first, and the constraints that they violate."""
         ranking = self._items.ranking
-        taste, eligible = taste_scores(self._taste_order(state, options), len(self.items_))
+        taste, eligible = taste_scores(order, len(self.items_))
         eligible[self._codes(_excluded_items(state))] = False
         scores = ranking.scores(taste, np.asarray(state.request_vector), state.constraints, self.request_weight)
         codes, final, n_matching = ranked(scores, ranking.violations(state.constraints), eligible)
@@ -360,33 +361,24 @@ class ConversationalRecommender(MetaRecommender):
             return best_question(ranking, codes, scores, state.asked)
         return random_question(ranking, codes, scores, state.asked, self.random_state + state.n_turns)
 
-    def _taste_order(self, state: ConversationState, options: dict[str, Any]) -> NDArray[np.int64]:
-        """The catalogue in the order of the recommender, as codes."""
-        user = self._unknown_user_id() if state.user is None else state.user
+    def _taste_order(self, state: ConversationState, options: dict[str, Any]) -> Recommendations:
+        """The catalogue in the order of the recommender."""
+        user = plain_id(unknown_ids(self.users_, 1)[0]) if state.user is None else state.user
         liked = [item for item in state.liked if self._codes((item,))]
         if options["history"] is None and liked:
             pairs = np.empty((len(liked), 2), dtype=object)
             pairs[:, 0], pairs[:, 1] = [user] * len(liked), liked
             options = {**options, "history": pairs}
-        return self.recommender_.recommend([user], len(self.items_), **options).codes[0]
+        return self._retrieve([user], len(self.items_), **options)
 
-    def _unknown_user_id(self) -> Any:
-        """An id of the kind of the fitted ones that no user has."""
-        users = self.users_
-        if column_kind(users) == "number":
-            top = users.max()
-            return plain_id(top + 1 if top < np.iinfo(np.int32).max else users.min() - 1)
-        name = "someone new"
-        while name in users.tolist():
-            name += "."
-        return name
 
-    def _recommendations(self, codes: NDArray, scores: NDArray, k: int, user: Any) -> Recommendations:
-        row, row_scores = np.full((1, k), -1, np.int32), np.full((1, k), -np.inf, np.float32)
-        row[0, : len(codes)], row_scores[0, : len(codes)] = codes, scores
-        users = np.empty(1, dtype=object)
-        users[0] = user
-        return Recommendations(row, row_scores, users, self._item_index, backend=self._frame_backend)
+def _one_list(base: Recommendations, codes: NDArray, scores: NDArray, k: int, user: Any) -> Recommendations:
+    """One row of ``k`` places for a user."""
+    row, row_scores = np.full((1, k), -1, np.int32), np.full((1, k), -np.inf, np.float32)
+    row[0, : len(codes)], row_scores[0, : len(codes)] = codes, scores
+    users = np.empty(1, dtype=object)
+    users[0] = user
+    return base.with_lists(row, row_scores, users)
 
 
 def _excluded_items(state: ConversationState) -> list[Any]:
