@@ -20,6 +20,7 @@ from skrec.interactions import (
     first_appearance,
     ids_first,
     read_events,
+    split_history,
 )
 from skrec.utils import PersistenceMixin
 
@@ -255,7 +256,7 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
         """The history with the ids, where a frame names them as X did, in the places that X gave them."""
         if history is None:
             return None
-        events = ids_first(_events_of(history), self._template.id_names or None, "history")
+        events = ids_first(split_history(history)[0], self._template.id_names or None, "history")
         return (events, history[1]) if isinstance(history, tuple) else events
 
     def _encoded_history(self, history: Any) -> Any:

@@ -33,6 +33,7 @@ from skrec.interactions._queries import (
     read_exclusions,
     read_history,
     read_items,
+    split_history,
 )
 from skrec.interactions._read_log import EventLog, read_log
 from skrec.interactions._recommendations import Recommendations

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from skrec.interactions._types import Ids
 
+FIRST_ROUNDED = 2**53  # from here on, a float64 may stand for several integers
 Column: TypeAlias = Any  # a 1-D numpy array or a narwhals Series
 
 
@@ -25,21 +26,40 @@ def as_column(values: Ids, what: str) -> Column:
     if values is None:
         raise TypeError(f"{what} must be a list or an array of ids; got None.")
     # Narwhals needs 30 microseconds to see that an array is no Series, and a request has several.
-    series = (
-        None if isinstance(values, np.ndarray | list) else nw.from_native(values, series_only=True, pass_through=True)
+    native = (
+        None if isinstance(values, np.ndarray | list) else nw.from_native(values, allow_series=True, pass_through=True)
     )
-    if isinstance(series, nw.Series):
-        return series
+    if isinstance(native, nw.DataFrame | nw.LazyFrame):
+        raise _frame_as_ids(native, what)
+    if isinstance(native, nw.Series):
+        if native.dtype == nw.Boolean:
+            raise _mask_as_ids(what)
+        return native
     if not isinstance(values, np.ndarray):
-        values = list(cast(Iterable[Any], values))
+        values = values.to_pylist() if hasattr(values, "to_pylist") else list(cast(Iterable[Any], values))
         array = None if _has_text(values) else np.asarray(values)
         if array is None or array.ndim != 1 or not is_exact(array, values):
             array = np.empty(len(values), dtype=object)
             array[:] = values
         values = array
+    if values.dtype.kind == "b":
+        raise _mask_as_ids(what)
     if values.ndim != 1:
         raise ValueError(f"{what} must be one-dimensional; got an array of shape {values.shape}.")
     return values
+
+
+def _frame_as_ids(frame: nw.DataFrame | nw.LazyFrame, what: str) -> TypeError:
+    first = frame.collect_schema().names()[:1]
+    column = f"df[{first[0]!r}]" if first else "one of its columns"
+    return TypeError(
+        f"{what} must be a list, an array or a Series of ids; got a frame, of which only the column names would be "
+        f"read: pass {column}."
+    )
+
+
+def _mask_as_ids(what: str) -> TypeError:
+    return TypeError(f"{what} must be ids; got a boolean mask, which would be read as the ids 0 and 1: pass ids[mask].")
 
 
 def _has_text(values: list) -> bool:
@@ -51,13 +71,20 @@ def is_exact(array: NDArray, values: list) -> bool:
     return array.dtype.kind in "iub" or array.tolist() == values
 
 
+def _rounded_ids(what: str, value: float) -> ValueError:
+    return ValueError(
+        f"{what} contain {value!r}, a float of at least 2**53, where a float stands for several integers: different "
+        "ids have become one. Read them as integers or as text, as in pandas.read_csv(..., dtype={'user': str})."
+    )
+
+
 def factorize(column: Column, what: str) -> tuple[NDArray, NDArray[np.int64]]:
     """Sorted distinct ids of a column and the position of each row's id among them.
 
     Raises
     ------
     ValueError
-        If an id is missing (None, NaN) or infinite.
+        If an id is missing (None, NaN) or infinite, or a float that stands for several integers.
     TypeError
         If an id is not a hashable scalar.
     """
@@ -69,6 +96,8 @@ def factorize(column: Column, what: str) -> tuple[NDArray, NDArray[np.int64]]:
     if kind == "f":
         if not np.isfinite(column).all():
             raise ValueError(f"{what} contain NaN or infinity; drop those rows, or give them an id.")
+        if (np.abs(column) >= FIRST_ROUNDED).any():
+            raise _rounded_ids(what, float(column[np.argmax(np.abs(column))]))
         return np.unique(column, return_inverse=True)
     if kind in "US":
         return np.unique(column, return_inverse=True)
@@ -117,6 +146,8 @@ def _sort_distinct(distinct: list, codes: NDArray, what: str) -> tuple[NDArray, 
         if value is None or value != value or (isinstance(value, float) and np.isinf(value)):
             found = "NaN" if value is not None and value != value else repr(value)
             raise ValueError(f"{what} contain {found}; drop those rows, or give them an id.")
+        if isinstance(value, float) and abs(value) >= FIRST_ROUNDED:
+            raise _rounded_ids(what, value)
         if not isinstance(value, str | bytes | int | float):
             raise TypeError(
                 f"{what} contain a {type(value).__name__}; each id argument must be a hashable scalar: "
@@ -164,7 +195,8 @@ def _factorize_series(series: nw.Series, what: str) -> tuple[NDArray, NDArray[np
         encoded = native.combine_chunks() if hasattr(native, "combine_chunks") else native
         encoded = encoded if hasattr(encoded, "dictionary") else encoded.dictionary_encode()
         used, codes = _factorize_integers(encoded.indices.to_numpy(zero_copy_only=False))
-        return _sort_distinct([encoded.dictionary[int(i)].as_py() for i in used], codes, what)
+        named, same = _factorize_objects(_objects([encoded.dictionary[int(i)].as_py() for i in used]), what)
+        return named, same[codes]  # a dictionary may hold one value several times
     return _factorize_objects(_objects(series.to_list()), what)
 
 
@@ -175,9 +207,11 @@ def _objects(values: list) -> NDArray:
 
 
 def column_kind(uniques: NDArray) -> str:
-    """``"number"``, ``"text"`` or ``"mixed"``."""
+    """``"number"``, ``"text"``, ``"bytes"`` or ``"mixed"``."""
     if uniques.dtype.kind in "iufb":
         return "number"
-    if uniques.dtype.kind in "US" or all(isinstance(value, str | bytes) for value in uniques):
+    if uniques.dtype.kind == "S" or (len(uniques) and all(isinstance(value, bytes) for value in uniques)):
+        return "bytes"
+    if uniques.dtype.kind == "U" or all(isinstance(value, str) for value in uniques):
         return "text"
     return "number" if all(isinstance(value, int | float) for value in uniques) else "mixed"

@@ -8,12 +8,10 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec.interactions._columns import Column, as_column
+from skrec.interactions._columns import FIRST_ROUNDED, Column, as_column
 from skrec.interactions._context import check_names, check_rows
 from skrec.interactions._events import TIMESTAMP, read_events, without_timestamp
 from skrec.interactions._types import Table
-
-_FIRST_ROUNDED = 2**53  # from here on, a float64 may stand for several integers
 
 
 @dataclass
@@ -240,11 +238,17 @@ def _changed(before: Column, after: Column) -> NDArray[np.bool_]:
     """Where ids differ; missing ids are ignored here, since the recommender refuses them."""
     series = [column for column in (before, after) if isinstance(column, nw.Series)]
     if len(series) == 2 and len({(column.implementation, str(column.dtype)) for column in series}) == 1:
-        return (before != after).fill_null(False).to_numpy()
+        changed = (before != after).fill_null(False).to_numpy().astype(bool)
+        if changed.any():
+            both = [column.to_numpy() for column in (before, after)]
+            changed &= ~np.asarray(
+                (both[0] != both[0]) & (both[1] != both[1]), dtype=bool
+            )  # NaN is not equal to itself
+        return changed
     before, after = (column.to_numpy() if isinstance(column, nw.Series) else column for column in (before, after))
     if before.dtype.kind in "iu" and after.dtype.kind == "f":
         wide = before.astype(np.float64)
-        return (wide != after) | (np.abs(wide) >= _FIRST_ROUNDED)
+        return (wide != after) | (np.abs(wide) >= FIRST_ROUNDED)
     if before.dtype.kind not in "iufb" or after.dtype.kind not in "iufb":
         before, after = before.astype(object), after.astype(object)
     missing = (before != before) & (after != after)

@@ -78,7 +78,7 @@ def read_events(
         if estimator is not None:
             validate_data(estimator, array, reset=reset, skip_check_array=True)
         if array.shape[1] < 2:
-            raise _too_narrow(what, array.shape)
+            raise _too_narrow(what, array.shape, X)
         context: Any = array[:, 2:] if array.shape[1] > 2 else None
         return EventTable(array[:, 0], array[:, 1], None, context)
 
@@ -88,19 +88,25 @@ def read_events(
         frame = without_timestamp(frame)
     targets = [name for name in frame.columns[2:] if str(name).lower() in TARGET_NAMES]
     if targets:
-        raise ValueError(
-            f"{what} has a column {targets[0]!r}, which is a target and not a context: drop it from {what} and "
-            f"pass it as y, as in fit({what}.drop(columns=[{targets[0]!r}]), y={what}[{targets[0]!r}])."
-        )
+        raise _target_in_table(what, targets[0])
     if estimator is not None:
         validate_data(estimator, frame.to_native(), reset=reset, skip_check_array=True)
     if frame.shape[1] < 2:
-        raise _too_narrow(what, frame.shape)
+        raise _too_narrow(what, frame.shape, X)
     if frame.shape[0] == 0:
         raise ValueError(f"{what} has 0 sample(s) (shape={frame.shape}) while a minimum of 1 is required.")
     # By position: pandas columns may be named 0 and 1, which narwhals would read as rows.
     context = frame[:, 2:].to_native() if frame.shape[1] > 2 else None
     return EventTable(frame[:, 0], frame[:, 1], timestamp, context)
+
+
+def _target_in_table(what: str, name: str) -> ValueError:
+    without = f"{what}.drop(columns=[{name!r}])"
+    call = f"history=({without}, {what}[{name!r}])" if what == "history" else f"fit({without}, y={what}[{name!r}])"
+    return ValueError(
+        f"{what} has a column {name!r}, which is a target and not a context: drop it from {what} and pass it as y, as "
+        f"in {call}."
+    )
 
 
 def without_timestamp(frame: nw.DataFrame) -> nw.DataFrame:
@@ -120,11 +126,19 @@ def _as_table_array(X: Table, what: str) -> NDArray:
     return check_array(X, dtype=None, ensure_all_finite="allow-nan", input_name=what)
 
 
-def _too_narrow(what: str, shape: tuple) -> ValueError:
+def _too_narrow(what: str, shape: tuple, X: Any) -> ValueError:
+    index = named_index(X)
+    hint = f" The ids in its index ({index}) are no column: pass {what}.reset_index()." if index else ""
     return ValueError(
         f"{what} has {shape[1]} feature(s) (shape={shape}) while a minimum of 2 is required: "
-        "the user id, then the item id, then context columns."
+        f"the user id, then the item id, then context columns.{hint}"
     )
+
+
+def named_index(X: Any) -> list[str]:
+    """Names of the index of a pandas frame, where it has any."""
+    names = getattr(getattr(X, "index", None), "names", None)
+    return [str(name) for name in names or () if name is not None] if hasattr(X, "columns") else []
 
 
 def read_timestamp(column: nw.Series, what: str) -> NDArray:

@@ -44,7 +44,7 @@ class IdIndex:
         uniques, inverse = factorize(as_column(ids, what), what)
         found = self._find(uniques)
         if check_kind and len(found) and len(self.values) and (found < 0).all():
-            self._check_kind(uniques, what)
+            self.check_kind(uniques, what)
         return found[inverse]
 
     def _find(self, uniques: NDArray) -> NDArray[np.int64]:
@@ -63,14 +63,25 @@ class IdIndex:
         known = self._positions
         return np.fromiter((known.get(value, -1) for value in uniques.tolist()), np.int64, len(uniques))
 
-    def _check_kind(self, uniques: NDArray, what: str) -> None:
+    def check_kind(self, uniques: NDArray, what: str) -> None:
+        """Check that ids are of the kind of those in the index.
+
+        Raises
+        ------
+        TypeError
+            If they are text where the index has numbers, and the like.
+        """
         given, fitted = column_kind(uniques), column_kind(self.values)
-        if {given, fitted} == {"number", "text"}:
-            one, other = _first(uniques), _first(self.values)
-            raise TypeError(
-                f"{what} are {given} (as {one!r}), but the ids in fit were {fitted} (as {other!r}). Pass ids of "
-                "the fitted kind; np.array([[1, 'a']]) has turned the 1 into '1': use a frame, or dtype=object."
-            )
+        if given == fitted or "mixed" in (given, fitted):
+            return
+        hint = "np.array([[1, 'a']]) has turned the 1 into '1': use a frame, or dtype=object"
+        if "bytes" in (given, fitted):
+            hint = "decode bytes before fit, as in [value.decode() for value in ids]"
+        one, other = _first(uniques), _first(self.values)
+        raise TypeError(
+            f"{what} are {given} (as {one!r}), but the ids in fit were {fitted} (as {other!r}). Pass ids of the fitted "
+            f"kind; {hint}."
+        )
 
     def extended(self, ids: NDArray) -> "IdIndex":
         """A new index: the present ids, then those of ``ids`` (distinct) that are new."""

@@ -112,5 +112,7 @@ def _encode(ids: Column, index: IdIndex | None, what: str) -> tuple[IdIndex, NDA
     uniques, inverse = factorize(ids, what)
     if index is None:
         return IdIndex(uniques), inverse
+    if len(index):
+        index.check_kind(uniques, what)
     index = index.extended(uniques)
     return index, index.codes(uniques, what)[inverse]

@@ -104,7 +104,7 @@ def read_history(
     history: History, item_index: IdIndex, feedback: str, default_y: float, names: Sequence[str] | None = None
 ) -> "EventPairs":
     """Events ``[user, item, ...]``, or a pair ``(events, y)``; unknown items are skipped."""
-    events, y = history if isinstance(history, tuple) else (history, None)
+    events, y = split_history(history)
     table = read_events(ids_first(events, names, "history"), what="history")
     values = read_target(y, len(table), feedback=feedback)
     if y is None:
@@ -113,11 +113,37 @@ def read_history(
     return EventPairs(table.users, items, values, table.timestamp)
 
 
+def split_history(history: History) -> tuple[Any, Any]:
+    """The events and the y of a history, None where it has none.
+
+    Raises
+    ------
+    ValueError
+        If a tuple is not a pair (events, y).
+    """
+    if not isinstance(history, tuple):
+        return history, None
+    if len(history) != 2 or (isinstance(history[0], list | tuple) and not _is_nested(history[0])):
+        raise ValueError(
+            f"history is a tuple of {len(history)}, and a tuple must be the pair (events, y): pass a list of rows, as "
+            "in history=[[user, item], [user, item]], or ([[user, item], [user, item]], [y, y])."
+        )
+    return history
+
+
 def read_exclusions(exclude: Table, item_index: IdIndex, names: Sequence[str] | None = None) -> "EventPairs":
     """Pairs ``[user, item]``; unknown items are skipped."""
-    table = read_events(ids_first(exclude, names, "exclude"), what="exclude")
+    table = read_events(_two_columns(ids_first(exclude, names, "exclude")), what="exclude")
     items = item_index.codes(table.items, "item ids of exclude")
     return EventPairs(table.users, items, np.ones(len(items), np.float32), None)
+
+
+def _two_columns(pairs: Any) -> Any:
+    """The id columns of a frame: what else it has, as the scores of recommendations, does not count."""
+    frame = None if isinstance(pairs, np.ndarray | list) else nw.from_native(pairs, eager_only=True, pass_through=True)
+    if not isinstance(frame, nw.DataFrame) or frame.shape[1] <= 2:
+        return pairs
+    return frame[:, [j for j, name in enumerate(frame.columns) if name != TIMESTAMP][:2]].to_native()
 
 
 def first_appearance(users: Column) -> NDArray:
@@ -172,6 +198,7 @@ class Candidates:
     def __init__(self, candidates: Any, item_index: IdIndex, n_queries: int) -> None:
         self.shared: NDArray[np.int64] | None = None
         self.rows: Histories | None = None
+        candidates = _lists_of_series(candidates)
         if not _is_nested(candidates):
             self.shared = _known_codes(candidates, item_index, "candidates")
             return
@@ -209,6 +236,19 @@ def is_empty(table: object) -> bool:
         return not table
     shape = getattr(table, "shape", None)
     return isinstance(shape, tuple) and len(shape) > 0 and shape[0] == 0
+
+
+def _lists_of_series(candidates: Any) -> Any:
+    """A Series of lists as a list of lists; anything else as it is."""
+    if isinstance(candidates, np.ndarray | list | tuple):
+        return candidates
+    if hasattr(candidates, "to_pylist") and not hasattr(candidates, "columns"):
+        return candidates.to_pylist()
+    series = nw.from_native(candidates, series_only=True, pass_through=True)
+    if isinstance(series, nw.Series) and (series.dtype == nw.Object or isinstance(series.dtype, nw.List | nw.Array)):
+        values = series.to_list()
+        return values if _is_nested(values) else candidates
+    return candidates
 
 
 def _is_nested(candidates: Any) -> bool:
