@@ -15,6 +15,7 @@ from skrec._explain._item_texts import ItemTexts
 from skrec._explain._leave_one_out import history_evidence, popularity_of, score_drops, strongest_reasons
 from skrec._explain._templates import write_reasons
 from skrec.interactions import Column, Histories, Queries, as_column, check_k, read_items
+from skrec.utils import on_snapshot
 
 _PAIRS_A_BLOCK = 512
 
@@ -30,6 +31,7 @@ class ExplainMixin:
     item_texts_: ItemTexts | None = None
     _uses_history: bool = True
 
+    @on_snapshot
     def explain(
         self: Any, users: Any, items: Any, *, context: Any = None, history: Any = None, n_evidence: int = 3
     ) -> Explanations:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from skrec.utils import on_snapshot
+
 
 def is_recommender(estimator: Any) -> bool:
     """Whether an estimator follows the recommender contract."""
@@ -25,6 +27,7 @@ class RecommenderMixin:
         tags.target_tags.positive_only = getattr(self, "feedback", "implicit") == "implicit"
         return tags
 
+    @on_snapshot
     def score(self, X: Any, y: Any = None) -> float:
         """NDCG@10 of held-out events, averaged over their users; over the events where X has context columns.
 

@@ -10,6 +10,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skrec.interactions import Recommendations
+from skrec.utils import atomic_update, detached, on_snapshot
 
 
 def _recommender_has(name: str) -> Callable[[Any], Any]:
@@ -32,6 +33,10 @@ class DelegatingMixin:
     def _delegate(self) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must define _delegate")
 
+    def _replace_delegate(self, recommender: Any) -> None:
+        """Keep an updated recommender in the place of the fitted one."""
+        raise NotImplementedError(f"{type(self).__name__} must define _replace_delegate(recommender)")
+
     @property
     def users_(self) -> NDArray:
         """User ids in catalogue order."""
@@ -45,6 +50,7 @@ class DelegatingMixin:
         return self._delegate.items_
 
     @_recommender_has("partial_fit")
+    @atomic_update
     def partial_fit(self: Any, X: Any, y: Any = None, *, item_features: Any = None, user_features: Any = None) -> Any:
         """Let the recommender go on with new events; the first call fits.
 
@@ -59,7 +65,9 @@ class DelegatingMixin:
         """
         if not self.__sklearn_is_fitted__():
             return self.fit(X, y, item_features=item_features, user_features=user_features)
-        self._delegate.partial_fit(X, y, **given_tables(item_features, user_features))
+        recommender = detached(self._delegate)
+        recommender.partial_fit(X, y, **given_tables(item_features, user_features))
+        self._replace_delegate(recommender)
         self._after_partial_fit(X, y, item_features, user_features)
         return self
 
@@ -67,6 +75,7 @@ class DelegatingMixin:
         """Learn from more events what is not the recommender's."""
 
     @_recommender_has("recommend")
+    @on_snapshot
     def recommend(self, users: Any = None, k: int = 10, **options: Any) -> Recommendations:
         """Rank items for users, as the recommender does.
 
@@ -86,6 +95,7 @@ class DelegatingMixin:
         return self._delegate.recommend(users, k, **options)
 
     @_recommender_has("similar_items")
+    @on_snapshot
     def similar_items(self, items: Any, k: int = 10, **options: Any) -> Recommendations:
         """Items like the given ones, as the recommender has them.
 
@@ -104,6 +114,7 @@ class DelegatingMixin:
         return self._delegate.similar_items(items, k, **options)
 
     @_recommender_has("search")
+    @on_snapshot
     def search(self, texts: Any, k: int = 10, **options: Any) -> Recommendations:
         """Rank the catalogue for free text, as the recommender does.
 
@@ -122,6 +133,7 @@ class DelegatingMixin:
         return self._delegate.search(texts, k, **options)
 
     @_recommender_has("explain")
+    @on_snapshot
     def explain(self, users: Any, items: Any, **options: Any) -> Any:
         """Say why items are recommended to users, as the recommender does.
 

@@ -4,13 +4,14 @@ import warnings
 from typing import Any, ClassVar
 
 from skrec.interactions import Interactions, read_events, read_target
-from skrec.utils import Matrix, fit_context
+from skrec.utils import Matrix, atomic_update, caller_level, fit_context
 
 
 class SampleWeightMixin:
     """``sample_weight`` in fit, for models that ignore the order of rows. First in the bases."""
 
     @fit_context(prefer_skip_nested_validation=True)
+    @atomic_update
     def fit(
         self, X: Any, y: Any = None, sample_weight: Any = None, *, item_features: Any = None, user_features: Any = None
     ) -> Any:
@@ -49,6 +50,7 @@ class PartialFitMixin:
         raise NotImplementedError(f"{type(self).__name__} must define _partial_fit(data, item_matrix, user_matrix)")
 
     @fit_context(prefer_skip_nested_validation=True)
+    @atomic_update
     def partial_fit(self: Any, X: Any, y: Any = None, *, item_features: Any = None, user_features: Any = None) -> Any:
         """Go on with new events, users and items; the first call fits.
 
@@ -64,12 +66,7 @@ class PartialFitMixin:
         """
         if not self.__sklearn_is_fitted__():
             return self._fit_events(X, y, None, item_features, user_features)
-        before = dict(self.__dict__)
-        try:
-            self._update_from(X, y, item_features, user_features)
-        except Exception:
-            self.__dict__ = before  # refused events leave the model as it was
-            raise
+        self._update_from(X, y, item_features, user_features)
         return self
 
     def _update_from(self: Any, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
@@ -85,7 +82,7 @@ class PartialFitMixin:
                 "X has no 'timestamp', and fit had one: from here on the events of this model have no order. Pass the "
                 "times to partial_fit too.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=caller_level(),
             )
         self._read_event_context(data, reset=False)
         items = self._item_side.read(item_features, data.item_index)

@@ -12,7 +12,7 @@ from skrec.base._recommender import BaseRecommender
 from skrec.base._text_search import SearchMixin
 from skrec.base._text_space import text_space
 from skrec.interactions import Candidates, Histories, Queries, Recommendations, check_k, read_items
-from skrec.utils import Matrix
+from skrec.utils import Matrix, on_snapshot
 
 _FUSED_ROWS = 256
 _FUSED_K = 256
@@ -137,6 +137,7 @@ class ItemGraphRecommender(SearchMixin, BaseRecommender):
 
     # Neighbours ------------------------------------------------------------------------------------
 
+    @on_snapshot
     def similar_items(self, items: Any, k: int = 10, *, candidates: Any = None) -> Recommendations:
         """Items that one item speaks for most; an item is never its own neighbour.
 

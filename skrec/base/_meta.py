@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skrec.base._contract import RecommenderMixin
 from skrec.base._delegation import DelegatingMixin, given_tables
 from skrec.interactions import Histories, IdIndex, Recommendations, is_empty, read_history
-from skrec.utils import PersistenceMixin, fit_context, unwrap_recommender
+from skrec.utils import PersistenceMixin, atomic_update, fit_context, on_snapshot, unwrap_recommender
 
 
 class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseEstimator):
@@ -37,7 +37,8 @@ class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseE
         """Learn what the wrapper adds; ``recommender_`` is fitted."""
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X: Any, y: Any = None, *, item_features: Any = None, user_features: Any = None) -> Any:
+    @atomic_update
+    def fit(self, X: Any, y: Any = None, *, item_features: Any = None, user_features: Any = None) -> Self:
         """Fit a clone of the recommender.
 
         Parameters
@@ -54,17 +55,16 @@ class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseE
                 f"recommender must have recommend(); got {self.recommender!r}. Pass a recommender, or a "
                 "skrec.pipeline.Pipeline that ends in one."
             )
-        self.__dict__.pop("recommender_", None)  # a refused fit leaves nothing that looks fitted
+        self.__dict__.pop("recommender_", None)  # _delegate is again what the fit starts from
         self._check_wrapper()
         recommender = clone(self.recommender)
         recommender.fit(X, y, **given_tables(item_features, user_features))
         self.recommender_ = recommender
-        try:
-            self._fit_wrapper(X, y, item_features, user_features)
-        except BaseException:
-            del self.recommender_
-            raise
+        self._fit_wrapper(X, y, item_features, user_features)
         return self
+
+    def _replace_delegate(self, recommender: Any) -> None:
+        self.recommender_ = recommender
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "recommender_")
@@ -78,6 +78,7 @@ class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseE
 
     # Handed on -------------------------------------------------------------------------------------
 
+    @on_snapshot
     def predict(self, X: Any) -> NDArray:
         """Score of each (user, item) row, as the recommender has it.
 
@@ -105,6 +106,7 @@ class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseE
         """Their names, where X was a frame."""
         return self.recommender_.feature_names_in_
 
+    @on_snapshot
     def seen_items(self, users: Any) -> Histories:
         """Item codes that each user has events with in fit, one row a user; empty for unknown users."""
         check_is_fitted(self)

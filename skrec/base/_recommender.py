@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import narwhals as nw
 import numpy as np
@@ -36,7 +36,7 @@ from skrec.interactions import (
     read_history,
     read_target,
 )
-from skrec.utils import Matrix, PersistenceMixin, fit_context, frame_backend
+from skrec.utils import Matrix, PersistenceMixin, atomic_update, fit_context, frame_backend, on_snapshot
 
 
 # Think twice before adding anything here: every model carries it. What one family needs belongs in the family,
@@ -88,7 +88,8 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
     # Fit -------------------------------------------------------------------------------------------
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None, *, item_features: Any = None, user_features: Any = None) -> Any:
+    @atomic_update
+    def fit(self, X: Any, y: Any = None, *, item_features: Any = None, user_features: Any = None) -> Self:
         """Fit to an event log.
 
         Parameters
@@ -108,7 +109,6 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
         return self._fit_events(X, y, None, item_features, user_features)
 
     def _fit_events(self, X: Any, y: Any, sample_weight: Any, item_features: Any, user_features: Any) -> Any:
-        self._is_fitted = False
         events = read_events(X, estimator=self, reset=True)
         self._frame_backend = frame_backend(X)
         target = read_target(y, len(events), feedback=self._feedback)
@@ -202,6 +202,7 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
     def _feedback(self) -> str:
         return getattr(self, "feedback", "implicit")
 
+    @on_snapshot
     def seen_items(self, users: Any) -> Histories:
         """Item codes that each user has events with in fit, one row a user; empty for unknown users."""
         check_is_fitted(self)
@@ -209,6 +210,7 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
 
     # Recommend -------------------------------------------------------------------------------------
 
+    @on_snapshot
     def recommend(
         self,
         users: Any = None,

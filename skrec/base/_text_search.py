@@ -9,12 +9,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrec.base._block_ranking import rank
 from skrec.interactions import Candidates, Histories, Recommendations, check_k
-from skrec.utils import Matrix, inner_products, is_zero_row
+from skrec.utils import Matrix, inner_products, is_zero_row, on_snapshot
 
 
 class SearchMixin:
     """``search``, for models whose items have vectors: a model gives ``_text_space(texts)``."""
 
+    @on_snapshot
     def search(self: Any, texts: Any, k: int = 10, *, candidates: Any = None) -> Recommendations:
         """Rank the catalogue for free text.
 

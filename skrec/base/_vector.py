@@ -11,7 +11,7 @@ from skrec.base._recommender import BaseRecommender
 from skrec.base._text_search import SearchMixin
 from skrec.base._text_space import encode_texts, text_space
 from skrec.interactions import Histories, Queries, Recommendations, check_k, read_items
-from skrec.utils import Matrix, inner_products, is_zero_row, row_dots
+from skrec.utils import Matrix, inner_products, is_zero_row, on_snapshot, row_dots
 
 __all__ = ["VectorRecommender", "encode_texts", "inner_products", "is_zero_row", "row_dots", "text_space"]
 
@@ -65,6 +65,7 @@ class VectorRecommender(SearchMixin, BaseRecommender):
 
     # Items as queries ----------------------------------------------------------------------
 
+    @on_snapshot
     def similar_items(self, items: Any, k: int = 10, *, candidates: Any = None) -> Recommendations:
         """Items whose vectors are nearest by cosine; an item is never its own neighbour.
 

@@ -15,7 +15,7 @@ from skrec.exceptions import FeatureCoverageWarning
 from skrec.interactions._columns import factorize
 from skrec.interactions._feature_table import Features, FeatureSource, read_features
 from skrec.interactions._id_index import IdIndex
-from skrec.utils import Matrix, finite_matrix
+from skrec.utils import Matrix, caller_level, finite_matrix
 
 
 def read_fit_features(table: FeatureSource, what: str, index: IdIndex, n_events: int) -> tuple[Features, IdIndex, int]:
@@ -58,7 +58,7 @@ def warn_of_missing_rows(n_missing: int, what: str) -> None:
         warnings.warn(
             f"{n_missing} {what.split('_')[0]}s of X have no row in {what} and get a zero vector.",
             FeatureCoverageWarning,
-            stacklevel=5,
+            stacklevel=caller_level(),
         )
 
 

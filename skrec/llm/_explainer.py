@@ -28,7 +28,7 @@ from skrec.llm._grounding import (
 )
 from skrec.llm._prompt_context import context_texts
 from skrec.llm._prompt_recommender import PROMPT_CONSTRAINTS, PromptRecommender
-from skrec.utils import Text, unwrap_recommender
+from skrec.utils import Text, caller_level, on_snapshot, unwrap_recommender
 
 _BLOCK = 1024
 """Pairs whose prompts are held in memory at a time."""
@@ -174,6 +174,7 @@ class LLMExplainer(PromptRecommender):
 
     # Explain ---------------------------------------------------------------------------------------------
 
+    @on_snapshot
     def explain(
         self, users: Any, items: Any, *, context: Any = None, history: Any = None, n_evidence: int = 3
     ) -> Explanations:
@@ -236,7 +237,7 @@ class LLMExplainer(PromptRecommender):
                 f"prompts, {counts.n_failed} failed: {dict(counts.errors.most_common(3))}. Of {counts.n_sentences} "
                 f"sentences, {counts.n_unknown} cited unknown evidence and {counts.n_uncited} cited none.",
                 LanguageModelWarning,
-                stacklevel=2,
+                stacklevel=caller_level(),
             )
         return base.rewritten(text, evidence, method)
 

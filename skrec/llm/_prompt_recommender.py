@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval
 from skrec.base import MetaRecommender
 from skrec.exceptions import FeatureCoverageWarning
 from skrec.llm._row_texts import RowTexts
-from skrec.utils import template_fields
+from skrec.utils import caller_level, template_fields
 
 PROMPT_CONSTRAINTS: dict[str, list[Any]] = {
     "item_template": [str, None],
@@ -52,7 +52,7 @@ class PromptRecommender(MetaRecommender):
                 f"No item has a text, so the language model has nothing to read and {self._effect_of_no_text}; pass "
                 "item_features with text columns.",
                 FeatureCoverageWarning,
-                stacklevel=4,
+                stacklevel=caller_level(),
             )
 
     def _after_partial_fit(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:

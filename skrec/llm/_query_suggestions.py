@@ -19,7 +19,7 @@ from skrec.base import MetaRecommender
 from skrec.exceptions import FeatureCoverageWarning
 from skrec.feature_extraction import KeywordExtractor
 from skrec.interactions import check_k, read_features
-from skrec.utils import align, with_rows
+from skrec.utils import align, caller_level, on_snapshot, with_rows
 
 
 class QuerySuggester(MetaRecommender):
@@ -101,7 +101,7 @@ class QuerySuggester(MetaRecommender):
             warnings.warn(
                 "No item has a text, so there are no phrases to suggest; pass item_features with text columns.",
                 FeatureCoverageWarning,
-                stacklevel=4,
+                stacklevel=caller_level(),
             )
 
     def _after_partial_fit(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
@@ -127,6 +127,7 @@ class QuerySuggester(MetaRecommender):
 
     # Suggest ---------------------------------------------------------------------------------------------
 
+    @on_snapshot
     def suggest_queries(
         self,
         prefix: str | Sequence[str | None] | None = None,

@@ -29,7 +29,7 @@ from skrec.llm._prompt_context import (
 from skrec.llm._prompt_recommender import PROMPT_CONSTRAINTS, PromptRecommender
 from skrec.llm._rerank_calls import Calls, Counts
 from skrec.llm._rerank_methods import Orders, listwise, pairwise, pointwise
-from skrec.utils import Text
+from skrec.utils import Text, caller_level, on_snapshot
 
 _BLOCK = 1024
 """Queries whose prompts are held in memory at a time."""
@@ -211,6 +211,7 @@ class LLMReranker(PromptRecommender):
 
     # Recommend -------------------------------------------------------------------------------------------
 
+    @on_snapshot
     def recommend(
         self,
         users: Any = None,
@@ -289,7 +290,7 @@ class LLMReranker(PromptRecommender):
                 f"{counts.n_prompts} prompts, {counts.n_failed} failed: {dict(counts.errors.most_common(3))}. "
                 f"Answers contained {counts.n_unknown} unknown names. Call the model alone to see its answers.",
                 LanguageModelWarning,
-                stacklevel=2,
+                stacklevel=caller_level(),
             )
         return base.with_lists(codes[:, :k], base.scores[:, :k])
 
@@ -304,7 +305,7 @@ class LLMReranker(PromptRecommender):
                 f"A request of {longest} characters was truncated to {LONGER} times max_chars={self.max_chars}; pass a "
                 "shorter request or a greater max_chars.",
                 TruncationWarning,
-                stacklevel=3,
+                stacklevel=caller_level(),
             )
 
     def _prompt_contexts(self, users: NDArray, context: Any, history: Any, requests: list[Text]) -> list[PromptContext]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import clone
@@ -17,7 +17,7 @@ from skrec.model_selection._base import Split, user_codes
 from skrec.model_selection._per_user import LeaveLastOut
 from skrec.model_selection._search_spaces import search_space
 from skrec.model_selection._time import TimeSplit
-from skrec.utils import PersistenceMixin
+from skrec.utils import PersistenceMixin, atomic_update
 
 _LAST_SHARE = 0.2
 
@@ -143,7 +143,8 @@ class TunedRecommender(DelegatingMixin, PersistenceMixin, BaseSearchCV):
 
     # Search ----------------------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any = None, *, item_features: Any = None, user_features: Any = None) -> Any:
+    @atomic_update
+    def fit(self, X: Any, y: Any = None, *, item_features: Any = None, user_features: Any = None) -> Self:
         """Tune, then fit to all events.
 
         Parameters
@@ -179,6 +180,9 @@ class TunedRecommender(DelegatingMixin, PersistenceMixin, BaseSearchCV):
     @property
     def _delegate(self) -> Any:
         return getattr(self, "best_estimator_", self.estimator)
+
+    def _replace_delegate(self, recommender: Any) -> None:
+        self.best_estimator_ = recommender
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "best_estimator_")

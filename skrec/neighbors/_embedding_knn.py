@@ -17,7 +17,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from skrec.base import PartialFitMixin, VectorRecommender, encode_texts
 from skrec.exceptions import ColdStartWarning
 from skrec.interactions import Candidates, Histories, Interactions, Queries
-from skrec.utils import Matrix, inner_products, is_zero_row, row_dots, with_rows
+from skrec.utils import Matrix, caller_level, inner_products, is_zero_row, row_dots, with_rows
 
 _OFF_CENTER = 0.0123
 
@@ -165,7 +165,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
                 "EmbeddingKNNRecommender was fitted without item_features: it has no vectors to compare and ranks "
                 "by popularity. Pass item_features=..., with item_encoder=LLMTextEmbedder() for text.",
                 ColdStartWarning,
-                stacklevel=4,
+                stacklevel=caller_level(),
             )
             item_matrix = np.zeros((data.n_items, 1), np.float32)
         elif not sp.issparse(item_matrix):

@@ -20,6 +20,7 @@ from skrec.utils._hub import dtype_argument, hub_is_out_of_reach, is_path, quiet
 from skrec.utils._matrix import Matrix, align, finite_matrix, inner_products, is_zero_row, row_dots, with_rows
 from skrec.utils._metaestimators import unwrap_recommender
 from skrec.utils._privacy import Scrubber, read_scrub
+from skrec.utils._snapshots import atomic_update, detached, on_snapshot, snapshot
 from skrec.utils._sqlite_cache import SQLiteStore
 from skrec.utils._text_rendering import (
     Text,
@@ -31,3 +32,4 @@ from skrec.utils._text_rendering import (
     write_rows,
 )
 from skrec.utils._typing import RandomState, Recommender, Transformer
+from skrec.utils._warnings import caller_level

@@ -171,7 +171,14 @@ class TestRefusedCalls:
         assert rec.users_.tolist() == [1, 2]
         np.testing.assert_array_equal(rec.recommend(k=3).items, before.items)
 
-    def test_a_refused_fit_leaves_nothing_fitted(self):
+    def test_a_refused_fit_leaves_the_old_model(self):
+        rec = PopularRecommender(order="time").fit(self.timed)
+        before = rec.recommend(k=3)
+        with pytest.raises(ValueError, match="timestamp"):
+            rec.fit([[1, 2]])
+        np.testing.assert_array_equal(rec.recommend(k=3).items, before.items)
+
+    def test_a_refused_first_fit_leaves_nothing_fitted(self):
         rec = PopularRecommender(order="time")
         with pytest.raises(ValueError, match="timestamp"):
             rec.fit([[1, 2]])

@@ -97,12 +97,17 @@ class Refusing(Plain):
 
 
 @pytest.mark.parametrize("y", [[1, -1, 1, 1, 1, 1], np.ones(6)], ids=["by the recommender", "by the wrapper"])
-def test_a_refused_fit_leaves_it_unfitted(y):
-    wrapper = Refusing(PopularRecommender()).fit(X)
+def test_a_refused_fit_leaves_the_old_model(y):
+    wrapper = Refusing(PopularRecommender())
     with pytest.raises(ValueError, match=r"negative|no y"):
         wrapper.fit(X, y)
     with pytest.raises(NotFittedError):
         wrapper.recommend([1])
+    wrapper.fit(X)
+    before = wrapper.recommend([1])
+    with pytest.raises(ValueError, match=r"negative|no y"):
+        wrapper.fit(X[:4], y[:4])
+    np.testing.assert_array_equal(wrapper.recommend([1]).items, before.items)
 
 
 def test_methods_are_those_of_the_recommender():

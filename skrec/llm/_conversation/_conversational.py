@@ -27,7 +27,7 @@ from skrec.llm._conversation._phrasing import Phrasing
 from skrec.llm._conversation._questions import best_question, random_question
 from skrec.llm._conversation._state import Constraint, ConversationState, Question, Turn, as_state, plain_id
 from skrec.llm._conversation._state_update import next_state
-from skrec.utils import unwrap_recommender
+from skrec.utils import caller_level, on_snapshot, unwrap_recommender
 
 _LONGEST_TEXT = 2000
 _MOST_CANDIDATES = 2000
@@ -164,7 +164,7 @@ class ConversationalRecommender(MetaRecommender):
                 "ConversationalRecommender was fitted without item_features: it has neither titles nor texts, and a "
                 "conversation can only refer to positions in the list. Pass item_features=....",
                 ColdStartWarning,
-                stacklevel=4,
+                stacklevel=caller_level(),
             )
         inner = getattr(unwrap_recommender(self.recommender_), "item_encoder_", None)
         self._items = ItemKnowledge.read(item_features, self._item_index, self.title_column, self.item_encoder, inner)
@@ -181,6 +181,7 @@ class ConversationalRecommender(MetaRecommender):
         prompt.write(**dict.fromkeys(("shown", "question", "numbers", "labels", "request"), ""))
         return prompt
 
+    @on_snapshot
     def reply(
         self,
         text: str,
@@ -299,7 +300,7 @@ class ConversationalRecommender(MetaRecommender):
                 "The text is in none of the parsed languages (en, de, fr, es). It was embedded as a whole, and "
                 "negations in it have no effect. Pass llm=... to parse such texts.",
                 UnparsedLanguageWarning,
-                stacklevel=3,
+                stacklevel=caller_level(),
             )
         return parsed
 

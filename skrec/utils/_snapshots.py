@@ -1,0 +1,89 @@
+"""Atomic updates and consistent reads of an estimator.
+
+A writer works on a copy and publishes what it has learned in one assignment, so that an interrupt leaves the old model
+whole. A reader keeps to the state that it found, whatever is published meanwhile. Both hold only where a fitted object
+that is reachable from the state is replaced, and never written into.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from copy import deepcopy
+from functools import wraps
+from threading import RLock
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from weakref import finalize
+
+from sklearn.frozen import FrozenEstimator
+
+E = TypeVar("E")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+# One lock per estimator, by its id. They are kept here because pickles, clones and vars() are to be free of them.
+_writer_locks: dict[int, Any] = {}
+
+if hasattr(os, "register_at_fork"):
+    # A forked process has none of the threads that may hold a lock.
+    os.register_at_fork(after_in_child=_writer_locks.clear)
+
+
+def _writer_lock(estimator: Any) -> Any:
+    known = _writer_locks.get(id(estimator))
+    if known is not None:
+        return known
+    finalize(estimator, _writer_locks.pop, id(estimator), None).atexit = False
+    return _writer_locks.setdefault(id(estimator), RLock())  # one step, whatever other threads do
+
+
+def atomic_update(method: Callable[Concatenate[E, P], Any]) -> Callable[Concatenate[E, P], E]:
+    """A method that changes its estimator either as a whole or, where it raises or is interrupted, not at all.
+
+    The method runs on a copy of the estimator, whose state is then published in one assignment. It must replace what
+    the estimator holds and not write into it. One update runs at a time; a second one waits. The decorated method
+    returns the estimator.
+    """
+
+    @wraps(method)
+    def update(self: E, *args: P.args, **kwargs: P.kwargs) -> E:
+        with _writer_lock(self):
+            work = _with_state(self, dict(self.__dict__))
+            method(work, *args, **kwargs)
+            self.__dict__ = work.__dict__
+        return self
+
+    update._is_atomic = True  # type: ignore[attr-defined]
+    return update
+
+
+def on_snapshot(method: Callable[Concatenate[E, P], R]) -> Callable[Concatenate[E, P], R]:
+    """A method that reads one state of its estimator from beginning to end. It never waits for an update."""
+
+    @wraps(method)
+    def read(self: E, *args: P.args, **kwargs: P.kwargs) -> R:
+        return method(snapshot(self), *args, **kwargs)
+
+    read._reads_snapshot = True  # type: ignore[attr-defined]
+    return read
+
+
+def snapshot(estimator: E) -> E:
+    """The estimator as it is now: later updates of ``estimator`` do not reach what this returns."""
+    return _with_state(estimator, estimator.__dict__)
+
+
+def detached(estimator: Any) -> Any:
+    """A copy that can be updated by ``partial_fit`` while ``estimator`` stays as it is."""
+    if isinstance(estimator, FrozenEstimator):
+        return FrozenEstimator(detached(estimator.estimator))
+    if getattr(getattr(type(estimator), "partial_fit", None), "_is_atomic", False):
+        return _with_state(estimator, dict(estimator.__dict__))
+    return deepcopy(estimator)
+
+
+def _with_state(estimator: E, state: dict[str, Any]) -> E:
+    twin: E = object.__new__(type(estimator))
+    twin.__dict__ = state
+    return twin
