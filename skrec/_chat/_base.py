@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from skrec._chat._budget import BudgetExhausted, about_tokens
 from skrec._chat._messages import Conversation, Message, read_conversation
 from skrec._chat._metering import Metering
-from skrec._chat._results import ChatResult, ChatSettings, Usage, result_of
+from skrec._chat._results import ChatResult, ChatSettings, Usage, result_of, safe_result
 
 _CHUNK = 64  # conversations after which answers are put into a cache
 
@@ -91,7 +91,7 @@ class BaseChat(Metering, ABC):
         results = self._remembered(keys, settings)
         missing = [i for i in range(len(messages)) if i not in results]
         for batch in self._answers([messages[i] for i in missing], settings):
-            new = {missing[at]: self._priced(result) for at, result in batch.items()}
+            new = {missing[at]: self._priced(safe_result(result)) for at, result in batch.items()}
             self._count(new.values())
             self._remember({keys[i]: result for i, result in new.items()} if keys else {})
             results.update(new)

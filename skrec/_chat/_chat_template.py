@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from skrec._chat._messages import Message
+from skrec._chat._messages import Message, fold_system
 
 
 def conversation_text(tokenizer: Any, messages: list[Message], options: dict[str, Any]) -> str:
@@ -23,7 +23,7 @@ def conversation_text(tokenizer: Any, messages: list[Message], options: dict[str
     except jinja2.TemplateError:
         if messages[0]["role"] != "system" or len(messages) == 1:
             raise
-        return tokenizer.apply_chat_template(_without_system(messages), **settings)
+        return tokenizer.apply_chat_template(fold_system(messages), **settings)
 
 
 def _plain(messages: list[Message]) -> str:
@@ -35,11 +35,6 @@ def _plain(messages: list[Message]) -> str:
         for message in messages
     ]
     return "\n\n".join([*turns, "Assistant:"])
-
-
-def _without_system(messages: list[Message]) -> list[Message]:
-    system, second, *rest = messages
-    return [{**second, "content": f"{system['content']}\n\n{second['content']}"}, *rest]
 
 
 def escape_special_tokens(tokenizer: Any, text: str) -> str:

@@ -46,3 +46,18 @@ def read_conversation(conversation: Conversation) -> list[Message]:
 def _valid_unicode(text: str) -> str:
     """Text without lone surrogates, which no tokenizer and no JSON takes."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def fold_system(messages: list[Message]) -> list[Message]:
+    """The conversation without system messages, for models that take none: each heads the next message of the user."""
+    folded: list[Message] = []
+    pending: list[str] = []
+    for message in messages:
+        if message["role"] == "system":
+            pending.append(message["content"])
+        elif message["role"] == "user" and pending:
+            folded.append({**message, "content": "\n\n".join([*pending, message["content"]])})
+            pending = []
+        else:
+            folded.append(message)
+    return [*folded, {"role": "user", "content": "\n\n".join(pending)}] if pending else folded

@@ -12,7 +12,7 @@ from typing import Any
 from skrec._chat._answer_cache import ChatCache, cache_key, to_keep
 from skrec._chat._budget import Budget, most_tokens
 from skrec._chat._messages import Message
-from skrec._chat._results import ChatResult, ChatSettings, Usage, result_of
+from skrec._chat._results import ChatResult, ChatSettings, Usage, result_of, safe_result
 from skrec.utils import read_scrub
 
 _PRICES = {"prompt", "completion", "cached"}
@@ -118,7 +118,7 @@ class Metering:
             return {}
         kept = enumerate(self.cache.get(keys))
         read = {i: result_of(answer["text"], settings.schema, Usage()) for i, answer in kept if answer is not None}
-        return {i: replace(result, cached=True) for i, result in read.items() if result.error is None}
+        return {i: replace(safe_result(result), cached=True) for i, result in read.items() if result.error is None}
 
     def _remember(self, results: dict[bytes, ChatResult]) -> None:
         kept = {key: answer for key, result in results.items() if (answer := to_keep(result)) is not None}

@@ -14,12 +14,13 @@ from typing import Any
 from skrec._chat._base import BaseChat
 from skrec._chat._budget import BudgetExhausted
 from skrec._chat._messages import Message
-from skrec._chat._openai_dialect import Dialect
-from skrec._chat._results import ChatResult, ChatSettings, Usage, result_of
+from skrec._chat._openai_dialect import Dialect, refuses_system
+from skrec._chat._results import ChatResult, ChatSettings, Usage, result_of, standard_reason
 from skrec._chat._schema_prompt import with_repair
 from skrec.utils import OPENAI_URL, BadResponse, Connection, Endpoint, EndpointError, RequestRejected
 
 _REFUSED_FIELDS = frozenset({400, 415, 422, 501})
+_TEXT_PARTS = ("text", "output_text")  # others hold thoughts, or no text
 _learning = threading.Lock()  # one for all clients, so that none has a lock to leave out of its pickle
 
 
@@ -190,6 +191,12 @@ class _Exchange:
         try:
             response = client.chat.completions.create(**body)
         except openai.APIError as error:
+            if isinstance(error, openai.APIStatusError) and refuses_system(str(error.message)):
+                # Some servers answer 500 where the chat template of the model raises: asking again changes nothing.
+                self.chat._settle(messages, settings, 0)
+                raise RequestRejected(
+                    str(error.message), "the model takes no system message", 400, "system role not supported"
+                ) from None
             unsent = type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout")
             if unsent or isinstance(error, openai.APIStatusError):
                 self.chat._settle(messages, settings, 0)  # nothing was read or written
@@ -203,12 +210,11 @@ class _Exchange:
 def _result(response: Any, settings: ChatSettings, redacted: Callable[[str], str]) -> ChatResult:
     choices = getattr(response, "choices", None)
     choice = choices[0] if isinstance(choices, list) and choices else None
-    message, reason = getattr(choice, "message", None), getattr(choice, "finish_reason", None)
-    reason = reason if isinstance(reason, str) else "stop"
-    if getattr(message, "refusal", None) or reason == "content_filter":
+    message, reason = getattr(choice, "message", None), standard_reason(getattr(choice, "finish_reason", None))
+    if getattr(message, "refusal", None) or reason == "refusal":
         return ChatResult(finish_reason="refusal", error="the model refused to answer")
-    text = getattr(message, "content", None)
-    if not isinstance(text, str) or not (text.strip() or reason == "length"):
+    text = _text_of(getattr(message, "content", None))
+    if text is None or not (text.strip() or reason == "length"):
         raise BadResponse("an empty answer" if message is not None else "an answer without a choice")
     result = result_of(redacted(text), settings.schema, Usage(), reason)
     if reason == "length" and (result.error or not result.text):
@@ -216,6 +222,14 @@ def _result(response: Any, settings: ChatSettings, redacted: Callable[[str], str
     if not result.text:
         return replace(result, error="the answer contains thoughts alone")
     return result
+
+
+def _text_of(content: Any) -> str | None:
+    """The text of a message, which some servers give in parts; None if there is none."""
+    if not isinstance(content, list):
+        return content if isinstance(content, str) else None
+    texts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type") in _TEXT_PARTS]
+    return "".join(text for text in texts if isinstance(text, str)) or None
 
 
 def _usage(response: Any) -> Usage:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, replace
 from numbers import Integral
 from typing import Any
 
-from skrec._chat._json import parse_json
+from skrec._chat._json import parse_beginning, parse_json, write_json
+from skrec._chat._schema import check_schema
+
+_FINISH_REASONS = {
+    "stop": ("eos", "eos_token", "end", "end_turn", "stop_sequence", "complete", "completed", "finished"),
+    "length": ("max_tokens", "max_length", "max_output_tokens", "model_length", "token_limit", "incomplete"),
+    "refusal": ("content_filter", "safety", "blocked", "recitation", "prohibited_content"),
+}
+_STANDARD_REASON = {word: reason for reason, words in _FINISH_REASONS.items() for word in words}
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,8 @@ class ChatResult:
         "stop", "length" (cut off), "refusal", or what else the model says.
     cached : bool
         Whether it came from the cache.
+    beginning : object or None
+        Of a JSON answer that was cut off, what can be read of it: it fits the schema but for the length of lists.
     error : str or None
         Why there is no usable answer; never contains a key or a text of a user.
     """
@@ -80,6 +91,7 @@ class ChatResult:
     finish_reason: str | None = None
     cached: bool = False
     error: str | None = None
+    beginning: Any = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +113,7 @@ class ChatSettings:
         TypeError
             If ``max_tokens`` or ``seed`` is no whole number, or the schema no dict.
         ValueError
-            If ``max_tokens`` is below 1 or ``temperature`` negative.
+            If ``max_tokens`` is below 1, ``temperature`` negative, or ``schema`` no valid JSON schema.
         """
         for name, value in (("max_tokens", max_tokens), ("seed", 0 if seed is None else seed)):
             if not isinstance(value, Integral) or isinstance(value, bool):
@@ -110,6 +122,8 @@ class ChatSettings:
             raise TypeError(
                 f"schema must be a JSON schema as a dict; got {schema!r:.80} of type {type(schema).__name__}."
             )
+        if schema is not None:
+            check_schema(schema)
         if max_tokens < 1:
             raise ValueError(f"max_tokens={max_tokens!r} must be at least 1.")
         if not temperature >= 0:
@@ -121,5 +135,42 @@ def result_of(answer: Any, schema: dict[str, Any] | None, usage: Usage, finish_r
     """The result of an answer, parsed if there is a schema."""
     if not isinstance(answer, str | dict | list):
         return ChatResult(usage=usage, error=f"the answer is of type {type(answer).__name__}, and not text")
-    text, parsed, error = parse_json(answer, schema)
-    return ChatResult(text, parsed, usage, finish_reason, error=error)
+    try:
+        text, parsed, error = parse_json(answer, schema)
+    except (TypeError, ValueError, RecursionError) as failure:
+        return ChatResult(usage=usage, error=f"the answer is not JSON ({type(failure).__name__})")
+    beginning = parse_beginning(text, schema) if schema is not None and error and finish_reason == "length" else None
+    return ChatResult(text, parsed, usage, finish_reason, error=error, beginning=beginning)
+
+
+def standard_reason(reason: Any) -> str:
+    """The ``finish_reason`` of any server in the words of OpenAI; "stop" where there is none."""
+    if not isinstance(reason, str) or not reason:
+        return "stop"
+    return _STANDARD_REASON.get(reason.lower(), reason.lower())
+
+
+def safe_result(result: ChatResult) -> ChatResult:
+    """A result that every table, cache and log can store: plain JSON, and no lone surrogates.
+
+    Each result of each model goes through here, once.
+    """
+    if not isinstance(result.text, str):
+        return ChatResult(usage=result.usage, error=f"the text is of type {type(result.text).__name__}, and not text")
+    text = _without_surrogates(result.text)
+    error = None if result.error is None else _without_surrogates(str(result.error))
+    try:
+        parsed, beginning = _plain_value(result.parsed), _plain_value(result.beginning)
+    except (TypeError, ValueError, RecursionError) as failure:
+        return replace(
+            result, text=text, parsed=None, beginning=None, error=f"the answer is not JSON ({type(failure).__name__})"
+        )
+    return replace(result, text=text, parsed=parsed, beginning=beginning, error=error)
+
+
+def _plain_value(value: Any) -> Any:
+    return None if value is None else json.loads(_without_surrogates(write_json(value)))
+
+
+def _without_surrogates(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
