@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import normalize
 
-from skrec.utils import Matrix, finite_matrix, is_zero_row
+from skrec.utils import Matrix, finite_matrix, is_zero_row, plain_output
 
 
 def text_space(encoder: Any, texts: list[str], item_matrix: Matrix | None) -> tuple[Matrix, Matrix]:
@@ -33,6 +33,7 @@ def text_space(encoder: Any, texts: list[str], item_matrix: Matrix | None) -> tu
     return normalize(queries), normalize(np.where(told[:, None], item_matrix - center, 0.0))
 
 
+@plain_output()
 def encode_texts(encoder: Any, texts: list[str]) -> Matrix:
     """Vectors of free texts in the space of a fitted item encoder.
 

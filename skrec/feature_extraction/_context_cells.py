@@ -9,17 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrec.interactions import Column, factorize
+from skrec.utils import as_text, is_missing_value, missing_cells
 
 SECONDS = {"D": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 """Seconds of each time unit."""
 
 _QUARTER = 900  # every offset from UTC that is in use, and every change of one, is a multiple of it
+_LARGEST = float(np.finfo(np.float32).max)
 _LAST_SECOND = 253_402_300_799  # of the year 9999, where Python's calendar ends
 
 
 def is_missing(column: Column) -> NDArray[np.bool_]:
-    """Where a column has None, NaN or NaT."""
+    """Where a column has None, NaN, NaT or NA."""
     if isinstance(column, nw.Series):
+        if column.dtype in (nw.Object, nw.Unknown):
+            return missing_cells(as_objects(column))
         missing = column.is_null().to_numpy()
         return missing | column.is_nan().fill_null(False).to_numpy() if column.dtype.is_float() else missing
     if column.dtype.kind in "fc":
@@ -28,7 +32,12 @@ def is_missing(column: Column) -> NDArray[np.bool_]:
         return np.isnat(column)
     if column.dtype.kind != "O":
         return np.zeros(len(column), bool)
-    return np.fromiter((cell is None or cell != cell for cell in column.tolist()), bool, len(column))
+    return missing_cells(column)
+
+
+def as_objects(column: nw.Series) -> NDArray:
+    """The cells of a series, as Python objects."""
+    return np.fromiter(column.to_list(), object, len(column))
 
 
 def numbers(column: Column, name: str) -> NDArray[np.float64]:
@@ -37,32 +46,42 @@ def numbers(column: Column, name: str) -> NDArray[np.float64]:
     Raises
     ------
     ValueError
-        If a cell is no number, or infinite.
+        If a cell is no number, or not finite as float32.
     """
+    missing = is_missing(column)
+    values = np.full(len(column), np.nan)
+    if missing.all():  # then the type says nothing: each library has another one for it
+        return values
     if isinstance(column, nw.Series):
         if not (column.dtype.is_numeric() or column.dtype in (nw.Boolean, nw.Object)):
             raise ValueError(
                 f"column {name!r} is of type {column.dtype}, but is read as numbers; convert it, or give it "
                 f"another role, as in roles={{{name!r}: 'category'}}."
             )
-        column = column.to_numpy()
-    values = np.empty(len(column))
+        # Only those that are there: a type with NA becomes an array of objects.
+        column = as_objects(column) if column.dtype == nw.Object else column.filter((~missing).tolist()).to_numpy()
     try:
-        values[:] = column
+        values[~missing] = column[~missing] if len(column) == len(missing) else column
     except (TypeError, ValueError):
-        cells = (cell for cell in column.tolist() if not isinstance(cell, int | float | type(None)))
+        cells = (cell for cell in column.tolist() if not (isinstance(cell, int | float) or is_missing_value(cell)))
         raise ValueError(
             f"column {name!r} is read as numbers and contains {next(cells, None)!r}; pass a number, or give the column "
             f"another role, as in roles={{{name!r}: 'category'}}."
         ) from None
-    if np.isinf(values).any():
-        raise ValueError(f"column {name!r} contains infinity; replace it by a number, or by NaN for missing.")
+    beyond = np.abs(values) > _LARGEST
+    if beyond.any():
+        found = values[beyond][0]
+        raise ValueError(
+            f"column {name!r} contains {'infinity' if np.isinf(found) else f'{found:g}, beyond the range of float32'}; "
+            "replace it by a number, or by NaN for missing."
+        )
     return values
 
 
 def distinct(column: Column, name: str) -> tuple[list[Any], NDArray[np.int64]]:
     """Distinct values, and the position of each row's among them; None, where some are missing, comes last."""
     missing = is_missing(column)
+    column = _moments_as_texts(column)
     if not missing.any():
         uniques, inverse = factorize(column, f"column {name!r}")
         return uniques.tolist(), inverse
@@ -71,6 +90,35 @@ def distinct(column: Column, name: str) -> tuple[list[Any], NDArray[np.int64]]:
     inverse = np.full(len(missing), len(uniques))
     inverse[present] = codes
     return [*uniques.tolist(), None], inverse
+
+
+def _moments_as_texts(column: Column) -> Column:
+    """Intervals and times, as ``pandas.cut`` makes them, as texts; other columns as they are."""
+    if isinstance(column, nw.Series):
+        if column.dtype.is_numeric() or column.dtype in (nw.Boolean, nw.String):
+            return column
+        cells = as_objects(column)
+    elif column.dtype.kind in "OM":
+        cells = column.astype(object)
+    else:
+        return column
+    named = [_is_moment(cell) for cell in cells]
+    if not any(named):
+        return column
+    texts = [_moment_text(cell) if one else cell for cell, one in zip(cells, named, strict=True)]
+    return np.fromiter(texts, object, len(texts))
+
+
+def _is_moment(cell: Any) -> bool:
+    return isinstance(cell, date | timedelta) or type(cell).__name__ in ("Interval", "Period")
+
+
+def _moment_text(cell: Any) -> str:
+    if type(cell).__name__ != "Interval":
+        return str(cell)
+    # pandas writes the edges as floats as soon as one cell is missing: as_text writes 3.0 as 3.
+    opening, closing = "[" if cell.closed_left else "(", "]" if cell.closed_right else ")"
+    return f"{opening}{as_text(cell.left)}, {as_text(cell.right)}{closing}"
 
 
 def wall_clock(column: Column, name: str, unit: str, tz: str | None) -> tuple[NDArray[np.float64], str | None]:
@@ -89,8 +137,10 @@ def wall_clock(column: Column, name: str, unit: str, tz: str | None) -> tuple[ND
     seconds : float64 array
     kind : {"number", "naive", "aware", "date"} or None where all is missing
     """
+    if is_missing(column).all():
+        return np.full(len(column), np.nan), None
     if isinstance(column, nw.Series) and column.dtype in (nw.Object, nw.Unknown, nw.String):
-        column = np.fromiter(column.to_list(), object, len(column))
+        column = as_objects(column)
     kind: str | None
     if isinstance(column, nw.Series):
         seconds, kind = _of_series(column, name, unit, own_zone=tz is None)
@@ -143,7 +193,7 @@ def _of_objects(column: NDArray, name: str, unit: str, *, own_zone: bool) -> tup
     seconds = np.full(len(column), np.nan)
     kinds = set()
     for row, cell in enumerate(column.tolist() if column.dtype.kind == "O" else column):
-        if cell is None or cell != cell:
+        if is_missing_value(cell):
             continue
         seconds[row], kind = _of_object(cell, name, unit, own_zone)
         kinds.add(kind)

@@ -21,7 +21,7 @@ from skrec.feature_extraction._context_table import EventColumns, distinct_names
 from skrec.feature_extraction._encoding import default_encoder
 from skrec.feature_extraction._event_transformer import EventTransformer
 from skrec.interactions import TIMESTAMP, Column, Table
-from skrec.utils import Transformer, fit_context
+from skrec.utils import Transformer, fit_context, plain_output
 
 _Part = Times | Places | Categories | Numbers | Texts
 
@@ -209,6 +209,10 @@ class ContextEncoder(EventTransformer):
         self.roles_ = find_roles(events.context, self.roles)
         self._has_timestamp = events.timestamp is not None
         self._parts = self._make_parts()
+        return self._join(events, self._fit_parts(events))
+
+    @plain_output()
+    def _fit_parts(self, events: EventColumns) -> NDArray[np.float32]:
         matrices = [part.fit_transform(self._columns_of(events, inputs)) for inputs, part in self._parts]
         matrix = _concatenate(matrices, len(events))
         self._fusion: Pipeline | None = None
@@ -219,7 +223,7 @@ class ContextEncoder(EventTransformer):
             reduce = PCA(n_components, random_state=self.random_state)
             self._fusion = make_pipeline(StandardScaler(), reduce)
             matrix = self._fusion.fit_transform(matrix)
-        return self._join(events, matrix)
+        return matrix
 
     def transform(self, X: Table) -> Any:
         """Encode.
@@ -235,9 +239,13 @@ class ContextEncoder(EventTransformer):
         """
         check_is_fitted(self)
         events = EventColumns.read(X, self, reset=False)
+        return self._join(events, self._transform_parts(events))
+
+    @plain_output()
+    def _transform_parts(self, events: EventColumns) -> NDArray[np.float32]:
         matrices = [part.transform(self._columns_of(events, inputs)) for inputs, part in self._parts]
         matrix = _concatenate(matrices, len(events))
-        return self._join(events, matrix if self._fusion is None else self._fusion.transform(matrix))
+        return matrix if self._fusion is None else self._fusion.transform(matrix)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray:
         """Names of the columns that come out.

@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state, resample
 from skrec.feature_extraction._context_cells import check_same_kind, distinct, numbers, wall_clock
 from skrec.feature_extraction._encoding import encode_column
 from skrec.interactions import Column
-from skrec.utils import column_texts
+from skrec.utils import column_texts, is_missing_value
 
 EARTH_RADIUS_KM = 6371.0088
 CYCLES = ("hour", "weekday", "month", "season")
@@ -177,17 +177,13 @@ class Categories:
     def _check_kind(self, values: list[Any]) -> None:
         """Refuse numbers where fit had text, and the reverse: all of them would be unknown, in silence."""
         (fitted,) = self.encoder.categories_
-        kinds = [{isinstance(value, str) for value in side if not _is_gone(value)} for side in (fitted, values)]
+        kinds = [{isinstance(value, str) for value in side if not is_missing_value(value)} for side in (fitted, values)]
         if all(len(kind) == 1 for kind in kinds) and kinds[0] != kinds[1]:
             found, expected = (f"{side[0]!r}" for side in (values, fitted))
             raise ValueError(
                 f"column {self.name!r} has categories such as {found}, but such as {expected} in fit; convert it, "
                 f"as with astype({'str' if kinds[0] == {True} else 'float'})."
             )
-
-
-def _is_gone(value: Any) -> bool:
-    return value is None or value != value
 
 
 def _as_cells(values: list[Any]) -> NDArray:
@@ -212,7 +208,17 @@ class Numbers:
         return _fit_scaler(self.scaler, self._stack(columns))
 
     def transform(self, columns: list[Column]) -> NDArray[np.float32]:
-        return _zero_where_missing(self.scaler.transform(self._stack(columns)))
+        values = self._stack(columns)
+        scaled = self.scaler.transform(values)
+        beyond = np.argwhere(np.abs(scaled) > np.finfo(np.float32).max)
+        if len(beyond):
+            row, j = beyond[0]
+            raise ValueError(
+                f"column {self.names[j]!r} contains {values[row, j]:g}, "
+                f"which is {scaled[row, j]:.0e} standard deviations "
+                "from the mean of fit, beyond the range of float32; check its unit, or pass NaN for missing."
+            )
+        return _zero_where_missing(scaled)
 
     def _stack(self, columns: list[Column]) -> NDArray[np.float64]:
         return np.column_stack([numbers(column, name) for column, name in zip(columns, self.names, strict=True)])

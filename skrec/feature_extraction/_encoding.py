@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from skrec.interactions import one_column_as_list
-from skrec.utils import Matrix, finite_matrix
+from skrec.utils import Matrix, finite_matrix, plain_output
 
 
 def default_encoder(encoder: Any) -> Any:
@@ -17,6 +17,7 @@ def default_encoder(encoder: Any) -> Any:
     return LLMTextEmbedder()
 
 
+@plain_output()
 def encode_column(encoder: Any, texts: list[str], what: str, *, fit: bool = False) -> Matrix:
     """(n_texts, d) float32 vectors; ``fit`` fits the encoder to the texts first."""
     cells = np.empty((len(texts), 1), dtype=object)

@@ -12,6 +12,7 @@ from skrec.interactions._columns import FIRST_ROUNDED, Column, as_column
 from skrec.interactions._context import check_names, check_rows
 from skrec.interactions._events import TIMESTAMP, read_events, without_timestamp
 from skrec.interactions._types import Table
+from skrec.utils import is_missing_value
 
 
 @dataclass
@@ -152,6 +153,8 @@ class EventTemplate:
         if not isinstance(values, nw.Series) or values.implementation.value != library:
             numeric = isinstance(values, np.ndarray) and values.dtype.kind in "iufbM"
             cells = values if numeric else values.to_list() if isinstance(values, nw.Series) else values.tolist()
+            if not numeric:
+                cells = [None if is_missing_value(cell) else cell for cell in cells]
             try:
                 values = nw.new_series(name, cells, backend=library)
             except (TypeError, ValueError) as error:
@@ -190,6 +193,8 @@ def _cast_where_equal(series: nw.Series, dtype: Any) -> nw.Series:
         return series
     try:
         cast = series.cast(dtype)
+        if not np.array_equal(_missing(cast), _missing(series)):
+            return series  # pandas' and NumPy's bool has no missing value: None would be False, and NaN True
         if series.is_null().all() or series.dtype == nw.Unknown:
             return cast
         if series.dtype.is_temporal() or dtype.is_temporal():
@@ -200,6 +205,11 @@ def _cast_where_equal(series: nw.Series, dtype: Any) -> nw.Series:
         return cast if cast.to_list() == series.to_list() else series
     except Exception:  # each library has errors of its own for a value that a type cannot hold
         return series
+
+
+def _missing(series: nw.Series) -> NDArray[np.bool_]:
+    missing = series.is_null()
+    return (missing | series.is_nan().fill_null(False) if series.dtype.is_float() else missing).to_numpy()
 
 
 def _is_moment(series: nw.Series) -> bool:

@@ -15,7 +15,8 @@ from skrec.exceptions import FeatureCoverageWarning
 from skrec.interactions._columns import factorize
 from skrec.interactions._feature_table import Features, FeatureSource, read_features
 from skrec.interactions._id_index import IdIndex
-from skrec.utils import Matrix, caller_level, finite_matrix
+from skrec.interactions._missing_features import check_numbers, check_numeric_parts
+from skrec.utils import Matrix, caller_level, finite_matrix, plain_output
 
 
 def read_fit_features(table: FeatureSource, what: str, index: IdIndex, n_events: int) -> tuple[Features, IdIndex, int]:
@@ -68,6 +69,7 @@ def as_unique_ids(features: Features) -> NDArray:
     return uniques[inverse]
 
 
+@plain_output()
 def encode_features(features: Features, encoder: Any, what: str, *, fit: bool) -> tuple[Matrix, Any]:
     """(n_rows, d) float32 matrix of a table, and the fitted encoder."""
     if encoder is None:
@@ -79,6 +81,7 @@ def encode_features(features: Features, encoder: Any, what: str, *, fit: bool) -
         )
     values = one_column_as_list(features.values, encoder)
     if fit:
+        check_numeric_parts(values, encoder, what)
         encoder = clone(encoder)
         matrix = encoder.fit_transform(values)
     else:
@@ -106,13 +109,23 @@ def _numeric_matrix(values: Any, what: str) -> Matrix:
         for name, dtype in frame.schema.items():
             if not (dtype.is_numeric() or dtype == nw.Boolean):
                 raise _needs_encoder(what, f"column {name!r} holds {dtype}")
-        values = np.column_stack([frame[:, j].to_numpy().astype(np.float32) for j in range(frame.shape[1])])
+        columns = {str(name): _as_float(frame[:, j]) for j, name in enumerate(frame.columns)}
+        check_numbers(columns, what)
+        values = np.column_stack(list(columns.values()))
     elif not sp.issparse(values) and values.dtype.kind not in "iufb":
         try:
             values = values.astype(np.float32)
         except (TypeError, ValueError):
             raise _needs_encoder(what, f"the matrix is of dtype {values.dtype}") from None
     return finite_matrix(values, what)
+
+
+@np.errstate(over="ignore")
+def _as_float(column: nw.Series) -> NDArray[np.float32]:
+    present = ~column.is_null().to_numpy()
+    values = np.full(len(column), np.nan, np.float32)
+    values[present] = column.filter(present.tolist()).to_numpy()
+    return values
 
 
 def _needs_encoder(what: str, found: str) -> ValueError:

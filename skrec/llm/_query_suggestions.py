@@ -19,7 +19,7 @@ from skrec.base import MetaRecommender
 from skrec.exceptions import FeatureCoverageWarning
 from skrec.feature_extraction import KeywordExtractor
 from skrec.interactions import check_k, read_features
-from skrec.utils import align, caller_level, on_snapshot, with_rows
+from skrec.utils import align, caller_level, on_snapshot, plain_output, with_rows
 
 
 class QuerySuggester(MetaRecommender):
@@ -108,6 +108,7 @@ class QuerySuggester(MetaRecommender):
         self.keywords_ = sp.csr_array(with_rows(self.keywords_, None, None, len(self.items_)))
         self._read_keywords(item_features)
 
+    @plain_output()
     def _read_keywords(self, item_features: Any) -> None:
         """Extract the phrases of new rows; the first table fits the extractor."""
         if item_features is None:

@@ -19,6 +19,8 @@ from skrec.utils._http_limits import MOST_BYTES, BadResponse
 from skrec.utils._hub import dtype_argument, hub_is_out_of_reach, is_path, quiet, torch_dtype
 from skrec.utils._matrix import Matrix, align, finite_matrix, inner_products, is_zero_row, row_dots, with_rows
 from skrec.utils._metaestimators import unwrap_recommender
+from skrec.utils._missing import is_missing_value, missing_cells
+from skrec.utils._plain_output import plain_output
 from skrec.utils._privacy import Scrubber, read_scrub
 from skrec.utils._snapshots import atomic_update, detached, on_snapshot, snapshot
 from skrec.utils._sqlite_cache import SQLiteStore

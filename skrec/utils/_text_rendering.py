@@ -9,6 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from skrec.utils._missing import is_missing_value
+
 Text = str | None  # None: missing
 
 
@@ -24,7 +26,7 @@ def as_text(value: Any) -> Text:
     """
     if isinstance(value, str):
         return value.strip() or None
-    if value is None or (isinstance(value, float | np.floating) and value != value):
+    if is_missing_value(value):
         return None
     if isinstance(value, float | np.floating):
         # A column of years with one missing is a float column: 1995.0 means 1995.
@@ -39,8 +41,6 @@ def as_text(value: Any) -> Text:
     if isinstance(value, dict):
         # The estimator checks put one dict in an object column and want it written out, not refused.
         return as_text([f"{key} {value[key]}" for key in value])
-    if type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, np.datetime64) and np.isnat(value)):
-        return None
     return as_text(str(value))
 
 

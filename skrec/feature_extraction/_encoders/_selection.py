@@ -32,6 +32,8 @@ def select_encoder(embedder: "LLMTextEmbedder") -> Encoder:
             "model='' names no model; pass the path of a model folder, a name on the Hugging Face hub, or leave the "
             "default 'all-MiniLM-L6-v2'."
         )
+    if embedder.cache == "":
+        raise ValueError("cache='' names no folder; pass 'memory', the path of a folder, or None for no cache.")
     if isinstance(model, str) and embedder.base_url is not None:
         _refuse_local_settings(embedder, "an endpoint")
         endpoint = Endpoint(
