@@ -1,7 +1,7 @@
 """Chat models: the protocol, clients, prompts, budget and cache. Public through :mod:`skrec.llm`."""
 
 from skrec._chat._answer_cache import ChatCache
-from skrec._chat._base import BaseChat, CallableChat, as_chat
+from skrec._chat._base import BaseChat, CallableChat, LanguageModel, as_chat
 from skrec._chat._batch import CallStatistics, complete_batch, reason_of
 from skrec._chat._budget import Budget, about_tokens
 from skrec._chat._data_blocks import DataBlock, as_data, content_rng, delimited, read_blocks, token_in

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -231,6 +231,10 @@ class CallableChat(BaseChat):
         except Exception as error:  # whatever a function of someone else's raises, the list must not be lost
             return ChatResult(usage=usage, error=f"the function raised {type(error).__name__}")
         return result_of(answer, settings.schema, usage)
+
+
+LanguageModel: TypeAlias = BaseChat | Callable[..., Any]
+"""A client, or a function from messages to an answer."""
 
 
 def as_chat(llm: Any) -> BaseChat:

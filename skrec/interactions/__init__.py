@@ -37,7 +37,7 @@ from skrec.interactions._queries import (
 )
 from skrec.interactions._read_log import EventLog, read_log
 from skrec.interactions._recommendations import Recommendations
-from skrec.interactions._types import FeatureMatrix, Frame, History, Ids, Table
+from skrec.interactions._types import CandidateIds, FeatureMatrix, Frame, History, Ids, Table
 
 __all__ = [
     "EventLog",

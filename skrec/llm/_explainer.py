@@ -13,10 +13,21 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from skrec._chat import Prompt, as_chat, read_prompt
+from skrec._chat import LanguageModel, Prompt, as_chat, read_prompt
 from skrec._explain import LANGUAGES, Evidence, Explanations, ItemTexts, LeaveOneOut, paired, write_reasons
 from skrec.exceptions import LanguageModelWarning
-from skrec.interactions import Column, IdIndex, as_unique_ids, check_k, check_rows, read_features, read_items
+from skrec.interactions import (
+    FeatureSource,
+    History,
+    IdIndex,
+    Ids,
+    Table,
+    as_unique_ids,
+    check_k,
+    check_rows,
+    read_features,
+    read_items,
+)
 from skrec.llm._grounding import (
     Case,
     GroundedCounts,
@@ -28,10 +39,7 @@ from skrec.llm._grounding import (
 )
 from skrec.llm._prompt_context import context_texts
 from skrec.llm._prompt_recommender import PROMPT_CONSTRAINTS, PromptRecommender
-from skrec.utils import Text, caller_level, on_snapshot, unwrap_recommender
-
-_BLOCK = 1024
-"""Pairs whose prompts are held in memory at a time."""
+from skrec.utils import RandomState, Recommender, Text, caller_level, on_snapshot, unwrap_recommender
 
 
 class LLMExplainer(PromptRecommender):
@@ -115,8 +123,8 @@ class LLMExplainer(PromptRecommender):
 
     def __init__(
         self,
-        recommender: Any,
-        llm: Any = None,
+        recommender: Recommender,
+        llm: LanguageModel | None = None,
         *,
         language: str = "en",
         max_sentences: int = 2,
@@ -125,7 +133,7 @@ class LLMExplainer(PromptRecommender):
         max_chars: int = 500,
         prompt: str | None = None,
         max_tokens: int = 512,
-        random_state: Any = 0,
+        random_state: RandomState = 0,
     ) -> None:
         self.recommender = recommender
         self.llm = llm
@@ -176,7 +184,13 @@ class LLMExplainer(PromptRecommender):
 
     @on_snapshot
     def explain(
-        self, users: Any, items: Any, *, context: Any = None, history: Any = None, n_evidence: int = 3
+        self,
+        users: Ids,
+        items: Ids,
+        *,
+        context: Table | None = None,
+        history: History | None = None,
+        n_evidence: int = 3,
     ) -> Explanations:
         """Explain why items are, or would be, recommended to users.
 
@@ -218,15 +232,11 @@ class LLMExplainer(PromptRecommender):
         counts = GroundedCounts(n_pairs=len(text))
         if self.llm is not None and len(text):
             cases = self._cases(base, evidence, context)
-            writer = self._writer(counts)
-            for start in range(0, len(cases), _BLOCK):
-                rows = [row for row in range(start, min(start + _BLOCK, len(cases))) if cases[row] is not None]
-                for row, sentences in zip(rows, writer.write([cases[row] for row in rows]), strict=True):  # type: ignore[misc]
-                    kept = sentences[: self.max_sentences]
-                    if kept:
-                        text[row] = " ".join(sentence.text for sentence in kept)
-                        cited = (reason for sentence in kept for reason in sentence.evidence)
-                        evidence[row], method[row] = list(dict.fromkeys(cited)), "llm"
+            for row, sentences in self._writer(counts).write(cases):
+                if kept := sentences[: self.max_sentences]:
+                    text[row] = " ".join(sentence.text for sentence in kept)
+                    cited = (reason for sentence in kept for reason in sentence.evidence)
+                    evidence[row], method[row] = list(dict.fromkeys(cited)), "llm"
             counts.n_without_text = sum(case is None for case in cases)
         counts.n_llm, counts.n_template = method.count("llm"), method.count("template")
         prompt = self._prompt()
@@ -255,7 +265,7 @@ class LLMExplainer(PromptRecommender):
         evidence = left_out.evidence(histories, codes, context, n_evidence)
         return Explanations(np.asarray(users), item_ids, [""] * len(codes), evidence, ["template"] * len(codes))
 
-    def item_texts(self, ids: Column) -> list[Text]:
+    def item_texts(self, ids: Ids) -> list[Text]:
         """Text of each item as the language model reads it; None where it has none."""
         return self._item_rows.of(ids)
 
@@ -296,7 +306,7 @@ def uses_history(recommender: Any) -> bool:
     return any(one.name == "history" or one.kind is one.VAR_KEYWORD for one in parameters)
 
 
-def names_in(item_features: Any, recommender: Any) -> dict[Any, str]:
+def names_in(item_features: FeatureSource | None, recommender: Any) -> dict[Any, str]:
     """Names of items by id, for a fitted recommender that has no item texts of its own."""
     if item_features is None or getattr(unwrap_recommender(recommender), "item_texts_", None) is not None:
         return {}

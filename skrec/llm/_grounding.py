@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,8 @@ SENTENCES = {
     "required": ["sentences"],
 }
 _LONGEST = 400
+_BLOCK = 1024
+"""Cases whose prompts are held in memory at a time."""
 _LANGUAGE = re.compile(r"[^\W\d_][\w ()-]{1,39}")
 _NAMES = {"en": "English", "de": "German", "fr": "French", "es": "Spanish", "it": "Italian", "pt": "Portuguese"}
 
@@ -129,8 +131,14 @@ class GroundedWriter:
     max_tokens: int
     counts: GroundedCounts
 
-    def write(self, cases: Sequence[Case]) -> list[list[Sentence]]:
-        """Sentences for each case; an empty list where the model failed or no sentence was usable."""
+    def write(self, cases: Sequence[Case | None]) -> Iterator[tuple[int, list[Sentence]]]:
+        """Row and sentences of each case that is not None; no sentences where none was usable."""
+        for start in range(0, len(cases), _BLOCK):
+            block = [(start + at, case) for at, case in enumerate(cases[start : start + _BLOCK]) if case is not None]
+            sentences = self._write_block([case for _, case in block])
+            yield from zip((row for row, _ in block), sentences, strict=True)
+
+    def _write_block(self, cases: Sequence[Case]) -> list[list[Sentence]]:
         shown = [self._show(case) for case in cases]
         answers = complete_batch(
             self.chat,

@@ -14,10 +14,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import check_is_fitted
 
-from skrec._chat import as_chat, read_prompt
+from skrec._chat import LanguageModel, as_chat, read_prompt
 from skrec._explain import Evidence, Explanations, write_reasons
 from skrec.exceptions import LanguageModelWarning
-from skrec.interactions import IdIndex
+from skrec.interactions import FeatureSource, History, IdIndex, Ids, Table
 from skrec.llm._explainer import LLMExplainer, check_language, named, names_in
 from skrec.llm._grounding import (
     Case,
@@ -30,7 +30,7 @@ from skrec.llm._grounding import (
 )
 from skrec.llm._prompt_context import context_texts
 from skrec.llm._row_texts import RowTexts
-from skrec.utils import Text, unwrap_recommender
+from skrec.utils import RandomState, Recommender, Text, caller_level, unwrap_recommender
 
 _SHORTEST = 20
 
@@ -47,21 +47,21 @@ _SHORTEST = 20
     prefer_skip_nested_validation=False,
 )
 def personalise(
-    items: Any,
-    users: Any,
-    llm: Any = None,
+    items: Ids,
+    users: Ids,
+    llm: LanguageModel | None = None,
     *,
-    recommender: Any,
-    item_features: Any = None,
-    context: Any = None,
-    history: Any = None,
+    recommender: Recommender,
+    item_features: FeatureSource | None = None,
+    context: Table | None = None,
+    history: History | None = None,
     max_length: int = 100,
     language: str = "en",
     n_evidence: int = 3,
     max_chars: int = 500,
     prompt: str | None = None,
     max_tokens: int = 256,
-    random_state: Any = 0,
+    random_state: RandomState = 0,
 ) -> Explanations:
     """Write one line per pair that presents an item to a user, for a banner or the subject of a mail.
 
@@ -128,15 +128,15 @@ def personalise(
     check_language(language, has_llm=llm is not None)
     pitch = read_prompt(prompt, "pitch-v1")
     check_grounded_prompt(pitch, ["language", "max_length"])
-    recommender = _explaining(recommender)
-    texts = _texts_of(recommender, item_features)
-    names = names_in(item_features, recommender)
-    columns = getattr(recommender, "feature_names_in_", None)
-    if isinstance(recommender, LLMExplainer):
-        names = recommender.item_names() | names
-        recommender = recommender.recommender_
-    explained = recommender.explain(users, items, context=context, history=history, n_evidence=n_evidence)
-    explicit = getattr(unwrap_recommender(recommender), "feedback", "implicit") == "explicit"
+    explaining = _explaining(recommender)
+    texts = _texts_of(explaining, item_features)
+    names = names_in(item_features, explaining)
+    columns = getattr(explaining, "feature_names_in_", None)
+    if isinstance(explaining, LLMExplainer):
+        names = explaining.item_names() | names
+        explaining = explaining.recommender_
+    explained = explaining.explain(users, items, context=context, history=history, n_evidence=n_evidence)
+    explicit = getattr(unwrap_recommender(explaining), "feedback", "implicit") == "explicit"
     code = template_language(language) or "en"
     evidence = [named(reasons, names) for reasons in explained.evidence]
     lines = [_template_line(reasons, max_length, explicit, code) for reasons in evidence]
@@ -152,28 +152,44 @@ def personalise(
             GroundedCounts(),
         )
         contexts = context_texts(context, None if columns is None else columns[2:], len(explained))
-        rows, cases = [], []
-        for row, item in enumerate(explained.item.tolist()):
-            entries = entries_of(evidence[row], texts, explicit=explicit, context=contexts[row])
-            if entries and (text := texts(item)):
-                rows.append(row)
-                cases.append(Case(text, entries))
-        for row, sentences in zip(rows, writer.write(cases), strict=True):
+        cases = _cases(explained.item.tolist(), evidence, texts, contexts, explicit)
+        for row, sentences in writer.write(cases):
             fitting = [sentence for sentence in sentences if len(sentence.text) <= max_length]
             if fitting:
                 lines[row], evidence[row], method[row] = fitting[0].text, fitting[0].evidence, "llm"
-        if rows and "llm" not in method:
-            counts = writer.counts
-            n_unfit = counts.n_sentences - counts.n_unknown - counts.n_uncited
-            warnings.warn(
-                f"No answer of the language model was usable, so every line is by template. Of {counts.n_prompts} "
-                f"prompts, {counts.n_failed} failed: {dict(counts.errors.most_common(3))}. Of {counts.n_sentences} "
-                f"lines, {counts.n_unknown} cited unknown evidence, {counts.n_uncited} cited none, and {n_unfit} were "
-                f"longer than max_length={max_length} or repeated.",
-                LanguageModelWarning,
-                stacklevel=2,
-            )
+        if "llm" not in method:
+            _warn_of_no_answer(writer.counts, max_length)
     return explained.rewritten(lines, evidence, method)
+
+
+def _cases(
+    items: list[Any],
+    evidence: list[list[Evidence]],
+    text_of: Callable[[Any], Text],
+    contexts: list[Text],
+    explicit: bool,
+) -> list[Case | None]:
+    """What the model reads of each pair; None for a pair without a text of the item or of any evidence."""
+    cases: list[Case | None] = []
+    for item, reasons, context in zip(items, evidence, contexts, strict=True):
+        entries = entries_of(reasons, text_of, explicit=explicit, context=context)
+        text = text_of(item) if entries else None
+        cases.append(Case(text, entries) if text else None)
+    return cases
+
+
+def _warn_of_no_answer(counts: GroundedCounts, max_length: int) -> None:
+    if not counts.n_prompts:
+        return
+    n_unfit = counts.n_sentences - counts.n_unknown - counts.n_uncited
+    warnings.warn(
+        f"No answer of the language model was usable, so every line is by template. Of {counts.n_prompts} prompts, "
+        f"{counts.n_failed} failed: {dict(counts.errors.most_common(3))}. Of {counts.n_sentences} lines, "
+        f"{counts.n_unknown} cited unknown evidence, {counts.n_uncited} cited none, and {n_unfit} were longer than "
+        f"max_length={max_length} or repeated.",
+        LanguageModelWarning,
+        stacklevel=caller_level(),
+    )
 
 
 def _explaining(recommender: Any) -> Any:
@@ -199,7 +215,7 @@ def _template_line(reasons: Sequence[Evidence], max_length: int, explicit: bool,
     return line[: max_length - 1].rstrip() + "…"
 
 
-def _texts_of(recommender: Any, item_features: Any) -> Callable[[Any], Text]:
+def _texts_of(recommender: Any, item_features: FeatureSource | None) -> Callable[[Any], Text]:
     """A function from an item id to its text, from a table or from the recommender."""
     if item_features is None and isinstance(recommender, LLMExplainer):
         explainer = recommender

@@ -18,8 +18,8 @@ from sklearn.utils.validation import check_is_fitted
 from skrec.base import MetaRecommender
 from skrec.exceptions import FeatureCoverageWarning
 from skrec.feature_extraction import KeywordExtractor
-from skrec.interactions import check_k, read_features
-from skrec.utils import align, caller_level, on_snapshot, plain_output, with_rows
+from skrec.interactions import History, Ids, Table, check_k, read_features
+from skrec.utils import Recommender, align, caller_level, on_snapshot, plain_output, with_rows
 
 
 class QuerySuggester(MetaRecommender):
@@ -75,7 +75,12 @@ class QuerySuggester(MetaRecommender):
     }
 
     def __init__(
-        self, recommender: Any, extractor: Any = None, *, n_items: int = 30, taste_weight: float = 0.8
+        self,
+        recommender: Recommender,
+        extractor: KeywordExtractor | None = None,
+        *,
+        n_items: int = 30,
+        taste_weight: float = 0.8,
     ) -> None:
         self.recommender = recommender
         self.extractor = extractor
@@ -132,11 +137,11 @@ class QuerySuggester(MetaRecommender):
     def suggest_queries(
         self,
         prefix: str | Sequence[str | None] | None = None,
-        users: Any = None,
+        users: Ids | None = None,
         k: int = 5,
         *,
-        history: Any = None,
-        context: Any = None,
+        history: History | None = None,
+        context: Table | None = None,
     ) -> list[list[str]]:
         """Suggest phrases to search for, best first.
 

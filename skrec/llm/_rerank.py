@@ -6,17 +6,17 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skrec._chat import Prompt, as_chat, read_prompt
+from skrec._chat import LanguageModel, Prompt, as_chat, read_prompt
 from skrec.base import request_texts
 from skrec.exceptions import LanguageModelWarning, TruncationWarning
-from skrec.interactions import Recommendations, check_k
+from skrec.interactions import CandidateIds, History, Ids, Recommendations, Table, check_k
 from skrec.llm._orders import blend_orders, limit_rise, penalize_popularity
 from skrec.llm._prompt_context import (
     LONGER,
@@ -29,7 +29,7 @@ from skrec.llm._prompt_context import (
 from skrec.llm._prompt_recommender import PROMPT_CONSTRAINTS, PromptRecommender
 from skrec.llm._rerank_calls import Calls, Counts
 from skrec.llm._rerank_methods import Orders, listwise, pairwise, pointwise
-from skrec.utils import Text, caller_level, on_snapshot
+from skrec.utils import RandomState, Recommender, Text, caller_level, on_snapshot
 
 _BLOCK = 1024
 """Queries whose prompts are held in memory at a time."""
@@ -149,10 +149,10 @@ class LLMReranker(PromptRecommender):
 
     def __init__(
         self,
-        recommender: Any,
-        llm: Any,
+        recommender: Recommender,
+        llm: LanguageModel,
         *,
-        method: str = "listwise",
+        method: Literal["listwise", "pairwise", "pointwise"] = "listwise",
         n_candidates: int = 20,
         blend: float = 1.0,
         window_size: int = 20,
@@ -165,7 +165,7 @@ class LLMReranker(PromptRecommender):
         max_chars: int = 500,
         prompt: str | None = None,
         max_tokens: int = 1024,
-        random_state: Any = 0,
+        random_state: RandomState = 0,
     ) -> None:
         self.recommender = recommender
         self.llm = llm
@@ -204,7 +204,7 @@ class LLMReranker(PromptRecommender):
         self.report_ = Counts().as_report()
 
     def _prompt(self) -> Prompt:
-        name = self.method
+        name: str = self.method
         if name == "pointwise":
             name = "yes_no" if as_chat(self.llm).can_score else "grade"
         return read_prompt(self.prompt, f"rerank_{name}-v1")
@@ -214,14 +214,14 @@ class LLMReranker(PromptRecommender):
     @on_snapshot
     def recommend(
         self,
-        users: Any = None,
+        users: Ids | None = None,
         k: int = 10,
         *,
-        context: Any = None,
-        history: Any = None,
-        candidates: Any = None,
+        context: Table | None = None,
+        history: History | None = None,
+        candidates: CandidateIds | None = None,
         exclude_seen: bool = True,
-        exclude: Any = None,
+        exclude: Table | None = None,
         request: str | Sequence[str | None] | None = None,
         request_weight: float = 0.0,
     ) -> Recommendations:

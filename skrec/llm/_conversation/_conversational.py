@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import asdict, replace
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skrec._chat import Prompt, as_chat, read_prompt
+from skrec._chat import LanguageModel, Prompt, as_chat, read_prompt
 from skrec.base import MetaRecommender
 from skrec.exceptions import ColdStartWarning, UnparsedLanguageWarning
-from skrec.interactions import Recommendations, check_k, unknown_ids
+from skrec.interactions import CandidateIds, History, Recommendations, Table, check_k, unknown_ids
 from skrec.llm._conversation._constraint_ranking import ranked, taste_scores
 from skrec.llm._conversation._critique import Critique
 from skrec.llm._conversation._critique_llm import LLMCritiqueReader
@@ -27,7 +27,7 @@ from skrec.llm._conversation._phrasing import Phrasing
 from skrec.llm._conversation._questions import best_question, random_question
 from skrec.llm._conversation._state import Constraint, ConversationState, Question, Turn, as_state, plain_id
 from skrec.llm._conversation._state_update import next_state
-from skrec.utils import caller_level, on_snapshot, unwrap_recommender
+from skrec.utils import Recommender, Transformer, caller_level, on_snapshot, unwrap_recommender
 
 _LONGEST_TEXT = 2000
 _MOST_CANDIDATES = 2000
@@ -124,13 +124,13 @@ class ConversationalRecommender(MetaRecommender):
 
     def __init__(
         self,
-        recommender: Any,
-        llm: Any = None,
+        recommender: Recommender,
+        llm: LanguageModel | None = None,
         *,
-        item_encoder: Any = None,
+        item_encoder: Transformer | None = None,
         title_column: str | None = None,
         request_weight: float = 0.7,
-        question: str | None = "best",
+        question: Literal["best", "random"] | None = "best",
         prompt: str | None = None,
         max_tokens: int = 700,
         random_state: int = 0,
@@ -185,13 +185,13 @@ class ConversationalRecommender(MetaRecommender):
     def reply(
         self,
         text: str,
-        state: ConversationState | dict | str | None = None,
+        state: ConversationState | dict[str, Any] | str | None = None,
         *,
-        user: Any = None,
+        user: Hashable = None,
         k: int = 5,
-        context: Any = None,
-        history: Any = None,
-        candidates: Any = None,
+        context: Table | None = None,
+        history: History | None = None,
+        candidates: CandidateIds | None = None,
         exclude_seen: bool = True,
     ) -> Turn:
         """Answer one text of a user.
