@@ -12,7 +12,7 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec._chat._budget import BudgetExhausted, about_tokens
+from skrec._chat._budget import BudgetExhausted, Reservation, about_tokens, settled
 from skrec._chat._messages import Conversation, Message, read_conversation
 from skrec._chat._metering import Metering
 from skrec._chat._results import ChatResult, ChatSettings, Usage, result_of, safe_result
@@ -159,39 +159,43 @@ class BaseChat(Metering, ABC):
 
     def _answers(self, conversations: list[list[Message]], settings: ChatSettings) -> Iterator[dict[int, ChatResult]]:
         """Results by position, as they come: as many conversations at once as the budget allows."""
-        for start, batch, refused in self._batches(conversations, settings):
-            if not batch:
+        for start, reservations, refused in self._batches(conversations, settings):
+            if not reservations:
                 yield {start: ChatResult(error=refused)}
                 continue
-            results = self._answer(batch, settings)
-            for messages, result in zip(batch, results, strict=True):
-                self._settle(messages, settings, result.usage.n_tokens or None)
+            batch = conversations[start : start + len(reservations)]
+            with settled(reservations):
+                results = self._answer(batch, settings)
+                for reservation, result in zip(reservations, results, strict=True):
+                    reservation.settle(result.usage.n_tokens or None)
             yield dict(enumerate(results, start))
 
     def _batches(
         self, conversations: list[list[Message]], settings: ChatSettings
-    ) -> Iterator[tuple[int, list[list[Message]], str | None]]:
-        """Where each run begins that the budget suffices for, and the run, reserved; an empty one, and why, for none.
+    ) -> Iterator[tuple[int, list[Reservation], str | None]]:
+        """Where each run begins that the budget suffices for, and its reservations; none, and why, for one too many.
 
-        Each run is settled before the next is reserved.
+        Each run is to be settled before the next is reserved.
         """
         n_most = len(conversations) if self.cache is None else _CHUNK
         start = 0
         while start < len(conversations):
-            batch, refused = self._affordable(conversations[start : start + n_most], settings)
-            yield start, batch, refused
-            start += len(batch) or 1
+            reservations, refused = self._affordable(conversations[start : start + n_most], settings)
+            yield start, reservations, refused
+            start += len(reservations) or 1
 
     def _affordable(
-        self, conversations: list[list[Message]], settings: ChatSettings
-    ) -> tuple[list[list[Message]], str | None]:
-        """The first conversations, as far as the budget goes, reserved; and why it goes no further."""
-        for i, messages in enumerate(conversations):
+        self, conversations: list[list[Message]], settings: ChatSettings, *, wait: bool = True
+    ) -> tuple[list[Reservation], str | None]:
+        """Reservations of the first conversations, as far as the budget goes; and why it goes no further."""
+        reservations: list[Reservation] = []
+        for messages in conversations:
             try:
-                self._reserve(messages, settings)
+                # Only a thread that holds no reservation may wait: it would wait for itself.
+                reservations.append(self.reservation(messages, settings, wait=wait and not reservations))
             except BudgetExhausted as error:
-                return conversations[:i], str(error)
-        return conversations, None
+                return reservations, str(error)
+        return reservations, None
 
 
 class CallableChat(BaseChat):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from math import ceil
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from skrec._chat._messages import Message
@@ -27,8 +28,9 @@ class Budget:
     Before a call, the most it can take is reserved: a token for every byte of the prompt, which no tokenizer
     of today exceeds, and ``max_tokens`` for the answer. After it, what was used is what counts; where the server
     does not say, the reservation stays. So the budget is never exceeded, unless a server writes more than
-    ``max_tokens``; and the last few thousand tokens of one may stay unused. Every retry is a call. A conversation
-    for which the budget does not suffice has an ``error``; nothing raises.
+    ``max_tokens``; and the last few thousand tokens of one may stay unused. A call that does not fit beside those
+    in flight waits for them. Every retry is a call. A conversation for which the budget does not suffice has an
+    ``error``; nothing raises.
 
     Clones of an estimator share its client, and with it the budget. A pickle, such as worker processes get
     (``n_jobs``), is a copy that starts from what was left: four workers can spend that four times. Use
@@ -62,41 +64,101 @@ class Budget:
         self.max_tokens = max_tokens
         self.n_calls = 0
         self.n_tokens = 0
-        self._lock = threading.Lock()
+        self._n_open = 0  # tokens of calls that are not settled yet
+        self._settled = threading.Condition()
 
     def __repr__(self) -> str:
         return f"Budget(max_calls={self.max_calls}, max_tokens={self.max_tokens})"
 
-    def reserve(self, n_tokens: int) -> None:
+    def reserve(self, n_tokens: int, *, wait: bool = False) -> None:
         """Reserve one call of at most ``n_tokens`` tokens.
+
+        Parameters
+        ----------
+        n_tokens : int
+        wait : bool, default=False
+            Whether to wait for calls in flight where they may leave enough; each of them has to be settled, by
+            another thread.
 
         Raises
         ------
         BudgetExhausted
             If there is not that much left.
         """
-        with self._lock:
-            if self.max_calls is not None and self.n_calls >= self.max_calls:
-                raise BudgetExhausted(f"the budget of {self.max_calls} calls is used up")
-            left = None if self.max_tokens is None else self.max_tokens - self.n_tokens
-            if left is not None and left < n_tokens:
-                raise BudgetExhausted(
-                    f"the budget of {self.max_tokens} tokens has {max(left, 0)} left, and the call may take {n_tokens}"
-                )
+        with self._settled:
+            while True:
+                if self.max_calls is not None and self.n_calls >= self.max_calls:
+                    raise BudgetExhausted(f"the budget of {self.max_calls} calls is used up")
+                left = n_tokens if self.max_tokens is None else self.max_tokens - self.n_tokens
+                if left >= n_tokens:
+                    break
+                if not wait or left + self._n_open < n_tokens:
+                    budget = f"the budget of {self.max_tokens} tokens"
+                    raise BudgetExhausted(f"{budget} has {max(left, 0)} left, and the call may take {n_tokens}")
+                self._settled.wait()
             self.n_calls += 1
             self.n_tokens += n_tokens
+            self._n_open += n_tokens
 
     def settle(self, reserved: int, used: int) -> None:
         """Replace the reservation of a call by what it used."""
-        with self._lock:
+        with self._settled:
             self.n_tokens += used - reserved
+            self._n_open -= reserved
+            self._settled.notify_all()
 
     def __getstate__(self) -> dict[str, Any]:
-        with self._lock:
-            return {name: value for name, value in vars(self).items() if name != "_lock"}
+        with self._settled:
+            return {name: value for name, value in vars(self).items() if name not in ("_settled", "_n_open")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _lock=threading.Lock())
+        self.__dict__.update(state, _n_open=0, _settled=threading.Condition())
+
+
+class Reservation:
+    """A call that a budget was asked for: settled once, by what it used or, where that is unknown, as it is.
+
+    Parameters
+    ----------
+    budget : Budget or None
+        None for no limit.
+    n_tokens : int
+        The most that the call can take.
+    wait : bool
+        As in :meth:`Budget.reserve`.
+
+    Raises
+    ------
+    BudgetExhausted
+    """
+
+    def __init__(self, budget: Budget | None, n_tokens: int, *, wait: bool) -> None:
+        if budget is not None:
+            budget.reserve(n_tokens, wait=wait)
+        self._budget = budget
+        self._n_tokens = n_tokens
+
+    def settle(self, used: int | None) -> None:
+        """Count what the call used; None, unknown, keeps the reservation. A second time does nothing."""
+        budget, self._budget = self._budget, None
+        if budget is not None:
+            budget.settle(self._n_tokens, self._n_tokens if used is None else used)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.settle(None)
+
+
+@contextmanager
+def settled(reservations: Sequence[Reservation]) -> Iterator[None]:
+    """Settle, at the end and after any error, what is not settled by then."""
+    try:
+        yield
+    finally:
+        for reservation in reservations:
+            reservation.settle(None)
 
 
 def most_tokens(messages: Sequence[Message], settings: ChatSettings) -> int:

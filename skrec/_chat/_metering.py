@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from skrec._chat._answer_cache import ChatCache, cache_key, to_keep
-from skrec._chat._budget import Budget, most_tokens
+from skrec._chat._budget import Budget, Reservation, most_tokens
 from skrec._chat._messages import Message
 from skrec._chat._results import ChatResult, ChatSettings, Usage, result_of, safe_result
 from skrec.utils import read_scrub
@@ -72,20 +72,15 @@ class Metering:
         """A short text that identifies the model and its settings; None if unknown, and nothing is cached then."""
         return None
 
-    def _reserve(self, messages: list[Message], settings: ChatSettings) -> None:
-        """Reserve the most that a call can take.
+    def reservation(self, messages: list[Message], settings: ChatSettings, *, wait: bool = True) -> Reservation:
+        """Reserve the most that a call can take, for as long as it is in flight.
 
         Raises
         ------
         BudgetExhausted
         """
-        if self.budget is not None:
-            self.budget.reserve(most_tokens(messages, settings))
-
-    def _settle(self, messages: list[Message], settings: ChatSettings, n_tokens: int | None) -> None:
-        """Replace the reservation by what the call used; None, unknown, keeps the reservation."""
-        if self.budget is not None and n_tokens is not None:
-            self.budget.settle(most_tokens(messages, settings), n_tokens)
+        n_tokens = 0 if self.budget is None else most_tokens(messages, settings)
+        return Reservation(self.budget, n_tokens, wait=wait)
 
     def _without_personal_data(self, conversations: list[list[Message]]) -> tuple[list[list[Message]], list[Usage]]:
         """The scrubbed conversations, and what was taken out of each, which is added to the counts."""

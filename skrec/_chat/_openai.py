@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
@@ -14,14 +13,13 @@ from typing import Any
 from skrec._chat._base import BaseChat
 from skrec._chat._budget import BudgetExhausted
 from skrec._chat._messages import Message
-from skrec._chat._openai_dialect import Dialect, refuses_system
+from skrec._chat._openai_dialect import Dialect, SharedDialect, refuses_system
 from skrec._chat._results import ChatResult, ChatSettings, Usage, result_of, standard_reason
 from skrec._chat._schema_prompt import with_repair
 from skrec.utils import OPENAI_URL, BadResponse, Connection, Endpoint, EndpointError, RequestRejected
 
 _REFUSED_FIELDS = frozenset({400, 415, 422, 501})
 _TEXT_PARTS = ("text", "output_text")  # others hold thoughts, or no text
-_learning = threading.Lock()  # one for all clients, so that none has a lock to leave out of its pickle
 
 
 class OpenAICompatibleChat(BaseChat):
@@ -101,7 +99,7 @@ class OpenAICompatibleChat(BaseChat):
             if not isinstance(value, Integral) or value < least:
                 raise ValueError(f"{name}={value!r} must be a whole number of at least {least}.")
         self._endpoint = Endpoint(model, base_url or OPENAI_URL, api_key_env, allow_http, timeout, max_retries)
-        self._dialect = Dialect("max_completion_tokens" if self._endpoint.is_openai else "max_tokens")
+        self._dialect = SharedDialect(Dialect("max_completion_tokens" if self._endpoint.is_openai else "max_tokens"))
         self.model = model
         self.n_jobs = n_jobs
         self.is_remote = not self._endpoint.is_loopback
@@ -125,7 +123,7 @@ class OpenAICompatibleChat(BaseChat):
             pool = ThreadPoolExecutor(min(self.n_jobs, len(conversations)))
             try:
                 futures = {
-                    pool.submit(_Exchange(self, connection, settings).answer, messages): i
+                    pool.submit(_Exchange(self, connection, self._dialect, settings).answer, messages): i
                     for i, messages in enumerate(conversations)
                 }
                 for future in as_completed(futures):
@@ -133,28 +131,26 @@ class OpenAICompatibleChat(BaseChat):
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def _learn(self, start: Dialect, found: Dialect) -> None:
-        if found != start:
-            with _learning:
-                self._dialect = self._dialect.learnt(start, found)
-
 
 class _Exchange:
     """All requests for one conversation, and what they took."""
 
-    def __init__(self, chat: OpenAICompatibleChat, connection: Connection, settings: ChatSettings) -> None:
+    def __init__(
+        self, chat: OpenAICompatibleChat, connection: Connection, dialect: SharedDialect, settings: ChatSettings
+    ) -> None:
         self.chat = chat
         self.connection = connection
+        self.dialect = dialect
         self.settings = settings
         self.usage = Usage()
 
     def answer(self, messages: list[Message]) -> ChatResult:
         """The answer, after one repair at most; never raises for what a server does."""
         try:
-            result = self._ask(messages)
+            result = self._request(messages)
             schema = self.settings.schema
             if schema is not None and result.error and result.finish_reason == "stop":
-                repaired = self._ask(with_repair(messages, result.text, result.error, schema))
+                repaired = self._request(with_repair(messages, result.text, result.error, schema))
                 result = result if repaired.error else repaired
         except BudgetExhausted as error:
             result = ChatResult(error=str(error))
@@ -164,13 +160,13 @@ class _Exchange:
             result = ChatResult(error=f"the request failed with {type(error).__name__}")
         return replace(result, usage=self.usage)
 
-    def _ask(self, messages: list[Message]) -> ChatResult:
-        """One answer, in the words that the server takes."""
-        start = dialect = self.chat._dialect
+    def _request(self, messages: list[Message]) -> ChatResult:
+        """One answer, in the dialect that the server takes."""
+        start = dialect = self.dialect.current
         while True:
             body = dialect.body(self.chat.model, messages, self.settings)
             try:
-                result = self.connection.call(partial(self._request, body))
+                result = self.connection.call(partial(self._send, body))
             except RequestRejected as error:
                 said = error.said if error.status in _REFUSED_FIELDS else None
                 changed = None if said is None else dialect.after(said, self.settings, start)
@@ -179,32 +175,31 @@ class _Exchange:
                 dialect = changed
                 continue
             misses = self.settings.schema is not None and result.error is not None and result.finish_reason == "stop"
-            self.chat._learn(start, replace(dialect, states_schema=True) if misses else dialect)
+            self.dialect.learn(start, replace(dialect, states_schema=True) if misses else dialect)
             return result
 
-    def _request(self, body: dict[str, Any], client: Any) -> ChatResult:
+    def _send(self, body: dict[str, Any], client: Any) -> ChatResult:
+        """One try."""
         import openai
 
-        messages, settings = body["messages"], self.settings
-        self.chat._reserve(messages, settings)
-        self.usage += Usage(n_calls=1)
-        try:
-            response = client.chat.completions.create(**body)
-        except openai.APIError as error:
-            if isinstance(error, openai.APIStatusError) and refuses_system(str(error.message)):
-                # Some servers answer 500 where the chat template of the model raises: asking again changes nothing.
-                self.chat._settle(messages, settings, 0)
-                raise RequestRejected(
-                    str(error.message), "the model takes no system message", 400, "system role not supported"
-                ) from None
-            unsent = type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout")
-            if unsent or isinstance(error, openai.APIStatusError):
-                self.chat._settle(messages, settings, 0)  # nothing was read or written
-            raise
-        usage = _usage(response)
-        self.usage += usage
-        self.chat._settle(messages, settings, usage.n_tokens or None)
-        return _result(response, settings, self.connection.redacted)
+        with self.chat.reservation(body["messages"], self.settings) as reservation:
+            self.connection.start_clock()  # the reservation may have waited for others
+            self.usage += Usage(n_calls=1)
+            try:
+                response = client.chat.completions.create(**body)
+            except openai.APIError as error:
+                is_status = isinstance(error, openai.APIStatusError)
+                if is_status or type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout"):
+                    reservation.settle(0)  # nothing was read or written
+                if is_status and refuses_system(str(error.message)):
+                    # Some servers answer 500 where the model's chat template raises; a retry would get the same.
+                    why = "takes no system message"
+                    raise RequestRejected(f"The model {why}.", f"the model {why}", 400, str(error.message)) from None
+                raise
+            usage = _usage(response)
+            self.usage += usage
+            reservation.settle(usage.n_tokens or None)
+        return _result(response, self.settings, self.connection.redacted)
 
 
 def _result(response: Any, settings: ChatSettings, redacted: Callable[[str], str]) -> ChatResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from skrec._chat._messages import Message, fold_system
 from skrec._chat._results import ChatSettings
 from skrec._chat._schema_prompt import with_schema
 
+_learning = threading.Lock()  # one for all, so that no pickle contains a lock
 _LEVELS = ("json_schema", "json_object", "prompt")
 _LENGTHS = ("max_tokens", "max_completion_tokens")
 _UNKNOWN = re.compile(r"support|recogni[sz]ed|unknown|extra|permitted|allowed|unexpected|instead|deprecated")
@@ -117,6 +119,19 @@ class Dialect:
             without=self.without | found.without,
             folds_system=self.folds_system or found.folds_system,
         )
+
+
+class SharedDialect:
+    """The dialect of a server, which all threads of a client learn together."""
+
+    def __init__(self, current: Dialect) -> None:
+        self.current = current
+
+    def learn(self, start: Dialect, found: Dialect) -> None:
+        """Take over what a request found out that began with ``start``."""
+        if found != start:
+            with _learning:
+                self.current = self.current.learnt(start, found)
 
 
 def refuses_system(said: str) -> bool:

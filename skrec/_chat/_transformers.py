@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrec._chat._base import BaseChat
+from skrec._chat._budget import settled
 from skrec._chat._causal_loading import (
     CausalSettings,
     causal_fingerprint,
@@ -138,11 +139,14 @@ class TransformersChat(BaseChat):
         results = self._answer_once(requests, settings)
         wrong = [i for i, one in enumerate(results) if one.text and one.error and one.finish_reason == "stop"]
         repairs = [with_repair(requests[i], results[i].text, str(results[i].error), schema) for i in wrong]
-        repairs, _ = self._affordable(repairs, settings)
-        for i, messages, repaired in zip(wrong, repairs, self._answer_once(repairs, settings), strict=False):
-            usage = results[i].usage + repaired.usage
-            results[i] = replace(results[i] if repaired.error else repaired, usage=usage)
-            self._settle(messages, settings, 0)  # what it took is counted with the first answer
+        # The first answers are not settled yet: to wait for reservations would be to wait for itself.
+        reservations, _ = self._affordable(repairs, settings, wait=False)
+        with settled(reservations):
+            repairs = repairs[: len(reservations)]
+            for i, one, repaired in zip(wrong, reservations, self._answer_once(repairs, settings), strict=False):
+                usage = results[i].usage + repaired.usage
+                results[i] = replace(results[i] if repaired.error else repaired, usage=usage)
+                one.settle(0)  # what it took is counted with the first answer
         return results
 
     def _answer_once(self, conversations: list[list[Message]], settings: ChatSettings) -> list[ChatResult]:
@@ -223,11 +227,11 @@ class TransformersChat(BaseChat):
         able = [i for i, error in enumerate(errors) if error is None]
         settings = ChatSettings(max_tokens=_most_read(causal, [texts[i] for i in able], [options[i] for i in able]))
         scores = np.full((len(prompts), len(options[0]) if options else 0), np.nan)
-        for start, batch, _ in self._batches([conversations[i] for i in able], settings):
-            if not batch:
+        for start, reservations, _ in self._batches([conversations[i] for i in able], settings):
+            if not reservations:
                 continue
-            now = able[start : start + len(batch)]
-            with causal.lock:
+            now = able[start : start + len(reservations)]
+            with settled(reservations), causal.lock:
                 found = score_options(
                     causal,
                     [texts[i] for i in now],
@@ -236,8 +240,8 @@ class TransformersChat(BaseChat):
                     window=self._window(causal),
                     batch_size=self.batch_size,
                 )
-            for messages, n_read in zip(batch, found.n_read.tolist(), strict=True):
-                self._settle(messages, settings, n_read)
+                for reservation, n_read in zip(reservations, found.n_read.tolist(), strict=True):
+                    reservation.settle(n_read)
             usage = Usage(n_calls=len(now), prompt_tokens=int(found.n_read.sum()))
             self._count([self._priced(ChatResult(usage=usage))])
             scores[now] = found.sums if normalize == "sum" else found.sums / np.maximum(found.n_tokens, 1)

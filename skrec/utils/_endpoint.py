@@ -199,7 +199,8 @@ class Connection:
         if not tries:
             raise self._error(failure, "")
         for attempt in range(tries):
-            self._limits.begin(self.endpoint.timeout, max_bytes)
+            self._limits.max_bytes = max_bytes
+            self.start_clock()
             try:
                 answer = request(self._client)
             except EndpointError:
@@ -224,6 +225,10 @@ class Connection:
             breaker.answered()
         # Raised out here, where no error of the client is its context: that carries the request, and with it the key.
         raise self._error(failure, "" if failure.is_final else _tried(tries))
+
+    def start_clock(self) -> None:
+        """Start the time-out of the try of this thread; again, where ``request`` had to wait before it sends."""
+        self._limits.begin(self.endpoint.timeout)
 
     def redacted(self, text: str) -> str:
         """The text without the key, should it contain it; a key too short to be a secret is left."""

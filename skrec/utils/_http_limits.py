@@ -30,10 +30,9 @@ class RequestLimits(threading.local):
     _ends = inf
     max_bytes = MOST_BYTES
 
-    def begin(self, seconds: float, max_bytes: int = MOST_BYTES) -> None:
+    def begin(self, seconds: float) -> None:
         """Start the clock of a request."""
         self._ends = time.monotonic() + seconds
-        self.max_bytes = max_bytes
 
     def seconds_left(self, most: float | None = None) -> float:
         """Seconds until the deadline, at most ``most``.

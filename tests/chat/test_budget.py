@@ -2,6 +2,7 @@
 
 import pickle
 import threading
+import time
 
 import joblib
 import pytest
@@ -116,6 +117,45 @@ def test_threads_never_go_beyond():
         thread.join()
     assert len(taken) == budget.n_calls == 500
     assert budget.n_tokens == 2500
+
+
+def test_calls_wait_for_those_in_flight(openai_server):
+    openai_server.answer = lambda messages, body: time.sleep(0.02) or "yes"
+    one = most_tokens([{"role": "user", "content": "x"}], ChatSettings(max_tokens=50))
+    budget = Budget(max_tokens=3 * one)  # three at once, of which each takes two tokens in the end
+    # Some wait longer than the time-out of a request, which begins when it is sent.
+    chat = OpenAICompatibleChat("m", base_url=openai_server.url, n_jobs=8, budget=budget, timeout=2, max_retries=0)
+    results = chat.complete(["x"] * 40, max_tokens=50)
+    assert [result.error for result in results] == [None] * 40
+    assert openai_server.most_open <= 3
+    assert budget.n_tokens == 80
+
+
+def test_nothing_waits_for_what_cannot_come():
+    budget = Budget(max_tokens=100)
+    budget.reserve(60)
+    with pytest.raises(BudgetExhausted, match="has 40 left"):
+        budget.reserve(50)  # without waiting
+    with pytest.raises(BudgetExhausted, match="has 40 left"):
+        budget.reserve(101, wait=True)  # never enough
+    waiting = threading.Thread(target=budget.reserve, args=(90,), kwargs={"wait": True}, daemon=True)
+    waiting.start()
+    budget.settle(60, 5)
+    waiting.join(timeout=10)
+    assert not waiting.is_alive()
+    assert budget.n_tokens == 95
+
+
+def test_an_interrupted_call_leaves_nothing_in_flight():
+    def interrupted(messages):
+        raise KeyboardInterrupt
+
+    budget = Budget(max_tokens=300)
+    chat = CallableChat(interrupted, budget=budget)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            chat.complete(["x", "y"], max_tokens=50)
+    assert CallableChat(answer, budget=budget).complete(["x"], max_tokens=250)[0].error.startswith("the budget of 300")
 
 
 def test_retries_count(openai_server, waits):

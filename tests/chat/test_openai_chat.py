@@ -12,6 +12,7 @@ from collections import Counter
 import pytest
 from openai_server import OpenAIServer, changed, cut_in_two, dripping, says, slow, status
 
+from skrec._chat._openai_dialect import Dialect
 from skrec.llm import Budget, OpenAICompatibleChat
 from skrec.llm import ChatCache as Cache
 from skrec.utils import _circuit_breaker
@@ -339,7 +340,7 @@ def test_refused_fields_are_left_out_and_remembered(openai_server):
 
 def test_max_completion_tokens_where_it_is_unknown(openai_server):
     client = chat(openai_server)
-    client._dialect = type(client._dialect)("max_completion_tokens")  # as at OpenAI
+    client._dialect.current = Dialect("max_completion_tokens")  # as at OpenAI
     openai_server.refuses = {"max_completion_tokens": "Unrecognized request argument: max_completion_tokens"}
     assert answers(client.complete(["x"])) == ["Hello."]
     assert openai_server.bodies[-1]["max_tokens"] == 512
