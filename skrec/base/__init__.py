@@ -11,7 +11,7 @@ from skrec.base._contract import RecommenderMixin, is_recommender
 from skrec.base._delegation import DelegatingMixin, given_tables
 from skrec.base._fit_mixins import PartialFitMixin, SampleWeightMixin
 from skrec.base._item_graph import ItemGraphRecommender
-from skrec.base._item_similarity import Similarity, classical, pair_table
+from skrec.base._item_similarity import Similarity, classical, merge_repeats, pair_table
 from skrec.base._meta import MetaRecommender
 from skrec.base._recommender import BaseRecommender
 from skrec.base._text_requests import request_texts

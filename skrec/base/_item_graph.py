@@ -34,6 +34,8 @@ class ItemGraphRecommender(SearchMixin, BaseRecommender):
     _use_time: bool = False
 
     def _set_graph(self, graph: Matrix) -> None:
+        if isinstance(graph, sp.csr_array) and not graph.has_sorted_indices:
+            graph = graph.sorted_indices()  # pairs are found by binary search
         self._graph = graph
         largest = np.abs(graph.data).max(initial=0) if sp.issparse(graph) else max(graph.max(), -graph.min())
         # Far below what one neighbour adds: it orders the rest of a list, and no more.
@@ -95,14 +97,24 @@ class ItemGraphRecommender(SearchMixin, BaseRecommender):
         return getattr(self, "n_jobs", None)
 
     def _score_pairs(self, queries: Queries, rows: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.floating]:
+        from skrec._kernels.item_graph.ranking import score_pairs_dense, score_pairs_sparse
+        from skrec._kernels.threads import run_blocks
+
+        is_sparse = sp.issparse(self._graph)
+        kernel, graph = (score_pairs_sparse, csr_arrays(self._graph)) if is_sparse else (score_pairs_dense, self._graph)
+        order = np.argsort(rows, kind="stable")
+        pair_ptr, targets = np.searchsorted(rows[order], np.arange(len(queries) + 1)), items[order]
+        sums, ranges = np.zeros(len(rows)), _ranges(queries.histories.indptr[1:], _PAIR_BLOCK)
+
+        def score_ranges(first: int, last: int) -> None:
+            for start, stop in ranges[first:last]:
+                histories, at = queries.histories.block(start, stop), slice(pair_ptr[start], pair_ptr[stop])
+                read = histories.indptr, histories.items, self._history_weights(histories)
+                kernel(*read, graph, pair_ptr[start : stop + 1] - pair_ptr[start], targets[at], sums[at])
+
+        run_blocks(score_ranges, len(ranges), 1, self._n_threads())
         scores = np.empty(len(rows))
-        bounds = np.cumsum(queries.histories.lengths[rows])
-        for start, stop in _ranges(bounds, _PAIR_BLOCK):
-            at = slice(start, stop)
-            asked = Queries(queries.users[rows[at]], queries.histories.take(rows[at]))
-            events = asked.histories.row_of_event()
-            weighted = self._contributions(asked, items[at])
-            scores[at] = np.bincount(events, weights=weighted, minlength=len(asked)) + self._prior[items[at]]
+        scores[order] = sums + self._prior[targets]
         cold = self._is_cold(queries)[rows]
         scores[cold] = self._cold_start_scores(items[cold])
         return scores

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 128
 _PACKED_ROWS = 4096
+_LONG_ROW = 1024
 
 
 def pair_table(
@@ -62,6 +63,33 @@ def pair_table(
         backward=backward.astype(dtype),
         constant=float(lags is None) if constant is None else constant,
     )
+
+
+def merge_repeats(
+    histories: Histories, n_items: int, source: NDArray, target: NDArray
+) -> tuple[Histories, NDArray, NDArray]:
+    """Repeats of an item in a row as one event with the sum of their weights, where they make up most pairs.
+
+    Of pairs whose weight does not depend on distance, those of two different items have the same sum then, and
+    their number no longer grows with the square of the repeats. Without long rows full of repeats everything is
+    returned as it is.
+    """
+    lengths = histories.lengths
+    is_long = lengths > _LONG_ROW
+    if not is_long.any():
+        return histories, source, target
+    at = np.repeat(is_long, lengths)
+    cells = np.unique(histories.row_of_event()[at] * np.int64(n_items) + histories.items[at])
+    n_distinct = np.bincount(cells // n_items, minlength=len(histories))
+    if np.square(lengths[is_long], dtype=np.float64).sum() < 2 * np.square(n_distinct, dtype=np.float64).sum():
+        return histories, source, target
+    shape = len(histories), n_items
+    events = histories.items, histories.indptr
+    sums = [sp.csr_array((weights.astype(float), *events), shape, copy=True) for weights in (source, target)]
+    for matrix in sums:
+        matrix.sum_duplicates()
+    merged = Histories(sums[0].indptr.astype(np.int64), sums[0].indices.astype(np.int32), sums[1].data)
+    return merged, sums[0].data, sums[1].data
 
 
 def _sorted_by(items: NDArray, n_items: int) -> NDArray[np.int64]:
@@ -125,6 +153,10 @@ def classical(
     scale = np.ones(n_items)
     if similarity in ("cosine", "tfidf"):
         norms = np.sqrt(np.bincount(by_user.indices, weights=by_user.data**2, minlength=n_items))
+        # Norms near 1, or products of tiny strengths would be 0 in float32. Powers of two round nothing.
+        shift = -np.frexp(norms)[1]
+        by_user.data = np.ldexp(by_user.data, shift[by_user.indices])
+        norms = np.ldexp(norms, shift)
         scale = 1 / np.where(norms > 0, norms, 1)
     return Similarity(_unordered_pairs(by_user, dtype), scale, scale)
 

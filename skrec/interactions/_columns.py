@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from skrec.interactions._types import Ids
 
 FIRST_ROUNDED = 2**53  # from here on, a float64 may stand for several integers
+_SORT_SPAN = 16
+"""Range of integer ids, as a multiple of their number, beyond which a sort is faster than a walk through it."""
+
 Column: TypeAlias = Any  # a 1-D numpy array or a narwhals Series
 
 
@@ -114,7 +117,7 @@ def _factorize_integers(values: NDArray) -> tuple[NDArray, NDArray[np.int64]]:
     if not len(values):
         return values, np.zeros(0, np.int64)
     low, high = int(values.min()), int(values.max())
-    if high - low > max(4 * len(values), 1 << 20):
+    if high - low > _SORT_SPAN * len(values):
         return np.unique(values, return_inverse=True)
     # Ids in a compact range need no sort: mark those present, then number the marks.
     offset = (values - values.dtype.type(low)).astype(np.int64) if values.dtype.kind == "u" else values - np.int64(low)

@@ -12,7 +12,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import safe_sparse_dot
 
 from skrec._kernels.csr import csr_arrays
-from skrec.base import blend, center_rows, classical, pair_table, text_similarity
+from skrec.base import blend, center_rows, classical, merge_repeats, pair_table, text_similarity
 from skrec.interactions import Histories
 from skrec.utils import Matrix
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 64
 _NEGLIGIBLE = 1e-4
+_LEAST_SINGLE_PIVOT = 1 << 12  # weights of EASE are then within about 5e-4 of their value
 
 
 def gram_pairs(
@@ -30,15 +31,29 @@ def gram_pairs(
     order_weight: float = 0.0,
     pair_decay: float = 0.9,
     dtype: DTypeLike = np.float32,
-) -> PairTable:
-    """Pairs of events whose weights make up the Gram matrix: 1 + order_weight * pair_decay ** distance."""
+) -> tuple[PairTable, PairTable | None]:
+    """Pairs of events whose weights make up the Gram matrix: 1 + order_weight * pair_decay ** distance.
+
+    Returns
+    -------
+    pairs : PairTable
+    near_pairs : PairTable or None
+        Where repeats are merged: the pairs by distance, of which a window bounds the number. Else ``pairs`` holds
+        them too.
+    """
     lags = None
     if order_weight > 0:
         longest = int(histories.lengths.max(initial=1))
         reach = longest if pair_decay == 1 else int(np.ceil(np.log(_NEGLIGIBLE) / np.log(pair_decay)))
         lag = order_weight * np.power(float(pair_decay), np.arange(min(longest, max(reach, 1)) + 1))
         lags = lag, lag
-    return pair_table(histories, n_items, histories.y, histories.y, lags=lags, constant=1.0, dtype=dtype)
+    merged, source, target = merge_repeats(histories, n_items, histories.y, histories.y)
+    if merged is histories or lags is None:
+        return pair_table(merged, n_items, source, target, lags=lags, constant=1.0, dtype=dtype), None
+    return (
+        pair_table(merged, n_items, source, target, constant=1.0, dtype=dtype),
+        pair_table(histories, n_items, histories.y, histories.y, lags=lags, constant=0.0, dtype=dtype),
+    )
 
 
 def unit_features(matrix: Matrix) -> Matrix:
@@ -46,7 +61,9 @@ def unit_features(matrix: Matrix) -> Matrix:
     return normalize(center_rows(matrix))
 
 
-def gram_matrix(pairs: PairTable, features: Matrix | None, side_weight: float, n_jobs: int | None) -> NDArray:
+def gram_matrix(
+    pairs: PairTable, near_pairs: PairTable | None, features: Matrix | None, side_weight: float, n_jobs: int | None
+) -> NDArray:
     """(n_items, n_items) dense Gram matrix of events plus ``side_weight`` times that of features."""
     from skrec._kernels.item_graph.build import dense_pair_rows
     from skrec._kernels.threads import run_blocks
@@ -56,6 +73,8 @@ def gram_matrix(pairs: PairTable, features: Matrix | None, side_weight: float, n
 
     def add_rows(start: int, stop: int) -> None:
         dense_pair_rows(start, stop, pairs, gram)
+        if near_pairs is not None:
+            dense_pair_rows(start, stop, near_pairs, gram)
         if features is not None and side_weight > 0:
             near = safe_sparse_dot(features[start:stop], features.T, dense_output=True)
             gram[start:stop] += side_weight * near
@@ -64,31 +83,79 @@ def gram_matrix(pairs: PairTable, features: Matrix | None, side_weight: float, n
     return gram
 
 
+def in_double_precision(pairs: PairTable, near_pairs: PairTable | None) -> tuple[PairTable, PairTable | None]:
+    """Both tables of :func:`gram_pairs` with the weights of events in float64."""
+    return pairs.in_double_precision(), None if near_pairs is None else near_pairs.in_double_precision()
+
+
+def dense_weights(
+    pairs: PairTable,
+    near_pairs: PairTable | None,
+    features: Matrix | None,
+    *,
+    side_weight: float,
+    penalty: NDArray[np.float64],
+    n_jobs: int | None,
+) -> tuple[NDArray, NDArray | None]:
+    """(n_items, n_items) weights of EASE in the precision of ``pairs``, and the diagonal of the inverse.
+
+    Strengths of very different size leave few digits in float32 or none: then the weights are computed in float64,
+    and the diagonal is None, since an update in float32 would lose them again.
+
+    Raises
+    ------
+    LinAlgError
+        If the Gram matrix is not positive definite in float64.
+    """
+
+    def solve(pairs: PairTable, near_pairs: PairTable | None) -> tuple[NDArray, NDArray]:
+        gram = gram_matrix(pairs, near_pairs, features, side_weight, n_jobs)
+        gram[np.diag_indices_from(gram)] += penalty.astype(gram.dtype)
+        return gram, solve_in_place(gram, n_jobs, least_pivot=8 if gram.dtype == np.float64 else _LEAST_SINGLE_PIVOT)
+
+    dtype = pairs.source.dtype
+    try:
+        return solve(pairs, near_pairs)
+    except np.linalg.LinAlgError:
+        if dtype == np.float64:
+            raise
+    weights, _ = solve(*in_double_precision(pairs, near_pairs))
+    return weights.astype(dtype), None
+
+
 def penalties(histories: Histories, n_items: int, regularization: float, exponent: float) -> NDArray[np.float64]:
     """L2 penalty per item: ``regularization``, larger for items with more events if ``exponent`` is positive."""
     mass = np.maximum(np.bincount(histories.items, weights=histories.y.astype(np.float64) ** 2, minlength=n_items), 1)
     return regularization * (mass / mass.mean()) ** exponent
 
 
-def solve_in_place(gram: NDArray, n_jobs: int | None) -> NDArray:
+def solve_in_place(gram: NDArray, n_jobs: int | None, *, least_pivot: float = 8) -> NDArray:
     """Turn a positive definite matrix into the weights of EASE; returns the diagonal of its inverse.
+
+    Parameters
+    ----------
+    gram : array of shape (n_items, n_items)
+        Overwritten, also where it is refused.
+    n_jobs : int or None
+    least_pivot : float, default=8
+        Least pivot of an item, as a multiple of the rounding error of its diagonal entry.
 
     Raises
     ------
-    ValueError
-        If the matrix is not positive definite in its precision.
+    LinAlgError
+        If a pivot is smaller: the matrix is not positive definite in its precision. A ValueError.
     """
     from skrec._kernels.item_graph.ease import mirror_rows
     from skrec._kernels.threads import run_blocks
 
     # Seen by LAPACK the rows are columns, so its lower triangle is our upper one: nothing is copied.
     potrf, potri = get_lapack_funcs(("potrf", "potri"), (gram,))
-    rounding = 8 * np.finfo(gram.dtype).eps * gram.diagonal()
+    rounding = least_pivot * np.finfo(gram.dtype).eps * gram.diagonal()
     factor, info = potrf(gram.T, lower=True, overwrite_a=True, clean=False)
     if info == 0 and (factor.diagonal() ** 2 > rounding).all():
         inverse, info = potri(factor, lower=True, overwrite_c=True)
     else:
-        raise ValueError(
+        raise np.linalg.LinAlgError(
             f"The Gram matrix is not positive definite in {gram.dtype}: regularization is too small for this data; "
             "pass a larger one."
         )
@@ -153,6 +220,7 @@ def updated_weights(
 
 def sparse_weights(
     pairs: PairTable,
+    near_pairs: PairTable | None,
     by_user: sp.csr_array,
     features: Matrix | None,
     *,
@@ -183,8 +251,10 @@ def sparse_weights(
         dense = features.astype(np.float64)
     arrays, values = csr_arrays(nearest), np.zeros(nearest.nnz, np.float64)
 
+    tables = pairs, pairs if near_pairs is None else near_pairs, near_pairs is not None
+
     def solve_rows(start: int, stop: int) -> None:
-        ridge_columns(start, stop, arrays, pairs, dense, float(side_weight), penalty, values)
+        ridge_columns(start, stop, arrays, *tables, dense, float(side_weight), penalty, values)
 
     # Each block sets up lists of all users and events, so blocks are few.
     run_blocks(solve_rows, n_items, max(_BLOCK, -(-n_items // 64)), n_jobs)

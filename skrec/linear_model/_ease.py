@@ -69,6 +69,9 @@ class EASERecommender(PartialFitMixin, ItemGraphRecommender):
     -----
     Context and ``user_features`` are accepted and ignored.
 
+    The dense model is solved in float32. Where this leaves the weights less than about three digits, as for
+    strengths of very different size, it is solved in float64, with three times the memory.
+
     Cost: n_items**3 multiplications, and 4 n_items**2 bytes that hold the Gram matrix, its factor, its inverse
     and the weights, one after the other. With ``n_neighbors``: n_items n_neighbors**3 / 3 multiplications, 12
     n_items n_neighbors bytes for the weights, and per thread 16 bytes per event and per user and 16
@@ -82,7 +85,7 @@ class EASERecommender(PartialFitMixin, ItemGraphRecommender):
     Raises
     ------
     ValueError
-        In fit, if ``regularization`` is too small for the matrix to be positive definite.
+        In fit, if ``regularization`` is too small for the matrix to be positive definite in float64.
 
     References
     ----------
@@ -176,7 +179,7 @@ class EASERecommender(PartialFitMixin, ItemGraphRecommender):
 
         n_items = len(self._item_index)
         order_weight = self.order_weight if self._use_time else 0.0
-        pairs = closed_form.gram_pairs(
+        pairs, near_pairs = closed_form.gram_pairs(
             self._histories, n_items, order_weight=order_weight, pair_decay=self.pair_decay, dtype=self._dtype
         )
         features = None if self._item_matrix is None else closed_form.unit_features(self._item_matrix)
@@ -184,13 +187,12 @@ class EASERecommender(PartialFitMixin, ItemGraphRecommender):
         self._fitted_regularization = self.regularization
         self._inverse_diagonal = None
         if self.n_neighbors is None:
-            gram = closed_form.gram_matrix(pairs, features, self.side_weight, self.n_jobs)
-            gram[np.diag_indices_from(gram)] += penalty.astype(gram.dtype)
-            self._inverse_diagonal = closed_form.solve_in_place(gram, self.n_jobs)
-            self.weights_ = gram
+            self.weights_, self._inverse_diagonal = closed_form.dense_weights(
+                pairs, near_pairs, features, side_weight=self.side_weight, penalty=penalty, n_jobs=self.n_jobs
+            )
         else:
             self.weights_ = closed_form.sparse_weights(
-                pairs.in_double_precision(),
+                *closed_form.in_double_precision(pairs, near_pairs),
                 self._histories.to_csr(n_items),
                 features,
                 side_weight=self.side_weight,

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from skrec.base import Similarity, pair_table
+from skrec.base import Similarity, merge_repeats, pair_table
 from skrec.interactions import Histories
 
 
@@ -39,4 +39,9 @@ def asymmetric(
     masses = np.zeros((2, len(histories.items)))
     run_blocks(lambda start, stop: pair_mass(start, stop, pairs, *masses), len(histories), 1024, n_jobs)
     of_source, of_target = (np.bincount(histories.items, weights=mass, minlength=n_items) for mass in masses)
+    if lags is None:
+        # The masses count pairs of two events of one item; from here on only pairs of two items matter.
+        merged, source, target = merge_repeats(histories, n_items, pairs.source, pairs.target)
+        if merged is not histories:
+            pairs = pair_table(merged, n_items, source, target, dtype=dtype)
     return Similarity(pairs, (1 + of_source) ** -source_exponent, (1 + of_target) ** -target_exponent)

@@ -197,7 +197,11 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
             scale = self.bm25_k1 * (1 - self.bm25_b + self.bm25_b * lengths / self._mean_length)
             values = values / (values + np.repeat(scale, lengths))
         values = (values * self.item_weights_[strength.indices]).astype(self._dtype)
-        return normalize(sp.csr_array((values, strength.indices, strength.indptr), strength.shape))
+        weighted = sp.csr_array((values, strength.indices, strength.indptr), strength.shape)
+        # Squares of tiny strengths would be 0 in float32: first each row is scaled, by a power of two, which is exact.
+        exponent = np.frexp(weighted.max(axis=1).toarray().ravel())[1]
+        weighted.data = np.ldexp(values, -np.repeat(exponent, np.diff(strength.indptr)))
+        return normalize(weighted)
 
     # Rank ------------------------------------------------------------------------------------------
 

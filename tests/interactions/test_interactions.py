@@ -299,3 +299,15 @@ def test_targets_that_are_all_but_zero_are_an_error():
         read_target([0.0, 2e-40], 2, feedback="implicit")
     assert read_target([0.0, 0.0], 2, feedback="implicit").tolist() == [0.0, 0.0]
     assert read_target([1e-40, 1.0], 2, feedback="implicit")[1] == 1.0
+
+
+@given(
+    st.lists(st.integers(-(2**62), 2**62) | st.integers(-50, 50), min_size=1, max_size=40),
+    st.sampled_from(["int64", "int32", "uint64"]),
+)
+def test_integers_are_numbered_in_order_whatever_their_range(values, dtype):
+    ids = np.array(values).astype(dtype)
+    uniques, codes = factorize(ids, "ids")
+    np.testing.assert_array_equal(uniques, np.unique(ids))
+    np.testing.assert_array_equal(uniques[codes], ids)
+    assert uniques.dtype == ids.dtype

@@ -101,7 +101,7 @@ def test_side_information_is_the_closed_form_in_float64(seed, side_weight):
     centred /= np.linalg.norm(centred, axis=1, keepdims=True)
     histories = Interactions.from_events(read_events(frame), y.astype(np.float32)).histories
     pairs = gram_pairs(histories, x.shape[1], dtype=np.float64)
-    gram = gram_matrix(pairs, unit_features(vectors), side_weight, None) + 5 * np.eye(x.shape[1])
+    gram = gram_matrix(*pairs, unit_features(vectors), side_weight, None) + 5 * np.eye(x.shape[1])
     expected = _weights(x.T @ x + side_weight * centred @ centred.T + 5 * np.eye(x.shape[1]))
     solve_in_place(gram, None)
     np.testing.assert_allclose(gram, expected, rtol=0, atol=1e-6)
@@ -254,7 +254,52 @@ def test_ratings_of_zero_say_nothing():
 def test_too_little_regularization_is_told():
     X = np.array([[u, i] for u in range(30) for i in range(2)])
     with pytest.raises(ValueError, match="regularization is too small"):
-        EASERecommender(1e-9, regularization_exponent=0).fit(X)
+        EASERecommender(1e-15, regularization_exponent=0).fit(X)
+
+
+def test_counts_of_very_different_size_are_solved_in_double_precision():
+    rng = np.random.default_rng(0)
+    X = np.array([[u, i] for u in range(20) for i in range(30) if rng.random() < 0.6])
+    for largest in (100, 1000, 10_000, 100_000):
+        y = rng.integers(1, largest + 1, len(X))
+        rec, exact = EASERecommender().fit(X, y), _Exact().fit(X, y)
+        assert rec.weights_.dtype == np.float32
+        np.testing.assert_allclose(rec.weights_, exact.weights_, rtol=0, atol=1e-3)
+    # Two identical items: each predicts the other, whatever the scale of their strengths.
+    same = EASERecommender(1e-3, regularization_exponent=0).fit([[u, i] for u in range(20) for i in (0, 1)], [1e4] * 40)
+    np.testing.assert_allclose(same.weights_, [[0, 1], [1, 0]], rtol=1e-5)
+
+
+def test_a_model_in_double_precision_is_updated_from_scratch():
+    X = np.array([[u, i] for u in range(20) for i in (0, 1)])
+    rec = EASERecommender(1e-3, regularization_exponent=0).fit(X, [1e4] * 40)
+    rec.partial_fit([[3, 2], [4, 2]], [5e3, 1])
+    whole = EASERecommender(1e-3, regularization_exponent=0).fit(
+        np.vstack([X, [[3, 2], [4, 2]]]), [1e4] * 40 + [5e3, 1]
+    )
+    np.testing.assert_allclose(rec.weights_, whole.weights_, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("n_neighbors", [None, 3])
+@pytest.mark.parametrize("order_weight", [0, 1.5])
+def test_a_long_history_of_few_items(n_neighbors, order_weight, monkeypatch):
+    rng = np.random.default_rng(0)
+    frame, y = _log(0)
+    long = pd.DataFrame({"user": 77, "item": rng.integers(0, 6, 1500), "timestamp": 100 + np.arange(1500)})
+    frame, y = pd.concat([frame, long], ignore_index=True), np.concatenate([y, rng.integers(1, 4, 1500)])
+    options = {"order_weight": order_weight, "pair_decay": 0.8, "n_neighbors": n_neighbors}
+    rec = _Exact(50.0, **options).fit(frame, y)
+    monkeypatch.setattr("skrec.base._item_similarity._LONG_ROW", 10**9)
+    expected = _Exact(50.0, **options).fit(frame, y)
+    weights = [m if n_neighbors is None else m.toarray() for m in (rec.weights_, expected.weights_)]
+    np.testing.assert_allclose(*weights, rtol=0, atol=1e-9)
+    if n_neighbors is None:
+        events = np.searchsorted(np.unique(frame["item"]), frame["item"])
+        mass = np.maximum(np.bincount(events, weights=y**2), 1)
+        x = _matrix(frame, y)
+        gram = x.T @ x + np.diag(50.0 * (mass / mass.mean()) ** 0.25)
+        gram += order_weight * _session_gram(frame, y, 0.8) if order_weight else 0
+        np.testing.assert_allclose(rec.weights_, _weights(gram), rtol=0, atol=1e-6)
 
 
 def test_a_history_of_unknown_items_gets_the_cold_start():

@@ -95,6 +95,59 @@ def test_asymmetric_similarity_is_the_docstring(seed, ordered, ties, window, exp
     np.testing.assert_allclose(got.toarray(), expected, rtol=1e-6, atol=1e-9)
 
 
+def test_a_long_history_of_few_items():
+    rng = np.random.default_rng(0)
+    frame, y = _log(1)
+    long = pd.DataFrame({"user": 77, "item": rng.integers(0, 5, 1500), "timestamp": np.arange(1500)})
+    data = _data(pd.concat([frame, long], ignore_index=True), np.concatenate([y, rng.integers(1, 4, 1500)]))
+    got = asymmetric(
+        data.histories,
+        data.n_items,
+        source_exponent=0.4,
+        target_exponent=0.3,
+        length_exponent=0.7,
+        dtype=np.float64,
+    ).best(data.n_items)
+    pairs = _pair_weights(data, decay=1, backward=1, window=1, length_exponent=0.7, ordered=False)
+    expected = pairs / ((1 + pairs.sum(1, keepdims=True)) ** 0.4 * (1 + pairs.sum(0)) ** 0.3)
+    np.fill_diagonal(expected, 0)
+    np.testing.assert_allclose(got.toarray(), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("similarity", ["cosine", "tfidf"])
+@pytest.mark.parametrize("strength", [1e-28, 1e-20, 1e14])
+def test_a_cosine_does_not_depend_on_the_size_of_strengths(similarity, strength):
+    X = np.array([[1, 10], [1, 20], [2, 10], [2, 30], [3, 20], [3, 10], [4, 30]])
+    y = np.array([1, 2, 3, 1, 1, 2, 1.0])
+    expected = ItemKNNRecommender(similarity=similarity).fit(X, y).similarity_.toarray()
+    got = ItemKNNRecommender(similarity=similarity).fit(X, y * strength)
+    np.testing.assert_allclose(got.similarity_.toarray(), expected, rtol=1e-5)
+    assert np.isfinite(got.predict(X)).all()
+
+
+def test_the_cosine_of_two_items_with_tiny_strengths():
+    X = np.array([[1, 10], [1, 20], [2, 10], [2, 20], [3, 20]])
+    rec = ItemKNNRecommender(similarity="cosine").fit(X, np.full(5, 1e-20))
+    np.testing.assert_allclose(rec.similarity_.toarray(), np.array([[0, 1], [1, 0]]) * np.sqrt(2 / 3), rtol=1e-5)
+
+
+@pytest.mark.parametrize("n_pairs", [1, 40])
+@settings(deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_pairs_score_as_rankings_do(n_pairs, seed):
+    frame, y = _log(seed)
+    rec = ItemKNNRecommender(n_neighbors=4).fit(frame, y)
+    rng = np.random.default_rng(seed)
+    pairs = pd.DataFrame({"user": rng.integers(0, N_USERS + 2, n_pairs), "item": rng.integers(0, N_ITEMS, n_pairs)})
+    known = pairs[pairs["item"].isin(rec.items_)]
+    if not len(known):
+        return
+    users = known["user"].unique()
+    ranked = rec.recommend(users, k=len(rec.items_), exclude_seen=False).to_frame()
+    expected = known.merge(ranked, on=["user", "item"], how="left")["score"]
+    np.testing.assert_allclose(rec.predict(known), expected, rtol=1e-5, atol=1e-9)
+
+
 def _classical_by_hand(by_user, similarity):
     x = by_user.toarray().astype(float)
     n_items = x.shape[1]

@@ -306,3 +306,11 @@ class TestBadInput:
     def test_bad_parameters(self, parameters):
         with pytest.raises(ValueError, match=next(iter(parameters))):
             UserKNNRecommender(**parameters).fit([[1, 10]])
+
+
+@pytest.mark.parametrize("strength", [1e-28, 1e-20, 1e14])
+def test_a_cosine_does_not_depend_on_the_size_of_strengths(strength):
+    X = np.array([[1, 10], [1, 20], [2, 10], [2, 30], [3, 20], [3, 10], [4, 30]])
+    y = np.array([1, 2, 3, 1, 1, 2, 1.0])
+    scores = [UserKNNRecommender(similarity="cosine").fit(X, y * scale).predict(X) for scale in (1, strength)]
+    np.testing.assert_allclose(scores[1] / strength, scores[0], rtol=1e-5)

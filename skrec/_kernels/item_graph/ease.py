@@ -63,7 +63,30 @@ def _local_gram(chosen, pairs, head, previous, gram):
 
 
 @njit(cache=True, nogil=True)
-def ridge_columns(start, stop, neighbors, pairs, features, side_weight, penalty, out) -> None:
+def _add_near_pairs(chosen, pairs, local_of, gram):
+    """Add the pairs of a few items by distance; ``local_of`` is -1 for every item, before and after."""
+    window = len(pairs.forward) - 1
+    for local in range(len(chosen)):
+        local_of[chosen[local]] = local
+    for local in range(len(chosen)):
+        item = chosen[local]
+        for at in range(pairs.item_ptr[item], pairs.item_ptr[item + 1]):
+            event = pairs.event_of[at]
+            gram[local, local] += pairs.source[event] * pairs.target[event] * pairs.forward[0]
+            for other in range(event + 1, min(event + window + 1, pairs.indptr[pairs.row_of[event] + 1])):
+                other_local = local_of[pairs.items[other]]
+                if other_local >= 0:
+                    value = pairs.source[event] * pairs.target[other] * pairs.forward[other - event]
+                    gram[local, other_local] += value
+                    gram[other_local, local] += value
+    for item in chosen:
+        local_of[item] = -1
+
+
+@njit(cache=True, nogil=True)
+def ridge_columns(
+    start, stop, neighbors, pairs, near_pairs, has_near_pairs, features, side_weight, penalty, out
+) -> None:  # fmt: skip
     """Weights of the neighbours of each item in a ridge regression of the item on them.
 
     Parameters
@@ -74,6 +97,9 @@ def ridge_columns(start, stop, neighbors, pairs, features, side_weight, penalty,
         Row: a target item; its entries are its source items.
     pairs : PairTable
         Symmetric: ``forward`` is read for both directions.
+    near_pairs : PairTable
+        Pairs by distance apart from ``pairs``; read if ``has_near_pairs``.
+    has_near_pairs : bool
     features : float64 array of shape (n_items, d)
     side_weight : float
         Weight of the feature Gram matrix.
@@ -84,6 +110,7 @@ def ridge_columns(start, stop, neighbors, pairs, features, side_weight, penalty,
     """
     head = np.full((len(pairs.indptr) - 1, 2), -1, np.int64)
     previous = np.empty((len(pairs.items), 2), np.int64)
+    local_of = np.full(len(pairs.item_ptr) - 1, -1, np.int64)
     for target in range(start, stop):
         first, last = neighbors.indptr[target], neighbors.indptr[target + 1]
         if first == last:
@@ -94,6 +121,8 @@ def ridge_columns(start, stop, neighbors, pairs, features, side_weight, penalty,
         chosen[n] = target
         gram = np.empty((n + 1, n + 1))
         _local_gram(chosen, pairs, head, previous, gram)
+        if has_near_pairs:
+            _add_near_pairs(chosen, near_pairs, local_of, gram)
         if side_weight > 0:
             local = features[chosen]
             gram += side_weight * (local @ local.T)

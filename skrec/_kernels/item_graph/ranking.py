@@ -7,6 +7,7 @@ from skrec._kernels.sparse_rows import add, add_csr_row, clear, new_row, written
 from skrec._kernels.topk import _mask_and_select
 
 _PANEL = 512
+_SEARCH_COST = 8  # sums that take as long as one binary search
 _DENSE_SHARE = 8  # a row that takes more than this share of the items is quicker read whole
 
 
@@ -60,9 +61,7 @@ def rank_sparse(start, stop, indptr, items, weights, graph, prior, by_prior, hid
     """
     few, whole = new_row(prior), np.empty((1, len(prior)), np.float32)
     for row in range(start, stop):
-        n_sums = 0
-        for event in range(indptr[row], indptr[row + 1]):
-            n_sums += graph.indptr[items[event] + 1] - graph.indptr[items[event]]
+        n_sums = _n_sums(row, indptr, items, graph)
         read, masked = (indptr, items, weights, graph, prior), (hidden_ptr, hidden)
         if n_sums * _DENSE_SHARE > len(prior):
             _rank_whole(row, *read, *masked, whole, codes, scores)
@@ -128,3 +127,78 @@ def score_dense(indptr, items, weights, graph, out) -> None:
                 source = graph[items[event], left:right]
                 for column in range(right - left):
                     into[column] += weight * source[column]
+
+
+@njit(cache=True, nogil=True)
+def _entry(graph, source, target):
+    """One entry of a CSR matrix with sorted indices; 0 where it is not stored."""
+    first, last = graph.indptr[source], graph.indptr[source + 1]
+    end = last
+    while first < last:
+        middle = (first + last) // 2
+        if graph.indices[middle] < target:
+            first = middle + 1
+        else:
+            last = middle
+    if first < end and graph.indices[first] == target:
+        return graph.data[first]
+    return graph.data.dtype.type(0)
+
+
+@njit(cache=True, nogil=True)
+def _n_sums(row, indptr, items, graph):
+    """Entries of the graph in the rows of a history."""
+    total = 0
+    for event in range(indptr[row], indptr[row + 1]):
+        total += graph.indptr[items[event] + 1] - graph.indptr[items[event]]
+    return total
+
+
+@njit(cache=True, nogil=True)
+def score_pairs_sparse(indptr, items, weights, graph, pair_ptr, targets, out) -> None:
+    """Scores of a few target items of each row.
+
+    A row with few targets looks up its entries; a row with many reads its history once, for all items.
+
+    Parameters
+    ----------
+    indptr, items, weights : arrays
+        Histories: item codes and weights of each row's events.
+    graph : Csr of shape (n_items, n_items)
+        With sorted indices.
+    pair_ptr, targets : int64 arrays
+        Target items of each row, row after row.
+    out : float64 array of shape (n_pairs,)
+        Filled.
+    """
+    zeros = np.zeros(0)
+    whole = new_row(zeros)
+    for row in range(len(indptr) - 1):
+        first, last = pair_ptr[row], pair_ptr[row + 1]
+        n_lookups = (last - first) * (indptr[row + 1] - indptr[row])
+        if n_lookups * _SEARCH_COST <= _n_sums(row, indptr, items, graph):
+            for at in range(first, last):
+                total = 0.0
+                for event in range(indptr[row], indptr[row + 1]):
+                    total += weights[event] * _entry(graph, items[event], targets[at])
+                out[at] = total
+            continue
+        if len(zeros) == 0:
+            zeros = np.zeros(len(graph.indptr) - 1)
+            whole = new_row(zeros)
+        for event in range(indptr[row], indptr[row + 1]):
+            add_csr_row(whole, weights[event], graph, items[event])
+        for at in range(first, last):
+            out[at] = whole.values[targets[at]]
+        clear(whole, zeros)
+
+
+@njit(cache=True, nogil=True)
+def score_pairs_dense(indptr, items, weights, graph, pair_ptr, targets, out) -> None:
+    """:func:`score_pairs_sparse` for a dense (n_items, n_items) matrix."""
+    for row in range(len(indptr) - 1):
+        for at in range(pair_ptr[row], pair_ptr[row + 1]):
+            total = 0.0
+            for event in range(indptr[row], indptr[row + 1]):
+                total += weights[event] * graph[items[event], targets[at]]
+            out[at] = total
