@@ -47,6 +47,7 @@ _NAMES = {
         "FeatureCoverageWarning",
         "FormatVersionError",
         "LanguageModelWarning",
+        "SuspiciousDataWarning",
         "TruncationWarning",
         "UnparsedLanguageWarning",
     ),

@@ -40,6 +40,7 @@ from skrec.exceptions import ColdStartWarning as ColdStartWarning
 from skrec.exceptions import FeatureCoverageWarning as FeatureCoverageWarning
 from skrec.exceptions import FormatVersionError as FormatVersionError
 from skrec.exceptions import LanguageModelWarning as LanguageModelWarning
+from skrec.exceptions import SuspiciousDataWarning as SuspiciousDataWarning
 from skrec.exceptions import TruncationWarning as TruncationWarning
 from skrec.exceptions import UnparsedLanguageWarning as UnparsedLanguageWarning
 from skrec.feature_extraction import ContextEncoder as ContextEncoder

@@ -5,6 +5,7 @@ __all__ = [
     "FeatureCoverageWarning",
     "FormatVersionError",
     "LanguageModelWarning",
+    "SuspiciousDataWarning",
     "TruncationWarning",
     "UnparsedLanguageWarning",
 ]
@@ -16,6 +17,10 @@ class FeatureCoverageWarning(UserWarning):
 
 class ColdStartWarning(UserWarning):
     """A model has nothing to rank by and falls back to popularity."""
+
+
+class SuspiciousDataWarning(UserWarning):
+    """A table looks like something else than what it is read as; the message names the remedy."""
 
 
 class TruncationWarning(UserWarning):

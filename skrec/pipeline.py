@@ -21,6 +21,7 @@ from skrec.interactions import (
     ids_first,
     read_events,
     split_history,
+    warn_of_ratings_in_array,
 )
 from skrec.utils import PersistenceMixin
 
@@ -107,6 +108,8 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
         ValueError
             If a step changes an id, as a float column would a large integer.
         """
+        if len(self.steps) > 1:
+            warn_of_ratings_in_array(X, y)  # a step may encode them beyond recognition
         tables = {"item_features": item_features, "user_features": user_features}
         tables = {name: table for name, table in tables.items() if table is not None}
         if not sklearn.get_config()["enable_metadata_routing"]:

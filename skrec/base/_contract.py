@@ -23,7 +23,7 @@ class RecommenderMixin:
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()  # type: ignore[misc]
         tags.estimator_type = "recommender"
-        tags.target_tags.required = False
+        tags.target_tags.required = getattr(self, "feedback", "implicit") == "explicit"
         tags.target_tags.positive_only = getattr(self, "feedback", "implicit") == "implicit"
         return tags
 

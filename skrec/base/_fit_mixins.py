@@ -71,7 +71,7 @@ class PartialFitMixin:
 
     def _update_from(self: Any, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
         events = read_events(X, estimator=self, reset=False)
-        target = read_target(y, len(events), feedback=self._feedback)
+        target = read_target(y, len(events), feedback=self._feedback, is_fit=True)
         data = Interactions.from_events(events, target, self._user_index, self._item_index)
         if (
             self._histories.timestamp is not None

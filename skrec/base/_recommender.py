@@ -35,6 +35,7 @@ from skrec.interactions import (
     read_exclusions,
     read_history,
     read_target,
+    warn_of_ratings_in_array,
 )
 from skrec.utils import Matrix, PersistenceMixin, atomic_update, fit_context, frame_backend, on_snapshot
 
@@ -111,7 +112,8 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
     def _fit_events(self, X: Any, y: Any, sample_weight: Any, item_features: Any, user_features: Any) -> Any:
         events = read_events(X, estimator=self, reset=True)
         self._frame_backend = frame_backend(X)
-        target = read_target(y, len(events), feedback=self._feedback)
+        warn_of_ratings_in_array(X, y)
+        target = read_target(y, len(events), feedback=self._feedback, is_fit=True)
         if sample_weight is not None:
             events, target = self._weighted(events, target, sample_weight)
         data = Interactions.from_events(events, target)

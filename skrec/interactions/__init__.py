@@ -19,6 +19,7 @@ from skrec.interactions._feature_matrix import (
     warn_of_missing_rows,
 )
 from skrec.interactions._feature_table import Features, FeatureSource, FeatureTable, read_features
+from skrec.interactions._guards import warn_of_ratings_in_array, warn_suspicious
 from skrec.interactions._histories import Histories
 from skrec.interactions._id_index import IdIndex, unknown_ids
 from skrec.interactions._interactions import Interactions

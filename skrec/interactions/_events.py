@@ -5,11 +5,13 @@ from typing import Any
 
 import narwhals as nw
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, column_or_1d, validate_data
 
 from skrec.interactions._columns import Column, is_exact
+from skrec.interactions._guards import check_array_columns, check_context_columns, check_not_columns, check_not_pivot
 from skrec.interactions._types import Table
 
 TARGET_NAMES = ("rating", "ratings", "score", "weight")
@@ -75,6 +77,9 @@ def read_events(
         raise TypeError(f"{what} is a lazy {type(X).__name__}; pass {what}.collect().")
     if not isinstance(frame, nw.DataFrame):
         array = _as_table_array(X, what)
+        if reset:
+            check_not_pivot(array, what)
+            check_array_columns(array, what)
         if estimator is not None:
             validate_data(estimator, array, reset=reset, skip_check_array=True)
         if array.shape[1] < 2:
@@ -83,7 +88,8 @@ def read_events(
         return EventTable(array[:, 0], array[:, 1], None, context)
 
     timestamp = None
-    if TIMESTAMP in frame.columns:
+    has_timestamp = TIMESTAMP in frame.columns
+    if has_timestamp:
         timestamp = read_timestamp(frame[TIMESTAMP], what)
         frame = without_timestamp(frame)
     targets = [name for name in frame.columns[2:] if str(name).lower() in TARGET_NAMES]
@@ -95,6 +101,9 @@ def read_events(
         raise _too_narrow(what, frame.shape, X)
     if frame.shape[0] == 0:
         raise ValueError(f"{what} has 0 sample(s) (shape={frame.shape}) while a minimum of 1 is required.")
+    if reset:
+        check_not_pivot(frame, what)
+        check_context_columns(frame, what, has_timestamp=has_timestamp)
     # By position: pandas columns may be named 0 and 1, which narwhals would read as rows.
     context = frame[:, 2:].to_native() if frame.shape[1] > 2 else None
     return EventTable(frame[:, 0], frame[:, 1], timestamp, context)
@@ -117,6 +126,13 @@ def without_timestamp(frame: nw.DataFrame) -> nw.DataFrame:
 
 
 def _as_table_array(X: Table, what: str) -> NDArray:
+    table: Any = X
+    if sp.issparse(table):
+        raise TypeError(
+            f"{what} is a sparse matrix of shape {table.shape}; expected one row per event. For a matrix of users x "
+            "items write log = skrec.interactions.read_log(matrix) and fit(log.X, log.y)."
+        )
+    check_not_columns(X, what)
     if isinstance(X, list | tuple):
         array = np.asarray(X, dtype=object)
         if array.ndim == 2 and all(isinstance(v, int | float | np.number) for v in array.ravel()):
@@ -165,8 +181,20 @@ def read_timestamp(column: nw.Series, what: str) -> NDArray:
     return times
 
 
-def read_target(y: ArrayLike | None, n_events: int, *, feedback: str) -> NDArray[np.float32]:
-    """One finite value per event; all ones for ``None``; never negative for implicit feedback."""
+def read_target(y: ArrayLike | None, n_events: int, *, feedback: str, is_fit: bool = False) -> NDArray[np.float32]:
+    """One finite value per event; all ones for ``None``; never negative for implicit feedback.
+
+    Raises
+    ------
+    ValueError
+        If values are missing, infinite or too large, or negative for implicit feedback; with ``is_fit=True`` also if
+        there are no ratings to fit explicit feedback to.
+    """
+    if y is None and is_fit and feedback == "explicit":
+        raise ValueError(
+            "feedback='explicit' requires y to be passed, but the target y is None: every rating would be 1. Pass the "
+            "ratings as y, or set feedback='implicit'."
+        )
     if y is None:
         return np.ones(n_events, np.float32)
     values = column_or_1d(check_array(y, ensure_2d=False, dtype="numeric", input_name="y"), warn=True)

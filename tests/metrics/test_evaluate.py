@@ -218,7 +218,7 @@ class Rated(PopularRecommender):
 
 def test_ndcg_of_unlike_gains_is_not_compared(split):
     train, test = split
-    models = {"popular": PopularRecommender().fit(train), "rated": Rated().fit(train)}
+    models = {"popular": PopularRecommender().fit(train), "rated": Rated().fit(train, np.ones(len(train)))}
     with pytest.raises(ValueError, match="pass gain='binary'"):
         evaluate(models, test)
     with pytest.raises(ValueError, match="pass gain='binary'"):

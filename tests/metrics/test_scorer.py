@@ -34,6 +34,9 @@ from skrec.model_selection import ColdUserSplit, LeaveLastOut
 FRAMES = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
 
 
+ONES = np.ones(len(TRAIN))
+
+
 class Rated(PopularRecommender):
     """Popularity with explicit feedback: the gain of NDCG is the rating."""
 
@@ -151,19 +154,21 @@ def test_y_0_is_not_relevant_and_explicit_gain_is_y():
     assert ranking_scorer("recall@1")(PopularRecommender().fit(TRAIN), test, [1, 0, 0]) == 1.0
     dcg = 1.0 + 5 / math.log2(3)
     ideal = 5 + 1 / math.log2(3)
-    scores = {gain: ranking_scorer("ndcg@2", gain=gain)(Rated().fit(TRAIN), test, [1, 5, 0]) for gain in ("auto", "y")}
+    scores = {
+        gain: ranking_scorer("ndcg@2", gain=gain)(Rated().fit(TRAIN, ONES), test, [1, 5, 0]) for gain in ("auto", "y")
+    }
     assert scores == pytest.approx({"auto": dcg / ideal, "y": dcg / ideal})
-    assert ranking_scorer("ndcg@2", gain="binary")(Rated().fit(TRAIN), test, [1, 5, 0]) == pytest.approx(1.0)
+    assert ranking_scorer("ndcg@2", gain="binary")(Rated().fit(TRAIN, ONES), test, [1, 5, 0]) == pytest.approx(1.0)
     assert ranking_scorer("ndcg@2")(PopularRecommender().fit(TRAIN), test, [1, 5, 0]) == pytest.approx(1.0)
 
 
 def test_threshold_is_met_by_an_equal_y_in_single_precision():
-    assert ranking_scorer("recall@1", relevance_threshold=0.7)(Rated().fit(TRAIN), events((1, 20)), [0.7]) == 1.0
+    assert ranking_scorer("recall@1", relevance_threshold=0.7)(Rated().fit(TRAIN, ONES), events((1, 20)), [0.7]) == 1.0
 
 
 def test_the_last_rating_in_time_counts():
     test = events((1, 20, 2), (1, 20, 1), (1, 30, 1), columns=("user", "item", "timestamp"))
-    recommender = Rated().fit(TRAIN)
+    recommender = Rated().fit(TRAIN, ONES)
     # Of item 20 the rating 0 comes last in time and 5 last in rows.
     assert ranking_scorer("recall@1")(recommender, test, [0, 5, 1]) == 0.0
 
