@@ -34,9 +34,6 @@ from skrec.model_selection import ColdUserSplit, LeaveLastOut
 FRAMES = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
 
 
-ONES = np.ones(len(TRAIN))
-
-
 class Rated(PopularRecommender):
     """Popularity with explicit feedback: the gain of NDCG is the rating."""
 
@@ -56,6 +53,7 @@ def events(*rows, columns=("user", "item")):
 
 
 TRAIN = events((1, 10), (2, 10), (3, 10), (2, 20), (3, 20), (3, 30), (4, 40))
+ONES = np.ones(len(TRAIN))
 """Popularity: 10 (3), 20 (2), 30 and 40 (1)."""
 
 # One by one, against a plain reading of the rules -------------------------------------------------------
@@ -103,7 +101,7 @@ def logs(draw):
 )
 def test_equals_a_plain_reading_of_the_rules(log, explicit, exclude_seen, n_history, threshold, k, per):
     train, test, y = log
-    recommender = (Rated if explicit else PopularRecommender)().fit(train)
+    recommender = (Rated if explicit else PopularRecommender)().fit(train, np.ones(len(train)))
     queries, n_dropped = slow_queries(train.tolist(), test, y, explicit, exclude_seen, n_history, per)
     if not queries:
         return
