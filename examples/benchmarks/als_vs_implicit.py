@@ -43,12 +43,12 @@ def make_matrix(n_events: int, n_users: int, n_items: int, seed: int = 0) -> sp.
 
 def fit_skrec(matrix: sp.csr_matrix, n_factors: int, sweeps: int, threads: int) -> tuple:
     """The solver of HybridMFRecommender on a CSR matrix; user and item factors."""
-    from skrec._kernels.als.sweeps import Side, aligned_zeros, fit_als, make_rows
+    from skrec._kernels.als.sweeps import Side, aligned_zeros, fit_als, make_row_solver
 
     sides = []
     for entries in (matrix, matrix.T.tocsr()):
         penalty = np.full(entries.shape[0], REGULARIZATION, np.float32)
-        rows = make_rows(entries, ALPHA, n_jobs=threads, device=None)
+        rows = make_row_solver(entries, ALPHA, n_jobs=threads, device=None)
         sides.append(Side(rows, aligned_zeros(entries.shape[0], n_factors), penalty))
     users, items = sides
     items.factors[:, :n_factors] = 0.01 * np.random.default_rng(0).standard_normal((len(items.factors), n_factors))

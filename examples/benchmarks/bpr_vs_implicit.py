@@ -27,14 +27,14 @@ PAIRWISE = ("bpr", "warp")
 def state_and_events(matrix: sp.csr_matrix, n_factors: int) -> tuple:
     """Small random factors, and the entries as events."""
     from skrec._kernels.als.sweeps import aligned_zeros
-    from skrec._kernels.sgd.epochs import Events, Rows, State
+    from skrec._kernels.sgd.epochs import Events, ParameterRows, State
 
     rng = np.random.default_rng(0)
     sides = []
     for n_rows in (*matrix.shape, 0):
         factors = aligned_zeros(n_rows, n_factors + 1)
         factors[:, :n_factors] = 0.01 * rng.standard_normal((n_rows, n_factors), dtype=np.float32)
-        sides.append(Rows(factors, np.full(n_rows, 0.01, np.float32), np.ones(n_rows, bool)))
+        sides.append(ParameterRows(factors, np.full(n_rows, 0.01, np.float32), np.ones(n_rows, bool)))
     users, items = (codes.astype(np.int32) for codes in matrix.nonzero())
     ones = np.ones(matrix.nnz, np.float32)
     return State(*sides, n_factors), Events(users, items, ones, np.zeros((matrix.nnz, 0), np.float32))

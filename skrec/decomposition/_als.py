@@ -30,7 +30,7 @@ from skrec.interactions import Histories, Interactions, Queries
 from skrec.utils import Matrix, resolve_device
 
 if TYPE_CHECKING:
-    from skrec._kernels.als.sweeps import Design, Rows, Side
+    from skrec._kernels.als.sweeps import Design, RowSolver, Side
 
 _UPDATE_SWEEPS = 3
 _FOLD_IN_STEPS = 32
@@ -98,12 +98,12 @@ class ALSSolver(Solver[FactorState]):
         )
         return users, items
 
-    def rows(self, scales: Scales, entries: sp.csr_array) -> Rows:
+    def rows(self, scales: Scales, entries: sp.csr_array) -> RowSolver:
         """Entries, ready to be solved on the device of the settings."""
-        from skrec._kernels.als.sweeps import make_rows
+        from skrec._kernels.als.sweeps import make_row_solver
 
         device = resolve_device(self.settings.device)
-        return make_rows(entries, scales.alpha, n_jobs=self.settings.n_jobs, device=device)
+        return make_row_solver(entries, scales.alpha, n_jobs=self.settings.n_jobs, device=device)
 
     def add_features(self, scales: Scales, side: Side, features: Matrix | None) -> None:
         """Give a side the map from features that is its prior."""
@@ -127,7 +127,7 @@ class ALSSolver(Solver[FactorState]):
         item_codes = _distinct(events.items, events.item_rows)
         users, items = self.grown_sides(state, entries, events, features, random_state)
 
-        def make(matrix: sp.csr_array) -> Rows:
+        def make(matrix: sp.csr_array) -> RowSolver:
             return self.rows(scales, matrix)
 
         for _ in range(_UPDATE_SWEEPS):

@@ -2,120 +2,114 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import loguniform, randint, uniform
-from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval
 
-from skrec.decomposition._implicit_models import ImplicitFactorRecommender
+from skrec.decomposition._implicit_models import SHARED_CONSTRAINTS, ImplicitFactorRecommender
 
 
 class BPRRecommender(ImplicitFactorRecommender):
-    """Matrix factorization for ranking: what a user chose should score above what others chose.
+    """Matrix factorization for ranking: a chosen item should score above negative samples.
 
-    Fitted by the implicit library (``implicit.cpu.bpr``): stochastic gradient steps on pairs of an event's
-    item and an item drawn by popularity. Only whether y > 0 counts.
+        Fitted by the implicit library (``implicit.cpu.bpr``): stochastic gradient steps on pairs of the chosen item and
+        a negative sample, drawn by popularity. Only whether y > 0 counts.
 
-    Parameters
-    ----------
-    n_factors : int, default=64
-        Length of the vectors.
-    learning_rate : float, default=0.05
-        Length of a gradient step.
-    regularization : float, default=0.03
-        Pull towards zero at each step, in factors and biases.
-    max_iter : int, default=100
-        Passes over the events.
-    verify_negative_samples : bool, default=True
-        Draw no item as unwanted that the user has chosen. Slower, and usually better.
-    popularity_weight : float, default=0.5
-        How much of the logarithm of an item's number of users is added to its bias. implicit draws unwanted
-        items by popularity, so that what it learns says how much more than others a user likes an item; this
-        gives the popularity back. 0 leaves the scores of implicit.
-    item_encoder, user_encoder : transformer, default=None
-        Fitted on ``item_features`` and ``user_features`` (without the id column) inside ``fit``. None takes
-        numeric features as they are.
-    feature_regularization : float, default=10.0
-        Penalty of the ridge maps from features to factors, in units of the mean squared length of the
-        feature rows.
-    random_state : int, RandomState instance or None, default=None
-        Draws the first factors and the pairs. A value makes ``fit`` run on one thread, since the threads of
-        implicit write over each other: the result is then the same for any ``n_jobs``.
-    n_jobs : int, default=None
-        Threads; None means all cores.
-    verbose : int, default=0
-        1 shows implicit's progress bar.
+        Parameters
+        ----------
+        n_factors : int, default=64
+            Length of the vectors.
+        learning_rate : float, default=0.05
+            Length of a gradient step.
+        regularization : float, default=0.03
+            L2 penalty on factors and biases at each step.
+        max_iter : int, default=100
+            Passes over the events.
+        verify_negative_samples : bool, default=True
+            Draw no negative sample that the user has chosen. Slower, and usually better.
+        popularity_weight : float, default=0.5
+            How much of the logarithm of an item's number of users is added to its bias. implicit draws negative samples
+            by popularity, so that its scores compare a user with other users and lack the popularity of the item; this
+            adds it. 0 keeps the scores of implicit.
+        item_encoder, user_encoder : transformer, default=None
+            Fitted on ``item_features`` and ``user_features`` (without the id column) inside ``fit``. None takes
+            numeric features as they are.
+        feature_regularization : float, default=10.0
+            Penalty of the ridge maps from features to factors, in units of the mean squared length of the
+            feature rows.
+        random_state : int, RandomState instance or None, default=None
+            Draws the first factors and the pairs. A value makes ``fit`` run on one thread, since the threads of
+            implicit write over each other: the result is then the same for any ``n_jobs``.
+        n_jobs : int, default=None
+            Threads; None means all cores.
+        verbose : int, default=0
+            1 shows implicit's progress bar.
 
-    Attributes
-    ----------
-    user_factors_, item_factors_ : float32 arrays of shape (n_users, n_factors) and (n_items, n_factors)
-        In catalogue order.
-    item_biases_ : float32 array of shape (n_items,)
-        Popularity as weighted by ``popularity_weight`` included.
-    fold_in_scale_ : float
-        Length of a vector in ``user_factors_`` over that of a folded-in one, root mean square.
-    user_map_, item_map_ : Ridge or None
-        From features to factors (and bias, for items); for rows without events.
-    user_encoder_, item_encoder_ : transformer or None
-        The fitted encoders.
-    popularity_ : float32 array of shape (n_items,)
-        The cold start of users of whom nothing is known.
-    n_features_in_ : int
-        Columns of X, ``timestamp`` not counted.
-    feature_names_in_ : ndarray of str
-        Their names, where X is a frame.
+        Attributes
+        ----------
+        user_factors_, item_factors_ : float32 arrays of shape (n_users, n_factors) and (n_items, n_factors)
+            In catalogue order.
+        item_biases_ : float32 array of shape (n_items,)
+            The part from ``popularity_weight`` is included.
+        fold_in_scale_ : float
+            Root mean square length of the fitted user vectors, over that of the same users folded in.
+        user_map_, item_map_ : Ridge or None
+            From features to factors (and bias, for items); for rows without events.
+        user_encoder_, item_encoder_ : transformer or None
+            The fitted encoders.
+        popularity_ : float32 array of shape (n_items,)
+            Ranks items for unknown users without history.
+        n_features_in_ : int
+            Columns of X, ``timestamp`` not counted.
+        feature_names_in_ : ndarray of str
+            Their names, where X is a frame.
 
-    Notes
-    -----
-    Context is accepted and ignored; order is not used. The score is ``p.q + b``. No object of implicit is
-    kept: ranking is done here, and a saved model loads without it.
+        Notes
+        -----
+        Context is accepted and ignored; order is not used. The score is ``p.q + b``. No object of implicit is
+        kept: ranking is done here, and a saved model loads without it.
 
-    Giving back popularity raised NDCG@10 of validation events from 0.141 to 0.204 (MovieLens 100K) and from
-    0.018 to 0.028 (Amazon Beauty). The ratios below were measured without it.
+        Adding popularity raised NDCG@10 of validation events from 0.141 to 0.204 (MovieLens 100K) and from
+        0.018 to 0.028 (Amazon Beauty). The ratios below were measured without it.
 
-    *New histories* are folded in without a refit: the factors of the items added up, over the square root
-    of their number, scaled to the length of fitted vectors. Of users held out of fit, this gave 1.08 times
-    the NDCG@10 of their fitted vectors on MovieLens 100K and on Amazon Beauty alike. A known user with new
-    events is folded in as a whole. *Items without events* have what their features say, else the least bias
-    and zero factors; so have users, else popular items.
+        *New histories* are folded in without a refit: the user vector is the sum of the item vectors, over the square
+        root of their number, scaled to the length of fitted vectors. For users held out of fit, this gave 1.08 times
+        the NDCG@10 of their fitted vectors, on MovieLens 100K and on Amazon Beauty. A known user with new events is
+        folded in with the whole history. *Items without events* get their vector from their features, or without
+        features the least bias and zero factors. Users without events get theirs from their features, or popular items.
 
-    ``partial_fit`` goes on from the present factors for ``max_iter`` passes over all events, the earlier
-    ones included: it costs as much as ``fit`` and is not equal to it, but keeps the vectors comparable with
-    those of before. With the last tenth of the events it came to 1.01 (MovieLens 100K) and 1.15 times
-    (Beauty) the NDCG@10 of ``fit`` on everything, having made more passes. The encoders stay.
+        ``partial_fit`` continues from the fitted factors for ``max_iter`` passes over all events, the earlier ones
+        included. It costs as much as ``fit`` and its result differs, but the vectors stay comparable with those before.
+        With the last tenth of the events, its NDCG@10 was 1.01 (MovieLens 100K) and 1.15 times (Beauty) that of ``fit``
+        on all events, after more passes. The encoders stay.
 
-    References
-    ----------
-    Rendle, Freudenthaler, Gantner and Schmidt-Thieme, "BPR: Bayesian Personalized Ranking from Implicit
-    Feedback", UAI 2009.
+        References
+        ----------
+        Rendle, Freudenthaler, Gantner and Schmidt-Thieme, "BPR: Bayesian Personalized Ranking from Implicit
+        Feedback", UAI 2009.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skrec.decomposition import BPRRecommender
-    >>> # Even users choose even items, odd users odd ones; each leaves out one.
-    >>> X = np.array([[u, i] for u in range(20) for i in range(10) if u % 2 == i % 2 and u % 10 != i])
-    >>> rec = BPRRecommender(n_factors=8, random_state=0).fit(X)
-    >>> rec.recommend([3, 4], k=1).items
-    array([[3],
-           [4]])
+        Examples
+        --------
+        >>> import numpy as np
+    from numpy.typing import NDArray
+        >>> from skrec.decomposition import BPRRecommender
+        >>> # Even users choose even items, odd users odd items; each has not chosen one of them.
+        >>> X = np.array([[u, i] for u in range(20) for i in range(10) if u % 2 == i % 2 and u % 10 != i])
+        >>> rec = BPRRecommender(n_factors=8, random_state=0).fit(X)
+        >>> rec.recommend([3, 4], k=1).items
+        array([[3],
+               [4]])
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_factors": [Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "regularization": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        **SHARED_CONSTRAINTS,
         "verify_negative_samples": ["boolean"],
         "popularity_weight": [Interval(Real, 0, None, closed="left")],
-        "item_encoder": [HasMethods(["fit_transform", "transform"]), None],
-        "user_encoder": [HasMethods(["fit_transform", "transform"]), None],
-        "feature_regularization": [Interval(Real, 0, None, closed="left")],
-        "random_state": ["random_state"],
-        "n_jobs": [None, Integral],
-        "verbose": ["verbose"],
     }
     search_space: ClassVar[dict[str, Any]] = {
         "n_factors": [16, 32, 64, 128],
@@ -134,30 +128,27 @@ class BPRRecommender(ImplicitFactorRecommender):
         max_iter: int = 100,
         verify_negative_samples: bool = True,
         popularity_weight: float = 0.5,
-        item_encoder: Any = None,
-        user_encoder: Any = None,
+        item_encoder: BaseEstimator | None = None,
+        user_encoder: BaseEstimator | None = None,
         feature_regularization: float = 10.0,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
         verbose: int = 0,
     ) -> None:
-        self.n_factors = n_factors
-        self.learning_rate = learning_rate
-        self.regularization = regularization
-        self.max_iter = max_iter
+        super().__init__(
+            n_factors,
+            learning_rate=learning_rate,
+            regularization=regularization,
+            max_iter=max_iter,
+            item_encoder=item_encoder,
+            user_encoder=user_encoder,
+            feature_regularization=feature_regularization,
+            random_state=random_state,
+            n_jobs=n_jobs,
+            verbose=verbose,
+        )
         self.verify_negative_samples = verify_negative_samples
         self.popularity_weight = popularity_weight
-        self.item_encoder = item_encoder
-        self.user_encoder = user_encoder
-        self.feature_regularization = feature_regularization
-        self.random_state = random_state
-        self.n_jobs = n_jobs
-        self.verbose = verbose
-
-    @classmethod
-    def __skrec_test_instances__(cls) -> list[Any]:
-        """Small instances for the estimator checks."""
-        return [cls(n_factors=4, max_iter=20, random_state=0)]
 
     def _make_model(self, **options: Any) -> Any:
         from implicit.cpu.bpr import BayesianPersonalizedRanking
@@ -172,7 +163,7 @@ class BPRRecommender(ImplicitFactorRecommender):
         )
 
     def _read(self, model: Any) -> None:
-        # The last column of implicit's items is their bias; that of the users holds ones.
+        # The last column of implicit's items is their bias; the last column of its users is ones.
         self.user_factors_ = np.ascontiguousarray(model.user_factors[:, :-1])
         self.item_factors_ = np.ascontiguousarray(model.item_factors[:, :-1])
         self._learned_biases = model.item_factors[:, -1].copy()
@@ -187,6 +178,6 @@ class BPRRecommender(ImplicitFactorRecommender):
         items[: len(self.item_factors_)] = np.column_stack([self.item_factors_, self._learned_biases])
         model.user_factors, model.item_factors = users, items
 
-    def _drawn(self, n: int, rng: np.random.Generator) -> np.ndarray:
+    def _drawn(self, n: int, rng: np.random.Generator) -> NDArray[np.floating]:
         """First factors and biases as implicit draws them."""
         return (rng.random((n, self.n_factors + 1), dtype=np.float32) - 0.5) / self.n_factors

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import loguniform, uniform
+from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skrec.base import PartialFitMixin, SampleWeightMixin
@@ -26,68 +27,69 @@ _MAX_ITER = {"als": 30, "bpr": 300, "warp": 300, "softmax": 100}
 class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
     """Matrix factorization with item and user features as priors, and with the context of a request.
 
-    A user is a vector p and an item a vector q, so that p.q tells how much the user likes the item. Each is
-    what its features say (a linear map, learned along the way) and what its own events add. Items and users
-    without events are what their features say: cold items can be recommended, and cold users get lists.
+    A user is a vector p and an item a vector q; the larger p.q, the better the item suits the user. Each vector is
+    the sum of a part from features (a linear map, learned too) and a part from the row's own events. Items and users
+    without events have the part from features alone: cold items can be recommended, and cold users get lists.
 
-    The score is ``b_i + (p_u + C c).q_i``: where X has context columns c, the moment moves the user. New users
-    get what the moment asks for. Encode context first, as by ``make_pipeline(ContextEncoder(),
-    HybridMFRecommender())``.
+    The score is ``b_i + (p_u + C c).q_i``, where c are the context columns of X: the context shifts the user vector.
+    An unknown user gets a list from the context alone. Encode context first, for example by
+    ``make_pipeline(ContextEncoder(), HybridMFRecommender())``.
 
     ``solver="als"`` minimises ``sum_ui c_ui (r_ui - p_u.q_i)^2 + sum_u l_u |p_u - A x_u|^2
     + sum_i l_i |q_i - B z_i|^2 + rho (|A|^2 + |B|^2)`` over the users and items with events. With context, every
-    event is a request of its own that is asked about all items: ``sum_e sum_i c_ei (r_ei - (p_u + C c_e).q_i)^2``.
-    The other solvers learn to rank what was chosen above the rest, with a bias b_i of each item and the same pulls
-    towards what features say.
+    event e is compared with all items: the first sum is ``sum_e sum_i c_ei (r_ei - (p_u + C c_e).q_i)^2``. The other
+    solvers learn to rank the chosen item above negative samples, with a bias b_i of each item and the same L2
+    penalties.
 
     Parameters
     ----------
     n_factors : int, default=64
-        Length of the vectors. More help where the catalogue is large and the data are sparse.
+        Length of the vectors. Longer ones help where the catalogue is large and the data are sparse.
     regularization : float or "auto", default="auto"
-        l, the pull of a row with as many events as the mean towards what its features say (towards zero
-        without features). "auto" scales with the noise of the data for "als": see Notes; it is 1 for "bpr", 5 for
-        "warp" and "softmax", beside the sum of losses over the events.
+        l, the L2 penalty on the distance of a vector from its part from features (from zero without features), for a
+        row with the mean number of events. With "als", "auto" follows the noise of the data: see Notes. It is 1 for
+        "bpr", and 5 for "warp" and "softmax"; their loss is the sum over the events.
     alpha : float or "auto", default="auto"
-        Implicit feedback: a seen pair has confidence 1 + alpha * y, an unseen one 1; 0 weighs both alike.
-        "auto" grows with the sparsity of the data: see Notes. Unused for explicit feedback and by the other solvers.
+        Implicit feedback: a seen pair has confidence 1 + alpha * y, an unseen one 1; with 0, both count equally.
+        "auto" grows with the sparsity of the data: see Notes. Not used for explicit feedback and by the other solvers.
     frequency_scaling : float in [0, 1], default=0.4
-        A row with n times as many events as the mean has a pull of regularization * n ** frequency_scaling.
+        A row with n times the mean number of events has the L2 penalty ``regularization * n ** frequency_scaling``.
     feature_regularization : float, default=10.0
-        rho, in units of the regularization and of the mean squared length of the feature rows, so that it
-        depends on the scale of neither.
+        rho, in units of the regularization and of the mean squared length of the feature rows: the scale of either
+        does not matter.
     feedback : {"implicit", "explicit"}, default="implicit"
-        "explicit" fits the observed ratings alone, with a mean and biases of users, items and context; scores
-        are then ratings. For "als".
+        "explicit" fits observed ratings alone, with a mean and with biases of users, items and context; scores
+        are then ratings. For "als" only.
     solver : {"als", "bpr", "warp", "softmax"}, default="als"
-        "als" is alternating least squares, the quickest, and the one for ratings. "softmax" is the likelihood of
-        each choice among sampled items: the best where context matters, and the slowest. "bpr" sets what was
-        chosen against one random item, "warp" against one that scores too high, and weighs by the rank that this
-        betrays.
+        "als" is alternating least squares: the fastest, and the one for ratings. "softmax" maximises the likelihood
+        of each choice among sampled items: the best where context matters, and the slowest. "bpr" compares the
+        chosen item with one random item. "warp" compares it with a random item that scores too high, and weights the
+        step by the rank that it estimates from the number of draws.
     max_iter : int or "auto", default="auto"
-        Most sweeps over both sides, or most epochs. "auto" is 30 for "als", 100 for "softmax", 300 for the others.
+        Maximum number of sweeps over both sides, or of epochs. "auto" is 30 for "als", 100 for "softmax" and 300 for
+        "bpr" and "warp".
     tol : float, default=1e-4
         "als": stop when a sweep lowers the loss by less than this share of it.
     learning_rate : float, default=0.05
         Length of the first steps of the other solvers; Adagrad shortens them row by row.
     batch_size : int, default=256
-        Events a step of "softmax", and on a GPU of "bpr" and "warp"; on the CPU these take one at a time.
+        Events per step of "softmax", and of "bpr" and "warp" on a GPU; on the CPU these two take one at a time.
     n_negatives : int or "auto", default="auto"
-        "softmax": items drawn a batch, beside those of the batch itself; 256. "warp": most items drawn for an
-        event; 20. "bpr" draws one.
+        "softmax": negative samples drawn per batch, beside the items of the batch; "auto" is 256. "warp": maximum
+        number of items drawn per event; "auto" is 20. "bpr" always draws one.
     validation_fraction : float in [0, 1), default=0.1
-        Share of the events, 10,000 at most, held out to find the number of epochs; the model is then learned anew
-        from all events for as many. 0, or fewer than 20 whose item has others: ``max_iter`` epochs.
+        Share of the events, at most 10,000, that is held out to find the number of epochs. The model is then fitted
+        from scratch to all events for that number. With 0, or where fewer than 20 events can be held out, it runs
+        ``max_iter`` epochs. An event can be held out if its item has others.
     n_iter_no_change : int, default=10
-        Stop when the held-out score has not risen for so many epochs.
+        Stop when the held-out score has not risen for this number of epochs.
     item_encoder, user_encoder : transformer, default=None
         Fitted on ``item_features`` and ``user_features`` (without the id column) inside ``fit``. None takes
         numeric features as they are.
     random_state : int, RandomState instance or None, default=None
-        Draws the first factors, and all that the other solvers draw.
+        Draws the first factors; for the other solvers also negative samples and held-out events.
     n_jobs : int, default=None
-        Threads; None means all cores. The result does not depend on it. Solvers other than "als" learn on one,
-        so that it does not.
+        Threads; None means all cores. The result does not depend on it. The other solvers learn on one thread.
     device : str, default=None
         None and "cpu" fit by compiled loops on the CPU; "cuda", or another device of torch, fits there;
         "auto" takes CUDA where there is one. Recommending is done on the CPU.
@@ -97,7 +99,7 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
     Attributes
     ----------
     user_factors_, item_factors_ : float32 arrays of shape (n_users, n_factors) and (n_items, n_factors)
-        In catalogue order; what the features say is included.
+        In catalogue order; the part from features is included.
     user_biases_, item_biases_ : float32 arrays of shape (n_users,) and (n_items,)
         Of users, zero for implicit feedback; of items, zero for implicit feedback by "als".
     mean_ : float
@@ -108,17 +110,17 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         C, transposed. With explicit feedback, a last column gives what the context adds to every rating. None
         where X had no context.
     regularization_, alpha_ : float
-        The values used; ``alpha_`` is None where it has no use.
+        The values used; ``alpha_`` is None where it is not used.
     loss_curve_ : list of float
         The objective after every sweep of ``fit``, or the mean loss of an event in every epoch.
     validation_scores_ : list of float or None
         Mean of ``1 / log2(1 + rank)`` of held-out events after every epoch; None for "als" or without them.
     n_iter_ : int
-        Sweeps done, or epochs that the final model learned for.
+        Sweeps done, or epochs of the final model.
     item_encoder_, user_encoder_ : transformer or None
         The fitted encoders.
     popularity_ : float32 array of shape (n_items,)
-        Ranks for users of whom nothing is known (implicit feedback).
+        Ranks items for unknown users without history (implicit feedback).
     n_features_in_ : int
         Columns of X, ``timestamp`` not counted.
     feature_names_in_ : ndarray of str
@@ -126,28 +128,31 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
 
     Notes
     -----
-    Order is not used. A history that was not in fit is folded in: the user's row is solved with the items as
-    they are. With context, what is new in a history counts as if it had the mean context of training, and a known
-    user is moved from the fitted row; ``context=None`` is the mean too. The scale of a context column does not
-    matter; C is pulled to zero by a tenth of the regularization, in units of each column's root mean square where
-    it is not zero.
+    The order of events is not used.
 
-    ``regularization="auto"`` is ``0.7 * s * sqrt(1 + alpha * mean(y)) * (sqrt(d_u) + sqrt(d_i))``, where d_u
-    and d_i are the mean events of a user and of an item, s = 1 (implicit) or the standard deviation of the
-    ratings (explicit): the order of the largest singular value of a matrix of noise alone.
-    ``alpha="auto"`` is ``min(0.07 * density ** -0.75, 40) / mean(y)``. Both were chosen on held-out parts of
-    three public data sets between 0.07 and 6 percent dense. With context, each event is a row of its own: the
-    density is one over the number of items.
+    *New histories.* A history that was not in fit is folded in: the user vector is solved for, given the items.
+    With context, the events of such a history count as if they had the mean context of training, and the vector of a
+    known user starts from the fitted one. ``context=None`` is the mean context too.
 
-    *Solvers other than "als".* Events weigh as y over its mean, ten at most. Alike events in the same context
-    count as one with a weight. Without context, what a user has chosen is never set against another choice of
-    theirs; with context it is, since it may lose in another. Scores are comparable within a solver alone. New
-    histories are folded in by the likelihood of softmax over at most 512 of the items. ``partial_fit`` passes up to
-    ten times over the new events alone; rows that have moved much by then move little.
+    *Context.* The scale of a context column does not matter. C has an L2 penalty of a tenth of the regularization,
+    in units of the root mean square of each column's nonzero values.
 
-    With "als", ``partial_fit`` solves the rows of the new events again, and those alone; A, B, C and the encoders
-    stay. With context, what a row was fitted to enters by its curvature around the row, since old contexts are not
-    kept.
+    *Automatic values.* ``regularization="auto"`` is
+    ``0.7 * s * sqrt(1 + alpha * mean(y)) * (sqrt(d_u) + sqrt(d_i))``, where d_u and d_i are the mean events per user
+    and per item, s = 1 (implicit) or the standard deviation of the ratings (explicit): about the largest singular
+    value of a matrix of noise alone. ``alpha="auto"`` is ``min(0.07 * density ** -0.75, 40) / mean(y)``. Both were
+    chosen on held-out parts of three public data sets between 0.07 and 6 percent dense. With context, each event is
+    a row of its own: the density is one over the number of items.
+
+    *Solvers other than "als".* An event has the weight y over the mean y, at most ten. Equal events in the same
+    context count as one with a weight. Without context, the items of a user are never negative samples for that
+    user; with context they may be, in another context. Scores are comparable within one solver only. New histories
+    are folded in by the likelihood of softmax over at most 512 of the items.
+
+    *More events.* With "als", ``partial_fit`` solves the rows of the users and items in the new events again, and no
+    others; A, B, C and the encoders stay. With context, the old events are not kept: they enter as a quadratic form
+    around the fitted vector. With the other solvers, ``partial_fit`` runs at most ten epochs on the new events alone;
+    Adagrad keeps the steps small for rows that have already moved much.
 
     References
     ----------
@@ -203,22 +208,22 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         self,
         n_factors: int = 64,
         *,
-        regularization: float | str = "auto",
-        alpha: float | str = "auto",
+        regularization: float | Literal["auto"] = "auto",
+        alpha: float | Literal["auto"] = "auto",
         frequency_scaling: float = 0.4,
         feature_regularization: float = 10.0,
-        feedback: str = "implicit",
-        solver: str = "als",
-        max_iter: int | str = "auto",
+        feedback: Literal["implicit", "explicit"] = "implicit",
+        solver: Literal["als", "bpr", "warp", "softmax"] = "als",
+        max_iter: int | Literal["auto"] = "auto",
         tol: float = 1e-4,
         learning_rate: float = 0.05,
         batch_size: int = 256,
-        n_negatives: int | str = "auto",
+        n_negatives: int | Literal["auto"] = "auto",
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
-        item_encoder: Any = None,
-        user_encoder: Any = None,
-        random_state: Any = None,
+        item_encoder: BaseEstimator | None = None,
+        user_encoder: BaseEstimator | None = None,
+        random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
         device: str | None = None,
         verbose: int = 0,

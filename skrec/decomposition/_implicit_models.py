@@ -1,38 +1,74 @@
-"""What the models of the implicit library share here: fitting by theirs, serving by ours."""
+"""The models of the implicit library: fitted by that library, ranked with here."""
 
 from __future__ import annotations
 
+from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from sklearn.linear_model import Ridge
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import HasMethods, Interval
 
 from skrec.base import PartialFitMixin, VectorRecommender, text_space
 from skrec.interactions import Histories, Interactions, Queries
 from skrec.utils import Matrix, is_zero_row, with_rows
 
 _MAX_SEED = 2**31 - 1
+SHARED_CONSTRAINTS: dict[str, list[Any]] = {
+    "n_factors": [Interval(Integral, 1, None, closed="left")],
+    "learning_rate": [Interval(Real, 0, None, closed="neither")],
+    "regularization": [Interval(Real, 0, None, closed="left")],
+    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "item_encoder": [HasMethods(["fit_transform", "transform"]), None],
+    "user_encoder": [HasMethods(["fit_transform", "transform"]), None],
+    "feature_regularization": [Interval(Real, 0, None, closed="left")],
+    "random_state": ["random_state"],
+    "n_jobs": [None, Integral],
+    "verbose": ["verbose"],
+}
 
 
 class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
     """Factors that a model of the implicit library learns, kept as plain arrays.
 
     A subclass gives ``_make_model(**options)`` and ``_read(model)``; where it fits more than zeros and ones
-    ``_entries(chosen)``, and where it can start from what it has ``_warm_start(model, ...)``.
+    ``_entries(chosen)``, and where it can start from fitted factors ``_warm_start(model, ...)``.
     """
 
-    random_state: Any
-    n_jobs: int | None
-    verbose: int
-    feature_regularization: float
     user_factors_: NDArray[np.float32]
     item_factors_: NDArray[np.float32]
     item_biases_: NDArray[np.float32]
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = SHARED_CONSTRAINTS
+
+    def __init__(
+        self,
+        n_factors: int,
+        *,
+        learning_rate: float,
+        regularization: float,
+        max_iter: int,
+        item_encoder: BaseEstimator | None,
+        user_encoder: BaseEstimator | None,
+        feature_regularization: float,
+        random_state: int | np.random.RandomState | None,
+        n_jobs: int | None,
+        verbose: int,
+    ) -> None:
+        self.n_factors = n_factors
+        self.learning_rate = learning_rate
+        self.regularization = regularization
+        self.max_iter = max_iter
+        self.item_encoder = item_encoder
+        self.user_encoder = user_encoder
+        self.feature_regularization = feature_regularization
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
 
     def _make_model(self, **options: Any) -> Any:
         """The unfitted model of implicit; ``options`` are the seed and the number of threads."""
@@ -47,12 +83,12 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
         raise NotImplementedError
 
     def _warm_start(self, model: Any, n_users: int, n_items: int, rng: np.random.Generator) -> None:
-        """Start a model from the present factors, with drawn ones for new rows; without this, anew."""
+        """Start a model from the fitted factors, with drawn ones for new rows; by default from scratch."""
 
     # Fit -------------------------------------------------------------------------------------------
 
     def _fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
-        self._learn(item_matrix, user_matrix, go_on=False)
+        self._learn(item_matrix, user_matrix, warm_start=False)
 
     def _partial_fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
         items, users = self._item_matrix, self._user_matrix
@@ -60,11 +96,11 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
             items = with_rows(items, item_matrix, data.item_rows, data.n_items)
         if users is not None:
             users = with_rows(users, user_matrix, data.user_rows, data.n_users)
-        self._learn(items, users, go_on=True)
+        self._learn(items, users, warm_start=True)
 
-    def _learn(self, item_matrix: Matrix | None, user_matrix: Matrix | None, *, go_on: bool) -> None:
+    def _learn(self, item_matrix: Matrix | None, user_matrix: Matrix | None, *, warm_start: bool) -> None:
         self._item_matrix, self._user_matrix = item_matrix, user_matrix
-        self._train(go_on=go_on)
+        self._train(warm_start=warm_start)
         self.user_map_ = self._map_features(user_matrix, self._user_is_active, self.user_factors_)
         targets = np.column_stack([self.item_factors_, self.item_biases_])
         self.item_map_ = self._map_features(item_matrix, self._item_is_active, targets)
@@ -73,7 +109,7 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
         self._item_vectors, self._item_bias = self.item_factors_, self.item_biases_
         self._scale_fold_in()
 
-    def _train(self, *, go_on: bool) -> None:
+    def _train(self, *, warm_start: bool) -> None:
         """Fit by implicit, on one BLAS thread, as it asks for."""
         chosen = sp.csr_matrix(self._histories.to_csr(len(self._item_index)))
         chosen.eliminate_zeros()
@@ -83,7 +119,7 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
         self._item_is_active = self._item_counts > 0
         seed = int(check_random_state(self.random_state).randint(_MAX_SEED))
         model = self._make_model(random_state=seed, num_threads=self._n_threads())
-        if go_on:
+        if warm_start:
             self._warm_start(model, chosen.shape[0], chosen.shape[1], np.random.default_rng(seed))
         fit_model(model, self._entries(chosen), verbose=self.verbose)
         self._read(model)
@@ -94,7 +130,7 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
         return 1 if self.random_state is not None else effective_n_threads(self.n_jobs)
 
     def _map_features(self, features: Matrix | None, active: NDArray[np.bool_], targets: NDArray) -> Ridge | None:
-        """A ridge map from features to what was learned of the rows with events."""
+        """A ridge map from features to the learned vectors of the rows with events."""
         if features is None:
             return None
         values = features.data if sp.issparse(features) else features
@@ -103,22 +139,22 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
         return Ridge(alpha=max(penalty, np.finfo(np.float32).tiny)).fit(features[active], targets[active])
 
     def _complete_users(self) -> None:
-        """Users without events are what their features say, else nothing."""
+        """Users without events get their vector from their features, else zeros."""
         missing = ~self._user_is_active
         self.user_factors_[missing] = 0
         if self.user_map_ is not None and self._user_matrix is not None:
-            told = missing & ~is_zero_row(self._user_matrix)
-            self.user_factors_[told] = _predict(self.user_map_, self._user_matrix[told])
+            described = missing & ~is_zero_row(self._user_matrix)
+            self.user_factors_[described] = _predict(self.user_map_, self._user_matrix[described])
 
     def _complete_items(self) -> None:
-        """Items without events are what their features say, else nothing, at the least bias."""
+        """Items without events get their vector and bias from their features, else zeros and the least bias."""
         missing = ~self._item_is_active
         self.item_factors_[missing] = 0
         self.item_biases_[missing] = 0 if missing.all() else self.item_biases_[~missing].min()
         if self.item_map_ is not None and self._item_matrix is not None:
-            told = missing & ~is_zero_row(self._item_matrix)
-            predicted = _predict(self.item_map_, self._item_matrix[told])
-            self.item_factors_[told], self.item_biases_[told] = predicted[:, :-1], predicted[:, -1]
+            described = missing & ~is_zero_row(self._item_matrix)
+            predicted = _predict(self.item_map_, self._item_matrix[described])
+            self.item_factors_[described], self.item_biases_[described] = predicted[:, :-1], predicted[:, -1]
 
     def _scale_fold_in(self) -> None:
         active = self._user_is_active
@@ -129,7 +165,7 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
     # Rank ------------------------------------------------------------------------------------------
 
     def _sums(self, histories: Histories) -> NDArray[np.float32]:
-        """Factors of a row's distinct items added up, over the square root of their number."""
+        """The sum of the vectors of a row's distinct items, over the square root of their number."""
         chosen = histories.to_csr(len(self._item_index))
         chosen.eliminate_zeros()
         chosen.data[:] = 1
@@ -151,10 +187,10 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
         return text_space(self.item_encoder_, texts, self._item_matrix)
 
     def _contributions(self, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.floating]:
-        """Parts of the score of a history that is folded in; for a user of fit, a model of what was learned."""
+        """Parts of the score of the folded-in history; the score of a fitted user is only near their sum."""
         histories = queries.histories
         rows, chosen = histories.row_of_event(), histories.y > 0
-        # An item counts once, however often it was chosen: its events share what it adds.
+        # An item counts once, however often it was chosen: its contribution is divided among its events.
         pairs = rows * np.int64(len(self._item_index)) + histories.items
         distinct, number = np.unique(pairs[chosen], return_inverse=True)
         n_distinct = np.bincount(distinct // len(self._item_index), minlength=len(histories))
@@ -167,18 +203,18 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
 
 
 def _predict(ridge: Ridge, features: Matrix) -> NDArray[np.float32]:
-    """What a map says, in two dimensions even where there is one row or one factor."""
+    """Predictions of a map, in two dimensions even where there is one row or one factor."""
     if not features.shape[0]:
         return np.zeros((0, np.shape(ridge.coef_)[0]), np.float32)
     return ridge.predict(features).reshape(features.shape[0], -1).astype(np.float32)
 
 
 def fit_model(model: Any, entries: sp.csr_matrix, *, verbose: int) -> None:
-    """Fit a model of implicit; what diverges is an error that says what to change."""
+    """Fit a model of implicit; if it diverges, the error says what to change."""
     from implicit.recommender_base import ModelFitError
     from threadpoolctl import threadpool_limits
 
-    # Set now, when implicit and what it links are loaded: the limit holds for loaded libraries alone.
+    # Set now, after implicit is loaded: the limit applies to libraries that are loaded already.
     try:
         with threadpool_limits(1, user_api="blas"):
             model.fit(entries, show_progress=bool(verbose))

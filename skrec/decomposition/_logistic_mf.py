@@ -8,33 +8,34 @@ from typing import Any, ClassVar
 import numpy as np
 import scipy.sparse as sp
 from scipy.stats import loguniform, randint
-from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval
 
 from skrec.base import SampleWeightMixin
-from skrec.decomposition._implicit_models import ImplicitFactorRecommender
+from skrec.decomposition._implicit_models import SHARED_CONSTRAINTS, ImplicitFactorRecommender
 
 
 class LogisticMFRecommender(SampleWeightMixin, ImplicitFactorRecommender):
     """Matrix factorization of the probability that a user chooses an item.
 
     The log odds of a choice are ``p.q`` plus biases of user and item. Fitted by the implicit library
-    (``implicit.cpu.lmf``): alternating gradient steps with AdaGrad, unseen items drawn by popularity.
+    (``implicit.cpu.lmf``): alternating gradient steps with AdaGrad; negative samples are drawn by popularity.
 
     Parameters
     ----------
     n_factors : int, default=32
         Length of the vectors.
     alpha : float, default=0.0
-        A seen pair has confidence 1 + alpha * y; 0 weighs all of them alike.
+        A seen pair has confidence 1 + alpha * y; with 0, all count equally.
     learning_rate : float, default=1.0
         Length of the first AdaGrad step.
     regularization : float, default=3.0
-        Pull towards zero.
+        L2 penalty.
     max_iter : int, default=30
         Passes over both sides.
     n_negatives : int, default=30
-        Unseen items drawn for each seen one, for users and for items in turn. implicit draws at most
-        ``n_factors + 2`` for a row, however many this asks for.
+        Negative samples per seen pair, for users and for items in turn. implicit draws at most ``n_factors + 2``
+        for one row.
     item_encoder, user_encoder : transformer, default=None
         Fitted on ``item_features`` and ``user_features`` (without the id column) inside ``fit``. None takes
         numeric features as they are.
@@ -42,7 +43,7 @@ class LogisticMFRecommender(SampleWeightMixin, ImplicitFactorRecommender):
         Penalty of the ridge maps from features to factors, in units of the mean squared length of the
         feature rows.
     random_state : int, RandomState instance or None, default=None
-        Draws the first factors and the unseen items. A value makes ``fit`` run on one thread, since each
+        Draws the first factors and the negative samples. A value makes ``fit`` run on one thread, since each
         thread of implicit draws its own: the result is then the same for any ``n_jobs``.
     n_jobs : int, default=None
         Threads; None means all cores.
@@ -54,15 +55,15 @@ class LogisticMFRecommender(SampleWeightMixin, ImplicitFactorRecommender):
     user_factors_, item_factors_ : float32 arrays of shape (n_users, n_factors) and (n_items, n_factors)
         In catalogue order.
     user_biases_, item_biases_ : float32 arrays of shape (n_users,) and (n_items,)
-        Scores leave out ``user_biases_``, which changes no ranking: the log odds are the score plus it.
+        Scores do not include ``user_biases_``, which changes no ranking: the log odds are the score plus it.
     fold_in_scale_ : float
-        Length of a vector in ``user_factors_`` over that of a folded-in one, root mean square.
+        Root mean square length of the fitted user vectors, over that of the same users folded in.
     user_map_, item_map_ : Ridge or None
         From features to factors (and bias, for items); for rows without events.
     user_encoder_, item_encoder_ : transformer or None
         The fitted encoders.
     popularity_ : float32 array of shape (n_items,)
-        The cold start of users of whom nothing is known.
+        Ranks items for unknown users without history.
     n_features_in_ : int
         Columns of X, ``timestamp`` not counted.
     feature_names_in_ : ndarray of str
@@ -73,15 +74,16 @@ class LogisticMFRecommender(SampleWeightMixin, ImplicitFactorRecommender):
     Context is accepted and ignored; order is not used. No object of implicit is kept: ranking is done here,
     and a saved model loads without it.
 
-    *New histories* are folded in without a refit: the factors of the items added up, over the square root
-    of their number, scaled to the length of fitted vectors. Of users held out of fit, this gave 0.83 times
-    the NDCG@10 of their fitted vectors on MovieLens 100K and 1.18 times on Amazon Beauty. A known user with
-    new events is folded in as a whole. *Items without events* have what their features say, else the least
-    bias and zero factors; so have users, else popular items.
+    *New histories* are folded in without a refit: the user vector is the sum of the item vectors, over the square
+    root of their number, scaled to the length of fitted vectors. For users held out of fit, this gave 0.83 times
+    the NDCG@10 of their fitted vectors on MovieLens 100K and 1.18 times on Amazon Beauty. A known user with new
+    events is folded in with the whole history. *Items without events* get their vector from their features, or
+    without features the least bias and zero factors. Users without events get theirs from their features, or
+    popular items.
 
-    ``partial_fit`` fits anew to all events, the earlier ones included, and equals ``fit`` on them up to the
-    order of ids: implicit starts AdaGrad anew each time, and its first steps would leave little of the old
-    factors. The encoders stay.
+    ``partial_fit`` fits from scratch to all events, the earlier ones included, and equals ``fit`` on them up to the
+    order of ids: implicit restarts AdaGrad each time, and its first steps would leave little of the old factors. The
+    encoders stay.
 
     References
     ----------
@@ -92,7 +94,7 @@ class LogisticMFRecommender(SampleWeightMixin, ImplicitFactorRecommender):
     --------
     >>> import numpy as np
     >>> from skrec.decomposition import LogisticMFRecommender
-    >>> # Even users choose even items, odd users odd ones; each leaves out one.
+    >>> # Even users choose even items, odd users odd items; each has not chosen one of them.
     >>> X = np.array([[u, i] for u in range(20) for i in range(10) if u % 2 == i % 2 and u % 10 != i])
     >>> rec = LogisticMFRecommender(n_factors=8, random_state=0).fit(X)
     >>> rec.recommend([3, 4], k=1).items
@@ -101,18 +103,9 @@ class LogisticMFRecommender(SampleWeightMixin, ImplicitFactorRecommender):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_factors": [Interval(Integral, 1, None, closed="left")],
+        **SHARED_CONSTRAINTS,
         "alpha": [Interval(Real, 0, None, closed="left")],
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "regularization": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
         "n_negatives": [Interval(Integral, 1, None, closed="left")],
-        "item_encoder": [HasMethods(["fit_transform", "transform"]), None],
-        "user_encoder": [HasMethods(["fit_transform", "transform"]), None],
-        "feature_regularization": [Interval(Real, 0, None, closed="left")],
-        "random_state": ["random_state"],
-        "n_jobs": [None, Integral],
-        "verbose": ["verbose"],
     }
     search_space: ClassVar[dict[str, Any]] = {
         "n_factors": [8, 16, 32, 64],
@@ -130,30 +123,27 @@ class LogisticMFRecommender(SampleWeightMixin, ImplicitFactorRecommender):
         regularization: float = 3.0,
         max_iter: int = 30,
         n_negatives: int = 30,
-        item_encoder: Any = None,
-        user_encoder: Any = None,
+        item_encoder: BaseEstimator | None = None,
+        user_encoder: BaseEstimator | None = None,
         feature_regularization: float = 10.0,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
         verbose: int = 0,
     ) -> None:
-        self.n_factors = n_factors
+        super().__init__(
+            n_factors,
+            learning_rate=learning_rate,
+            regularization=regularization,
+            max_iter=max_iter,
+            item_encoder=item_encoder,
+            user_encoder=user_encoder,
+            feature_regularization=feature_regularization,
+            random_state=random_state,
+            n_jobs=n_jobs,
+            verbose=verbose,
+        )
         self.alpha = alpha
-        self.learning_rate = learning_rate
-        self.regularization = regularization
-        self.max_iter = max_iter
         self.n_negatives = n_negatives
-        self.item_encoder = item_encoder
-        self.user_encoder = user_encoder
-        self.feature_regularization = feature_regularization
-        self.random_state = random_state
-        self.n_jobs = n_jobs
-        self.verbose = verbose
-
-    @classmethod
-    def __skrec_test_instances__(cls) -> list[Any]:
-        """Small instances for the estimator checks."""
-        return [cls(n_factors=4, random_state=0)]
 
     def _make_model(self, **options: Any) -> Any:
         from implicit.cpu.lmf import LogisticMatrixFactorization
@@ -172,7 +162,7 @@ class LogisticMFRecommender(SampleWeightMixin, ImplicitFactorRecommender):
         return chosen
 
     def _read(self, model: Any) -> None:
-        # Column -2 meets the ones of the users and holds the items' biases; column -1 the other way about.
+        # Column -2 is ones for users and the bias for items; column -1 the reverse.
         self.user_factors_ = np.ascontiguousarray(model.user_factors[:, :-2])
         self.user_biases_ = model.user_factors[:, -1].copy()
         self.item_factors_ = np.ascontiguousarray(model.item_factors[:, :-2])

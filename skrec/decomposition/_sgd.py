@@ -57,7 +57,7 @@ class SGDSolver(Solver[SGDState]):
 
         Sets ``validation_scores``, ``event_scales``, ``accumulated`` and ``context_totals`` too.
         """
-        from skrec._kernels.sgd.epochs import HeldOut, run_epochs
+        from skrec._kernels.sgd.epochs import HeldOutRank, run_epochs
 
         settings, n_users, n_items = self.settings, data.events.n_users, data.events.n_items
         scales, events, counts = self._weighted(data)
@@ -74,7 +74,7 @@ class SGDSolver(Solver[SGDState]):
                 train.events,
                 rng,
                 max_iter,
-                validate=HeldOut(parts[1], train.seen),
+                validate=HeldOutRank(parts[1], train.seen),
                 patience=settings.n_iter_no_change,
                 callback=self.report,
             )

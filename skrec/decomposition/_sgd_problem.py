@@ -14,7 +14,7 @@ from skrec.decomposition._solver import SideFeatures, SolverSettings
 from skrec.utils import Matrix, resolve_device
 
 if TYPE_CHECKING:
-    from skrec._kernels.sgd.epochs import Events, Rows, State, Trainer
+    from skrec._kernels.sgd.epochs import Events, ParameterRows, State, Trainer
 
 _INIT_SCALE = 0.1
 _MAX_WEIGHT = 10.0
@@ -118,16 +118,16 @@ class Problem:
         context.active[:] = True
         return State(users, items, context, n_factors)
 
-    def _rows(self, counts: NDArray, touches: NDArray, features: Matrix | None) -> Rows:
+    def _rows(self, counts: NDArray, touches: NDArray, features: Matrix | None) -> ParameterRows:
         from skrec._kernels.als.ridge import RidgeMap
         from skrec._kernels.als.sweeps import aligned_zeros
-        from skrec._kernels.sgd.epochs import Rows
+        from skrec._kernels.sgd.epochs import ParameterRows
 
         settings, regularization, active = self.settings, self.scales.regularization, counts > 0
         mean = float(counts[active].mean()) if active.any() else 1.0
         penalty = row_penalties(counts, mean, regularization, settings.frequency_scaling)
         per_touch = (penalty / np.maximum(touches, 1)).astype(np.float32)
-        rows = Rows(aligned_zeros(len(counts), settings.n_columns), per_touch, active)
+        rows = ParameterRows(aligned_zeros(len(counts), settings.n_columns), per_touch, active)
         if features is not None:
             rho = feature_penalty(features, regularization, settings.feature_regularization)
             rows.ridge = RidgeMap(features, penalty * active, rho)

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skrec._kernels.als import ridge as ridge_module
 from skrec._kernels.als.ridge import RidgeMap
-from skrec._kernels.als.sweeps import Side, aligned_zeros, fit_als, gram_matrix, make_rows
+from skrec._kernels.als.sweeps import Side, aligned_zeros, factor_gram, fit_als, make_row_solver
 
 
 def sparse_matrix(n_rows, n_columns, *, density=0.3, seed=0, ratings=False):
@@ -54,8 +54,8 @@ def test_rows_are_the_least_squares_solution(device, alpha, one_prior):
     prior = random_factors(1 if one_prior else 23, 5, 3)
     penalty = np.linspace(0.5, 3, 23).astype(np.float32)
     offsets = np.linspace(2, 4, 17).astype(np.float32)
-    gram = gram_matrix(others, np.ones(17, bool))
-    rows = make_rows(matrix, alpha, n_jobs=1, device=device)
+    gram = factor_gram(others, np.ones(17, bool))
+    rows = make_row_solver(matrix, alpha, n_jobs=1, device=device)
     objective = rows.solve(
         factors, others, gram=gram, penalty=penalty, prior=prior, offsets=offsets, n_steps=16, tol=1e-7
     )
@@ -76,9 +76,9 @@ def test_objective_of_an_unfinished_row(device, alpha):
     matrix = sparse_matrix(9, 31, ratings=alpha is None)
     others, factors, prior = random_factors(31, 8, 1), random_factors(9, 8, 2), random_factors(9, 8, 3)
     penalty, offsets = np.full(9, 0.2, np.float32), np.linspace(2, 4, 31).astype(np.float32)
-    gram = gram_matrix(others, np.ones(31, bool))
+    gram = factor_gram(others, np.ones(31, bool))
     before = factors.copy()
-    rows = make_rows(matrix, alpha, n_jobs=1, device=device)
+    rows = make_row_solver(matrix, alpha, n_jobs=1, device=device)
     objective = rows.solve(factors, others, gram=gram, penalty=penalty, prior=prior, offsets=offsets, n_steps=1)
     for row in np.flatnonzero(np.diff(matrix.indptr)):
         normal, right, constant = row_problem(
@@ -98,11 +98,11 @@ def test_threads_do_not_change_a_bit(n_rows, n_columns, seed, explicit):
     results = []
     for n_jobs in (1, 2, 3):
         factors = random_factors(n_rows, 6, seed + 1)
-        rows = make_rows(matrix, None if explicit else 1.0, n_jobs=n_jobs, device=None)
+        rows = make_row_solver(matrix, None if explicit else 1.0, n_jobs=n_jobs, device=None)
         objective = rows.solve(
             factors,
             others,
-            gram=gram_matrix(others, np.ones(n_columns, bool)),
+            gram=factor_gram(others, np.ones(n_columns, bool)),
             penalty=np.ones(n_rows, np.float32),
             prior=np.zeros((1, 16), np.float32),
             offsets=np.zeros(n_columns, np.float32),
@@ -121,11 +121,11 @@ def test_aligned_zeros_starts_at_a_register_and_rounds_up():
     assert not matrix.any()
 
 
-def test_gram_matrix_leaves_rows_out():
+def test_factor_gram_excludes_rows():
     factors = np.random.default_rng(0).standard_normal((20_000, 16)).astype(np.float32)
     active = np.random.default_rng(1).random(20_000) < 0.7
     kept = factors[active].astype(np.float64)
-    assert_allclose(gram_matrix(factors, active), kept.T @ kept, rtol=1e-5, atol=1e-2)
+    assert_allclose(factor_gram(factors, active), kept.T @ kept, rtol=1e-5, atol=1e-2)
 
 
 def dense_loss(matrix, users, items, alpha, bias, mean, rho):
@@ -153,7 +153,7 @@ def make_sides(matrix, alpha, *, n_factors=6, features=False, rho=0.5, device=No
     for seed, entries in enumerate((matrix, matrix.T.tocsr())):
         n = entries.shape[0]
         penalty = np.linspace(0.5, 1.5, n).astype(np.float32)
-        rows = make_rows(entries, alpha, n_jobs=n_jobs, device=device)
+        rows = make_row_solver(entries, alpha, n_jobs=n_jobs, device=device)
         side = Side(rows, random_factors(n, width, seed), penalty)
         if features:
             z = np.random.default_rng(seed + 5).standard_normal((n, 4)).astype(np.float32)

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 
 from skrec._kernels.als import context as context_module
 from skrec._kernels.als.context import ContextALS, ContextEvents
-from skrec._kernels.als.sweeps import Side, aligned_zeros, make_rows
+from skrec._kernels.als.sweeps import Side, aligned_zeros, make_row_solver
 from skrec._kernels.als.updates import NewRequests, changed_rows
 
 N_USERS, N_ITEMS, N_CONTEXT, N_EVENTS, N_FACTORS = 7, 9, 3, 60, 4
@@ -28,7 +28,7 @@ def make(alpha, *, device=None, seed=0):
         factors = aligned_zeros(n, width)
         factors[:, :N_FACTORS] = rng.normal(size=(n, N_FACTORS))
         penalty = (PENALTY * rng.uniform(0.5, 2, n)).astype(np.float32)
-        sides.append(Side(make_rows(matrix, alpha, n_jobs=1, device=device), factors, penalty))
+        sides.append(Side(make_row_solver(matrix, alpha, n_jobs=1, device=device), factors, penalty))
     return ContextALS(
         requests,
         *sides,
@@ -37,7 +37,7 @@ def make(alpha, *, device=None, seed=0):
         penalty=CONTEXT_PENALTY,
         bias=bias,
         mean=MEAN if alpha is None else 0.0,
-        make=lambda matrix: make_rows(matrix, alpha, n_jobs=1, device=device),
+        make=lambda matrix: make_row_solver(matrix, alpha, n_jobs=1, device=device),
     )
 
 

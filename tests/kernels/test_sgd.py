@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skrec._kernels.als.sweeps import aligned_zeros
-from skrec._kernels.sgd.epochs import Events, HeldOut, Rows, State, run_epochs
+from skrec._kernels.sgd.epochs import Events, HeldOutRank, ParameterRows, State, run_epochs
 from skrec._kernels.sgd.pairwise import PairwiseTrainer
 from skrec._kernels.sgd.pairwise_torch import PairwiseTorchTrainer
 from skrec._kernels.sgd.softmax import SoftmaxTrainer
@@ -26,25 +26,25 @@ def problem(n_context=0, seed=0):
     return state(n_context, seed), events
 
 
-def state(n_context, seed=0, pull=0.001):
+def state(n_context, seed=0, penalty=0.001):
     rng = np.random.default_rng(seed)
     sides = []
     for n in (N_USERS, N_ITEMS, n_context):
         factors = aligned_zeros(n, N_FACTORS + 1)
         factors[:, :N_FACTORS] = 0.1 * rng.normal(size=(n, N_FACTORS))
-        sides.append(Rows(factors, np.full(n, pull, np.float32), np.ones(n, bool)))
+        sides.append(ParameterRows(factors, np.full(n, penalty, np.float32), np.ones(n, bool)))
     return State(*sides, N_FACTORS)
 
 
 def trainer(solver, seen=None, device=None, **options):
-    rivals = np.arange(N_ITEMS)
+    pool = np.arange(N_ITEMS)
     if solver == "softmax":
         options = {"learning_rate": 0.1, "batch_size": 16, "n_negatives": 20, **options}
         return SoftmaxTrainer(np.full(N_ITEMS, 1 / N_ITEMS), device=device or "cpu", **options)
     options = {"learning_rate": 0.1, "n_negatives": 10, **options}
     if device:
-        return PairwiseTorchTrainer(solver, rivals, seen, batch_size=16, device=device, **options)
-    return PairwiseTrainer(solver, rivals, seen, **options)
+        return PairwiseTorchTrainer(solver, pool, seen, batch_size=16, device=device, **options)
+    return PairwiseTrainer(solver, pool, seen, **options)
 
 
 TRAINERS = [("bpr", None), ("warp", None), ("softmax", None), ("bpr", "cpu"), ("warp", "cpu")]
@@ -86,7 +86,7 @@ def test_first_step_of_softmax_goes_down_the_gradient():
     events = events.take(np.arange(16))
     events.weight = np.linspace(0.5, 2, 16).astype(np.float32)
     for rows in (learned.users, learned.items, learned.context):
-        rows.pull[:] = 0
+        rows.penalty[:] = 0
         rows.accumulated[:] = 1e6
     before = [rows.factors.copy() for rows in (learned.users, learned.items, learned.context)]
     expected = []
@@ -121,7 +121,7 @@ def test_sampled_softmax_estimates_the_exact_one():
     def mean_step(n_negatives, batch_size, n_draws):
         total = np.zeros((N_ITEMS, N_FACTORS + 1))
         for seed in range(n_draws):
-            learned = state(0, pull=0.0)
+            learned = state(0, penalty=0.0)
             learned.items.accumulated[:] = 1e6
             learned.items.factors[:, N_FACTORS] = 0
             start = learned.items.factors.copy()
@@ -139,13 +139,13 @@ def test_sampled_softmax_estimates_the_exact_one():
 
 @pytest.mark.parametrize("device", [None, "cpu"])
 @pytest.mark.parametrize("solver", ["bpr", "warp"])
-def test_items_that_were_seen_are_no_rivals(solver, device):
+def test_items_that_were_seen_are_no_negative_samples(solver, device):
     """Every user has seen all items but one, which alone is then pushed down."""
     learned, events = problem()
     others = np.delete(np.arange(N_ITEMS), 7)
     events.items[:] = others[np.arange(len(events)) % len(others)]
     seen = sp.csr_array(np.tile((np.arange(N_ITEMS) != 7).astype(np.float32), (N_USERS, 1)))
-    learned.items.pull[:] = learned.items.factors[:, N_FACTORS] = 0
+    learned.items.penalty[:] = learned.items.factors[:, N_FACTORS] = 0
     trainer(solver, seen, device, n_negatives=200).epoch(learned, events, np.random.default_rng(0))
     biases = learned.items.factors[:, N_FACTORS]
     assert biases[7] < 0
@@ -153,9 +153,9 @@ def test_items_that_were_seen_are_no_rivals(solver, device):
 
 
 @pytest.mark.parametrize(("solver", "device"), TRAINERS)
-def test_rows_without_a_say_are_pulled_to_their_priors(solver, device):
+def test_a_large_penalty_keeps_rows_at_their_priors(solver, device):
     learned, events = problem()
-    learned.users.pull[:] = 1e4
+    learned.users.penalty[:] = 1e4
     learned.users.prior = np.full_like(learned.users.factors, 0.3)
     learned.users.prior[:, N_FACTORS:] = 0
     run_epochs(trainer(solver, device=device), learned, events, np.random.default_rng(0), 5)
@@ -164,9 +164,9 @@ def test_rows_without_a_say_are_pulled_to_their_priors(solver, device):
 
 def test_epochs_stop_where_the_score_no_longer_rises():
     learned, events = problem()
-    told = iter([0.1, 0.3, 0.2, 0.2, 0.2, 0.9])
+    scores_given = iter([0.1, 0.3, 0.2, 0.2, 0.2, 0.9])
     losses, scores = run_epochs(
-        trainer("bpr"), learned, events, np.random.default_rng(0), 50, validate=lambda _: next(told), patience=3
+        trainer("bpr"), learned, events, np.random.default_rng(0), 50, validate=lambda _: next(scores_given), patience=3
     )
     assert scores == [0.1, 0.3, 0.2, 0.2, 0.2]
     assert len(losses) == 5
@@ -180,9 +180,9 @@ def test_held_out_score_is_that_of_the_ranks(monkeypatch):
     scores = learned.queries(events) @ learned.items.factors.T
     gains = []
     for row, user, item in zip(scores, events.users, events.items, strict=True):
-        rivals = np.setdiff1d(np.flatnonzero(seen[[user]].toarray() == 0), [item])
-        gains.append(1 / np.log2(2 + (row[rivals] > row[item]).sum()))
+        others = np.setdiff1d(np.flatnonzero(seen[[user]].toarray() == 0), [item])
+        gains.append(1 / np.log2(2 + (row[others] > row[item]).sum()))
     expected = np.average(gains, weights=events.weight)
-    assert HeldOut(events, seen)(learned) == pytest.approx(expected, rel=1e-6)
+    assert HeldOutRank(events, seen)(learned) == pytest.approx(expected, rel=1e-6)
     monkeypatch.setattr("skrec._kernels.sgd.epochs._CELLS", 50)
-    assert HeldOut(events, seen)(learned) == pytest.approx(expected, rel=1e-6)
+    assert HeldOutRank(events, seen)(learned) == pytest.approx(expected, rel=1e-6)

@@ -3,7 +3,7 @@
 A request e of user u in context c has the query vector ``v = p_u + C c``, and its loss runs over all items:
 ``sum_i c_ei (r_ei - v.q_i)^2``, with r = 1 and confidence ``1 + alpha * y`` for the item that was chosen, else 0
 and 1. No sum over all pairs is written out: the unseen ones come in through Gram matrices. Ratings count
-where there are any; their biases are the last used column, and that of C holds what the context adds to a rating.
+where there are any; their biases are the last used column, and that column of C is what the context adds to a rating.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from skrec._kernels.als.sweeps import Design, Rows, Side, aligned_zeros
+from skrec._kernels.als.sweeps import Design, RowSolver, Side, aligned_zeros
 from skrec._kernels.threads import single_threaded_blas
 
 _BLOCK = 1 << 17
@@ -62,7 +62,7 @@ class ContextEvents:
             yield slice(start, start + _BLOCK)
 
     def entries(self, n_users: int, n_items: int, *, by: str) -> tuple[sp.csr_array, NDArray[np.int64]]:
-        """One entry an event, its y times its weight, in rows of users or items; and the order of the events."""
+        """One entry per event, its y times its weight, in rows of users or items; and the order of the events."""
         rows, columns = (self.users, self.items) if by == "users" else (self.items, self.users)
         n_rows, n_columns = (n_users, n_items) if by == "users" else (n_items, n_users)
         order = np.argsort(rows, kind="stable")
@@ -90,7 +90,7 @@ class ContextALS:
     mean : float
         Subtracted from ratings.
     make : callable
-        Makes :class:`~skrec._kernels.als.sweeps.Rows` of a matrix.
+        Makes :class:`~skrec._kernels.als.sweeps.RowSolver` of a matrix.
     """
 
     def __init__(
@@ -104,16 +104,16 @@ class ContextALS:
         penalty: float,
         bias: int | None,
         mean: float,
-        make: Callable[[sp.csr_array], Rows],
+        make: Callable[[sp.csr_array], RowSolver],
     ) -> None:
         self.requests, self.users, self.items, self.coef = requests, users, items, coef
         self.alpha, self.penalty, self.bias, self.mean, self.make = alpha, penalty, bias, mean, make
         n_users, n_items = len(users.factors), len(items.factors)
         matrix, self._by_user = requests.entries(n_users, n_items, by="users")
         counts = np.bincount(requests.users, requests.weight, n_users)
-        # A row of n requests meets the Gram matrix n times: all of it is divided by n instead.
-        asked = np.where((counts > 0) & (bias is None), counts, 1)
-        self._share = (1 / asked).astype(np.float32)
+        # The Gram matrix counts n times in a row of n requests: the whole row is divided by n instead.
+        n_grams = np.where((counts > 0) & (bias is None), counts, 1)
+        self._share = (1 / n_grams).astype(np.float32)
         self._counts = counts[:, None]
         self._totals = (
             sp.csr_array((requests.weight[self._by_user], self._by_user, matrix.indptr), shape=(n_users, len(requests)))
@@ -175,12 +175,12 @@ class ContextALS:
     def _user_targets(self, design: Design) -> NDArray[np.float32]:
         requests, targets = self.requests, np.empty(len(self.requests), np.float32)
         for at in requests.blocks():
-            told = np.einsum("ij,ij->i", requests.context[at] @ self.coef, design.others[requests.items[at]])
+            context_scores = np.einsum("ij,ij->i", requests.context[at] @ self.coef, design.others[requests.items[at]])
             if self._implicit:
                 weights = self._weights(at)
-                targets[at] = (requests.weight[at] + weights * (1 - told)) * self._share[requests.users[at]]
+                targets[at] = (requests.weight[at] + weights * (1 - context_scores)) * self._share[requests.users[at]]
             else:
-                targets[at] = requests.y[at] - design.offsets[requests.items[at]] - told
+                targets[at] = requests.y[at] - design.offsets[requests.items[at]] - context_scores
         return targets[self._by_user]
 
     # Items -----------------------------------------------------------------------------------------

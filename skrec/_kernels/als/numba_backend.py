@@ -87,7 +87,7 @@ def _add_entries(width, items, weights, targets, rhs, others, p, out):
 
 @cache
 def _row_solver(width: int) -> Callable[..., None]:
-    """The kernel for one width: loops of known length become straight runs of vector instructions."""
+    """The kernel for one width: the compiler unrolls loops of a fixed length."""
 
     @njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "arcp", "contract"})
     def solve(

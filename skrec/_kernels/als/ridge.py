@@ -23,14 +23,14 @@ class RidgeMap:
     Up to 4,096 features the normal equations are factored once; beyond, they are solved by conjugate
     gradient from the last solution on, and no (n_features, n_features) matrix ever exists.
 
-    There is no constant: a row of which the features say nothing is then pulled to zero, not to the mean
-    of all, and that ranks better.
+    There is no constant: the prior of a row without features is then zero, not the mean of all rows, and that
+    ranks better.
 
     Parameters
     ----------
     features : array or CSR array of shape (n_rows, n_features)
     weights : array of shape (n_rows,)
-        0 leaves a row out.
+        0 excludes a row.
     regularization : float
         ``rho``.
     """

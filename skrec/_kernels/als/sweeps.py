@@ -23,7 +23,7 @@ _ALIGNMENT = 64
 _GRAM_ROWS = 8192
 
 
-class Rows(Protocol):
+class RowSolver(Protocol):
     """Entries of one side, ready to be solved: on the CPU, or on a device."""
 
     matrix: sp.csr_array
@@ -45,7 +45,7 @@ class Rows(Protocol):
         """Improve factors in place; return what each row adds to the objective."""
 
 
-def make_rows(matrix: sp.csr_array, alpha: float | None, *, n_jobs: int | None, device: str | None) -> Rows:
+def make_row_solver(matrix: sp.csr_array, alpha: float | None, *, n_jobs: int | None, device: str | None) -> RowSolver:
     """Entries for the numba kernel, or for torch where a device is named."""
     if device is None:
         from skrec._kernels.als.numba_backend import CPURows
@@ -70,9 +70,9 @@ class Side:
 
     Attributes
     ----------
-    rows : Rows
+    rows : RowSolver
     factors : (n_rows, width) float32 array
-        Totals: what the features say and what the row's own events add.
+        The prior and what the events of the row add.
     penalty : (n_rows,) float32 array
     ridge : RidgeMap or None
         The map from features.
@@ -81,7 +81,7 @@ class Side:
         Rows with entries.
     """
 
-    rows: Rows
+    rows: RowSolver
     factors: NDArray[np.float32]
     penalty: NDArray[np.float32]
     ridge: RidgeMap | None = None
@@ -112,8 +112,8 @@ def _squared_norms(factors: NDArray[np.float32], prior: NDArray[np.float32]) -> 
     return norms
 
 
-def gram_matrix(factors: NDArray[np.float32], active: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """``F'F`` over the active rows, block after block so that it never depends on threads."""
+def factor_gram(factors: NDArray[np.float32], active: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """``F'F`` over the active rows, block after block: it does not depend on the number of threads."""
     gram = np.zeros((factors.shape[1], factors.shape[1]))
     everyone = active.all()
     for start in range(0, len(factors), _GRAM_ROWS):
@@ -136,7 +136,7 @@ class Design:
     def of(cls, factors: NDArray[np.float32], active: NDArray[np.bool_], bias: int | None, mean: float) -> Design:
         """``bias`` is the column of the biases; None for implicit feedback, which has none."""
         if bias is None:
-            return cls(factors, np.zeros(0, np.float32), gram_matrix(factors, active))
+            return cls(factors, np.zeros(0, np.float32), factor_gram(factors, active))
         offsets = factors[:, bias] + np.float32(mean)
         others = aligned_zeros(*factors.shape)
         others[:] = factors
@@ -188,7 +188,12 @@ def sweep(side: Side, other: Side, bias: int | None, mean: float, n_steps: int) 
 
 
 def update_rows(
-    side: Side, other: Side, at: NDArray[np.int64], bias: int | None, mean: float, make: Callable[[sp.csr_array], Rows]
+    side: Side,
+    other: Side,
+    at: NDArray[np.int64],
+    bias: int | None,
+    mean: float,
+    make: Callable[[sp.csr_array], RowSolver],
 ) -> None:
     """Improve some rows of one side; the rest stays."""
     chosen = Side(make(side.rows.matrix[at]), side.factors[at], side.penalty[at])

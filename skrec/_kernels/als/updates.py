@@ -1,7 +1,7 @@
 """New requests of rows that were fitted before, the other side as it is.
 
-What a row was fitted to is known by its curvature alone: at the fitted row the old loss is least, so that it grows
-by a quadratic form around it. New requests pull against that form; where there are no old ones, only the penalty does.
+The old requests are not kept. The old loss is least at the fitted row, and around it grows as a quadratic form, its
+curvature. New requests are weighed against that form; where there are no old ones, against the penalty alone.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ class NewRequests:
     columns : int64 array of shape (n_new,)
         Row of ``others`` of each.
     y : float32 array of shape (n_new,)
-        Strengths added up, or what is left of a rating once the biases of the other side are taken off.
+        Strengths added up, or ratings less the biases of the other side.
     counts : float32 array of shape (n_new,)
         Requests that each stands for; 1 for ratings.
     scores : float32 array of shape (n_new,)
-        What the model says as it is.
+        Their scores before.
     """
 
     rows: NDArray[np.int64]
@@ -57,25 +57,25 @@ def changed_rows(
     penalty: NDArray[np.float32],
     n_jobs: int | None = 1,
 ) -> NDArray[np.float32]:
-    """The rows once the new requests are in.
+    """The rows after the new requests.
 
     Parameters
     ----------
     base : (n_rows, width) array
-        The rows as they are.
+        The rows before.
     old : CSR array of shape (n_rows, n_others)
-        What they were fitted to: strengths, or any number for ratings.
+        The old entries: strengths; for ratings, any number.
     new : NewRequests
     others : (n_others, width) array
         The other side, with ones in place of its bias.
     alpha : float or None
         None for ratings.
     gram : (width, width) array
-        Of all that each request of a row, old or new, is asked about.
+        Of the rows of ``others`` that every request, old or new, is compared with.
     n_grams : (n_rows,) array
-        How often it counts for a row.
+        How often ``gram`` counts for each row.
     moved : (n_rows, width) array
-        Gradient at ``base`` of what the new requests say of unseen items: their Gram matrix times the row.
+        Gradient at ``base`` of the new requests for unseen items: their Gram matrix times the row.
     penalty : (n_rows,) array
     n_jobs : int or None
     """

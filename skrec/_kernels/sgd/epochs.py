@@ -2,7 +2,7 @@
 
 The score of item i for user u in context c is ``v.q_i + b_i`` with ``v = p_u + C c``. The bias is one more column of
 the items, met by a one in the query vector. Steps are those of Adagrad (Duchi et al., 2011) with one accumulator a
-row: a row that has moved much moves less. Each event pulls the rows it touches a little towards their priors.
+row: a row that has moved much moves less. Each event adds an L2 penalty on the distance of its rows from their priors.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ _CELLS = 1 << 22
 
 
 @dataclass
-class Rows:
+class ParameterRows:
     """Users, items, or the columns of the context.
 
     Attributes
     ----------
     factors : (n_rows, width) float32 array
-        For items, column ``n_factors`` holds the bias.
-    pull : (n_rows,) float32 array
-        Share of the way to the prior, before the step length, for each event that touches a row.
+        Of items, column ``n_factors`` is the bias.
+    penalty : (n_rows,) float32 array
+        L2 penalty on the distance from the prior, for each event that touches a row.
     accumulated : (n_rows, 2) float32 array
-        Squared gradients added up: their mean over the factors, and that of the bias, which learns at a pace of its
-        own: else it, which learns first, would slow down the factors.
+        Squared gradients added up: their mean over the factors, and that of the bias. The bias has a step length of its
+        own: it learns first, and would slow down the factors.
     active : (n_rows,) bool array
         Rows with events.
     prior : (n_rows, width) or (1, width) float32 array
@@ -42,7 +42,7 @@ class Rows:
     """
 
     factors: NDArray[np.float32]
-    pull: NDArray[np.float32]
+    penalty: NDArray[np.float32]
     active: NDArray[np.bool_]
     ridge: RidgeMap | None = None
     prior: NDArray[np.float32] = field(init=False)
@@ -61,7 +61,7 @@ class Rows:
 
 @dataclass
 class Events:
-    """What is learned from.
+    """Training events.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class Events:
     weight : float32 array of shape (n_events,)
         How many events each stands for.
     context : float32 array of shape (n_events, n_context)
-        n_context is 0 where there is none.
+        ``n_context`` is 0 without context.
     """
 
     users: NDArray[np.int32]
@@ -87,25 +87,25 @@ class Events:
 
 @dataclass
 class State:
-    """All that is learned."""
+    """All parameters in training."""
 
-    users: Rows
-    items: Rows
-    context: Rows
+    users: ParameterRows
+    items: ParameterRows
+    context: ParameterRows
     n_factors: int
 
     def queries(self, events: Events) -> NDArray[np.float32]:
-        """Query vectors, with a one that meets the bias."""
+        """Query vectors, with a one in the column of the bias."""
         vectors = self.users.factors[events.users] + events.context @ self.context.factors
         vectors[:, self.n_factors] = 1
         return vectors
 
 
 class Trainer(Protocol):
-    """One solver, on one kind of device."""
+    """One loss, on one kind of device."""
 
     def item_touches(self, counts: NDArray[np.int64], n_events: int) -> NDArray[np.floating]:
-        """How many times an epoch moves each item, as expected; ``counts`` are the events of each."""
+        """Expected number of times an epoch moves each item; ``counts`` are the events of each."""
 
     def epoch(self, state: State, events: Events, rng: np.random.Generator) -> float:
         """Pass over the events once; return the mean loss."""
@@ -127,7 +127,7 @@ def run_epochs(
     Returns
     -------
     losses, scores : lists of float
-        One an epoch; no scores without ``validate``.
+        One per epoch; no scores without ``validate``.
     """
     losses: list[float] = []
     scores: list[float] = []
@@ -146,14 +146,14 @@ def run_epochs(
     return losses, scores
 
 
-class HeldOut:
+class HeldOutRank:
     """The rank of held-out items: the mean of ``1 / log2(1 + rank)``, which is NDCG without a cut.
 
     Parameters
     ----------
     events : Events
     seen : CSR array of shape (n_users, n_items), or None
-        Items that are no rivals of what was held out; the item itself always counts.
+        Items that are not ranked for a user, but for the held-out item itself.
     """
 
     def __init__(self, events: Events, seen: sp.csr_array | None) -> None:
@@ -173,7 +173,7 @@ class HeldOut:
         scores[:, ~state.items.active] = -np.inf
         own = scores[np.arange(len(events)), events.items]
         if self.seen is not None:
-            rivals = self.seen[events.users]
-            scores[np.repeat(np.arange(len(events)), np.diff(rivals.indptr)), rivals.indices] = -np.inf
+            seen = self.seen[events.users]
+            scores[np.repeat(np.arange(len(events)), np.diff(seen.indptr)), seen.indices] = -np.inf
         above: NDArray[np.int64] = (scores > own[:, None]).sum(axis=1)
         return above

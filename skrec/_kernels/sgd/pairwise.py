@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from skrec._kernels.sgd.epochs import Events, State
 
 _TINY = 1e-12
-_TRIES = 8  # draws of a rival that the user has not chosen
+_TRIES = 8  # draws of an item that the user has not chosen
 
 
 @njit(inline="always")
@@ -31,20 +31,21 @@ def _next(state):
 
 @cache
 def _epoch_kernel(n_factors: int, warp: bool) -> Callable[..., float]:
-    """The kernel for one length: loops of known length become straight runs of vector instructions."""
+    """The kernel for one number of factors: the compiler unrolls loops of a fixed length."""
 
     @njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "arcp", "contract", "afn"})
     def epoch(
-        turns, indptr, event_items, weight, context, rivals, seen_indptr, seen_items,
-        users, items, coef, user_sums, item_sums, coef_sums, user_pull, item_pull, coef_pull, user_prior, item_prior,
+        turns, indptr, event_items, weight, context, pool, seen_indptr, seen_items,
+        users, items, coef, user_sums, item_sums, coef_sums, user_penalty, item_penalty, coef_penalty,
+        user_prior, item_prior,
         rate, n_negatives, seed,
     ):  # fmt: skip
-        query, forward, to_user, to_liked, to_rival = np.zeros((5, n_factors), np.float32)
+        query, forward, to_user, to_positive, to_negative = np.zeros((5, n_factors), np.float32)
         turn_of_item = np.full(len(items), -1, np.int32)
         order = np.empty((indptr[1:] - indptr[:-1]).max(), np.int64)
-        n_rivals, total, state = np.uint64(len(rivals)), 0.0, seed
+        n_pool, total, state = np.uint64(len(pool)), 0.0, seed
         one_factor, tiny = np.float32(1) / np.float32(n_factors), np.float32(_TINY)
-        scale = np.float32(1) / np.log(np.float32(1 + len(rivals)))
+        scale = np.float32(1) / np.log(np.float32(1 + len(pool)))
         for turn in range(len(turns)):
             u = np.uint64(turns[turn])
             begin, n_events = indptr[u], indptr[u + np.uint64(1)] - indptr[u]
@@ -58,12 +59,12 @@ def _epoch_kernel(n_factors: int, warp: bool) -> Callable[..., float]:
                 state, number = _next(state)
                 other = (number * np.uint64(k + 1)) >> np.uint64(32)
                 order[k], order[other] = order[other], order[k]
-            p, pull_u = users[u], user_pull[u]
+            p, penalty_u = users[u], user_penalty[u]
             m = user_prior[u if user_prior.shape[0] > 1 else np.uint64(0)]
             for place in range(n_events):
                 e = np.uint64(order[place])
-                liked = np.uint64(event_items[e])
-                q = items[liked]
+                positive = np.uint64(event_items[e])
+                q = items[positive]
                 for f in range(n_factors):
                     query[f] = p[f]
                 for k in range(context.shape[1]):
@@ -75,27 +76,27 @@ def _epoch_kernel(n_factors: int, warp: bool) -> Callable[..., float]:
                 for f in range(n_factors):
                     own += query[f] * q[f]
 
-                rival, push = np.uint64(0), np.float32(0)
+                negative, push = np.uint64(0), np.float32(0)
                 for draw in range(n_negatives):
                     fair = False
                     for _ in range(_TRIES):
                         state, number = _next(state)
-                        rival = np.uint64(rivals[(number * n_rivals) >> np.uint64(32)])
-                        fair = rival != liked and turn_of_item[rival] != turn
+                        negative = np.uint64(pool[(number * n_pool) >> np.uint64(32)])
+                        fair = negative != positive and turn_of_item[negative] != turn
                         if fair:
                             break
                     if not fair:
                         continue
-                    margin = own - items[rival, n_factors]
+                    margin = own - items[negative, n_factors]
                     for f in range(n_factors):
-                        margin -= query[f] * items[rival, f]
+                        margin -= query[f] * items[negative, f]
                     if not warp:
                         push = np.float32(1) / (np.float32(1) + np.exp(margin))
                         if place & 7 == 0:
                             total += 8 * weight[e] * (np.log1p(np.exp(-margin)) if margin > -30 else -margin)
                         break
                     if margin < 1:
-                        rank = (len(rivals) - 1) // (draw + 1)
+                        rank = (len(pool) - 1) // (draw + 1)
                         push = np.log(np.float32(1 + rank)) * scale
                         total += weight[e] * push * (np.float32(1) - margin)
                         break
@@ -103,41 +104,41 @@ def _epoch_kernel(n_factors: int, warp: bool) -> Callable[..., float]:
                 if push == 0:
                     continue
 
-                r, pull_q, pull_r = items[rival], item_pull[liked], item_pull[rival]
-                liked_prior = item_prior[liked if item_prior.shape[0] > 1 else np.uint64(0)]
-                rival_prior = item_prior[rival if item_prior.shape[0] > 1 else np.uint64(0)]
-                up = push - pull_q * (q[n_factors] - liked_prior[n_factors])
-                down = -push - pull_r * (r[n_factors] - rival_prior[n_factors])
-                user_norm = liked_norm = rival_norm = np.float32(0)
+                r, penalty_q, penalty_r = items[negative], item_penalty[positive], item_penalty[negative]
+                positive_prior = item_prior[positive if item_prior.shape[0] > 1 else np.uint64(0)]
+                negative_prior = item_prior[negative if item_prior.shape[0] > 1 else np.uint64(0)]
+                up = push - penalty_q * (q[n_factors] - positive_prior[n_factors])
+                down = -push - penalty_r * (r[n_factors] - negative_prior[n_factors])
+                user_norm = positive_norm = negative_norm = np.float32(0)
                 for f in range(n_factors):
                     forward[f] = push * (q[f] - r[f])
-                    to_user[f] = forward[f] - pull_u * (p[f] - m[f])
-                    to_liked[f] = push * query[f] - pull_q * (q[f] - liked_prior[f])
-                    to_rival[f] = -push * query[f] - pull_r * (r[f] - rival_prior[f])
+                    to_user[f] = forward[f] - penalty_u * (p[f] - m[f])
+                    to_positive[f] = push * query[f] - penalty_q * (q[f] - positive_prior[f])
+                    to_negative[f] = -push * query[f] - penalty_r * (r[f] - negative_prior[f])
                     user_norm += to_user[f] * to_user[f]
-                    liked_norm += to_liked[f] * to_liked[f]
-                    rival_norm += to_rival[f] * to_rival[f]
+                    positive_norm += to_positive[f] * to_positive[f]
+                    negative_norm += to_negative[f] * to_negative[f]
                 user_sums[u, 0] += user_norm * one_factor
-                item_sums[liked, 0] += liked_norm * one_factor
-                item_sums[rival, 0] += rival_norm * one_factor
-                item_sums[liked, 1] += up * up
-                item_sums[rival, 1] += down * down
+                item_sums[positive, 0] += positive_norm * one_factor
+                item_sums[negative, 0] += negative_norm * one_factor
+                item_sums[positive, 1] += up * up
+                item_sums[negative, 1] += down * down
                 user_rate = rate / np.sqrt(user_sums[u, 0] + tiny)
-                liked_rate = rate / np.sqrt(item_sums[liked, 0] + tiny)
-                rival_rate = rate / np.sqrt(item_sums[rival, 0] + tiny)
-                q[n_factors] += rate / np.sqrt(item_sums[liked, 1] + tiny) * up
-                r[n_factors] += rate / np.sqrt(item_sums[rival, 1] + tiny) * down
+                positive_rate = rate / np.sqrt(item_sums[positive, 0] + tiny)
+                negative_rate = rate / np.sqrt(item_sums[negative, 0] + tiny)
+                q[n_factors] += rate / np.sqrt(item_sums[positive, 1] + tiny) * up
+                r[n_factors] += rate / np.sqrt(item_sums[negative, 1] + tiny) * down
                 for f in range(n_factors):
                     p[f] += user_rate * to_user[f]
-                    q[f] += liked_rate * to_liked[f]
-                    r[f] += rival_rate * to_rival[f]
+                    q[f] += positive_rate * to_positive[f]
+                    r[f] += negative_rate * to_negative[f]
                 for k in range(context.shape[1]):
                     c = context[e, k]
                     if c != 0:
-                        row, pull = coef[k], coef_pull[k] * abs(c)
+                        row, penalty = coef[k], coef_penalty[k] * abs(c)
                         norm = np.float32(0)
                         for f in range(n_factors):
-                            to_user[f] = c * forward[f] - pull * row[f]
+                            to_user[f] = c * forward[f] - penalty * row[f]
                             norm += to_user[f] * to_user[f]
                         coef_sums[k, 0] += norm * one_factor
                         row_rate = rate / np.sqrt(coef_sums[k, 0] + tiny)
@@ -154,19 +155,19 @@ class PairwiseTrainer:
     Parameters
     ----------
     loss : {"bpr", "warp"}
-    rivals : int64 array
-        Codes of the items that are drawn.
+    pool : int64 array
+        Codes of the items that negative samples are drawn from.
     seen : CSR array of shape (n_users, n_items), or None
-        Items that are no rivals for a user.
+        Items that are no negative samples for a user.
     learning_rate : float
     n_negatives : int
-        WARP: most rivals drawn for an event, until one scores within 1 of what was chosen.
+        WARP: most negative samples drawn for an event, until one scores within 1 of the chosen item.
     """
 
     def __init__(
         self,
         loss: str,
-        rivals: NDArray[np.int64],
+        pool: NDArray[np.int64],
         seen: sp.csr_array | None,
         *,
         learning_rate: float,
@@ -174,11 +175,11 @@ class PairwiseTrainer:
     ) -> None:
         self.loss, self.learning_rate = loss, learning_rate
         self.n_negatives = n_negatives if loss == "warp" else 1
-        self._rivals, self._seen = rivals.astype(np.int32), seen
+        self._pool, self._seen = pool.astype(np.int32), seen
 
     def item_touches(self, counts: NDArray[np.int64], n_events: int) -> NDArray[np.floating]:
-        """How many times an epoch moves each item, as expected; ``counts`` are the events of each."""
-        return counts + n_events / max(1, len(self._rivals))
+        """Expected number of times an epoch moves each item; ``counts`` are the events of each."""
+        return counts + n_events / max(1, len(self._pool))
 
     def epoch(self, state: State, events: Events, rng: np.random.Generator) -> float:
         """Pass over the events once, one user after the other in random order; return the mean loss."""
@@ -189,9 +190,9 @@ class PairwiseTrainer:
         if self._seen is not None:
             seen_indptr, seen_items = self._seen.indptr, self._seen.indices
         total = _epoch_kernel(state.n_factors, self.loss == "warp")(
-            rng.permutation(n_users), indptr, events.items, events.weight, events.context, self._rivals,
+            rng.permutation(n_users), indptr, events.items, events.weight, events.context, self._pool,
             seen_indptr, seen_items, users.factors, items.factors, context.factors,
-            users.accumulated, items.accumulated, context.accumulated, users.pull, items.pull, context.pull,
+            users.accumulated, items.accumulated, context.accumulated, users.penalty, items.penalty, context.penalty,
             users.prior, items.prior, np.float32(self.learning_rate), self.n_negatives,
             np.uint64(rng.integers(1 << 62)),
         )  # fmt: skip

@@ -12,27 +12,27 @@ from skrec._kernels.sgd.torch_backend import DeviceState, single_threaded_torch
 
 
 class PairwiseTorchTrainer:
-    """Epochs of BPR or WARP; the same losses as ``PairwiseTrainer``, with many events a step.
+    """Epochs of BPR or WARP; the same losses as ``PairwiseTrainer``, with many events per step.
 
     Parameters
     ----------
     loss : {"bpr", "warp"}
-    rivals : int64 array
-        Codes of the items that are drawn.
+    pool : int64 array
+        Codes of the items that negative samples are drawn from.
     seen : CSR array of shape (n_users, n_items), or None
-        Items that are no rivals for a user.
+        Items that are no negative samples for a user.
     learning_rate : float
     batch_size : int
-        Events a step.
+        Events per step.
     n_negatives : int
-        WARP: rivals drawn for an event, of which the first within 1 of what was chosen counts.
+        WARP: negative samples drawn for an event; the first that scores within 1 of the chosen item counts.
     device : str
     """
 
     def __init__(
         self,
         loss: str,
-        rivals: NDArray[np.int64],
+        pool: NDArray[np.int64],
         seen: sp.csr_array | None,
         *,
         learning_rate: float,
@@ -42,14 +42,14 @@ class PairwiseTorchTrainer:
     ) -> None:
         self.loss, self.learning_rate, self.batch_size = loss, learning_rate, batch_size
         self.n_negatives, self.device = n_negatives if loss == "warp" else 1, torch.device(device)
-        self._rivals = torch.from_numpy(rivals.astype(np.int64)).to(self.device)
+        self._pool = torch.from_numpy(pool.astype(np.int64)).to(self.device)
         self._n_items = 1 if seen is None else seen.shape[1]
         pairs = np.zeros(0, np.int64) if seen is None else _pair_codes(seen)
         self._seen = torch.from_numpy(pairs).to(self.device)
 
     def item_touches(self, counts: NDArray[np.int64], n_events: int) -> NDArray[np.floating]:
-        """How many times an epoch moves each item, as expected; ``counts`` are the events of each."""
-        return counts + n_events / max(1, len(self._rivals))
+        """Expected number of times an epoch moves each item; ``counts`` are the events of each."""
+        return counts + n_events / max(1, len(self._pool))
 
     def epoch(self, state: State, events: Events, rng: np.random.Generator) -> float:
         """Pass over the events once; return the mean loss."""
@@ -62,28 +62,28 @@ class PairwiseTorchTrainer:
         return total / max(1, len(events))
 
     def _step(self, held: DeviceState, at: torch.Tensor, generator: torch.Generator) -> float:
-        users, liked = held.event_users[at], held.event_items[at]
-        drawn = torch.randint(len(self._rivals), (len(at), self.n_negatives), generator=generator, device=self.device)
-        drawn = self._rivals[drawn]
+        users, positive = held.event_users[at], held.event_items[at]
+        drawn = torch.randint(len(self._pool), (len(at), self.n_negatives), generator=generator, device=self.device)
+        drawn = self._pool[drawn]
         queries, vectors = held.queries(at), held.items.factors
-        own = (queries * vectors[liked]).sum(dim=1)
+        own = (queries * vectors[positive]).sum(dim=1)
         margins = own[:, None] - torch.einsum("ef,enf->en", queries, vectors[drawn])
-        fair = ~self._is_seen(users[:, None], drawn) & (drawn != liked[:, None])
+        fair = ~self._is_seen(users[:, None], drawn) & (drawn != positive[:, None])
         if self.loss == "bpr":
-            rival, margin = drawn[:, 0], margins[:, 0]
+            negative, margin = drawn[:, 0], margins[:, 0]
             push = torch.sigmoid(-margin) * fair[:, 0]
             loss = torch.nn.functional.softplus(-margin) * fair[:, 0]
         else:
             close = fair & (margins < 1)
             first = close.to(torch.int8).argmax(dim=1)
             number = fair.cumsum(dim=1).gather(1, first[:, None])[:, 0].clamp(min=1)
-            rank = torch.div(len(self._rivals) - 1, number, rounding_mode="floor")
-            push = torch.log1p(rank.float()) / np.log1p(len(self._rivals)) * close.any(dim=1)
-            rival = drawn.gather(1, first[:, None])[:, 0]
+            rank = torch.div(len(self._pool) - 1, number, rounding_mode="floor")
+            push = torch.log1p(rank.float()) / np.log1p(len(self._pool)) * close.any(dim=1)
+            negative = drawn.gather(1, first[:, None])[:, 0]
             loss = push * (1 - margins.gather(1, first[:, None])[:, 0])
         push = (push * held.weight[at])[:, None]
-        held.step_queries(at, -push * (vectors[liked] - vectors[rival]))
-        held.step_items(torch.cat([liked, rival]), torch.cat([-push * queries, push * queries]))
+        held.step_queries(at, -push * (vectors[positive] - vectors[negative]))
+        held.step_items(torch.cat([positive, negative]), torch.cat([-push * queries, push * queries]))
         return float((loss * held.weight[at]).sum())
 
     def _is_seen(self, users: torch.Tensor, items: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Sampled softmax in torch: what was chosen against the other items, by minibatches.
+"""Sampled softmax in torch: the chosen item against negative samples, by minibatches.
 
 Negative samples are the other items of the batch and items drawn uniformly. Popular items come up more often, so the
 logarithm of how often an item is expected among the negative samples is subtracted from its score (Bengio and
@@ -22,12 +22,12 @@ class SoftmaxTrainer:
     Parameters
     ----------
     popularity : (n_items,) array
-        Share of the events of each item; one without any is no rival.
+        Share of the events of each item; one without any is no negative sample.
     learning_rate : float
     batch_size : int
-        Events a step.
+        Events per step.
     n_negatives : int
-        Items drawn uniformly a batch.
+        Items drawn uniformly for each batch.
     device : str
     """
 
@@ -52,7 +52,7 @@ class SoftmaxTrainer:
         self._log_expected = torch.from_numpy(np.log(np.maximum(expected, 1e-30)).astype(np.float32)).to(self.device)
 
     def item_touches(self, counts: NDArray[np.int64], n_events: int) -> NDArray[np.floating]:
-        """How many times an epoch moves each item, as expected; ``counts`` are the events of each."""
+        """Expected number of times an epoch moves each item; ``counts`` are the events of each."""
         if self.exact:
             return np.full(len(counts), float(n_events))
         return counts + n_events / self.batch_size * self.n_negatives / max(1, len(self._active))
@@ -72,12 +72,12 @@ class SoftmaxTrainer:
     def _step(self, held: DeviceState, at: torch.Tensor, generator: torch.Generator) -> float:
         chosen, weight = held.event_items[at], held.weight[at]
         queries = held.queries(at)
-        rivals, target, touches = self._rivals(chosen, generator)
-        vectors = held.items.factors[rivals]
+        candidates, target, touches = self._candidates(chosen, generator)
+        vectors = held.items.factors[candidates]
         scores = queries @ vectors.T
         if not self.exact:
-            scores -= self._log_expected[rivals]
-            twice = rivals[None, :] == chosen[:, None]
+            scores -= self._log_expected[candidates]
+            twice = candidates[None, :] == chosen[:, None]
             twice[torch.arange(len(at), device=self.device), target] = False
             scores[twice] = -torch.inf
         log_shares = torch.log_softmax(scores, dim=1)
@@ -87,15 +87,15 @@ class SoftmaxTrainer:
         gradient[own, target] -= 1
         gradient *= weight[:, None]
         held.step_queries(at, gradient @ vectors)
-        held.step_items(rivals, gradient.T @ queries, touches, distinct=self.exact)
+        held.step_items(candidates, gradient.T @ queries, touches, distinct=self.exact)
         return float(loss)
 
-    def _rivals(
+    def _candidates(
         self, chosen: torch.Tensor, generator: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Codes of the items that compete, which of them each event chose, and how much the batch touches each.
+        """Codes of the items compared, which of them each event chose, and how much the batch touches each.
 
-        A batch of few events touches its rivals less, so that their pulls do not outweigh what it tells.
+        A batch of few events touches its items less, so that their penalties do not outweigh its gradients.
         """
         n = len(chosen)
         if self.exact:

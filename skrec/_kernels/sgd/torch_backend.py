@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from skrec._kernels.sgd.epochs import Events, Rows, State
+from skrec._kernels.sgd.epochs import Events, ParameterRows, State
 
 _TINY = 1e-12
 
 
 @contextmanager
 def single_threaded_torch() -> Iterator[None]:
-    """One thread inside the block, so that sums round alike whatever the number of cores."""
+    """One thread inside the block, so that sums do not depend on the number of cores."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -31,24 +31,24 @@ class DeviceRows:
     """Users, items, or the columns of the context, on a device."""
 
     factors: torch.Tensor
-    pull: torch.Tensor
+    penalty: torch.Tensor
     prior: torch.Tensor
     accumulated: torch.Tensor
     n_factors: int
 
     @classmethod
-    def of(cls, rows: Rows, device: torch.device, n_factors: int) -> DeviceRows:
+    def of(cls, rows: ParameterRows, device: torch.device, n_factors: int) -> DeviceRows:
         """Copies of the arrays."""
 
         def put(array: NDArray[np.float32]) -> torch.Tensor:
             return torch.from_numpy(np.array(array)).to(device)
 
-        return cls(put(rows.factors), put(rows.pull), put(rows.prior), put(rows.accumulated), n_factors)
+        return cls(put(rows.factors), put(rows.penalty), put(rows.prior), put(rows.accumulated), n_factors)
 
     def step(self, at: torch.Tensor, gradient: torch.Tensor, touches: torch.Tensor, learning_rate: float) -> None:
         """Move distinct rows against their gradients and towards their priors."""
         prior = self.prior[at] if len(self.prior) > 1 else self.prior
-        gradient = gradient + (self.pull[at] * touches)[:, None] * (self.factors[at] - prior)
+        gradient = gradient + (self.penalty[at] * touches)[:, None] * (self.factors[at] - prior)
         squares, n = gradient.square(), self.n_factors
         accumulated = self.accumulated[at] + torch.stack([squares[:, :n].mean(dim=1), squares[:, n]], dim=1)
         self.accumulated[at] = accumulated
@@ -73,7 +73,7 @@ class DeviceState:
         return torch.from_numpy(array).to(self.device)
 
     def queries(self, at: torch.Tensor) -> torch.Tensor:
-        """Query vectors of events, with a one that meets the bias."""
+        """Query vectors of events, with a one in the column of the bias."""
         vectors = self.users.factors[self.event_users[at]]
         if len(self.context.factors):
             vectors = vectors + self.event_context[at] @ self.context.factors
@@ -81,7 +81,7 @@ class DeviceState:
         return vectors
 
     def step_queries(self, at: torch.Tensor, gradient: torch.Tensor) -> None:
-        """Hand the gradients of query vectors on to the users and to the context."""
+        """Move users and context by the gradients of query vectors."""
         gradient[:, self.n_factors :] = 0
         self._step_rows(self.users, self.event_users[at], gradient, torch.ones(len(at), device=self.device))
         if len(self.context.factors):
@@ -98,7 +98,7 @@ class DeviceState:
         *,
         distinct: bool = False,
     ) -> None:
-        """Move items, which may come up more than once unless they are ``distinct``; ``touches`` are ones if None."""
+        """Move items. They may repeat unless they are ``distinct``; ``touches`` of None are ones."""
         gradient[:, self.n_factors + 1 :] = 0
         if touches is None:
             touches = torch.ones(len(items), device=self.device)
