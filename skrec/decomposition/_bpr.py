@@ -17,93 +17,92 @@ from skrec.decomposition._implicit_models import SHARED_CONSTRAINTS, ImplicitFac
 class BPRRecommender(ImplicitFactorRecommender):
     """Matrix factorization for ranking: a chosen item should score above negative samples.
 
-        Fitted by the implicit library (``implicit.cpu.bpr``): stochastic gradient steps on pairs of the chosen item and
-        a negative sample, drawn by popularity. Only whether y > 0 counts.
+    Fitted by the implicit library (``implicit.cpu.bpr``): stochastic gradient steps on pairs of the chosen item and
+    a negative sample, drawn by popularity. Only whether y > 0 counts.
 
-        Parameters
-        ----------
-        n_factors : int, default=64
-            Length of the vectors.
-        learning_rate : float, default=0.05
-            Length of a gradient step.
-        regularization : float, default=0.03
-            L2 penalty on factors and biases at each step.
-        max_iter : int, default=100
-            Passes over the events.
-        verify_negative_samples : bool, default=True
-            Draw no negative sample that the user has chosen. Slower, and usually better.
-        popularity_weight : float, default=0.5
-            How much of the logarithm of an item's number of users is added to its bias. implicit draws negative samples
-            by popularity, so that its scores compare a user with other users and lack the popularity of the item; this
-            adds it. 0 keeps the scores of implicit.
-        item_encoder, user_encoder : transformer, default=None
-            Fitted on ``item_features`` and ``user_features`` (without the id column) inside ``fit``. None takes
-            numeric features as they are.
-        feature_regularization : float, default=10.0
-            Penalty of the ridge maps from features to factors, in units of the mean squared length of the
-            feature rows.
-        random_state : int, RandomState instance or None, default=None
-            Draws the first factors and the pairs. A value makes ``fit`` run on one thread, since the threads of
-            implicit write over each other: the result is then the same for any ``n_jobs``.
-        n_jobs : int, default=None
-            Threads; None means all cores.
-        verbose : int, default=0
-            1 shows implicit's progress bar.
+    Parameters
+    ----------
+    n_factors : int, default=64
+        Length of the vectors.
+    learning_rate : float, default=0.05
+        Length of a gradient step.
+    regularization : float, default=0.03
+        L2 penalty on factors and biases at each step.
+    max_iter : int, default=100
+        Passes over the events.
+    verify_negative_samples : bool, default=True
+        Draw no negative sample that the user has chosen. Slower, and usually better.
+    popularity_weight : float, default=0.5
+        How much of the logarithm of an item's number of users is added to its bias. implicit draws negative samples
+        by popularity, so that its scores compare a user with other users and lack the popularity of the item; this
+        adds it. 0 keeps the scores of implicit.
+    item_encoder, user_encoder : transformer, default=None
+        Fitted on ``item_features`` and ``user_features`` (without the id column) inside ``fit``. None takes
+        numeric features as they are.
+    feature_regularization : float, default=10.0
+        Penalty of the ridge maps from features to factors, in units of the mean squared length of the
+        feature rows.
+    random_state : int, RandomState instance or None, default=None
+        Draws the first factors and the pairs. A value makes ``fit`` run on one thread, since the threads of
+        implicit write over each other: the result is then the same for any ``n_jobs``.
+    n_jobs : int, default=None
+        Threads; None means all cores.
+    verbose : int, default=0
+        1 shows implicit's progress bar.
 
-        Attributes
-        ----------
-        user_factors_, item_factors_ : float32 arrays of shape (n_users, n_factors) and (n_items, n_factors)
-            In catalogue order.
-        item_biases_ : float32 array of shape (n_items,)
-            The part from ``popularity_weight`` is included.
-        fold_in_scale_ : float
-            Root mean square length of the fitted user vectors, over that of the same users folded in.
-        user_map_, item_map_ : Ridge or None
-            From features to factors (and bias, for items); for rows without events.
-        user_encoder_, item_encoder_ : transformer or None
-            The fitted encoders.
-        popularity_ : float32 array of shape (n_items,)
-            Ranks items for unknown users without history.
-        n_features_in_ : int
-            Columns of X, ``timestamp`` not counted.
-        feature_names_in_ : ndarray of str
-            Their names, where X is a frame.
+    Attributes
+    ----------
+    user_factors_, item_factors_ : float32 arrays of shape (n_users, n_factors) and (n_items, n_factors)
+        In catalogue order.
+    item_biases_ : float32 array of shape (n_items,)
+        The part from ``popularity_weight`` is included.
+    fold_in_scale_ : float
+        Root mean square length of the fitted user vectors, over that of the same users folded in.
+    user_map_, item_map_ : Ridge or None
+        From features to factors (and bias, for items); for rows without events.
+    user_encoder_, item_encoder_ : transformer or None
+        The fitted encoders.
+    popularity_ : float32 array of shape (n_items,)
+        Ranks items for unknown users without history.
+    n_features_in_ : int
+        Columns of X, ``timestamp`` not counted.
+    feature_names_in_ : ndarray of str
+        Their names, where X is a frame.
 
-        Notes
-        -----
-        Context is accepted and ignored; order is not used. The score is ``p.q + b``. No object of implicit is
-        kept: ranking is done here, and a saved model loads without it.
+    Notes
+    -----
+    Context is accepted and ignored; order is not used. The score is ``p.q + b``. No object of implicit is
+    kept: ranking is done here, and a saved model loads without it.
 
-        Adding popularity raised NDCG@10 of validation events from 0.141 to 0.204 (MovieLens 100K) and from
-        0.018 to 0.028 (Amazon Beauty). The ratios below were measured without it.
+    Adding popularity raised NDCG@10 of validation events from 0.141 to 0.204 (MovieLens 100K) and from
+    0.018 to 0.028 (Amazon Beauty). The ratios below were measured without it.
 
-        *New histories* are folded in without a refit: the user vector is the sum of the item vectors, over the square
-        root of their number, scaled to the length of fitted vectors. For users held out of fit, this gave 1.08 times
-        the NDCG@10 of their fitted vectors, on MovieLens 100K and on Amazon Beauty. A known user with new events is
-        folded in with the whole history. *Items without events* get their vector from their features, or without
-        features the least bias and zero factors. Users without events get theirs from their features, or popular items.
+    *New histories* are folded in without a refit: the user vector is the sum of the item vectors, over the square
+    root of their number, scaled to the length of fitted vectors. For users held out of fit, this gave 1.08 times
+    the NDCG@10 of their fitted vectors, on MovieLens 100K and on Amazon Beauty. A known user with new events is
+    folded in with the whole history. *Items without events* get their vector from their features, or without
+    features the least bias and zero factors. Users without events get theirs from their features, or popular items.
 
-        ``partial_fit`` continues from the fitted factors for ``max_iter`` passes over all events, the earlier ones
-        included. It costs as much as ``fit`` and its result differs, but the vectors stay comparable with those before.
-        With the last tenth of the events, its NDCG@10 was 1.01 (MovieLens 100K) and 1.15 times (Beauty) that of ``fit``
-        on all events, after more passes. The encoders stay.
+    ``partial_fit`` continues from the fitted factors for ``max_iter`` passes over all events, the earlier ones
+    included. It costs as much as ``fit`` and its result differs, but the vectors stay comparable with those before.
+    With the last tenth of the events, its NDCG@10 was 1.01 (MovieLens 100K) and 1.15 times (Beauty) that of ``fit``
+    on all events, after more passes. The encoders stay.
 
-        References
-        ----------
-        Rendle, Freudenthaler, Gantner and Schmidt-Thieme, "BPR: Bayesian Personalized Ranking from Implicit
-        Feedback", UAI 2009.
+    References
+    ----------
+    Rendle, Freudenthaler, Gantner and Schmidt-Thieme, "BPR: Bayesian Personalized Ranking from Implicit
+    Feedback", UAI 2009.
 
-        Examples
-        --------
-        >>> import numpy as np
-    from numpy.typing import NDArray
-        >>> from skrec.decomposition import BPRRecommender
-        >>> # Even users choose even items, odd users odd items; each has not chosen one of them.
-        >>> X = np.array([[u, i] for u in range(20) for i in range(10) if u % 2 == i % 2 and u % 10 != i])
-        >>> rec = BPRRecommender(n_factors=8, random_state=0).fit(X)
-        >>> rec.recommend([3, 4], k=1).items
-        array([[3],
-               [4]])
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skrec.decomposition import BPRRecommender
+    >>> # Even users choose even items, odd users odd items; each has not chosen one of them.
+    >>> X = np.array([[u, i] for u in range(20) for i in range(10) if u % 2 == i % 2 and u % 10 != i])
+    >>> rec = BPRRecommender(n_factors=8, random_state=0).fit(X)
+    >>> rec.recommend([3, 4], k=1).items
+    array([[3],
+           [4]])
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
