@@ -14,7 +14,7 @@ from skrec._explain._explanations import Evidence, Explanations
 from skrec._explain._item_texts import ItemTexts
 from skrec._explain._leave_one_out import history_evidence, popularity_of, score_drops, strongest_reasons
 from skrec._explain._templates import write_reasons
-from skrec.interactions import Column, Histories, Queries, as_column, check_k, read_items
+from skrec.interactions import Column, Histories, History, Ids, Queries, Table, as_column, check_k, read_items
 from skrec.utils import on_snapshot
 
 _PAIRS_A_BLOCK = 512
@@ -33,7 +33,13 @@ class ExplainMixin:
 
     @on_snapshot
     def explain(
-        self: Any, users: Any, items: Any, *, context: Any = None, history: Any = None, n_evidence: int = 3
+        self: Any,
+        users: Ids,
+        items: Ids,
+        *,
+        context: Table | None = None,
+        history: History | None = None,
+        n_evidence: int = 3,
     ) -> Explanations:
         """Say why items are, or would be, recommended to users.
 

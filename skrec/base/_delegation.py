@@ -1,32 +1,35 @@
-"""What a recommender around another hands on to it."""
+"""Methods of a wrapper that call the wrapped recommender."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Self, TypeVar, cast
 
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skrec.interactions import Recommendations
+from skrec._explain import Explanations
+from skrec.interactions import CandidateIds, FeatureSource, History, Ids, Recommendations, Table
 from skrec.utils import atomic_update, detached, on_snapshot
 
+_Method = TypeVar("_Method", bound=Callable[..., Any])
 
-def _recommender_has(name: str) -> Callable[[Any], Any]:
-    """A method there only where the recommender inside has it."""
+
+def _recommender_has(name: str) -> Callable[[_Method], _Method]:
+    """A method that exists only where the wrapped recommender has it."""
 
     def check(outer: DelegatingMixin) -> bool:
         getattr(outer._delegate, name)
         return True
 
-    return available_if(check)
+    return cast(Callable[[_Method], _Method], available_if(check))
 
 
 class DelegatingMixin:
-    """The methods that stay those of the recommender inside.
+    """Methods that call the wrapped recommender.
 
-    A subclass gives ``_delegate``: the fitted recommender, or before fit the one that it starts from.
+    A subclass defines ``_delegate``: the fitted recommender, or before fit the one to be fitted.
     """
 
     @property
@@ -51,20 +54,27 @@ class DelegatingMixin:
 
     @_recommender_has("partial_fit")
     @atomic_update
-    def partial_fit(self: Any, X: Any, y: Any = None, *, item_features: Any = None, user_features: Any = None) -> Any:
-        """Let the recommender go on with new events; the first call fits.
+    def partial_fit(
+        self,
+        X: Table,
+        y: ArrayLike | None = None,
+        *,
+        item_features: FeatureSource | None = None,
+        user_features: FeatureSource | None = None,
+    ) -> Self:
+        """Update the recommender with new events; the first call fits it.
 
         Parameters
         ----------
         X, y, item_features, user_features
-            As in the recommender's ``partial_fit``.
+            As in ``partial_fit`` of the recommender.
 
         Returns
         -------
         self : object
         """
-        if not self.__sklearn_is_fitted__():
-            return self.fit(X, y, item_features=item_features, user_features=user_features)
+        if not self.__sklearn_is_fitted__():  # type: ignore[attr-defined]
+            return self.fit(X, y, item_features=item_features, user_features=user_features)  # type: ignore[attr-defined]
         recommender = detached(self._delegate)
         recommender.partial_fit(X, y, **given_tables(item_features, user_features))
         self._replace_delegate(recommender)
@@ -72,19 +82,33 @@ class DelegatingMixin:
         return self
 
     def _after_partial_fit(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
-        """Learn from more events what is not the recommender's."""
+        """Update what the wrapper has learned itself; the recommender is updated already."""
 
     @_recommender_has("recommend")
     @on_snapshot
-    def recommend(self, users: Any = None, k: int = 10, **options: Any) -> Recommendations:
+    def recommend(
+        self,
+        users: Ids | None = None,
+        k: int = 10,
+        *,
+        context: Table | None = None,
+        history: History | None = None,
+        candidates: CandidateIds | None = None,
+        exclude_seen: bool = True,
+        exclude: Table | None = None,
+        request: str | Sequence[str | None] | None = None,
+        request_weight: float | None = None,
+    ) -> Recommendations:
         """Rank items for users, as the recommender does.
 
         Parameters
         ----------
         users : array-like of ids, default=None
         k : int, default=10
-        **options
-            As in the recommender's ``recommend``.
+        context, history, candidates, exclude_seen, exclude, request
+            As in ``recommend`` of the recommender.
+        request_weight : float in [0, 1], default=None
+            None means the default of the recommender.
 
         Returns
         -------
@@ -92,67 +116,85 @@ class DelegatingMixin:
             Unpacks as ``items, scores``, two (n_users, k) arrays.
         """
         check_is_fitted(self)
-        return self._delegate.recommend(users, k, **options)
+        options: dict[str, Any] = {"context": context, "history": history, "candidates": candidates}
+        options |= {"exclude": exclude, "request": request, "request_weight": request_weight}
+        return self._delegate.recommend(users, k, exclude_seen=exclude_seen, **_given(options))
 
     @_recommender_has("similar_items")
     @on_snapshot
-    def similar_items(self, items: Any, k: int = 10, **options: Any) -> Recommendations:
-        """Items like the given ones, as the recommender has them.
+    def similar_items(self, items: Ids, k: int = 10, *, candidates: CandidateIds | None = None) -> Recommendations:
+        """Items similar to the given ones, by the recommender.
 
         Parameters
         ----------
         items : array-like of item ids
         k : int, default=10
-        **options
-            As in the recommender's ``similar_items``.
+        candidates : list of item ids, or one list per item, default=None
 
         Returns
         -------
         Recommendations
         """
         check_is_fitted(self)
-        return self._delegate.similar_items(items, k, **options)
+        return self._delegate.similar_items(items, k, **_given({"candidates": candidates}))
 
     @_recommender_has("search")
     @on_snapshot
-    def search(self, texts: Any, k: int = 10, **options: Any) -> Recommendations:
+    def search(
+        self, texts: str | Sequence[str], k: int = 10, *, candidates: CandidateIds | None = None
+    ) -> Recommendations:
         """Rank the catalogue for free text, as the recommender does.
 
         Parameters
         ----------
         texts : str or list of str
         k : int, default=10
-        **options
-            As in the recommender's ``search``.
+        candidates : list of item ids, or one list per text, default=None
 
         Returns
         -------
         Recommendations
         """
         check_is_fitted(self)
-        return self._delegate.search(texts, k, **options)
+        return self._delegate.search(texts, k, **_given({"candidates": candidates}))
 
     @_recommender_has("explain")
     @on_snapshot
-    def explain(self, users: Any, items: Any, **options: Any) -> Any:
-        """Say why items are recommended to users, as the recommender does.
+    def explain(
+        self,
+        users: Ids,
+        items: Ids,
+        *,
+        context: Table | None = None,
+        history: History | None = None,
+        n_evidence: int = 3,
+    ) -> Explanations:
+        """Explain why items are recommended to users, as the recommender does.
 
         Parameters
         ----------
         users, items : array-like of ids
-            They pair up; a single one stands for all.
-        **options
-            As in the recommender's ``explain``.
+            Pairs of a user and an item. A single id is used for all pairs.
+        context, history
+            As in :meth:`recommend`.
+        n_evidence : int, default=3
+            Maximum number of reasons per pair.
 
         Returns
         -------
         Explanations
         """
         check_is_fitted(self)
-        return self._delegate.explain(users, items, **options)
+        options = _given({"context": context, "history": history})
+        return self._delegate.explain(users, items, n_evidence=n_evidence, **options)
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """The options that are not None: a recommender need not take those that nobody uses."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def given_tables(item_features: Any, user_features: Any) -> dict[str, Any]:
-    """Keyword arguments of the feature tables that are there."""
+    """The feature tables that are not None, as keyword arguments."""
     tables = {"item_features": item_features, "user_features": user_features}
     return {name: table for name, table in tables.items() if table is not None}

@@ -1,26 +1,26 @@
-"""What wraps a recommender: it fits a clone, hands on what it does not change, and keeps the contract."""
+"""The base class of wrappers: it fits a clone of a recommender and keeps the recommender contract."""
 
 from __future__ import annotations
 
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from skrec.base._contract import RecommenderMixin
 from skrec.base._delegation import DelegatingMixin, given_tables
-from skrec.interactions import Histories, IdIndex, Recommendations, is_empty, read_history
+from skrec.interactions import FeatureSource, Histories, IdIndex, Ids, Recommendations, Table, is_empty, read_history
 from skrec.utils import PersistenceMixin, atomic_update, fit_context, on_snapshot, unwrap_recommender
 
 
 class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseEstimator):
-    """A recommender around another, its parameter ``recommender``.
+    """A recommender that wraps another one, its parameter ``recommender``.
 
-    ``fit`` clones and fits it as ``recommender_``; a :class:`~sklearn.frozen.FrozenEstimator` keeps a fitted
-    one as it is. A subclass gives ``recommend`` and what it learns itself in ``_fit_wrapper``.
+    ``fit`` fits a clone of it as ``recommender_``; a :class:`~sklearn.frozen.FrozenEstimator` keeps a fitted one. Of
+    the recommender, only the public contract is used. A subclass learns its own part in ``_fit_wrapper``.
     """
 
     recommender: Any
@@ -38,13 +38,20 @@ class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseE
 
     @fit_context(prefer_skip_nested_validation=False)
     @atomic_update
-    def fit(self, X: Any, y: Any = None, *, item_features: Any = None, user_features: Any = None) -> Self:
+    def fit(
+        self,
+        X: Table,
+        y: ArrayLike | None = None,
+        *,
+        item_features: FeatureSource | None = None,
+        user_features: FeatureSource | None = None,
+    ) -> Self:
         """Fit a clone of the recommender.
 
         Parameters
         ----------
         X, y, item_features, user_features
-            As in the recommender's ``fit``.
+            As in ``fit`` of the recommender.
 
         Returns
         -------
@@ -76,11 +83,11 @@ class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseE
             tags.target_tags, tags.input_tags = inner.target_tags, inner.input_tags
         return tags
 
-    # Handed on -------------------------------------------------------------------------------------
+    # By the recommender -------------------------------------------------------------------------------
 
     @on_snapshot
-    def predict(self, X: Any) -> NDArray:
-        """Score of each (user, item) row, as the recommender has it.
+    def predict(self, X: Table) -> NDArray:
+        """Score of each (user, item) row, by the recommender.
 
         Parameters
         ----------
@@ -93,21 +100,21 @@ class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseE
         check_is_fitted(self)
         return self.recommender_.predict(X)
 
-    # What is known ---------------------------------------------------------------------------------
+    # The fitted catalogue ---------------------------------------------------------------------------
 
     @property
     def n_features_in_(self) -> int:
-        """Columns of X, ``timestamp`` not counted."""
+        """Number of columns of X, without ``timestamp``."""
         check_is_fitted(self)
         return self.recommender_.n_features_in_
 
     @property
     def feature_names_in_(self) -> NDArray:
-        """Their names, where X was a frame."""
+        """Names of the columns of X, where X was a frame."""
         return self.recommender_.feature_names_in_
 
     @on_snapshot
-    def seen_items(self, users: Any) -> Histories:
+    def seen_items(self, users: Ids) -> Histories:
         """Item codes that each user has events with in fit, one row a user; empty for unknown users."""
         check_is_fitted(self)
         return Histories.read(unwrap_recommender(self.recommender_).seen_items(users))
@@ -143,7 +150,7 @@ class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseE
 
     @property
     def feedback(self) -> str:
-        """Of the recommender: "implicit" or "explicit"."""
+        """Feedback of the recommender: "implicit" or "explicit"."""
         return getattr(unwrap_recommender(self._delegate), "feedback", "implicit")
 
     def _history_rating(self) -> float:

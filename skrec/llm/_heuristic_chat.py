@@ -6,10 +6,10 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from skrec._chat import BaseChat, ChatResult, ChatSettings, DataBlock, Message, Usage, about_tokens, fits, read_blocks
@@ -25,6 +25,13 @@ _TEXTS = frozenset({"text", "sentence", "reason"})
 _UNDECIDED = ("none", "other", "unknown", "any")
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _DECAY = 0.8  # factor from one entry to the next; the latest entry comes first
+
+
+class TextEncoder(Protocol):
+    """Turns texts into vectors."""
+
+    def encode(self, texts: list[str]) -> ArrayLike:
+        """(n_texts, d) vectors."""
 
 
 class HeuristicChat(BaseChat):
@@ -75,7 +82,7 @@ class HeuristicChat(BaseChat):
     [1, 0]
     """
 
-    def __init__(self, encoder: Any = None, **options: Any) -> None:
+    def __init__(self, encoder: TextEncoder | None = None, **options: Any) -> None:
         super().__init__(**options)
         if encoder is not None and (isinstance(encoder, str) or not hasattr(encoder, "encode")):
             raise TypeError(f"encoder must be an object with encode(texts), such as LLMTextEmbedder; got {encoder!r}.")

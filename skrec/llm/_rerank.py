@@ -223,7 +223,7 @@ class LLMReranker(PromptRecommender):
         exclude_seen: bool = True,
         exclude: Table | None = None,
         request: str | Sequence[str | None] | None = None,
-        request_weight: float = 0.0,
+        request_weight: float | None = 0.0,
     ) -> Recommendations:
         """Rank items for users; the language model orders the first ``n_candidates``.
 

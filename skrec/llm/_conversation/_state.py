@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -84,7 +84,7 @@ class ConversationState:
     True
     """
 
-    user: Any = None
+    user: Hashable = None
     liked: tuple[Any, ...] = ()
     disliked: tuple[Any, ...] = ()
     known: tuple[Any, ...] = ()
