@@ -7,6 +7,7 @@ import json
 import os
 import time
 import warnings
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,12 +19,12 @@ class ChatCache(SQLiteStore):
     """Answers in a SQLite file, for any number of clients, threads and processes.
 
     An answer is found again by the fingerprint of the client, the name and version of the prompt, the messages,
-    the schema, the settings and the seed; only a hash of them is stored. The answer is stored as the JSON text
-    it is, in a file that its owner alone may read. Failures, refusals and answers cut off are not kept, nor is
-    anything of a client without a fingerprint.
+    the schema, the settings and the seed; only a hash of them is stored. The answer is stored as JSON text with a
+    checksum, in a file that its owner alone may read (mode 0600). Failures, refusals and answers cut off are not
+    kept, nor is anything of a client without a fingerprint.
 
-    A damaged file is set aside with a warning and rebuilt; where the file cannot be written, a warning says
-    so and the work goes on without.
+    A damaged file is set aside with a warning and rebuilt; a damaged answer is requested again. Where the file cannot
+    be written, or stays locked for seconds, a warning says so, the work goes on without, and later it is tried again.
 
     Parameters
     ----------
@@ -46,14 +47,16 @@ class ChatCache(SQLiteStore):
 
     _NAME = "cache of answers"
     _SCHEMA = (
-        "CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, created REAL NOT NULL, answer TEXT NOT NULL) "
+        "CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, created REAL NOT NULL, answer BLOB NOT NULL) "
         "WITHOUT ROWID"
     )
 
     def __init__(self, path: str | os.PathLike, ttl: float | None = None) -> None:
         if ttl is not None and not ttl > 0:
             raise ValueError(f"ttl={ttl!r} must be a positive number of seconds, or None to keep answers for ever.")
-        super().__init__(path, mode=0o600)
+        super().__init__(path)
+        if self.path.is_symlink():
+            raise ValueError(f"path={str(path)!r} is a link; pass the file that it points to.")
         if self.path.is_dir():
             raise ValueError(f"path={str(path)!r} is a folder; name a file in it, such as 'answers.sqlite'.")
         self.ttl = ttl
@@ -69,7 +72,7 @@ class ChatCache(SQLiteStore):
         """What is kept under each key; None where there is nothing, or nothing whole."""
         since = -1.0 if self.ttl is None else time.time() - self.ttl
         stored = self._select("SELECT key, answer FROM answers WHERE created > ? AND key IN", keys, since)
-        answers = {key: _read(text) for key, text in stored.items()}
+        answers = {key: _unpack(key, packed) for key, packed in stored.items()}
         if damaged := sum(answer is None for answer in answers.values()):
             warnings.warn(f"{damaged} answers in {self.path} are damaged; they are requested again.", stacklevel=2)
         return [answers.get(key) for key in keys]
@@ -77,7 +80,7 @@ class ChatCache(SQLiteStore):
     def put(self, answers: dict[bytes, dict[str, Any]]) -> None:
         """Keep answers, and drop those past their time."""
         now = time.time()
-        rows = [(key, now, json.dumps(answer, ensure_ascii=False)) for key, answer in answers.items()]
+        rows = [(key, now, _pack(key, answer)) for key, answer in answers.items()]
         if rows:
             self._write("INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", rows)
         if rows and self.ttl is not None:
@@ -97,9 +100,17 @@ def to_keep(result: ChatResult) -> dict[str, Any] | None:
     return {"text": result.text}
 
 
-def _read(text: Any) -> dict[str, Any] | None:
+def _pack(key: bytes, answer: dict[str, Any]) -> bytes:
+    """The answer as JSON, behind a checksum of it and of its key: a flipped bit is found, and so is a mix-up."""
+    text = json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")
+    return zlib.crc32(key + text).to_bytes(4, "little") + text
+
+
+def _unpack(key: bytes, packed: Any) -> dict[str, Any] | None:
+    if not isinstance(packed, bytes) or zlib.crc32(key + packed[4:]).to_bytes(4, "little") != packed[:4]:
+        return None
     try:
-        answer = json.loads(text)
-    except (TypeError, ValueError):
+        answer = json.loads(packed[4:])
+    except ValueError:
         return None
     return answer if isinstance(answer, dict) and isinstance(answer.get("text"), str) else None

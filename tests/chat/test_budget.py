@@ -120,11 +120,11 @@ def test_threads_never_go_beyond():
 
 
 def test_calls_wait_for_those_in_flight(openai_server):
-    openai_server.answer = lambda messages, body: time.sleep(0.02) or "yes"
+    openai_server.answer = lambda messages, body: time.sleep(0.1) or "yes"
     one = most_tokens([{"role": "user", "content": "x"}], ChatSettings(max_tokens=50))
     budget = Budget(max_tokens=3 * one)  # three at once, of which each takes two tokens in the end
     # Some wait longer than the time-out of a request, which begins when it is sent.
-    chat = OpenAICompatibleChat("m", base_url=openai_server.url, n_jobs=8, budget=budget, timeout=2, max_retries=0)
+    chat = OpenAICompatibleChat("m", base_url=openai_server.url, n_jobs=8, budget=budget, timeout=1.2, max_retries=0)
     results = chat.complete(["x"] * 40, max_tokens=50)
     assert [result.error for result in results] == [None] * 40
     assert openai_server.most_open <= 3

@@ -3,18 +3,19 @@
 import hashlib
 import os
 import threading
+import time
 import warnings
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec.utils import SQLiteStore
+from skrec.utils import SQLiteStore, file_lock
 
 Vector = NDArray[np.float32]
 
@@ -108,9 +109,16 @@ class DiskCache(SQLiteStore):
     _NAME = "embedding cache"
     _SCHEMA = "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID"
     _FILE = "embeddings-v1.sqlite"
+    _LOCK_SECONDS = 15.0
+    _unlocked_until = 0.0
 
     def __init__(self, folder: str | os.PathLike):
         super().__init__(Path(folder) / self._FILE)
+        if self.path.is_symlink():
+            raise ValueError(
+                f"cache={os.fspath(folder)!r} contains {self._FILE}, which is a link; pass the folder of the file that "
+                "it points to. A link to a folder will do."
+            )
         self.folder = self.path.parent
 
     def get(self, keys: Sequence[bytes]) -> list[Vector | None]:
@@ -126,17 +134,15 @@ class DiskCache(SQLiteStore):
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Lock the folder; the operating system frees the lock if this process dies."""
-        try:
-            import fcntl
+        """Lock the folder; the operating system frees the lock if this process dies.
 
-            file = open(self.folder / "embeddings.lock", "w")  # noqa: SIM115
-        except (ImportError, OSError):
-            yield  # the price is that two processes may embed the same text
-            return
-        with file:
-            with suppress(OSError):  # some network file systems have no locks
-                fcntl.flock(file, fcntl.LOCK_EX)
+        After some seconds the work goes on without it, and so does what this cache does next: the price is that
+        two processes may embed the same text.
+        """
+        seconds = self._LOCK_SECONDS if time.monotonic() > self._unlocked_until else 0.0
+        with file_lock(self.folder / "embeddings.lock", seconds) as is_locked:
+            if seconds and not is_locked:
+                self._unlocked_until = time.monotonic() + self._PAUSE_SECONDS
             yield
 
 
@@ -146,6 +152,8 @@ def _pack(vector: Vector) -> bytes:
 
 
 def _unpack(blob: bytes) -> Vector | None:
+    if not isinstance(blob, bytes):
+        return None
     numbers = blob[4:]
     if len(numbers) % 4 or zlib.crc32(numbers).to_bytes(4, "little") != blob[:4]:
         return None
