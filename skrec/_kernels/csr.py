@@ -17,4 +17,6 @@ class Csr(NamedTuple):
 
 def csr_arrays(matrix: sp.csr_array) -> Csr:
     """The arrays of a CSR matrix, as kernels take them."""
-    return Csr(matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data)
+    # A request must not copy the indices of a whole graph.
+    indptr, indices = matrix.indptr.astype(np.int64, copy=False), matrix.indices.astype(np.int32, copy=False)
+    return Csr(indptr, indices, matrix.data)

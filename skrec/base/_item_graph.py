@@ -11,7 +11,7 @@ from skrec._kernels.csr import csr_arrays
 from skrec.base._recommender import BaseRecommender
 from skrec.base._text_search import SearchMixin
 from skrec.base._text_space import text_space
-from skrec.interactions import Candidates, Histories, Queries, Recommendations, check_k, read_items
+from skrec.interactions import Candidates, Histories, IdIndex, Queries, Recommendations, check_k, read_items
 from skrec.utils import Matrix, on_snapshot
 
 _FUSED_ROWS = 256
@@ -22,11 +22,11 @@ _PAIR_BLOCK = 1 << 18
 class ItemGraphRecommender(SearchMixin, BaseRecommender):
     """A recommender that ranks by ``sum over history of weight * graph[history item, item]``.
 
-    ``_fit`` calls ``_set_graph(graph)`` with an (n_items, n_items) matrix, CSR or dense; row: the item that
-    was chosen, column: the item that it speaks for. ``_history_weights(queries)`` gives one weight an
-    event: here its strength, less by ``recency_decay`` a step back where the model goes by time
-    (``_use_time``). Items that a history says nothing about follow by popularity. A model with an
-    ``item_encoder`` that keeps the encoded items as ``_item_matrix`` can be searched by text.
+    ``_fit`` calls ``_set_graph(graph)`` with an (n_items, n_items) matrix, CSR or dense; row: the source
+    item, of a history; column: the target item. ``_history_weights(histories)`` gives one weight per event: its
+    strength, decayed by ``recency_decay`` if the model uses time order (``_use_time``). Items without any
+    similarity to a history follow in the order of popularity. A model with an ``item_encoder`` that keeps the
+    encoded items as ``_item_matrix`` can be searched by text.
     """
 
     _graph: Matrix
@@ -38,7 +38,7 @@ class ItemGraphRecommender(SearchMixin, BaseRecommender):
             graph = graph.sorted_indices()  # pairs are found by binary search
         self._graph = graph
         largest = np.abs(graph.data).max(initial=0) if sp.issparse(graph) else max(graph.max(), -graph.min())
-        # Far below what one neighbour adds: it orders the rest of a list, and no more.
+        # Far below the contribution of one neighbour: it only orders the items without any.
         scale = np.float32(1e-7) * (largest if largest > 0 else 1)
         self._set_prior((self.popularity_ * (scale / max(self.popularity_.max(), 1))).astype(np.float32))
 
@@ -120,13 +120,13 @@ class ItemGraphRecommender(SearchMixin, BaseRecommender):
         return scores
 
     def _contributions(self, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.float32]:
-        """What each event of a query's history adds to the score of one item a query.
+        """Contribution of each event of a query's history to the score of one item per query.
 
         Parameters
         ----------
         queries : Queries
         items : int64 array of shape (n_queries,)
-            One item code a query.
+            One item code per query.
 
         Returns
         -------
@@ -151,7 +151,7 @@ class ItemGraphRecommender(SearchMixin, BaseRecommender):
 
     @on_snapshot
     def similar_items(self, items: Any, k: int = 10, *, candidates: Any = None) -> Recommendations:
-        """Items that one item speaks for most; an item is never its own neighbour.
+        """Target items of the largest weights of each item; an item is never its own neighbour.
 
         Parameters
         ----------
@@ -175,20 +175,27 @@ class ItemGraphRecommender(SearchMixin, BaseRecommender):
         ids, asked = read_items(items, self._item_index)
         own = Histories(np.arange(len(asked) + 1), asked.astype(np.int32), np.ones(len(asked), np.float32))
         eligible = None if candidates is None else Candidates(candidates, self._item_index, len(asked))
-        codes, scores = _Neighbours(self)._rank(Queries(np.full(len(asked), -1), own), k, eligible, own)
+        neighbours = _Neighbours(self._graph, self._item_index, self._n_threads())
+        codes, scores = neighbours.rank(Queries(np.full(len(asked), -1), own), k, eligible, own)
         codes, scores = np.where(scores > 0, codes, -1), np.where(scores > 0, scores, -np.inf)
         backend = self._frame_backend
         return Recommendations(codes, scores, ids, self._item_index, backend=backend, query_name="item")
 
 
 class _Neighbours(ItemGraphRecommender):
-    """The graph of a fitted model, read as it is: an event weighs 1 and popularity adds nothing."""
+    """The graph of a fitted model by itself: every event has weight 1, and popularity adds nothing."""
 
-    def __init__(self, model: ItemGraphRecommender) -> None:
-        self._graph = model._graph
-        self._item_index = model._item_index
-        self._set_prior(np.zeros_like(model._prior))
-        self.n_jobs = model._n_threads()
+    def __init__(self, graph: Matrix, item_index: IdIndex, n_jobs: int | None) -> None:
+        self._graph = graph
+        self._item_index = item_index
+        self._set_prior(np.zeros(len(item_index), np.float32))
+        self.n_jobs = n_jobs
+
+    def rank(
+        self, queries: Queries, k: int, eligible: Candidates | None, hidden: Histories
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Best k item codes and scores of each query."""
+        return self._rank(queries, k, eligible, hidden)
 
 
 def _ranges(bounds: NDArray[np.int64], size: int) -> list[tuple[int, int]]:
