@@ -389,7 +389,7 @@ class TestWhatIsRefused:
 
     def test_what_a_cast_to_the_type_of_fit_would_change(self, pipe):
         for at, message in (
-            (17_000_000, "holds numbers, but date-times without a time zone in fit"),
+            (17_000_000, "contains numbers, but date-times without a time zone in fit"),
             (datetime(2024, 1, 1).date(), "holds dates without an hour, but date-times"),
             ("2024-01-01 08:00", r"holds '2024-01-01 08:00'; convert it first"),
             (pd.Timestamp("2024-01-01", tz="UTC"), "holds date-times with a time zone, but date-times without"),

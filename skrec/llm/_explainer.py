@@ -53,7 +53,9 @@ class LLMExplainer(PromptRecommender):
     Parameters
     ----------
     recommender : recommender, Pipeline or FrozenEstimator
-        A clone of it is fitted; a :class:`~sklearn.frozen.FrozenEstimator` is kept as it is.
+        A clone of it is fitted; a :class:`~sklearn.frozen.FrozenEstimator` is kept as it is. Where it has no
+        ``explain``, the evidence is the decrease of its score when an event leaves the history, by
+        ``recommend(history=...)`` for an unknown user.
     llm : chat client or callable, default=None
         A client of :mod:`skrec.llm`, or a function from messages to the answer. None uses the templates.
     language : str, default="en"
@@ -223,7 +225,7 @@ class LLMExplainer(PromptRecommender):
         check_is_fitted(self)
         self._validate_params()
         self._check_wrapper()
-        base = self._evidence(users, items, context, history, n_evidence)
+        base = self.base_explanations(users, items, context=context, history=history, n_evidence=n_evidence)
         explicit = self.feedback == "explicit"
         language = template_language(self.language) or "en"
         evidence = [named(reasons, self._item_names) for reasons in base.evidence]
@@ -251,8 +253,10 @@ class LLMExplainer(PromptRecommender):
             )
         return base.rewritten(text, evidence, method)
 
-    def _evidence(self, users: Any, items: Any, context: Any, history: Any, n_evidence: int) -> Explanations:
-        """The evidence of the recommender; by leave-one-out where it has no ``explain``."""
+    def base_explanations(
+        self, users: Ids, items: Ids, *, context: Table | None, history: History | None, n_evidence: int
+    ) -> Explanations:
+        """The explanations of the recommender; by leave-one-out, without texts, where it has no ``explain``."""
         if hasattr(self.recommender_, "explain"):
             return self.recommender_.explain(users, items, context=context, history=history, n_evidence=n_evidence)
         n_evidence = check_k(n_evidence, "n_evidence")

@@ -132,10 +132,11 @@ def personalise(
     texts = _texts_of(explaining, item_features)
     names = names_in(item_features, explaining)
     columns = getattr(explaining, "feature_names_in_", None)
+    explain = explaining.explain
     if isinstance(explaining, LLMExplainer):
         names = explaining.item_names() | names
-        explaining = explaining.recommender_
-    explained = explaining.explain(users, items, context=context, history=history, n_evidence=n_evidence)
+        explain = explaining.base_explanations
+    explained = explain(users, items, context=context, history=history, n_evidence=n_evidence)
     explicit = getattr(unwrap_recommender(explaining), "feedback", "implicit") == "explicit"
     code = template_language(language) or "en"
     evidence = [named(reasons, names) for reasons in explained.evidence]

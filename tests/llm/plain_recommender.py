@@ -3,7 +3,7 @@
 import numpy as np
 
 
-class TogetherRecommender:
+class PlainRecommender:
     """Ranks items by how often users chose them together with the history; by popularity without one."""
 
     def __init__(self, popularity_weight=0.01):

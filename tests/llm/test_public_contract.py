@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from conversing import encoder
-from plain_recommender import TogetherRecommender
+from plain_recommender import PlainRecommender
 from prompt_reading import blocks_of
 
 from skrec.exceptions import LanguageModelWarning
 from skrec.feature_extraction import KeywordExtractor
 from skrec.interactions import FeatureTable
-from skrec.llm import ConversationalRecommender, LLMExplainer, LLMReranker, QuerySuggester
+from skrec.llm import ConversationalRecommender, LLMExplainer, LLMReranker, QuerySuggester, personalise
 from skrec.neighbors import UserKNNRecommender
 
 LOG = np.array(
@@ -59,13 +59,13 @@ def cites_all(messages):
 
 
 def test_it_has_at_most_fifty_lines_and_no_base_class():
-    assert len(inspect.getsource(TogetherRecommender).splitlines()) <= 50
-    assert TogetherRecommender.__mro__[1:] == (object,)
+    assert len(inspect.getsource(PlainRecommender).splitlines()) <= 50
+    assert PlainRecommender.__mro__[1:] == (object,)
 
 
 def test_a_language_model_reranks_it():
-    plain = TogetherRecommender().fit(LOG)
-    rec = LLMReranker(TogetherRecommender(), backwards, n_candidates=3).fit(LOG, item_features=BOOKS)
+    plain = PlainRecommender().fit(LOG)
+    rec = LLMReranker(PlainRecommender(), backwards, n_candidates=3).fit(LOG, item_features=BOOKS)
     items, scores = plain.recommend([1, 5, 99], 3)
     found = rec.recommend([1, 5, 99], 3)
     for row, before in zip(found.items.tolist(), items.tolist(), strict=True):
@@ -83,7 +83,7 @@ def test_the_prompt_shows_the_history_of_fit_and_of_the_call():
         prompts.append(messages)
         return backwards(messages)
 
-    rec = LLMReranker(TogetherRecommender(), judge).fit(LOG, item_features=BOOKS)
+    rec = LLMReranker(PlainRecommender(), judge).fit(LOG, item_features=BOOKS)
     rec.recommend([3], history=[[3, 40]])
     assert [text.split(";")[0] for text in blocks_of(prompts[-1])["history"].texts] == [
         "title: Dracula",
@@ -93,21 +93,21 @@ def test_the_prompt_shows_the_history_of_fit_and_of_the_call():
 
 
 def test_users_are_those_of_fit_or_of_the_history():
-    rec = LLMReranker(TogetherRecommender(), backwards).fit(LOG, item_features=BOOKS)
+    rec = LLMReranker(PlainRecommender(), backwards).fit(LOG, item_features=BOOKS)
     assert rec.recommend().users.tolist() == [1, 2, 3, 4, 5, 6]
     assert rec.popularity_.tolist() == [3, 3, 2, 3, 2]
     assert rec.feedback == "implicit"
 
 
 def test_the_order_of_the_recommender_stays_without_an_answer():
-    rec = LLMReranker(TogetherRecommender(), lambda messages: "nothing").fit(LOG, item_features=BOOKS)
+    rec = LLMReranker(PlainRecommender(), lambda messages: "nothing").fit(LOG, item_features=BOOKS)
     with pytest.warns(LanguageModelWarning, match="No answer"):
         found = rec.recommend([1])
-    assert found.items[0, :2].tolist() == TogetherRecommender().fit(LOG).recommend([1])[0][0, :2].tolist()
+    assert found.items[0, :2].tolist() == PlainRecommender().fit(LOG).recommend([1])[0][0, :2].tolist()
 
 
 def test_it_is_explained_by_leaving_events_out():
-    rec = LLMExplainer(TogetherRecommender()).fit(LOG, item_features=BOOKS)
+    rec = LLMExplainer(PlainRecommender()).fit(LOG, item_features=BOOKS)
     (reasons,) = rec.explain([2], [30]).evidence
     # Both items of the history were chosen together with 30: Persuasion by two users, Emma by one.
     assert [(reason.item, reason.name, reason.weight) for reason in reasons] == [
@@ -124,14 +124,19 @@ def test_it_is_explained_by_leaving_events_out():
 
 
 def test_a_language_model_words_that_evidence():
-    rec = LLMExplainer(TogetherRecommender(), cites_all).fit(LOG, item_features=BOOKS)
+    rec = LLMExplainer(PlainRecommender(), cites_all).fit(LOG, item_features=BOOKS)
     found = rec.explain([2, 4], [30, 10])
     assert found.method[0] == "llm"
     assert {reason.item for reason in found.evidence[0]} == {10, 20}
 
 
+def test_a_line_rests_on_that_evidence():
+    rec = LLMExplainer(PlainRecommender()).fit(LOG, item_features=BOOKS)
+    assert personalise([30], [2], recommender=rec).text == ["Because you chose Persuasion and Emma."]
+
+
 def test_text_ids():
-    rec = LLMExplainer(TogetherRecommender()).fit(TEXT_USERS)
+    rec = LLMExplainer(PlainRecommender()).fit(TEXT_USERS)
     assert {reason.item for reason in rec.explain(["u2"], ["i30"]).evidence[0]} == {"i10", "i20"}
 
 
@@ -150,7 +155,7 @@ def test_leave_one_out_agrees_with_a_model_that_explains():
         np.testing.assert_allclose([r.weight for r in one], [r.weight for r in other], rtol=1e-5)
 
 
-class WithoutExplain(TogetherRecommender):
+class WithoutExplain(PlainRecommender):
     """The public contract of another model but for ``explain``."""
 
     def fit(self, X, y=None, **tables):
@@ -161,7 +166,7 @@ class WithoutExplain(TogetherRecommender):
 
 
 def test_a_conversation_over_it():
-    rec = ConversationalRecommender(TogetherRecommender(), item_encoder=encoder()).fit(LOG, item_features=BOOKS)
+    rec = ConversationalRecommender(PlainRecommender(), item_encoder=encoder()).fit(LOG, item_features=BOOKS)
     turn = rec.reply("no vampires", user=2, k=3)
     assert turn.recommendations.items[0, 0] == 30
     assert set(turn.recommendations.items[0].tolist()) == {30, None}
@@ -171,7 +176,7 @@ def test_a_conversation_over_it():
 
 def test_queries_are_suggested_from_it():
     extractor = KeywordExtractor(encoder(), ngram_range=(1, 1))
-    rec = QuerySuggester(TogetherRecommender(), extractor, n_items=1, taste_weight=1.0).fit(LOG, item_features=BOOKS)
+    rec = QuerySuggester(PlainRecommender(), extractor, n_items=1, taste_weight=1.0).fit(LOG, item_features=BOOKS)
     assert "seaside" in rec.suggest_queries(users=[2], k=10)[0]
     assert "seaside" not in rec.suggest_queries(users=[4], k=10)[0]
 
@@ -179,7 +184,7 @@ def test_queries_are_suggested_from_it():
 def test_a_table_with_items_that_it_does_not_know():
     """A recommender without feature tables knows only the items of its events."""
     extractor = KeywordExtractor(encoder(), ngram_range=(1, 1))
-    rec = QuerySuggester(TogetherRecommender(), extractor).fit(LOG[LOG[:, 1] != 50], item_features=BOOKS)
+    rec = QuerySuggester(PlainRecommender(), extractor).fit(LOG[LOG[:, 1] != 50], item_features=BOOKS)
     assert rec.keywords_.shape[0] == 4
     assert rec.suggest_queries("girl") == [[]]
 
@@ -187,10 +192,10 @@ def test_a_table_with_items_that_it_does_not_know():
 @pytest.mark.parametrize(
     "rec",
     [
-        LLMReranker(TogetherRecommender(), backwards),
-        LLMExplainer(TogetherRecommender(), cites_all),
-        ConversationalRecommender(TogetherRecommender(), item_encoder=encoder()),
-        QuerySuggester(TogetherRecommender(), KeywordExtractor(encoder(), ngram_range=(1, 1))),
+        LLMReranker(PlainRecommender(), backwards),
+        LLMExplainer(PlainRecommender(), cites_all),
+        ConversationalRecommender(PlainRecommender(), item_encoder=encoder()),
+        QuerySuggester(PlainRecommender(), KeywordExtractor(encoder(), ngram_range=(1, 1))),
     ],
     ids=lambda rec: type(rec).__name__,
 )

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conversing import encoder
-from plain_recommender import TogetherRecommender
+from plain_recommender import PlainRecommender
 from prompt_reading import blocks_of
 
 from skrec.dummy import PopularRecommender
@@ -69,7 +69,7 @@ LAST_STEPS = {
 
 
 @pytest.mark.parametrize("error", [Interrupted, KeyboardInterrupt])
-@pytest.mark.parametrize("base", [PopularRecommender, read_by_text, TogetherRecommender])
+@pytest.mark.parametrize("base", [PopularRecommender, read_by_text, PlainRecommender])
 @pytest.mark.parametrize("name", WRAPPERS)
 def test_half_an_update_is_none(name, base, error, monkeypatch):
     make, answer = WRAPPERS[name]
@@ -96,7 +96,7 @@ def test_half_an_update_is_none(name, base, error, monkeypatch):
 def test_a_table_that_only_the_wrapper_refuses(name):
     """The popularity baseline takes any table; the wrapper reads its columns."""
     make, answer = WRAPPERS[name]
-    rec = make(TogetherRecommender()).fit(LOG, item_features=FeatureTable(BOOKS))
+    rec = make(PlainRecommender()).fit(LOG, item_features=FeatureTable(BOOKS))
     before = answer(rec)
     with pytest.raises(ValueError, match="item_features"):
         rec.partial_fit(NEW, item_features=FeatureTable(pd.DataFrame({"item": [40, 40], "title": ["a", "b"]})))
