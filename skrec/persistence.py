@@ -27,6 +27,7 @@ _PARTS = [
     "skrec._chat._results.Usage",
     "skrec.llm._row_texts.RowTexts",
     "skrec.base._fit_data.FeatureSide",
+    "skrec.base._item_graph_ranker.ItemGraph",
     "skrec.base._text_space.TextSpace",
     "skrec.decomposition._sgd.SGDState",
     "skrec.decomposition._sgd_problem.EventScales",

@@ -13,6 +13,7 @@ from skrec.base._fit_mixins import PartialFitMixin, SampleWeightMixin
 from skrec.base._item_graph import ItemGraphRecommender
 from skrec.base._item_similarity import Similarity, classical, merge_repeats, pair_table
 from skrec.base._meta import MetaRecommender
+from skrec.base._ranker import ExactRanker, Ranker, TopK
 from skrec.base._recommender import BaseRecommender
 from skrec.base._text_requests import request_texts
 from skrec.base._text_similarity import blend, center_rows, text_similarity

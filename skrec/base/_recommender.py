@@ -12,11 +12,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from skrec._explain import ExplainMixin
-from skrec.base._block_ranking import rank
 from skrec.base._contract import RecommenderMixin
 from skrec.base._fit_data import FeatureSide, SideTable
 from skrec.base._predict import PredictMixin
-from skrec.base._text_requests import read_requests
+from skrec.base._ranker import ExactRanker, Ranker
+from skrec.base._text_requests import RequestRanker, read_requests
 from skrec.interactions import (
     Candidates,
     ContextColumns,
@@ -277,11 +277,12 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
         if exclude is not None and not is_empty(exclude):
             excluded = read_exclusions(exclude, self._item_index, self._column_names).by_query(user_ids, "exclude")
             hidden = hidden.followed_by(excluded)
-        requests = read_requests(self, request, request_weight, len(queries))
-        if requests is None:
-            codes, scores = self._rank(queries, k, eligible, hidden)
-        else:
-            codes, scores = requests.rank(queries, k, eligible, hidden)
+        texts = read_requests(request, request_weight, len(queries))
+        ranker = self._ranker()
+        if texts is not None:
+            exact = self._exact_ranker()
+            ranker = RequestRanker.of_texts(texts, self._text_space, float(request_weight), exact, self._is_cold)
+        codes, scores = ranker.top_k(queries, k, eligible, hidden)
         return Recommendations(codes, scores, user_ids, self._item_index, backend=self._frame_backend)
 
     def _text_space(self, texts: list[str]) -> tuple[Matrix, Matrix]:
@@ -323,16 +324,13 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
             )
         return None
 
-    def _rank(
-        self, queries: Queries, k: int, eligible: Candidates | None, hidden: Histories
-    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Best k item codes and scores of each query."""
+    def _exact_ranker(self) -> ExactRanker:
+        """Ranks by the scores of all items."""
+        return ExactRanker(self._score_with_cold_start, len(self._item_index), getattr(self, "n_jobs", None))
 
-        def score_block(start: int, stop: int, columns: NDArray[np.int64] | None) -> NDArray[np.float32]:
-            return self._ranked_scores(queries.block(start, stop), columns)
-
-        n_jobs = getattr(self, "n_jobs", None)
-        return rank(score_block, hidden, len(self._item_index), k, eligible=eligible, n_jobs=n_jobs)
+    def _ranker(self) -> Ranker:
+        """What makes the lists of ``recommend``. A model with a faster way than scores of all items overrides it."""
+        return self._exact_ranker()
 
     def _score_with_cold_start(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
         """Scores of a block, the cold start included."""
@@ -341,7 +339,3 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
         if cold.any():
             scores[cold] = self._cold_start_scores(items)
         return scores
-
-    def _ranked_scores(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
-        """Scores to rank by, where -inf leaves an item out."""
-        return self._score_with_cold_start(queries, items)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skrec.base._block_ranking import rank
+from skrec.base._ranker import ExactRanker, Ranker, Scores, TopK
 from skrec.interactions import Candidates, Histories, Queries
-from skrec.utils import inner_products, is_zero_row
+from skrec.utils import Matrix, inner_products, is_zero_row
 
 _HEAD = 10
 """Best items of a row that say how far its scores reach,"""
@@ -18,64 +20,81 @@ _LEAST_REST = 4
 """and no more than a quarter of all."""
 
 
-def read_requests(rec: Any, request: Any, weight: Any, n_queries: int) -> RequestRanking | None:
-    """What is asked for in free text; None where nothing is, whatever the model can read.
+def read_requests(request: str | Sequence[str | None] | None, weight: float, n_queries: int) -> list[str | None] | None:
+    """One text or None per query; None where no query has a text.
 
     Raises
     ------
     ValueError
-        If there is not one text a query, the weight is out of range, or the model reads no text.
+        If the number of texts is not that of the queries, or the weight is out of range.
     TypeError
-        If a request is no text.
+        If a request is not a string.
     """
     if not isinstance(weight, int | float | np.number) or not 0 <= weight <= 1:
         raise ValueError(f"request_weight must be a number from 0 (taste alone) to 1 (request alone); got {weight!r}.")
     texts = request_texts(request, n_queries)
-    if not any(texts):
-        return None
-    return RequestRanking(rec, texts, float(weight))
+    return texts if any(texts) else None
 
 
-class RequestRanking:
-    """Scores of queries of which some come with a request.
+@dataclass(slots=True, eq=False)
+class RequestRanker(Ranker):
+    """Ranks queries by a blend of taste and request; those without a request by taste alone.
 
     Parameters
     ----------
-    rec : recommender
-    texts : list of n_queries str or None
+    exact : ExactRanker
+        Scores by taste.
+    is_cold : callable (queries) -> bool array of shape (n_queries,)
+        Queries without a taste: the request alone counts.
+    row : int64 array of shape (n_queries,)
+        Row of ``vectors`` of each query, -1 where it has no request.
+    vectors, item_vectors : matrices of shape (n_texts, d) and (n_items, d)
     weight : float in [0, 1]
+        Of the request.
     """
 
-    def __init__(self, rec: Any, texts: list[str | None], weight: float) -> None:
+    exact: ExactRanker
+    is_cold: Callable[[Queries], NDArray[np.bool_]]
+    row: NDArray[np.int64]
+    vectors: Matrix
+    item_vectors: Matrix
+    weight: float
+
+    @classmethod
+    def of_texts(
+        cls,
+        texts: list[str | None],
+        text_space: Callable[[list[str]], tuple[Matrix, Matrix]],
+        weight: float,
+        exact: ExactRanker,
+        is_cold: Callable[[Queries], NDArray[np.bool_]],
+    ) -> RequestRanker:
+        """Embed each distinct text once."""
         distinct = list(dict.fromkeys(text for text in texts if text is not None))
         number = {text: row for row, text in enumerate(distinct)}
-        self._rec, self._weight = rec, weight
-        self._row = np.array([-1 if text is None else number[text] for text in texts], dtype=np.int64)
-        self._vectors, self._item_vectors = rec._text_space(distinct)
+        row = np.array([-1 if text is None else number[text] for text in texts], dtype=np.int64)
+        return cls(exact, is_cold, row, *text_space(distinct), weight)
 
-    def rank(
-        self, queries: Queries, k: int, eligible: Candidates | None, hidden: Histories
-    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Best k items of each query; a row is scaled over the whole catalogue, whatever the candidates."""
+    def top_k(self, queries: Queries, k: int, eligible: Candidates | None, hidden: Histories) -> TopK:
+        """Best items of each query; a row is scaled over the whole catalogue, whatever the candidates."""
 
-        def score_block(start: int, stop: int, columns: NDArray[np.int64] | None) -> NDArray[np.float32]:
-            scores = self._blended_scores(queries.block(start, stop), self._row[start:stop])
+        def score_block(start: int, stop: int, columns: NDArray[np.int64] | None) -> Scores:
+            scores = self._blended_scores(queries.block(start, stop), self.row[start:stop])
             return scores if columns is None else np.ascontiguousarray(scores[:, columns])
 
-        n_jobs = getattr(self._rec, "n_jobs", None)
-        return rank(score_block, hidden, len(self._rec._item_index), k, eligible=eligible, n_jobs=n_jobs)
+        return rank(score_block, hidden, self.exact.n_items, k, eligible=eligible, n_jobs=self.exact.n_jobs)
 
-    def _blended_scores(self, queries: Queries, row: NDArray[np.int64]) -> NDArray[np.float32]:
+    def _blended_scores(self, queries: Queries, row: NDArray[np.int64]) -> Scores:
         """(n_queries, n_items) scores; those of queries without a request are the model's own."""
-        scores: NDArray[np.float32] = self._rec._ranked_scores(queries, None)
-        asked = np.flatnonzero(row >= 0)
-        asked = asked[~is_zero_row(self._vectors[row[asked]])]  # of a text that says nothing, taste is left
-        if len(asked):
-            taste = scores[asked]
-            likeness = inner_products(self._vectors[row[asked]], self._item_vectors, None)
-            weight = np.where(self._rec._is_cold(queries)[asked], 1.0, self._weight)[:, None]
-            blended = (1 - weight) * in_reach(taste) + weight * in_reach(likeness)
-            scores[asked] = np.where(np.isneginf(taste), -np.inf, blended)
+        scores = self.exact.scores(queries, None)
+        with_text = np.flatnonzero(row >= 0)
+        with_text = with_text[~is_zero_row(self.vectors[row[with_text]])]  # a text without meaning leaves taste alone
+        if len(with_text):
+            taste = scores[with_text]
+            similarity = inner_products(self.vectors[row[with_text]], self.item_vectors, None)
+            weight = np.where(self.is_cold(queries)[with_text], 1.0, self.weight)[:, None]
+            blended = (1 - weight) * in_reach(taste) + weight * in_reach(similarity)
+            scores[with_text] = np.where(np.isneginf(taste), -np.inf, blended)
         return scores
 
 

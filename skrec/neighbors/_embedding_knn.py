@@ -1,6 +1,7 @@
 """Nearest items in a space of embeddings."""
 
 import warnings
+from dataclasses import replace
 from itertools import pairwise
 from numbers import Real
 from typing import Any, ClassVar
@@ -14,9 +15,9 @@ from sklearn.base import BaseEstimator
 from sklearn.preprocessing import normalize
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from skrec.base import PartialFitMixin, VectorRecommender, encode_texts
+from skrec.base import ExactRanker, PartialFitMixin, Ranker, VectorRecommender, encode_texts
 from skrec.exceptions import ColdStartWarning
-from skrec.interactions import Candidates, Histories, Interactions, Queries
+from skrec.interactions import Histories, Interactions, Queries
 from skrec.utils import Matrix, caller_level, inner_products, is_zero_row, row_dots, with_rows
 
 _OFF_CENTER = 0.0123
@@ -244,13 +245,24 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
             scores[row] = self._judge(events, weight, items) if len(events) else self._cold_start_scores(items)
         return scores
 
-    def _ranked_scores(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
-        scores = self._score_with_cold_start(queries, items)
-        if self.min_score is not None:
-            usable = self._weights(queries.histories) > 0
-            warm = np.bincount(queries.histories.row_of_event()[usable], minlength=len(queries)) > 0
-            scores[(scores < self.min_score) & warm[:, None]] = -np.inf
-        return scores
+    def _exact_ranker(self) -> ExactRanker:
+        ranker = super()._exact_ranker()
+        return ranker if self.min_score is None else replace(ranker, mask=self._mask_low_scores)
+
+    def _mask_low_scores(self, queries: Queries, scores: NDArray[np.float32]) -> None:
+        """Only scores of a history are compared with ``min_score``: those of the cold start mean something else."""
+        usable = self._weights(queries.histories) > 0
+        warm = np.bincount(queries.histories.row_of_event()[usable], minlength=len(queries)) > 0
+        least = -np.inf if self.min_score is None else self.min_score
+        scores[(scores < least) & warm[:, None]] = -np.inf
+
+    def _ranker(self) -> Ranker:
+        exact = self._exact_ranker()
+        if self._faiss_index is None or self.aggregation != "mean" or self.min_score is not None:
+            return exact
+        from skrec.neighbors._faiss import FaissRanker
+
+        return FaissRanker(self._faiss_index, self._metric, self._query_vectors, exact)
 
     def _judge(self, events: NDArray, weight: NDArray, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
         """Scores of items for one history, by its largest similarity or by attention."""
@@ -272,33 +284,6 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
         if self.aggregation == "mean":
             return super()._score_pairs(queries, rows, items)
         return self._score_pairs_from_rows(queries, rows, items)
-
-    def _rank(
-        self, queries: Queries, k: int, eligible: Candidates | None, hidden: Histories
-    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        if (
-            self._faiss_index is None
-            or self.aggregation != "mean"
-            or eligible is not None
-            or self.min_score is not None
-        ):
-            return super()._rank(queries, k, eligible, hidden)
-        return self._rank_by_index(queries, k, hidden)
-
-    def _rank_by_index(
-        self, queries: Queries, k: int, hidden: Histories
-    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        from skrec.neighbors._faiss import search_index
-
-        assert self._faiss_index is not None
-        vectors = self._query_vectors(queries)
-        codes, scores = search_index(self._faiss_index, vectors, k, hidden, self._metric)
-        # The vector of a cold query is zero, and the hidden items may leave a row short.
-        again = np.flatnonzero(is_zero_row(vectors) | (codes[:, -1] < 0))
-        if len(again):
-            exact = Queries(queries.users[again], queries.histories.take(again))
-            codes[again], scores[again] = super()._rank(exact, k, None, hidden.take(again))
-        return codes, scores
 
     def _contributions(self, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.floating]:
         """Parts that sum to the score. For the mean under "euclidean": the loss of score without each event."""

@@ -1,13 +1,16 @@
 """Approximate nearest neighbours by faiss: an HNSW graph over the item vectors."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from skrec.interactions import Histories
-from skrec.utils import Matrix
+from skrec.base import ExactRanker, Ranker, TopK
+from skrec.interactions import Candidates, Histories, Queries
+from skrec.utils import Matrix, is_zero_row
 
 _NEIGHBORS_A_NODE = 32
 _MIN_EF = 128
@@ -62,6 +65,33 @@ def search_index(
         np.pad(codes, pad, constant_values=-1).astype(np.int32),
         np.pad(scores, pad, constant_values=-np.inf).astype(np.float32),
     )
+
+
+@dataclass(slots=True, eq=False)
+class FaissRanker(Ranker):
+    """Ranks by an index where the whole catalogue is eligible.
+
+    Parameters
+    ----------
+    index : uint8 array
+        As :func:`build_index` made it.
+    metric : str
+    query_vectors : callable (queries) -> float32 array of shape (n_queries, d)
+    exact : ExactRanker
+        Ranks what the index cannot: candidates, queries with a zero vector, rows that hidden items leave short.
+    """
+
+    index: NDArray[np.uint8]
+    metric: str
+    query_vectors: Callable[[Queries], Matrix]
+    exact: ExactRanker
+
+    def top_k(self, queries: Queries, k: int, eligible: Candidates | None, hidden: Histories) -> TopK:
+        if eligible is not None:
+            return self.exact.top_k(queries, k, eligible, hidden)
+        vectors = self.query_vectors(queries)
+        codes, scores = search_index(self.index, vectors, k, hidden, self.metric)
+        return self.exact.replace_rows(is_zero_row(vectors) | (codes[:, -1] < 0), (codes, scores), queries, hidden)
 
 
 def _import_faiss() -> Any:

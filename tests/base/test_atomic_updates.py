@@ -250,6 +250,7 @@ def test_readers_see_one_state_while_a_writer_publishes(make):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_many_readers(make):
     with warnings.catch_warnings(action="ignore"):
         _check_readers(make, n_updates=40, n_readers=8)

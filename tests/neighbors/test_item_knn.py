@@ -258,7 +258,7 @@ def test_ranking_predicting_and_contributions_agree(similarity):
     item = ranked.items[:2, 0]
     parts = rec._contributions(Queries(np.array([1, 2]), histories), item.astype(np.int64))
     sums = np.bincount(histories.row_of_event(), weights=parts, minlength=2)
-    np.testing.assert_allclose(sums + rec._prior[item], ranked.scores[:2, 0], rtol=1e-6)
+    np.testing.assert_allclose(sums + rec._item_graph.prior[item], ranked.scores[:2, 0], rtol=1e-6)
     n = histories.lengths[0]
     decayed = histories.y[:n] * rec.recency_decay ** np.arange(n)[::-1]
     by_hand = decayed * rec.similarity_.toarray()[histories.items[:n], item[0]]
