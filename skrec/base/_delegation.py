@@ -118,7 +118,7 @@ class DelegatingMixin:
         check_is_fitted(self)
         options: dict[str, Any] = {"context": context, "history": history, "candidates": candidates}
         options |= {"exclude": exclude, "request": request, "request_weight": request_weight}
-        return self._delegate.recommend(users, k, exclude_seen=exclude_seen, **_given(options))
+        return self._delegate.recommend(users, k, **given({**options, "exclude_seen": exclude_seen}))
 
     @_recommender_has("similar_items")
     @on_snapshot
@@ -136,7 +136,7 @@ class DelegatingMixin:
         Recommendations
         """
         check_is_fitted(self)
-        return self._delegate.similar_items(items, k, **_given({"candidates": candidates}))
+        return self._delegate.similar_items(items, k, **given({"candidates": candidates}))
 
     @_recommender_has("search")
     @on_snapshot
@@ -156,7 +156,7 @@ class DelegatingMixin:
         Recommendations
         """
         check_is_fitted(self)
-        return self._delegate.search(texts, k, **_given({"candidates": candidates}))
+        return self._delegate.search(texts, k, **given({"candidates": candidates}))
 
     @_recommender_has("explain")
     @on_snapshot
@@ -185,16 +185,22 @@ class DelegatingMixin:
         Explanations
         """
         check_is_fitted(self)
-        options = _given({"context": context, "history": history})
-        return self._delegate.explain(users, items, n_evidence=n_evidence, **options)
+        options = given({"context": context, "history": history, "n_evidence": n_evidence})
+        return self._delegate.explain(users, items, **options)
 
 
-def _given(options: dict[str, Any]) -> dict[str, Any]:
-    """The options that are not None: a recommender need not take those that nobody uses."""
-    return {name: value for name, value in options.items() if value is not None}
+_DEFAULTS = {"exclude_seen": True, "n_evidence": 3}
+
+
+def given(options: dict[str, Any]) -> dict[str, Any]:
+    """The options that differ from their defaults: a recommender need not take those that nobody uses."""
+    return {
+        name: value
+        for name, value in options.items()
+        if value is not None and not (name in _DEFAULTS and value == _DEFAULTS[name])
+    }
 
 
 def given_tables(item_features: Any, user_features: Any) -> dict[str, Any]:
     """The feature tables that are not None, as keyword arguments."""
-    tables = {"item_features": item_features, "user_features": user_features}
-    return {name: table for name, table in tables.items() if table is not None}
+    return given({"item_features": item_features, "user_features": user_features})

@@ -11,7 +11,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from skrec.base._contract import RecommenderMixin
-from skrec.base._delegation import DelegatingMixin, given_tables
+from skrec.base._delegation import DelegatingMixin, given, given_tables
 from skrec.interactions import FeatureSource, Histories, IdIndex, Ids, Recommendations, Table, is_empty, read_history
 from skrec.utils import PersistenceMixin, atomic_update, fit_context, on_snapshot, unwrap_recommender
 
@@ -130,7 +130,7 @@ class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseE
 
     def _retrieve(self, users: Any, k: int, *, history: Any = None, **options: Any) -> Recommendations:
         """The lists of the recommender, which may return a pair ``(items, scores)`` instead of Recommendations."""
-        found = self.recommender_.recommend(users, k, history=history, **options)
+        found = self.recommender_.recommend(users, k, **given({"history": history, **options}))
         if isinstance(found, Recommendations):
             return found
         if users is None:

@@ -1,10 +1,11 @@
 """What every wrapper of a recommender hands on."""
 
+import inspect
 import warnings
 
 import numpy as np
 import pytest
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
@@ -113,3 +114,64 @@ def test_a_refused_fit_leaves_the_old_model(y):
 def test_methods_are_those_of_the_recommender():
     assert not hasattr(Plain(PopularRecommender()), "similar_items")
     assert hasattr(Plain(HybridMFRecommender()), "similar_items")
+
+
+class FewKeywords(BaseEstimator):
+    """Recommends by a fixed order and takes nothing but users and k."""
+
+    def fit(self, X, y=None):
+        self.items_ = np.unique(np.asarray(X)[:, 1])
+        self.users_ = np.unique(np.asarray(X)[:, 0])
+        return self
+
+    def recommend(self, users=None, k=10):
+        return np.tile(self.items_[:k], (len(users), 1)), np.zeros((len(users), k))
+
+    def similar_items(self, items, k=10):
+        return np.tile(self.items_[:k], (len(items), 1)), np.zeros((len(items), k))
+
+    def partial_fit(self, X, y=None):
+        self.items_[:] = np.unique(np.asarray(X)[:, 1])[-1]
+        return self
+
+
+class Delegating(MetaRecommender):
+    """Delegates all that it can."""
+
+    def __init__(self, recommender):
+        self.recommender = recommender
+
+    _parameter_constraints = {}  # noqa: RUF012
+
+
+def test_only_what_is_given_is_passed_on():
+    wrapper = Delegating(FewKeywords()).fit(X)
+    assert wrapper.recommend([1], k=2, exclude_seen=True)[0].tolist() == [[10, 20]]
+    assert wrapper.similar_items([10], k=1)[0].tolist() == [[10]]
+    with pytest.raises(TypeError, match="candidates"):
+        wrapper.recommend([1], k=2, candidates=[10])
+    with pytest.raises(TypeError, match="history"):
+        wrapper.recommend([1], k=2, history=[[1, 10]])
+
+
+def test_an_update_of_a_recommender_that_writes_in_place_works_on_a_copy():
+    wrapper = Delegating(FewKeywords()).fit(X)
+    before = wrapper.recommender_
+    assert wrapper.partial_fit([[1, 99]]) is wrapper
+    assert wrapper.items_.tolist() == [99, 99, 99]
+    assert before.items_.tolist() == [10, 20, 30]
+
+
+@pytest.mark.parametrize("name", ["recommend", "similar_items", "search", "explain", "partial_fit"])
+def test_keywords_are_spelled_out(name):
+    parameters = inspect.signature(getattr(Delegating, name)).parameters
+    assert not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+
+
+def test_all_keywords_reach_the_recommender():
+    wrapper, plain = Delegating(PopularRecommender()).fit(X), PopularRecommender().fit(X)
+    options = {"history": [[1, 30]], "candidates": [20, 30], "exclude_seen": False, "exclude": [[1, 20]]}
+    np.testing.assert_array_equal(
+        wrapper.recommend([1, 2], k=2, **options).items, plain.recommend([1, 2], k=2, **options).items
+    )
+    assert wrapper.explain([1], [30], n_evidence=1).text == plain.explain([1], [30], n_evidence=1).text
