@@ -13,6 +13,7 @@ from skrec.interactions import (
     Features,
     IdIndex,
     as_unique_ids,
+    check_id_column,
     encode_features,
     read_features,
     read_fit_features,
@@ -34,12 +35,15 @@ class FeatureSide:
         Fitted.
     n_features : int or None
         Columns of the encoded table; None where ``fit`` got no table, or the model does not use it.
+    id_name : str or None
+        Name of the id column in the X of ``fit``.
     """
 
     name: str
     is_used: bool = False
     encoder: Any = None
     n_features: int | None = None
+    id_name: str | None = None
 
     @property
     def argument(self) -> str:
@@ -47,20 +51,30 @@ class FeatureSide:
         return f"{self.name}_features"
 
     @classmethod
-    def fit(cls, name: str, table: Any, index: IdIndex, n_events: int, *, is_used: bool, encoder: Any) -> SideTable:
+    def fit(
+        cls,
+        name: str,
+        table: Any,
+        index: IdIndex,
+        n_events: int,
+        *,
+        is_used: bool,
+        encoder: Any,
+        id_name: str | None = None,
+    ) -> SideTable:
         """Read the table of ``fit`` and fit the encoder to it.
 
         Ids that only the table has join the catalogue of every model.
         """
-        side = cls(name, is_used)
+        side = cls(name, is_used, id_name=id_name)
         if table is None:
             return SideTable(side, index)
-        features, index, n_missing = read_fit_features(table, side.argument, index, n_events)
+        features, index, n_missing = read_fit_features(table, side.argument, index, n_events, id_name)
         if not is_used:
             return SideTable(side, index, features)
         warn_of_missing_rows(n_missing, side.argument)
         matrix, fitted = encode_features(features, encoder, side.argument, fit=True)
-        side = cls(name, True, fitted, matrix.shape[1])
+        side = cls(name, True, fitted, matrix.shape[1], id_name)
         return SideTable(side, index, features, matrix)
 
     def read(self, table: Any, index: IdIndex) -> SideTable:
@@ -74,6 +88,7 @@ class FeatureSide:
         if table is None:
             return SideTable(self, index)
         features = read_features(table, self.argument)
+        check_id_column(features, self.argument, index, self.id_name)
         index = index.extended(as_unique_ids(features))
         if not self.is_used:
             return SideTable(self, index, features)

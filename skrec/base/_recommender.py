@@ -158,7 +158,9 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
 
     def _fit_side(self, name: str, table: Any, index: IdIndex, n_events: int) -> SideTable:
         is_used, encoder = hasattr(self, f"{name}_encoder"), getattr(self, f"{name}_encoder", None)
-        return FeatureSide.fit(name, table, index, n_events, is_used=is_used, encoder=encoder)
+        names = self._column_names
+        id_name = None if names is None else str(names[1 if name == "item" else 0])
+        return FeatureSide.fit(name, table, index, n_events, is_used=is_used, encoder=encoder, id_name=id_name)
 
     def _keep(self, data: Interactions, items: SideTable, users: SideTable, before: Histories | None = None) -> None:
         """Keep the catalogue and the events, behind those from ``before``."""

@@ -13,6 +13,7 @@ from skrec.interactions._events import (
 )
 from skrec.interactions._feature_matrix import (
     as_unique_ids,
+    check_id_column,
     encode_features,
     one_column_as_list,
     read_fit_features,

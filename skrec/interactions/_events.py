@@ -1,6 +1,8 @@
 """Event logs, split into ids, times, targets and context columns."""
 
 from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import narwhals as nw
@@ -167,6 +169,8 @@ def read_timestamp(column: nw.Series, what: str) -> NDArray:
     TypeError
         If the column is neither numeric nor of date-times.
     """
+    if column.dtype in (nw.Object, nw.Unknown) or column.dtype == nw.Decimal:
+        column = _plain_times(column)
     dtype = column.dtype
     if dtype == nw.Date:
         column = column.cast(nw.Datetime("us"))
@@ -179,6 +183,28 @@ def read_timestamp(column: nw.Series, what: str) -> NDArray:
     if times.dtype.kind == "f" and not np.isfinite(times).all():
         raise ValueError(f"{what}[{TIMESTAMP!r}] contains NaN or infinity; drop those rows.")
     return times
+
+
+def _plain_times(column: nw.Series) -> nw.Series:
+    """Decimals as floats, and Python dates and date-times as date-times in UTC; anything else as it is."""
+    cells = [None if cell is None or cell != cell else cell for cell in column.to_list()]
+    given = [cell for cell in cells if cell is not None]
+    if given and all(isinstance(cell, Decimal) for cell in given):
+        cells = [None if cell is None else float(cell) for cell in cells]
+    elif given and all(isinstance(cell, date) for cell in given):
+        cells = [None if cell is None else _in_utc(cell) for cell in cells]
+    else:
+        return column
+    library: Any = column.implementation.value
+    dtype = nw.Float64() if isinstance(given[0], Decimal) else nw.Datetime("us")
+    return nw.new_series(column.name, cells, dtype, backend=library)
+
+
+def _in_utc(moment: date) -> datetime:
+    if not isinstance(moment, datetime):
+        return datetime(moment.year, moment.month, moment.day)
+    offset = moment.utcoffset()
+    return moment if offset is None else moment.replace(tzinfo=None) - offset
 
 
 def read_target(y: ArrayLike | None, n_events: int, *, feedback: str, is_fit: bool = False) -> NDArray[np.float32]:

@@ -13,13 +13,16 @@ from sklearn.utils import get_tags
 
 from skrec.exceptions import FeatureCoverageWarning
 from skrec.interactions._columns import factorize
+from skrec.interactions._events import named_index
 from skrec.interactions._feature_table import Features, FeatureSource, read_features
 from skrec.interactions._id_index import IdIndex
 from skrec.interactions._missing_features import check_numbers, check_numeric_parts
 from skrec.utils import Matrix, caller_level, finite_matrix, plain_output
 
 
-def read_fit_features(table: FeatureSource, what: str, index: IdIndex, n_events: int) -> tuple[Features, IdIndex, int]:
+def read_fit_features(
+    table: FeatureSource, what: str, index: IdIndex, n_events: int, id_name: str | None = None
+) -> tuple[Features, IdIndex, int]:
     """Read a table beside the ids of X.
 
     Returns
@@ -36,6 +39,7 @@ def read_fit_features(table: FeatureSource, what: str, index: IdIndex, n_events:
         If no id of X has a row, or the table looks sliced by cross-validation.
     """
     features = read_features(table, what)
+    check_id_column(features, what, index, id_name)
     side = what.split("_")[0]
     rows = index.codes(features.ids, f"{what} ids")
     n_missing = len(index) - len(np.unique(rows[rows >= 0]))
@@ -51,6 +55,46 @@ def read_fit_features(table: FeatureSource, what: str, index: IdIndex, n_events:
             f"the first column must hold {side} ids."
         )
     return features, index.extended(as_unique_ids(features)), n_missing
+
+
+def check_id_column(features: Features, what: str, index: IdIndex, id_name: str | None) -> None:
+    """Refuse a table whose first column is not the id, where another one has the ids of X.
+
+    Raises
+    ------
+    ValueError
+        If the column that is called as in X, or any where the first is a former index, covers the ids of X at least
+        as well as the first; or if the ids are in the index of the frame.
+    """
+    frame = nw.from_native(features.values, eager_only=True, pass_through=True)
+    if not isinstance(features.ids, nw.Series) or not isinstance(frame, nw.DataFrame):
+        return
+    name = str(features.ids.name)
+    if name == id_name:
+        return
+    if id_name is not None and id_name in named_index(features.values):
+        raise ValueError(f"{what} has its ids {id_name!r} in the index, and not in a column: pass table.reset_index().")
+    is_former_index = name in ("index", "level_0", "") or name.startswith("Unnamed:")
+    others = [j for j, other in enumerate(frame.columns) if is_former_index or str(other) == id_name]
+    if not others:
+        return
+    found = _n_covered(features.ids, index)
+    for j in others:
+        other = str(frame.columns[j])
+        if not frame[:, j].null_count() and (covered := _n_covered(frame[:, j], index)) and covered >= found:
+            raise ValueError(
+                f"The first column of {what} is {name!r}, which is read as the id, and the ids of X are in the column "
+                f"{other!r}: put that one first, as in {what}=table.set_index({other!r}).reset_index(), and drop "
+                f"{name!r} if it counts rows."
+            )
+
+
+def _n_covered(column: nw.Series, index: IdIndex) -> int:
+    try:
+        codes = index.codes(column, "ids", check_kind=False)
+    except (TypeError, ValueError):  # no column of ids
+        return 0
+    return len(np.unique(codes[codes >= 0]))
 
 
 def warn_of_missing_rows(n_missing: int, what: str) -> None:

@@ -7,6 +7,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from skrec.interactions._log_values import unit_of_numbers
+
+_LARGEST_STEP = 1e7  # numbers up to here count steps or days, and are no seconds since 1970
+
 
 @dataclass
 class Histories:
@@ -104,6 +108,8 @@ class Histories:
         """Both histories joined row by row: in time order where both have times, else ``later`` after these."""
         rows = np.concatenate([self.row_of_event(), later.row_of_event()])
         times = None
+        if self.timestamp is not None and later.timestamp is not None:
+            _check_units(self.timestamp, later.timestamp)
         if self.timestamp is not None and (later.timestamp is not None or not len(later.items)):
             times = np.concatenate([self.timestamp, later.timestamp]) if len(later.items) else self.timestamp
         elif later.timestamp is not None and not len(self.items):
@@ -133,3 +139,25 @@ class Histories:
         keep = np.sort(len(pair) - 1 - last)
         rows = self.row_of_event()[keep]
         return sp.coo_array((self.y[keep], (rows, self.items[keep])), shape=(len(self), n_items)).tocsr()
+
+
+def _check_units(fitted: NDArray, given: NDArray) -> None:
+    """Refuse times in another unit than those of fit, by their size.
+
+    Raises
+    ------
+    ValueError
+        If both are times since 1970 in different units, or one is and the other is far too small to be.
+    """
+    if not len(fitted) or not len(given):
+        return
+    units = [unit_of_numbers(times) for times in (fitted, given)]
+    names = [unit[0] if unit else None for unit in units]
+    small = min(float(np.abs(times).max()) for times in (fitted, given))
+    if names[0] == names[1] or (None in names and small > _LARGEST_STEP):
+        return
+    words = [name or "numbers too small to be times since 1970" for name in names]
+    raise ValueError(
+        f"The times of fit are in {words[0]} (as {fitted.max()}), those given now in {words[1]} (as {given.max()}). "
+        "Date-times count as seconds. Give all of them in one unit, or all as date-times."
+    )

@@ -1,0 +1,126 @@
+"""Times in several units, and feature tables whose first column is not the id."""
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from skrec.decomposition import HybridMFRecommender
+from skrec.feature_extraction import ContextEncoder
+from skrec.interactions import FeatureTable, read_events
+from skrec.neighbors import ItemKNNRecommender
+from skrec.pipeline import make_pipeline
+
+LIBRARIES = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
+X = pd.DataFrame({"user": [1, 1, 2, 2], "item": [10, 11, 11, 12]})
+MOMENTS = [datetime(2024, 1, day) for day in (1, 2, 3, 4)]
+TIMES = {
+    "ms": [1.7e12, 1.7e12 + 1, 1.7e12 + 2, 1.7e12 + 3],
+    "s": [1.7e9, 1.7e9 + 1, 1.7e9 + 2, 1.7e9 + 3],
+    "date-times": MOMENTS,
+    "steps": [1, 2, 3, 4],
+}
+SAME = {("s", "date-times"), ("date-times", "s")} | {(name, name) for name in TIMES}
+
+
+@pytest.mark.parametrize("fitted", TIMES)
+@pytest.mark.parametrize("given", TIMES)
+@pytest.mark.parametrize("model", [ItemKNNRecommender, lambda: make_pipeline(ContextEncoder(), ItemKNNRecommender())])
+def test_times_of_one_unit_only(fitted, given, model):
+    rec = model().fit(X.assign(timestamp=TIMES[fitted]))
+    more = X.assign(timestamp=TIMES[given])
+    calls = [lambda: rec.recommend([1], history=more), lambda: rec.recommend(history=(more, [1, 1, 1, 1]))]
+    if isinstance(rec, ItemKNNRecommender):
+        calls.append(lambda: rec.partial_fit(more))
+    for call in calls:
+        if (fitted, given) in SAME:
+            call()
+        else:
+            with pytest.raises(ValueError, match=r"times of fit are in .*those given now in .*one unit"):
+                call()
+
+
+def test_a_history_of_new_users_has_a_unit_of_its_own():
+    rec = ItemKNNRecommender().fit(X.assign(timestamp=TIMES["ms"]))
+    assert rec.recommend(history=X.assign(user=9, timestamp=TIMES["steps"]), k=1).scores.shape == (1, 1)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("zone", [None, UTC, timezone(timedelta(hours=2))])
+def test_sentinel_dates_keep_the_order(library, zone):
+    moments = [datetime(9999, 12, 31), datetime(1, 1, 2), datetime(2024, 1, 1)]
+    moments = [moment.replace(tzinfo=zone) for moment in moments]
+    table = LIBRARIES[library]({"user": [1, 1, 1], "item": [1, 2, 3], "timestamp": moments})
+    expected = [
+        (moment.replace(tzinfo=zone or UTC) - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() for moment in moments
+    ]
+    assert read_events(table).timestamp.tolist() == expected
+    rec = ItemKNNRecommender().fit(table)
+    assert np.isfinite(rec.recommend([1], exclude_seen=False).scores[0, 0])
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ([Decimal("1.5"), Decimal(2)], [1.5, 2.0]),
+        ([date(2024, 1, 1), date(1970, 1, 2)], [1704067200.0, 86400.0]),
+    ],
+)
+def test_decimals_and_dates_are_times(library, cells, expected):
+    table = LIBRARIES[library]({"user": [1, 1], "item": [1, 2], "timestamp": cells})
+    assert read_events(table).timestamp.tolist() == expected
+
+
+def test_python_date_times_in_an_object_column():
+    times = pd.Series([datetime(2024, 1, 1, tzinfo=UTC), datetime(1970, 1, 2)], dtype=object)
+    table = pd.DataFrame({"user": [1, 1], "item": [1, 2], "timestamp": times})
+    assert read_events(table).timestamp.tolist() == [1704067200.0, 86400.0]
+    with pytest.raises(ValueError, match="1 missing"):
+        read_events(table.assign(timestamp=pd.Series([datetime(2024, 1, 1), None], dtype=object)))
+
+
+ITEMS = pd.DataFrame({"item": [10, 11, 12], "price": [1.0, 2.0, 3.0]})
+MODELS = {
+    "encodes": lambda: HybridMFRecommender(n_factors=2, max_iter=2),
+    "ids only": ItemKNNRecommender,
+}
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("wrap", [lambda table: table, FeatureTable, pl.from_pandas, pa.Table.from_pandas])
+@pytest.mark.parametrize("name", ["index", "Unnamed: 0", "level_0", "position"])
+def test_row_numbers_are_not_ids(model, wrap, name):
+    numbered = ITEMS.copy()
+    numbered.insert(0, name, [0, 1, 2])
+    rec = MODELS[model]()
+    with pytest.raises(ValueError, match=f"'{name}', which is read as the id, .*column 'item': put that one first"):
+        rec.fit(X, item_features=wrap(numbered))
+    rec.fit(X, item_features=wrap(ITEMS))
+    with pytest.raises(ValueError, match="put that one first"):
+        rec.partial_fit(X, item_features=wrap(numbered))
+
+
+def test_a_former_index_is_found_without_names_too():
+    numbered = ITEMS.rename(columns={"item": "sku"}).reset_index()
+    with pytest.raises(ValueError, match="column 'sku': put that one first"):
+        ItemKNNRecommender().fit(X.to_numpy(), item_features=numbered)
+
+
+def test_ids_in_the_index_of_a_table():
+    table = ITEMS.assign(pages=[5, 6, 7]).set_index("item")
+    with pytest.raises(ValueError, match=r"'item' in the index.*reset_index\(\)"):
+        HybridMFRecommender(n_factors=2, max_iter=2).fit(X, item_features=table)
+    assert ItemKNNRecommender().fit(X, item_features=table.reset_index()).items_.tolist() == [10, 11, 12]
+
+
+def test_good_tables_pass():
+    """The first column has the ids under another name; a feature is called as the ids of X are."""
+    table = ITEMS.rename(columns={"item": "sku"})
+    ItemKNNRecommender().fit(X, item_features=table)
+    ItemKNNRecommender().fit(X, item_features=table.assign(item=[0.5, 1.5, 2.5]))
+    ItemKNNRecommender().fit(X, item_features=ITEMS.rename(columns={"item": "index"}).assign(price=[0.1, 0.2, 0.3]))
