@@ -144,8 +144,7 @@ class ItemGraphRecommender(SearchMixin, BaseRecommender):
         ranker = ItemGraphRanker(graph, lambda histories: histories.y, exact)
         codes, scores = ranker.top_k(Queries(np.full(len(asked), -1), own), k, eligible, own)
         codes, scores = np.where(scores > 0, codes, -1), np.where(scores > 0, scores, -np.inf)
-        backend = self._frame_backend
-        return Recommendations(codes, scores, ids, self._item_index, backend=backend, query_name="item")
+        return self._listed(codes, scores, ids, "item")
 
 
 def _ranges(bounds: NDArray[np.int64], size: int) -> list[tuple[int, int]]:

@@ -285,7 +285,22 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
             exact = self._exact_ranker()
             ranker = RequestRanker.of_texts(texts, self._text_space, float(request_weight), exact, self._is_cold)
         codes, scores = ranker.top_k(queries, k, eligible, hidden)
-        return Recommendations(codes, scores, user_ids, self._item_index, backend=self._frame_backend)
+        return self._listed(codes, scores, user_ids)
+
+    def _listed(
+        self, codes: NDArray[np.int32], scores: NDArray[np.float32], queries: NDArray, query_name: str = "user"
+    ) -> Recommendations:
+        """Ranked codes as what the caller gets, with the titles that the model keeps."""
+        titles = None if self.item_texts_ is None else self.item_texts_.names
+        return Recommendations(
+            codes,
+            scores,
+            queries,
+            self._item_index,
+            backend=self._frame_backend,
+            query_name=query_name,
+            titles=titles,
+        )
 
     def _text_space(self, texts: list[str]) -> tuple[Matrix, Matrix]:
         """Vectors of texts, and of the items in the same space."""

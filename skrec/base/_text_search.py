@@ -68,4 +68,4 @@ class SearchMixin:
 
         n_jobs = getattr(self, "n_jobs", None)
         codes, scores = rank(score_block, hidden, len(self._item_index), k, eligible=eligible, n_jobs=n_jobs)
-        return Recommendations(codes, scores, asked, self._item_index, backend=self._frame_backend, query_name=name)
+        return self._listed(codes, scores, asked, name)

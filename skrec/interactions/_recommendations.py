@@ -1,24 +1,26 @@
 """What ``recommend``, ``similar_items`` and ``search`` return."""
 
-from collections.abc import Iterator
-from html import escape
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, SupportsIndex
 
 import narwhals as nw
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from skrec.interactions._id_index import IdIndex
+from skrec.interactions._printing import one_line, table_html, table_text
 from skrec.utils import installed_frame_library
 
-_HTML_ROWS = 20
+_TEXT_ROWS = 20
+_HTML_ROWS = 50
 
 
 class Recommendations:
     """Ranked items, one row per query, best first.
 
-    Unpacks as ``items, scores = recommendations``. Inside it holds integer codes and float32 scores; ids
-    are decoded on access.
+    Unpacks as ``items, scores = recommendations``. ``len`` counts queries, and ``recommendations[i]`` and slices are
+    the Recommendations of those queries. It prints as a table, with titles where the model keeps them. Inside it holds
+    integer codes and float32 scores; ids are decoded on access.
 
     Parameters
     ----------
@@ -34,6 +36,22 @@ class Recommendations:
         Frame library of :meth:`to_frame`; None takes the first that is installed.
     query_name : str
         Column name of ``users`` in :meth:`to_frame`.
+    titles : sequence of n_items str or None, or None
+        What the items of the catalogue are called; None where the model keeps no titles.
+
+    Examples
+    --------
+    >>> from skrec.dummy import PopularRecommender
+    >>> rec = PopularRecommender().fit([["ann", "tea"], ["bob", "tea"], ["bob", "rye"]])
+    >>> recs = rec.recommend(["ann", "eve"], k=2)
+    >>> print(recs)
+    user  rank  item  score
+    ann   1     rye   1
+    eve   1     tea   2
+          2     rye   1
+    >>> recs[1].items.tolist()
+    [['tea', 'rye']]
+    >>> items, scores = recs
     """
 
     def __init__(
@@ -45,6 +63,7 @@ class Recommendations:
         *,
         backend: str | None = None,
         query_name: str = "user",
+        titles: Sequence[str | None] | None = None,
     ) -> None:
         self.codes = codes
         self.scores = scores
@@ -52,6 +71,7 @@ class Recommendations:
         self._item_index = item_index
         self._backend = backend
         self._query_name = query_name
+        self._titles = titles
 
     @classmethod
     def read(cls, found: Any, users: NDArray, item_index: IdIndex) -> "Recommendations":
@@ -80,7 +100,13 @@ class Recommendations:
         """Other lists from the same catalogue, for the same queries or for ``users``."""
         users = self.users if users is None else users
         return Recommendations(
-            codes, scores, users, self._item_index, backend=self._backend, query_name=self._query_name
+            codes,
+            scores,
+            users,
+            self._item_index,
+            backend=self._backend,
+            query_name=self._query_name,
+            titles=self._titles,
         )
 
     @property
@@ -95,40 +121,91 @@ class Recommendations:
     def __len__(self) -> int:
         return len(self.codes)
 
-    def __repr__(self) -> str:
-        n_queries, k = self.codes.shape
-        return f"Recommendations(n_queries={n_queries}, k={k})"
+    def __getitem__(self, queries: SupportsIndex | slice | ArrayLike) -> "Recommendations":
+        """The Recommendations of one query, or of several.
 
-    def to_frame(self) -> Any:
+        Parameters
+        ----------
+        queries : int, slice or array of int or bool
+            Positions among the queries.
+        """
+        if not isinstance(queries, slice):
+            position = np.asarray(queries)
+            queries = position[None] if position.ndim == 0 else position
+            if queries.dtype.kind not in "iub" or queries.ndim != 1:
+                raise TypeError(
+                    f"Recommendations take positions of queries, as in recs[0] or recs[:5]; got {queries.tolist()!r}. "
+                    "For a user write recs[recs.users == user]."
+                )
+        return self.with_lists(self.codes[queries], self.scores[queries], self.users[queries])
+
+    @property
+    def titles(self) -> NDArray | None:
+        """(n_queries, k) titles, None where an item has none; None as a whole where the model keeps no titles."""
+        if self._titles is None:
+            return None
+        known = [self._titles[code] if 0 <= code < len(self._titles) else None for code in self.codes.ravel().tolist()]
+        titles = np.empty(len(known), dtype=object)
+        titles[:] = known
+        return titles.reshape(self.codes.shape)
+
+    def __repr__(self) -> str:
+        return table_text(self._cells(_TEXT_ROWS), self._n_hidden(_TEXT_ROWS))
+
+    def _repr_html_(self) -> str:
+        return table_html(self._cells(_HTML_ROWS), self._n_hidden(_HTML_ROWS))
+
+    def _n_hidden(self, n_shown: int) -> int:
+        return max(int((self.codes >= 0).sum()) - n_shown, 0)
+
+    def _cells(self, n_rows: int) -> dict[str, list[str]]:
+        """The first rows as text by column; a query is named in its first row alone."""
+        row, column = (at[:n_rows] for at in np.nonzero(self.codes >= 0))
+        cells = {
+            self._query_name: [
+                one_line(self.users[at]) if not j or at != row[j - 1] else "" for j, at in enumerate(row)
+            ],
+            "rank": [str(at + 1) for at in column],
+            "item": [one_line(item) for item in self._item_index.values[self.codes[row, column]].tolist()],
+        }
+        titles = self.titles
+        if titles is not None:
+            cells["title"] = [one_line("" if title is None else title) for title in titles[row, column]]
+        return cells | {"score": [f"{score:.4g}" for score in self.scores[row, column].tolist()]}
+
+    def to_frame(self, *, titles: bool = False) -> Any:
         """One row per recommendation: user, item, score, rank (from 1); padding is dropped.
+
+        Parameters
+        ----------
+        titles : bool, default=False
+            With a column ``title`` behind ``item``.
 
         Returns
         -------
         frame
             Of the frame library of X in fit; for a NumPy X of the first of pandas, polars and pyarrow
             that is installed.
+
+        Raises
+        ------
+        ValueError
+            If ``titles=True`` and the model keeps none.
         """
         row, column = np.nonzero(self.codes >= 0)
         columns = {
             self._query_name: self.users[row],
             "item": self._item_index.values[self.codes[row, column]],
-            "score": self.scores[row, column],
-            "rank": column + 1,
         }
+        if titles:
+            kept = self.titles
+            if kept is None:
+                raise ValueError(
+                    "titles=True, but the model keeps no titles: fit it with item_features that have a column of text, "
+                    "such as 'title' or 'name'."
+                )
+            columns["title"] = kept[row, column]
+        columns |= {"score": self.scores[row, column], "rank": column + 1}
         data = {name: v.tolist() if v.dtype.kind in "OUS" else v for name, v in columns.items()}
         backend: Any = self._backend or installed_frame_library()
         return nw.from_dict(data, backend=backend).to_native()
-
-    def _repr_html_(self) -> str:
-        items, scores = self.items, self.scores
-        rows = []
-        for user, row, row_scores in list(zip(self.users, items, scores, strict=True))[:_HTML_ROWS]:
-            cells = "".join(
-                f"<td>{escape(str(item))}<br><small>{score:.3g}</small></td>" if np.isfinite(score) else "<td></td>"
-                for item, score in zip(row, row_scores, strict=True)
-            )
-            rows.append(f"<tr><th>{escape(str(user))}</th>{cells}</tr>")
-        head = "".join(f"<th>{rank}</th>" for rank in range(1, items.shape[1] + 1))
-        more = f"<p>{len(self) - _HTML_ROWS} more rows</p>" if len(self) > _HTML_ROWS else ""
-        header = f"<thead><tr><th>{self._query_name}</th>{head}</tr></thead>"
-        return f"<table>{header}<tbody>{''.join(rows)}</tbody></table>{more}"
