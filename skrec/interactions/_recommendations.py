@@ -35,7 +35,7 @@ class Recommendations:
     backend : {"pandas", "polars", "pyarrow"} or None
         Frame library of :meth:`to_frame`; None takes the first that is installed.
     query_name : str
-        Column name of ``users`` in :meth:`to_frame`.
+        Column name of ``users`` in :meth:`to_frame`; ``"item"`` is written ``"source_item"``.
     titles : sequence of n_items str or None, or None
         What the items of the catalogue are called; None where the model keeps no titles.
 
@@ -70,7 +70,8 @@ class Recommendations:
         self.users = users
         self._item_index = item_index
         self._backend = backend
-        self._query_name = query_name
+        # The items that similar ones were asked for stand beside those that were found.
+        self._query_name = "source_item" if query_name == "item" else query_name
         self._titles = titles
 
     @classmethod

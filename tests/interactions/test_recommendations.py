@@ -50,7 +50,8 @@ def test_every_method_keeps_titles_and_escapes(call):
     names = dict(zip(ITEMS["item"], ITEMS["title"], strict=True))
     frame = recs.to_frame(titles=True)
     assert frame["title"].tolist() == [names[item] for item in frame["item"]]
-    assert list(frame.columns)[1:] == ["item", "title", "score", "rank"]
+    query = {"similar_items": "source_item", "search": "text"}.get(call, "user")
+    assert list(frame.columns) == [query, "item", "title", "score", "rank"]
     assert recs[0].titles.tolist() == recs.titles[:1].tolist()
 
 
