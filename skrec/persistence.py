@@ -18,6 +18,7 @@ _PARTS = [
     *[f"skrec.feature_extraction._context_parts.{n}" for n in ("Categories", "Numbers", "Places", "Texts", "Times")],
     "skrec.feature_extraction._hashing.HashingTextEncoder",
     "skrec.feature_extraction._keywords.Phrases",
+    "skrec.feature_extraction._table_encoder.TableEncoder",
     "skrec.feature_extraction._profile_histories.ItemWordings",
     "skrec._chat._budget.Budget",
     "skrec._chat._base.CallableChat",

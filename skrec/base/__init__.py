@@ -9,12 +9,14 @@ histories, masks and top-k are done there, once.
 from skrec._explain import Evidence, Explanations
 from skrec.base._contract import RecommenderMixin, is_recommender
 from skrec.base._delegation import DelegatingMixin, given, given_tables
+from skrec.base._fit_data import read_encoder
 from skrec.base._fit_mixins import PartialFitMixin, SampleWeightMixin
 from skrec.base._item_graph import ItemGraphRecommender
 from skrec.base._item_similarity import Similarity, classical, merge_repeats, pair_table
 from skrec.base._meta import MetaRecommender
 from skrec.base._ranker import ExactRanker, Ranker, TopK
 from skrec.base._recommender import BaseRecommender
+from skrec.base._text_parts import text_columns
 from skrec.base._text_requests import request_texts
 from skrec.base._text_similarity import blend, center_rows, text_similarity
 from skrec.base._text_space import TextSpace, encode_texts, reads_text, text_space

@@ -22,6 +22,15 @@ from skrec.interactions import (
 from skrec.utils import Matrix, align
 
 
+def read_encoder(encoder: Any) -> Any:
+    """The encoder of a parameter: ``"auto"`` encodes each column by its type."""
+    if not (isinstance(encoder, str) and encoder == "auto"):
+        return encoder
+    from skrec.feature_extraction import TableEncoder
+
+    return TableEncoder()
+
+
 @dataclass(frozen=True)
 class FeatureSide:
     """What a model keeps of the feature table of its items, or of its users.
@@ -73,7 +82,7 @@ class FeatureSide:
         if not is_used:
             return SideTable(side, index, features)
         warn_of_missing_rows(n_missing, side.argument)
-        matrix, fitted = encode_features(features, encoder, side.argument, fit=True)
+        matrix, fitted = encode_features(features, read_encoder(encoder), side.argument, fit=True)
         side = cls(name, True, fitted, matrix.shape[1], id_name)
         return SideTable(side, index, features, matrix)
 

@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import normalize
 
+from skrec.base._text_parts import text_part, text_parts
 from skrec.utils import Matrix, finite_matrix, is_zero_row, plain_output
 
 
@@ -24,6 +26,7 @@ def text_space(encoder: Any, texts: list[str], item_matrix: Matrix | None) -> tu
     """
     vectors = encode_texts(encoder, texts)
     assert item_matrix is not None
+    item_matrix = text_part(encoder, item_matrix)
     if sp.issparse(item_matrix):
         return normalize(vectors), normalize(item_matrix)
     told = ~is_zero_row(item_matrix)
@@ -37,7 +40,8 @@ def text_space(encoder: Any, texts: list[str], item_matrix: Matrix | None) -> tu
 def encode_texts(encoder: Any, texts: list[str]) -> Matrix:
     """Vectors of free texts in the space of a fitted item encoder.
 
-    The encoder has ``encode(texts)``, or is a pipeline whose first step has, or reads lists of texts.
+    The encoder has ``encode(texts)``, or is a pipeline whose first step has, or reads lists of texts. Of a
+    ColumnTransformer, the parts that do: see :func:`~skrec.base._text_parts.text_columns` for their columns.
 
     Raises
     ------
@@ -49,6 +53,8 @@ def encode_texts(encoder: Any, texts: list[str]) -> Matrix:
             "search and request= need an item_encoder that reads text, fitted on item_features; pass "
             "item_encoder=LLMTextEmbedder() (from skrec.feature_extraction import LLMTextEmbedder)."
         )
+    if isinstance(encoder, ColumnTransformer):
+        return _encode_by_parts(encoder, texts)
     steps = [step for _, step in encoder.steps] if isinstance(encoder, Pipeline) else [encoder]
     # What completes the row of an item has nothing to do with a text that is searched for.
     first, *later = [step for step in steps if not getattr(step, "fills_rows", False)] or steps
@@ -65,6 +71,21 @@ def encode_texts(encoder: Any, texts: list[str]) -> Matrix:
     return finite_matrix(vectors, "the texts as encoded")
 
 
+def _encode_by_parts(encoder: ColumnTransformer, texts: list[str]) -> Matrix:
+    parts = text_parts(encoder)
+    if not parts:
+        raise ValueError(
+            "search and request=: no part of the ColumnTransformer reads a list of texts; give it one for a text "
+            "column, as in make_column_transformer((LLMTextEmbedder(), ['title']), ...)."
+        )
+    vectors = [weight * encode_texts(part, texts) for part, _, weight in parts]
+    if not encoder.sparse_output_:
+        return np.hstack([part.toarray() if isinstance(part, sp.csr_array) else part for part in vectors]).astype(
+            np.float32
+        )
+    return sp.csr_array(sp.hstack([sp.csr_array(part) for part in vectors], dtype=np.float32))
+
+
 class TextSpace:
     """Unit vectors of items, centred where they are dense, and of texts beside them.
 
@@ -78,6 +99,7 @@ class TextSpace:
 
     def __init__(self, encoder: Any, matrix: Matrix) -> None:
         self.encoder = encoder
+        matrix = text_part(encoder, matrix)
         told = ~is_zero_row(matrix)
         self.center: NDArray[np.float32] | None = None
         if not sp.issparse(matrix) and told.sum() > 1:

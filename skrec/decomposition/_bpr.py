@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,9 +36,10 @@ class BPRRecommender(ImplicitFactorRecommender):
         How much of the logarithm of an item's number of users is added to its bias. implicit draws negative samples
         by popularity, so that its scores compare a user with other users and lack the popularity of the item; this
         adds it. 0 keeps the scores of implicit.
-    item_encoder, user_encoder : transformer, default=None
+    item_encoder, user_encoder : transformer, "auto" or None, default=None
         Fitted on ``item_features`` and ``user_features`` (without the id column) inside ``fit``. None takes
-        numeric features as they are.
+        numeric features as they are; ``"auto"`` embeds texts, one-hot encodes
+        categories, and imputes and standardises numbers.
     feature_regularization : float, default=10.0
         Penalty of the ridge maps from features to factors, in units of the mean squared length of the
         feature rows.
@@ -127,8 +128,8 @@ class BPRRecommender(ImplicitFactorRecommender):
         max_iter: int = 100,
         verify_negative_samples: bool = True,
         popularity_weight: float = 0.5,
-        item_encoder: BaseEstimator | None = None,
-        user_encoder: BaseEstimator | None = None,
+        item_encoder: BaseEstimator | Literal["auto"] | None = None,
+        user_encoder: BaseEstimator | Literal["auto"] | None = None,
         feature_regularization: float = 10.0,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,

@@ -83,9 +83,10 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         ``max_iter`` epochs. An event can be held out if its item has others.
     n_iter_no_change : int, default=10
         Stop when the held-out score has not risen for this number of epochs.
-    item_encoder, user_encoder : transformer, default=None
+    item_encoder, user_encoder : transformer, "auto" or None, default=None
         Fitted on ``item_features`` and ``user_features`` (without the id column) inside ``fit``. None takes
-        numeric features as they are.
+        numeric features as they are; ``"auto"`` embeds texts, one-hot encodes
+        categories, and imputes and standardises numbers.
     random_state : int, RandomState instance or None, default=None
         Draws the first factors; for the other solvers also negative samples and held-out events.
     n_jobs : int, default=None
@@ -190,8 +191,8 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         "n_negatives": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "validation_fraction": [Interval(Real, 0, 1, closed="left")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "item_encoder": [HasMethods(["fit_transform", "transform"]), None],
-        "user_encoder": [HasMethods(["fit_transform", "transform"]), None],
+        "item_encoder": [HasMethods(["fit_transform", "transform"]), StrOptions({"auto"}), None],
+        "user_encoder": [HasMethods(["fit_transform", "transform"]), StrOptions({"auto"}), None],
         "random_state": ["random_state"],
         "n_jobs": [None, Integral],
         "device": [None, str],
@@ -221,8 +222,8 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         n_negatives: int | Literal["auto"] = "auto",
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
-        item_encoder: BaseEstimator | None = None,
-        user_encoder: BaseEstimator | None = None,
+        item_encoder: BaseEstimator | Literal["auto"] | None = None,
+        user_encoder: BaseEstimator | Literal["auto"] | None = None,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
         device: str | None = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import Ridge
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skrec.base import PartialFitMixin, VectorRecommender, text_space
 from skrec.interactions import Histories, Interactions, Queries
@@ -23,8 +23,8 @@ SHARED_CONSTRAINTS: dict[str, list[Any]] = {
     "learning_rate": [Interval(Real, 0, None, closed="neither")],
     "regularization": [Interval(Real, 0, None, closed="left")],
     "max_iter": [Interval(Integral, 1, None, closed="left")],
-    "item_encoder": [HasMethods(["fit_transform", "transform"]), None],
-    "user_encoder": [HasMethods(["fit_transform", "transform"]), None],
+    "item_encoder": [HasMethods(["fit_transform", "transform"]), StrOptions({"auto"}), None],
+    "user_encoder": [HasMethods(["fit_transform", "transform"]), StrOptions({"auto"}), None],
     "feature_regularization": [Interval(Real, 0, None, closed="left")],
     "random_state": ["random_state"],
     "n_jobs": [None, Integral],
@@ -52,8 +52,8 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
         learning_rate: float,
         regularization: float,
         max_iter: int,
-        item_encoder: BaseEstimator | None,
-        user_encoder: BaseEstimator | None,
+        item_encoder: BaseEstimator | Literal["auto"] | None,
+        user_encoder: BaseEstimator | Literal["auto"] | None,
         feature_regularization: float,
         random_state: int | np.random.RandomState | None,
         n_jobs: int | None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -36,9 +36,10 @@ class LogisticMFRecommender(SampleWeightMixin, ImplicitFactorRecommender):
     n_negatives : int, default=30
         Negative samples per seen pair, for users and for items in turn. implicit draws at most ``n_factors + 2``
         for one row.
-    item_encoder, user_encoder : transformer, default=None
+    item_encoder, user_encoder : transformer, "auto" or None, default=None
         Fitted on ``item_features`` and ``user_features`` (without the id column) inside ``fit``. None takes
-        numeric features as they are.
+        numeric features as they are; ``"auto"`` embeds texts, one-hot encodes
+        categories, and imputes and standardises numbers.
     feature_regularization : float, default=10.0
         Penalty of the ridge maps from features to factors, in units of the mean squared length of the
         feature rows.
@@ -123,8 +124,8 @@ class LogisticMFRecommender(SampleWeightMixin, ImplicitFactorRecommender):
         regularization: float = 3.0,
         max_iter: int = 30,
         n_negatives: int = 30,
-        item_encoder: BaseEstimator | None = None,
-        user_encoder: BaseEstimator | None = None,
+        item_encoder: BaseEstimator | Literal["auto"] | None = None,
+        user_encoder: BaseEstimator | Literal["auto"] | None = None,
         feature_regularization: float = 10.0,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,

@@ -6,6 +6,7 @@ from skrec.feature_extraction._hashing import HashingTextEncoder
 from skrec.feature_extraction._item_enricher import ItemTextEnricher
 from skrec.feature_extraction._keywords import KeywordExtractor
 from skrec.feature_extraction._profiles import UserProfileText
+from skrec.feature_extraction._table_encoder import TableEncoder
 from skrec.feature_extraction._text_embedder import LLMTextEmbedder
 
 __all__ = [

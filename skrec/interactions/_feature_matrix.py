@@ -175,6 +175,7 @@ def _as_float(column: nw.Series) -> NDArray[np.float32]:
 def _needs_encoder(what: str, found: str) -> ValueError:
     encoder = what.replace("features", "encoder")
     return ValueError(
-        f"{what}: {found}, which is not numeric, and {encoder} is None. Pass {encoder}=LLMTextEmbedder() for text "
-        "(from skrec.feature_extraction import LLMTextEmbedder), or a ColumnTransformer, or drop the column."
+        f"{what}: {found}, which is not numeric, and {encoder} is None. Pass {encoder}='auto', which encodes each "
+        "column by its type, LLMTextEmbedder() for text (from skrec.feature_extraction import LLMTextEmbedder), or a "
+        "ColumnTransformer, or drop the column."
     )

@@ -31,9 +31,8 @@ def missing_numbers(name: str, n_unfit: int, n_rows: int, what: str) -> ValueErr
     """The error of a column with missing numbers."""
     encoder = what.replace("features", "encoder")
     return ValueError(
-        f"{what}: column {name!r} contains NaN or infinity in {n_unfit} of {n_rows} rows. Fill the column first, pass "
-        f"{encoder}=make_pipeline(SimpleImputer(), StandardScaler()) or put SimpleImputer() before it in the "
-        "ColumnTransformer, or drop the column."
+        f"{what}: column {name!r} contains NaN or infinity in {n_unfit} of {n_rows} rows. Fill the column first, drop "
+        f"it, put SimpleImputer() before it in the ColumnTransformer, or pass {encoder}='auto', which imputes numbers."
     )
 
 

@@ -1,7 +1,7 @@
 """EASE: each item as a linear function of all others, in closed form."""
 
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from scipy.stats import loguniform, uniform
@@ -42,8 +42,9 @@ class EASERecommender(PartialFitMixin, ItemGraphRecommender):
         next event; 1 suits held-out events that lie anywhere in a history.
     order : {"auto", "time", "none"}, default="auto"
         "auto" uses time order if X has a ``timestamp``; "time" requires one; "none" ignores it.
-    item_encoder : transformer, default=None
-        Fitted on ``item_features`` (without the id column) inside ``fit``. None takes numeric features.
+    item_encoder : transformer, "auto" or None, default=None
+        Fitted on ``item_features`` (without the id column) inside ``fit``. None takes numeric features;
+        ``"auto"`` embeds texts, one-hot encodes categories, and imputes and standardises numbers.
     side_weight : float, default=10.0
         Weight of the Gram matrix of features. Through it, items without events get weights.
     n_neighbors : int, default=None
@@ -111,7 +112,7 @@ class EASERecommender(PartialFitMixin, ItemGraphRecommender):
         "pair_decay": [Interval(Real, 0, 1, closed="right")],
         "recency_decay": [Interval(Real, 0, 1, closed="right")],
         "order": [StrOptions({"auto", "time", "none"})],
-        "item_encoder": [HasMethods(["fit_transform", "transform"]), None],
+        "item_encoder": [HasMethods(["fit_transform", "transform"]), StrOptions({"auto"}), None],
         "side_weight": [Interval(Real, 0, None, closed="left")],
         "n_neighbors": [Interval(Integral, 1, None, closed="left"), None],
         "n_jobs": [None, int],
@@ -135,7 +136,7 @@ class EASERecommender(PartialFitMixin, ItemGraphRecommender):
         pair_decay: float = 0.9,
         recency_decay: float = 0.9,
         order: str = "auto",
-        item_encoder: BaseEstimator | None = None,
+        item_encoder: BaseEstimator | Literal["auto"] | None = None,
         side_weight: float = 10.0,
         n_neighbors: int | None = None,
         n_jobs: int | None = None,

@@ -4,7 +4,7 @@ import warnings
 from dataclasses import replace
 from itertools import pairwise
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.preprocessing import normalize
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from skrec.base import ExactRanker, PartialFitMixin, Ranker, VectorRecommender, encode_texts
+from skrec.base import ExactRanker, PartialFitMixin, Ranker, VectorRecommender, encode_texts, text_columns
 from skrec.exceptions import ColdStartWarning
 from skrec.interactions import Histories, Interactions, Queries
 from skrec.utils import Matrix, caller_level, inner_products, is_zero_row, row_dots, with_rows
@@ -32,10 +32,11 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
 
     Parameters
     ----------
-    item_encoder : transformer, default=None
+    item_encoder : transformer, "auto" or None, default=None
         Fitted on ``item_features`` (without the id column) inside ``fit``: an
         :class:`~skrec.feature_extraction.LLMTextEmbedder`, a pipeline, a ColumnTransformer. None takes
-        numeric features as they are.
+        numeric features as they are; ``"auto"`` embeds texts, one-hot encodes
+        categories, and imputes and standardises numbers.
     metric : {"cosine", "dot", "euclidean"}, default="cosine"
         Similarity of a user and an item. The score of "euclidean" is 1 / (1 + distance).
     aggregation : {"mean", "max", "attention"}, default="mean"
@@ -107,7 +108,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "item_encoder": [HasMethods(["fit_transform", "transform"]), None],
+        "item_encoder": [HasMethods(["fit_transform", "transform"]), StrOptions({"auto"}), None],
         "metric": [StrOptions({"cosine", "dot", "euclidean"})],
         "aggregation": [StrOptions({"mean", "max", "attention"})],
         "recency_decay": [Interval(Real, 0, 1, closed="right")],
@@ -129,7 +130,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
     def __init__(
         self,
         *,
-        item_encoder: BaseEstimator | None = None,
+        item_encoder: BaseEstimator | Literal["auto"] | None = None,
         metric: str = "cosine",
         aggregation: str = "mean",
         recency_decay: float = 0.8,
@@ -321,13 +322,20 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
     def _text_space(self, texts: list[str]) -> tuple[Matrix, Matrix]:
         """Queries and items, centred but not whitened: the variances of items do not apply to queries."""
         queries = encode_texts(self.item_encoder_, texts)
+        columns = text_columns(self.item_encoder_)
+        if columns is not None and self.axes_ is None:
+            center = 0 if self.center_ is None else self.center_[columns]
+            shown = queries if self.center_ is None else np.where(is_zero_row(queries)[:, None], 0, queries - center)
+            return normalize(shown), normalize(self.item_vectors_[:, columns])
         if self.axes_ is None or self.center_ is None:
             return self._to_space(queries), self.item_vectors_
         # An item vector is u A / |u A| for its centred vector u: back through A, up to a length.
-        back = np.linalg.pinv(self.axes_)
+        back, center = np.linalg.pinv(self.axes_), self.center_
+        if columns is not None:
+            back, center = back[:, columns], center[columns]
         lengths = np.sqrt(_squared_norms(self.item_vectors_ @ back))
         scale = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
-        centered = np.where(is_zero_row(queries)[:, None], 0, queries - self.center_)
+        centered = np.where(is_zero_row(queries)[:, None], 0, queries - center)
         return normalize(centered) @ back.T, self.item_vectors_ * scale[:, None]
 
 

@@ -1,7 +1,7 @@
 """Nearest items: by the users who chose both, by the order of events, and by item features."""
 
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from scipy.stats import uniform
@@ -65,8 +65,9 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
         next event; 1 suits held-out events that lie anywhere in a history.
     order : {"auto", "time", "none"}, default="auto"
         "auto" uses time order if X has a ``timestamp``; "time" requires one; "none" ignores it.
-    item_encoder : transformer, default=None
-        Fitted on ``item_features`` (without the id column) inside ``fit``. None takes numeric features.
+    item_encoder : transformer, "auto" or None, default=None
+        Fitted on ``item_features`` (without the id column) inside ``fit``. None takes numeric features;
+        ``"auto"`` embeds texts, one-hot encodes categories, and imputes and standardises numbers.
     text_weight : float, default=1.0
         Weight of T.
     text_smoothing : float, default=1.5
@@ -141,7 +142,7 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
         "window": [Interval(Integral, 1, None, closed="left")],
         "recency_decay": [Interval(Real, 0, 1, closed="right")],
         "order": [StrOptions({"auto", "time", "none"})],
-        "item_encoder": [HasMethods(["fit_transform", "transform"]), None],
+        "item_encoder": [HasMethods(["fit_transform", "transform"]), StrOptions({"auto"}), None],
         "text_weight": [Interval(Real, 0, None, closed="left")],
         "text_smoothing": [Interval(Real, 0, None, closed="left")],
         "text_exponent": [Interval(Real, 0, None, closed="neither")],
@@ -176,7 +177,7 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
         window: int = 30,
         recency_decay: float = 0.55,
         order: str = "auto",
-        item_encoder: BaseEstimator | None = None,
+        item_encoder: BaseEstimator | Literal["auto"] | None = None,
         text_weight: float = 1.0,
         text_smoothing: float = 1.5,
         text_exponent: float = 3.0,

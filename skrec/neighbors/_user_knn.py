@@ -1,7 +1,7 @@
 """Nearest users: by shared items and by user features."""
 
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -50,9 +50,10 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
     feature_weight : float, default=0.05
         The similarity of two users is that of their histories plus ``feature_weight`` times the cosine of their
         features.
-    user_encoder : transformer, default=None
+    user_encoder : transformer, "auto" or None, default=None
         Fitted on ``user_features`` (without the id column) inside ``fit``. None takes numeric features as
-        they are.
+        they are; ``"auto"`` embeds texts, one-hot encodes
+        categories, and imputes and standardises numbers.
     n_jobs : int, default=None
         Threads; None means all cores. The result does not depend on it.
 
@@ -110,7 +111,7 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
         "vote_decay": [Interval(Real, 0, 1, closed="right")],
         "order": [StrOptions({"auto", "time", "none"})],
         "feature_weight": [Interval(Real, 0, None, closed="left")],
-        "user_encoder": [HasMethods(["fit_transform", "transform"]), None],
+        "user_encoder": [HasMethods(["fit_transform", "transform"]), StrOptions({"auto"}), None],
         "n_jobs": [None, Integral],
     }
     search_space: ClassVar[dict[str, Any]] = {
@@ -136,7 +137,7 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
         vote_decay: float = 0.9,
         order: str = "auto",
         feature_weight: float = 0.05,
-        user_encoder: BaseEstimator | None = None,
+        user_encoder: BaseEstimator | Literal["auto"] | None = None,
         n_jobs: int | None = None,
     ) -> None:
         self.n_neighbors = n_neighbors

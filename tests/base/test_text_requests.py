@@ -128,11 +128,22 @@ def test_models_that_cannot_read_say_so(rec):
 
 def test_an_encoder_that_reads_no_list_of_texts_says_so():
     from sklearn.compose import make_column_transformer
+    from sklearn.preprocessing import OneHotEncoder
 
-    encoder = make_column_transformer((LLMTextEmbedder(HashingTextEncoder()), ["text"]))
+    encoder = make_column_transformer((OneHotEncoder(), ["text"]))
     rec = ItemKNNRecommender(item_encoder=encoder).fit(X, item_features=TABLE)
-    with pytest.raises(ValueError, match="does not read a list of texts"):
+    with pytest.raises(ValueError, match="no part of the ColumnTransformer reads a list of texts"):
         rec.recommend([3], request="sea")
+
+
+def test_an_encoder_of_which_a_part_reads_texts():
+    from sklearn.compose import make_column_transformer
+
+    embedder = LLMTextEmbedder(HashingTextEncoder())
+    parts = ItemKNNRecommender(item_encoder=make_column_transformer((embedder, ["text"]))).fit(X, item_features=TABLE)
+    whole = ItemKNNRecommender(item_encoder=embedder).fit(X, item_features=TABLE)
+    found, expected = (rec.recommend([3], k=7, request="sea").scores for rec in (parts, whole))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_bad_requests():

@@ -55,7 +55,7 @@ class ConversationalRecommender(MetaRecommender):
     llm : chat client or callable, default=None
         A client of :mod:`skrec.llm`, or a function from messages to text, that parses the texts of the user. It
         neither ranks items nor writes replies. Clones share it.
-    item_encoder : transformer, default=None
+    item_encoder : transformer, "auto" or None, default=None
         Turns texts into vectors, such as :class:`~skrec.feature_extraction.LLMTextEmbedder`. It is fitted on
         ``item_features``. None takes the ``item_encoder_`` of the recommender where that reads text.
     title_column : str, default=None
@@ -113,7 +113,7 @@ class ConversationalRecommender(MetaRecommender):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "item_encoder": [HasMethods(["fit_transform", "transform"]), None],
+        "item_encoder": [HasMethods(["fit_transform", "transform"]), StrOptions({"auto"}), None],
         "title_column": [str, None],
         "request_weight": [Interval(Real, 0, 1, closed="both")],
         "question": [StrOptions({"best", "random"}), None],

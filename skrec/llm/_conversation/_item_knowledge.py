@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec.base import TextSpace, reads_text
+from skrec.base import TextSpace, read_encoder, reads_text
 from skrec.interactions import Features, IdIndex, encode_features, read_features
 from skrec.llm._conversation._constraint_ranking import ConstraintRanking
 from skrec.llm._conversation._item_facts import ItemFacts, merge_cells, read_cells
@@ -106,7 +106,7 @@ def _known_rows(item_features: Any, index: IdIndex) -> tuple[Features, NDArray[n
 def _encode(features: Features, encoder: Any, inner: Any) -> tuple[Any, Matrix | None]:
     """A fitted encoder that reads texts and the (n_rows, d) vectors of the table, or None for both."""
     if encoder is not None:
-        matrix, fitted = encode_features(features, encoder, "item_features", fit=True)
+        matrix, fitted = encode_features(features, read_encoder(encoder), "item_features", fit=True)
         if not reads_text(fitted):
             raise ValueError(
                 f"item_encoder={encoder!r} does not read a list of texts, as requests are; pass "

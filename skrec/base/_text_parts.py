@@ -1,0 +1,45 @@
+"""Which columns of an encoded item table stand for text, where it also has numbers and categories."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
+
+from skrec.utils import Matrix
+
+
+def text_columns(encoder: Any) -> NDArray[np.int64] | None:
+    """Columns of the output of a fitted encoder that are made of text; None for all.
+
+    An encoder of its own says so by ``text_columns_``.
+    """
+    if isinstance(encoder, ColumnTransformer):
+        return np.concatenate([columns for _, columns, _ in text_parts(encoder)] or [np.zeros(0, np.int64)])
+    return getattr(encoder, "text_columns_", None)
+
+
+def text_part(encoder: Any, matrix: Matrix) -> Matrix:
+    """The columns of encoded items that are made of text."""
+    columns = text_columns(encoder)
+    return matrix if columns is None else matrix[:, columns]
+
+
+def text_parts(encoder: ColumnTransformer) -> list[tuple[Any, NDArray[np.int64], float]]:
+    """The fitted parts of a ColumnTransformer that read text, with their output columns and weights."""
+    weights = encoder.transformer_weights or {}
+    parts = []
+    for name, part, _ in encoder.transformers_:
+        place = encoder.output_indices_[name]
+        if place.stop > place.start and _reads_lists_of_texts(part):
+            parts.append((part, np.arange(place.start, place.stop), float(weights.get(name, 1.0))))
+    return parts
+
+
+def _reads_lists_of_texts(part: Any) -> bool:
+    first = part.steps[0][1] if isinstance(part, Pipeline) else part
+    if hasattr(first, "encode") or hasattr(first, "encode_query"):
+        return True
+    return hasattr(first, "__sklearn_tags__") and not get_tags(first).input_tags.two_d_array
