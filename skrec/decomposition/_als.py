@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from skrec.decomposition._growth import draw, grow
+from skrec.decomposition._growth import GrownSide, draw, grow
 from skrec.decomposition._hyperparameters import (
     auto_alpha,
     auto_regularization,
@@ -118,22 +119,60 @@ class ALSSolver(Solver[FactorState]):
     def partial_fit(
         self, state: FactorState, data: SolverData, features: SideFeatures, random_state: RandomState
     ) -> FactorState:
-        """Solve the rows of the new events again; the attributes set are those of :meth:`Solver.partial_fit`."""
-        from skrec._kernels.als.sweeps import update_rows
+        """Solve the rows of the new events again, from all of their events.
+
+        Sets ``user_grams`` too. Rows that no new event touches are copied; nothing is computed from them.
+        """
+        from skrec._kernels.als.sweeps import ChangingDesign
 
         settings, scales, events = self.settings, state.scales, data.events
-        entries = self.entries(data.histories, events.n_items)
         user_codes = _distinct(events.users, events.user_rows)
         item_codes = _distinct(events.items, events.item_rows)
-        users, items = self.grown_sides(state, entries, events, features, random_state)
-
-        def make(matrix: sp.csr_array) -> RowSolver:
-            return self.rows(scales, matrix)
-
+        of_users = self.entries(data.histories.take(user_codes), events.n_items)
+        of_items = self._entries_of_items(data.histories, item_codes, events.n_items)
+        users = GrownSide.of(state.active_users, events.n_users, settings.n_columns)
+        items = GrownSide.of(state.active_items, events.n_items, settings.n_columns)
+        users.active[user_codes] = np.diff(of_users.indptr) > 0
+        items.active[item_codes] = np.diff(of_items.indptr) > 0
+        grow(state, users, items, events, features, random_state)
+        design = settings.bias, scales.mean
+        user_design = ChangingDesign(users.factors, users.active, *design, state.user_grams, user_codes)
+        item_design = ChangingDesign(items.factors, items.active, *design, None, item_codes)
+        solve_users = self._update(scales, users, user_codes, of_users, scales.mean_events[0])
+        solve_items = self._update(scales, items, item_codes, of_items, scales.mean_events[1])
         for _ in range(_UPDATE_SWEEPS):
-            update_rows(users, items, user_codes, settings.bias, scales.mean, make)
-            update_rows(items, users, item_codes, settings.bias, scales.mean, make)
-        return state.updated(users, items, data)
+            solve_users(item_design.design)
+            user_design.refresh(user_codes)
+            solve_items(user_design.design)
+            item_design.refresh(item_codes)
+        return state.updated(users, items, data, user_grams=user_design.grams)
+
+    def _entries_of_items(self, histories: Histories, codes: NDArray[np.int64], n_items: int) -> sp.csr_array:
+        """The entries of some items: one row per item, one column per user."""
+        wanted = np.zeros(n_items, bool)
+        wanted[codes] = True
+        at = np.flatnonzero(wanted[histories.items])
+        users = np.unique(np.searchsorted(histories.indptr, at, side="right") - 1)
+        # Whole rows: repeats of a pair are then added up in the order in which fit does.
+        rows = self.entries(histories.take(users), n_items)
+        by_item = sp.csr_array(rows[:, codes].T.tocsr())
+        indices = users[by_item.indices].astype(by_item.indices.dtype)
+        return sp.csr_array((by_item.data, indices, by_item.indptr), shape=(len(codes), len(histories)))
+
+    def _update(
+        self, scales: Scales, side: GrownSide, codes: NDArray[np.int64], entries: sp.csr_array, mean_events: float
+    ) -> Callable[[Design], None]:
+        """Solves the rows ``codes`` of a side, given the design of the other."""
+        rows, n_events = self.rows(scales, entries), np.diff(entries.indptr)
+        penalty = row_penalties(n_events, mean_events, scales.regularization, self.settings.frequency_scaling)
+        prior = side.prior[codes] if len(side.prior) > 1 else side.prior
+
+        def solve(design: Design) -> None:
+            factors = side.factors[codes]
+            rows.solve(factors, design.others, gram=design.gram, penalty=penalty, prior=prior, offsets=design.offsets)
+            side.factors[codes] = factors
+
+        return solve
 
     def grown_sides(
         self,
@@ -143,7 +182,7 @@ class ALSSolver(Solver[FactorState]):
         features: SideFeatures,
         random_state: RandomState,
     ) -> tuple[Side, Side]:
-        """Copies of both sides, with rows for the users and items that are new."""
+        """Copies of both sides with all entries, and with rows for the users and items that are new."""
         users, items = self.sides(state.scales, entries, sp.csr_array(entries.T.tocsr()))
         grow(state, users, items, events, features, random_state)
         return users, items

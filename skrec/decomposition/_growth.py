@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
@@ -10,7 +13,30 @@ from skrec.decomposition._solver import FactorState, LearnedSide, RandomState, S
 from skrec.interactions import Interactions
 from skrec.utils import Matrix
 
+if TYPE_CHECKING:
+    from skrec._kernels.als.ridge import RidgeMap
+
 _INIT_SCALE = 0.01
+
+
+@dataclass
+class GrownSide:
+    """Users or items with room for new rows, as :class:`LearnedSide`."""
+
+    factors: NDArray[np.float32]
+    prior: NDArray[np.float32]
+    active: NDArray[np.bool_]
+    ridge: RidgeMap | None = None
+
+    @classmethod
+    def of(cls, active: NDArray[np.bool_], n_rows: int, n_columns: int) -> GrownSide:
+        """Zero factors of shape (n_rows, n_columns); ``active`` are the rows before, and new ones are not."""
+        from skrec._kernels.als.sweeps import aligned_zeros
+
+        factors = aligned_zeros(n_rows, n_columns)
+        grown = np.zeros(n_rows, bool)
+        grown[: len(active)] = active
+        return cls(factors, np.zeros((1, factors.shape[1]), np.float32), grown)
 
 
 def draw(factors: NDArray[np.float32], n_factors: int, rng: np.random.RandomState) -> None:

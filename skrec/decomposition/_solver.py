@@ -14,6 +14,7 @@ from skrec.interactions import Histories, Interactions, Queries
 from skrec.utils import Matrix
 
 if TYPE_CHECKING:
+    from skrec._kernels.als.grams import GramBlocks
     from skrec._kernels.als.ridge import RidgeMap
 
 RandomState: TypeAlias = int | np.random.RandomState | None
@@ -162,6 +163,8 @@ class FactorState:
     validation_scores : list of float or None
     design : object
         What histories are folded in with. It follows from the rest, and is not saved.
+    user_grams : GramBlocks or None
+        Least squares: of ``users``, kept from one update to the next. Not saved either.
     """
 
     settings: SolverSettings
@@ -181,6 +184,7 @@ class FactorState:
     loss_curve: list[float]
     validation_scores: list[float] | None
     design: Any = field(repr=False, compare=False)
+    user_grams: GramBlocks | None = field(repr=False, compare=False)
 
     @classmethod
     def learned(
@@ -216,10 +220,19 @@ class FactorState:
             loss_curve=loss_curve,
             validation_scores=validation_scores,
             design=None,
+            user_grams=None,
             **more,
         )
 
-    def updated(self, users: LearnedSide, items: LearnedSide, data: SolverData, **more: Any) -> Self:
+    def updated(
+        self,
+        users: LearnedSide,
+        items: LearnedSide,
+        data: SolverData,
+        *,
+        user_grams: GramBlocks | None = None,
+        **more: Any,
+    ) -> Self:
         """The state after ``partial_fit``; ``more`` are further attributes that have changed."""
         return replace(
             self,
@@ -232,11 +245,12 @@ class FactorState:
             histories=data.histories,
             mean_context=data.mean_context,
             design=None,
+            user_grams=user_grams,
             **more,
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "design": None}
+        return {**self.__dict__, "design": None, "user_grams": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skrec._kernels.als import ridge as ridge_module
+from skrec._kernels.als.grams import GramBlocks, factor_gram
 from skrec._kernels.als.ridge import RidgeMap
-from skrec._kernels.als.sweeps import Side, aligned_zeros, factor_gram, fit_als, make_row_solver
+from skrec._kernels.als.sweeps import ChangingDesign, Design, Side, aligned_zeros, fit_als, make_row_solver
 
 
 def sparse_matrix(n_rows, n_columns, *, density=0.3, seed=0, ratings=False):
@@ -119,6 +120,28 @@ def test_aligned_zeros_starts_at_a_register_and_rounds_up():
     assert matrix.dtype == np.float32
     assert matrix.ctypes.data % 64 == 0
     assert not matrix.any()
+
+
+@pytest.mark.parametrize("bias", [None, 3])
+@given(seed=st.integers(0, 99), n_new=st.integers(0, 5))
+@settings(max_examples=15, deadline=None)
+def test_a_design_that_changes_is_that_of_the_changed_factors(bias, seed, n_new):
+    rng = np.random.default_rng(seed)
+    factors = rng.normal(size=(9000, 16)).astype(np.float32)
+    active = rng.random(9000) < 0.9
+    grams = GramBlocks.of(factors[: 9000 - n_new], active[: 9000 - n_new])
+    before = grams.blocks.copy()
+    changed = np.unique(np.append(rng.integers(9000, size=3), np.arange(9000 - n_new, 9000)))
+    factors[changed] = rng.normal(size=(len(changed), 16))
+    design = ChangingDesign(factors, active, bias, 1.5, grams, changed)
+    assert_array_equal(design.design.gram, Design.of(factors, active, bias, 1.5).gram)
+    factors[changed] += 1
+    design.refresh(changed)
+    expected = Design.of(factors, active, bias, 1.5)
+    assert_array_equal(design.design.gram, expected.gram)
+    assert_array_equal(design.design.others, expected.others)
+    assert_array_equal(design.design.offsets, expected.offsets)
+    assert_array_equal(grams.blocks, before)
 
 
 def test_factor_gram_excludes_rows():

@@ -15,12 +15,13 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from skrec._kernels.als.grams import GramBlocks, factor_gram
 from skrec._kernels.als.ridge import RidgeMap
 from skrec._kernels.threads import single_threaded_blas
 
 _LANES = 16  # float32 numbers in the widest vector register
 _ALIGNMENT = 64
-_GRAM_ROWS = 8192
+_NORM_ROWS = 8192
 
 
 class RowSolver(Protocol):
@@ -105,23 +106,11 @@ class Side:
 
 def _squared_norms(factors: NDArray[np.float32], prior: NDArray[np.float32]) -> NDArray[np.float64]:
     norms = np.empty(len(factors))
-    for start in range(0, len(factors), _GRAM_ROWS):
-        at = slice(start, start + _GRAM_ROWS)
+    for start in range(0, len(factors), _NORM_ROWS):
+        at = slice(start, start + _NORM_ROWS)
         difference = factors[at] - (prior[at] if len(prior) > 1 else prior)
         norms[at] = np.einsum("ij,ij->i", difference, difference)
     return norms
-
-
-def factor_gram(factors: NDArray[np.float32], active: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """``F'F`` over the active rows, block after block: it does not depend on the number of threads."""
-    gram = np.zeros((factors.shape[1], factors.shape[1]))
-    everyone = active.all()
-    for start in range(0, len(factors), _GRAM_ROWS):
-        block = factors[start : start + _GRAM_ROWS]
-        if not everyone:
-            block = block[active[start : start + _GRAM_ROWS]]
-        gram += block.T @ block
-    return gram.astype(np.float32)
 
 
 @dataclass
@@ -142,6 +131,51 @@ class Design:
         others[:] = factors
         others[:, bias] = 1.0
         return cls(others, offsets, np.zeros((1, 1), np.float32))
+
+
+class ChangingDesign:
+    """The design of a side of which few rows change; it stays current at the cost of these.
+
+    Parameters
+    ----------
+    factors : float32 array of shape (n_rows, width)
+        Of the side; may change in the rows that :meth:`refresh` names.
+    active : bool array of shape (n_rows,)
+    bias : int or None
+    mean : float
+    grams : GramBlocks or None
+        Of the side before ``changed`` changed and others joined; None computes them.
+    changed : int64 array
+    """
+
+    def __init__(
+        self,
+        factors: NDArray[np.float32],
+        active: NDArray[np.bool_],
+        bias: int | None,
+        mean: float,
+        grams: GramBlocks | None,
+        changed: NDArray[np.int64],
+    ) -> None:
+        self.factors, self.active, self.bias, self.mean = factors, active, bias, mean
+        self.grams: GramBlocks | None = None
+        if bias is not None:
+            self.design = Design.of(factors, active, bias, mean)
+            return
+        self.grams = GramBlocks.of(factors, active) if grams is None else grams.updated(factors, active, changed)
+        self.design = Design(factors, np.zeros(0, np.float32), self.grams.total())
+
+    def refresh(self, changed: NDArray[np.int64]) -> None:
+        """Take in that some rows have changed."""
+        design = self.design
+        if self.bias is None:
+            assert self.grams is not None
+            self.grams = self.grams.updated(self.factors, self.active, changed)
+            self.design = Design(self.factors, design.offsets, self.grams.total())
+            return
+        design.others[changed] = self.factors[changed]
+        design.others[changed, self.bias] = 1.0
+        design.offsets[changed] = self.factors[changed, self.bias] + np.float32(self.mean)
 
 
 def fit_als(
@@ -185,18 +219,3 @@ def sweep(side: Side, other: Side, bias: int | None, mean: float, n_steps: int) 
         offsets=design.offsets,
         n_steps=n_steps,
     )
-
-
-def update_rows(
-    side: Side,
-    other: Side,
-    at: NDArray[np.int64],
-    bias: int | None,
-    mean: float,
-    make: Callable[[sp.csr_array], RowSolver],
-) -> None:
-    """Improve some rows of one side; the rest stays."""
-    chosen = Side(make(side.rows.matrix[at]), side.factors[at], side.penalty[at])
-    chosen.prior = side.prior[at] if len(side.prior) > 1 else side.prior
-    sweep(chosen, other, bias, mean, n_steps=3)
-    side.factors[at] = chosen.factors
