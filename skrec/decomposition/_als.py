@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
+from skrec.decomposition._factor_state import FactorState, Scales, SideFeatures, SolverData
 from skrec.decomposition._growth import GrownSide, draw, grow
 from skrec.decomposition._hyperparameters import (
     auto_alpha,
@@ -19,14 +20,7 @@ from skrec.decomposition._hyperparameters import (
     mean_events,
     row_penalties,
 )
-from skrec.decomposition._solver import (
-    FactorState,
-    RandomState,
-    Scales,
-    SideFeatures,
-    Solver,
-    SolverData,
-)
+from skrec.decomposition._solver import RandomState, Solver
 from skrec.interactions import Histories, Interactions, Queries
 from skrec.utils import Matrix, resolve_device
 

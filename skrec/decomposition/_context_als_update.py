@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from skrec.decomposition._solver import Scales
+from skrec.decomposition._factor_state import Scales
 
 if TYPE_CHECKING:
     from skrec._kernels.als.sweeps import Design, Side

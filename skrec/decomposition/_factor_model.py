@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrec.base import VectorRecommender, text_space
-from skrec.decomposition._solver import FactorState, Solver, SolverSettings
+from skrec.decomposition._factor_state import FactorState, SolverSettings
+from skrec.decomposition._solver import Solver
 from skrec.interactions import Histories, Queries
 from skrec.utils import Matrix, is_zero_row
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from skrec.decomposition._solver import FactorState, LearnedSide, RandomState, SideFeatures
+from skrec.decomposition._factor_state import FactorState, LearnedSide, SideFeatures
+from skrec.decomposition._solver import RandomState
 from skrec.interactions import Interactions
 from skrec.utils import Matrix
 

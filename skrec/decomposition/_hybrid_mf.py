@@ -16,8 +16,9 @@ from skrec.base import PartialFitMixin, SampleWeightMixin
 from skrec.decomposition._als import ALSSolver
 from skrec.decomposition._context_als import ContextALSSolver
 from skrec.decomposition._factor_model import FactorModel
+from skrec.decomposition._factor_state import SideFeatures, SolverData, SolverSettings
 from skrec.decomposition._sgd import SGDSolver
-from skrec.decomposition._solver import SideFeatures, Solver, SolverData, SolverSettings
+from skrec.decomposition._solver import Solver
 from skrec.interactions import EventTable, Interactions
 from skrec.utils import Matrix, with_rows
 

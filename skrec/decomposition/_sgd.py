@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
+from skrec.decomposition._factor_state import FactorState, Scales, SideFeatures, SolverData
 from skrec.decomposition._growth import grow
 from skrec.decomposition._hyperparameters import column_scale
 from skrec.decomposition._sgd_fold_in import NegativeSamples
 from skrec.decomposition._sgd_problem import EventScales, Problem, split
-from skrec.decomposition._solver import FactorState, RandomState, Scales, SideFeatures, Solver, SolverData
+from skrec.decomposition._solver import RandomState, Solver
 from skrec.decomposition._weighted_events import distinct_events
 from skrec.interactions import Histories, Queries
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec.decomposition._solver import FactorState
+from skrec.decomposition._factor_state import FactorState
 
 _MAX_SAMPLES = 512
 _STEPS = 12

@@ -9,8 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from skrec.decomposition._factor_state import SideFeatures, SolverSettings
 from skrec.decomposition._hyperparameters import feature_penalty, row_penalties
-from skrec.decomposition._solver import SideFeatures, SolverSettings
 from skrec.utils import Matrix, resolve_device
 
 if TYPE_CHECKING:

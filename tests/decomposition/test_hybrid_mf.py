@@ -168,8 +168,8 @@ def test_cold_items_of_ratings_have_a_bias_from_features():
 def test_features_help_where_events_are_few():
     X, test = events(per_user=3, noise=0), events(seed=5, per_user=6, noise=0)
     plain = make().fit(X)
-    told = make().fit(X, item_features=taste_table(N_ITEMS), user_features=taste_table(N_USERS))
-    assert told.score(test) > plain.score(test)
+    with_features = make().fit(X, item_features=taste_table(N_ITEMS), user_features=taste_table(N_USERS))
+    assert with_features.score(test) > plain.score(test)
 
 
 def test_sparse_and_wide_features_agree_with_dense(monkeypatch):

@@ -56,8 +56,8 @@ def ratings(seed=0):
     X = np.argwhere(rng.random((60, 40)) < 0.6)
     context = rng.normal(size=(len(X), 2)).astype(np.float32)
     p, q = rng.normal(size=(60, 2)), rng.normal(size=(40, 2))
-    told = context @ np.array([[1.0, 0.0], [0.0, 0.5]])
-    y = 3 + 0.7 * context[:, 0] + 0.4 * rng.normal(size=40)[X[:, 1]] + ((p[X[:, 0]] + told) * q[X[:, 1]]).sum(axis=1)
+    shift = context @ np.array([[1.0, 0.0], [0.0, 0.5]])
+    y = 3 + 0.7 * context[:, 0] + 0.4 * rng.normal(size=40)[X[:, 1]] + ((p[X[:, 0]] + shift) * q[X[:, 1]]).sum(axis=1)
     return np.column_stack([X, context]), y + rng.normal(scale=0.1, size=len(X))
 
 
@@ -65,7 +65,7 @@ def ratings(seed=0):
 
 
 def test_context_helps_and_shuffled_context_does_not(solver, choices, fitted):
-    """A model that is told contexts at random does as well without them."""
+    """A model with random contexts does as well as one without them."""
     rng = np.random.default_rng(0)
     shuffled = [np.column_stack([part[:, :2], rng.permutation(part[:, 2:])]) for part in choices]
     fooled = make(solver=solver).fit(shuffled[0])
@@ -129,10 +129,10 @@ def test_history_of_a_new_user_is_folded_in(fitted, choices):
 def test_history_of_a_known_user_moves_what_was_fitted(fitted):
     before = fitted.predict(np.array([[0, 7, 1, 0, 0, 0]]))
     history = [[0, 7]] * 30
-    asked = {"k": N_ITEMS, "context": [[1, 0, 0, 0]], "exclude_seen": False}
-    ranked = fitted.recommend([0], history=history, **asked)
+    request = {"k": N_ITEMS, "context": [[1, 0, 0, 0]], "exclude_seen": False}
+    ranked = fitted.recommend([0], history=history, **request)
     position = np.flatnonzero(ranked.items[0] == 7)[0]
-    assert position < np.flatnonzero(fitted.recommend([0], **asked).items[0] == 7)[0] or position == 0
+    assert position < np.flatnonzero(fitted.recommend([0], **request).items[0] == 7)[0] or position == 0
     assert_array_equal(fitted.predict(np.array([[0, 7, 1, 0, 0, 0]])), before)
 
 
@@ -175,23 +175,23 @@ def test_same_result_for_any_number_of_threads(solver, choices, fitted):
 def test_ratings_in_context():
     X, y = ratings()
     held_out = np.random.default_rng(1).random(len(X)) < 0.1
-    told = make(n_factors=3, feedback="explicit", regularization=0.5).fit(X[~held_out], y[~held_out])
+    in_context = make(n_factors=3, feedback="explicit", regularization=0.5).fit(X[~held_out], y[~held_out])
     blind = make(n_factors=3, feedback="explicit", regularization=0.5).fit(X[~held_out][:, :2], y[~held_out])
 
     def error(rec, X):
         return np.sqrt(((rec.predict(X) - y[held_out]) ** 2).mean())
 
-    assert error(told, X[held_out]) < 0.3 < 1.0 < error(blind, X[held_out][:, :2])
-    assert told.context_coef_.shape == (2, 4)
-    assert told.context_coef_[0, -1] == pytest.approx(0.7, abs=0.15)
+    assert error(in_context, X[held_out]) < 0.3 < 1.0 < error(blind, X[held_out][:, :2])
+    assert in_context.context_coef_.shape == (2, 4)
+    assert in_context.context_coef_[0, -1] == pytest.approx(0.7, abs=0.15)
     users, items = X[:, 0].astype(int), X[:, 1].astype(int)
-    queries = told.user_factors_[users] + X[:, 2:] @ told.context_coef_[:, :-1]
-    expected = told.mean_ + told.user_biases_[users] + X[:, 2:] @ told.context_coef_[:, -1]
-    expected += told.item_biases_[items] + (queries * told.item_factors_[items]).sum(axis=1)
-    assert_allclose(told.predict(X), expected, atol=1e-4)
-    ranked = told.recommend([3], k=4, context=[[1.0, -1.0]], exclude_seen=False)
+    queries = in_context.user_factors_[users] + X[:, 2:] @ in_context.context_coef_[:, :-1]
+    expected = in_context.mean_ + in_context.user_biases_[users] + X[:, 2:] @ in_context.context_coef_[:, -1]
+    expected += in_context.item_biases_[items] + (queries * in_context.item_factors_[items]).sum(axis=1)
+    assert_allclose(in_context.predict(X), expected, atol=1e-4)
+    ranked = in_context.recommend([3], k=4, context=[[1.0, -1.0]], exclude_seen=False)
     rows = np.column_stack([np.full(4, 3), ranked.items[0], np.ones(4), -np.ones(4)])
-    assert_allclose(ranked.scores[0], told.predict(rows), atol=1e-4)
+    assert_allclose(ranked.scores[0], in_context.predict(rows), atol=1e-4)
 
 
 def test_ratings_of_new_users_and_later_ratings():
@@ -247,8 +247,8 @@ def test_a_rating_changed_in_a_history_replaces_the_fitted_one():
     rec = make(n_factors=3, feedback="explicit", regularization=0.01).fit(X, y)
 
     def score(user, rating):
-        asked = {"candidates": [3], "context": [[0.0, 0.0]], "exclude_seen": False}
-        return rec.recommend([user], k=1, history=([[user, 3]], [rating]), **asked).scores[0, 0]
+        request = {"candidates": [3], "context": [[0.0, 0.0]], "exclude_seen": False}
+        return rec.recommend([user], k=1, history=([[user, 3]], [rating]), **request).scores[0, 0]
 
     assert score(1000, 9.0) == pytest.approx(rec.predict([[1000, 3, 0, 0]])[0], abs=1e-4)
     assert score(1000, 1.0) == pytest.approx(1.0, abs=0.5)
@@ -303,7 +303,7 @@ def test_behind_an_encoder():
 
     data = make_context_choices(N_USERS, PER_USER, n_items=N_ITEMS, n_contexts=N_CONTEXTS, random_state=0)
     pipe = make_pipeline(ContextEncoder(), make()).fit(data.X)
-    asked = data.X[["moment"]].iloc[[0]].assign(moment="moment_2")
-    assert pipe.recommend([1], context=asked).items.shape == (1, 10)
+    request = data.X[["moment"]].iloc[[0]].assign(moment="moment_2")
+    assert pipe.recommend([1], context=request).items.shape == (1, 10)
     other = data.X[["moment"]].iloc[[0]].assign(moment="moment_3")
-    assert set(pipe.recommend([1], context=asked).items[0]) != set(pipe.recommend([1], context=other).items[0])
+    assert set(pipe.recommend([1], context=request).items[0]) != set(pipe.recommend([1], context=other).items[0])

@@ -139,7 +139,7 @@ def test_ratings_are_for_least_squares(rec):
 
 @pytest.mark.parametrize("batch_size", [256, 8])
 def test_many_small_updates_do_not_wear_out_what_was_learned(rec, batch_size):
-    """Items that later events do not choose are rivals each time; the smaller batch samples them."""
+    """Items that later events do not choose are negative samples each time; the smaller batch samples them."""
     rec.set_params(batch_size=batch_size, n_negatives=16).fit(events())
     norms = np.linalg.norm(rec.item_factors_, axis=1)
     for row in events(1)[::12]:

@@ -22,7 +22,7 @@ both = pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__
 
 
 def _two_tastes(seed=0, n_users=N_USERS, share=0.5):
-    """Users choose items of their own parity; what is left out is the known answer."""
+    """Users choose items of their own parity; the item that is missing is the known answer."""
     rng = np.random.default_rng(seed)
     users, items = np.meshgrid(np.arange(n_users), np.arange(N_ITEMS), indexing="ij")
     chosen = ((users + items) % 2 == 0) & (rng.random(users.shape) < share)
@@ -259,9 +259,9 @@ class TestBadInput:
         n = len(X)
         stamps = {"equal": np.zeros(n), "unsorted": np.random.default_rng(0).permutation(n), "negative": -np.arange(n)}
         frame = pd.DataFrame(X, columns=["user", "item"])
-        told = clone(model).set_params(max_iter=2).fit(frame.assign(timestamp=stamps[times]))
+        with_times = clone(model).set_params(max_iter=2).fit(frame.assign(timestamp=stamps[times]))
         plain = clone(model).set_params(max_iter=2).fit(frame)
-        np.testing.assert_array_equal(told.item_factors_, plain.item_factors_)
+        np.testing.assert_array_equal(with_times.item_factors_, plain.item_factors_)
 
     def test_divergence_is_an_error_that_says_what_to_change(self):
         with pytest.raises(ValueError, match="learning_rate"):

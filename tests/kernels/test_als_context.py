@@ -111,7 +111,7 @@ def test_rows_of_torch_agree(alpha):
 
 
 def test_contexts_of_zeros_leave_plain_least_squares():
-    """Then each user is asked about all items once an event, and nothing else."""
+    """Then each event of a user is compared with all items once, and nothing else."""
     als = make(2.0)
     als.requests.context[:] = 0
     events = als.requests
