@@ -134,7 +134,7 @@ def test_only_zeros_rank_by_popularity(rec):
 
 def test_ratings_are_for_least_squares(rec):
     with pytest.raises(ValueError, match=r"solver='\w+' learns rankings.*pass solver='als'"):
-        rec.set_params(feedback="explicit").fit(events())
+        rec.set_params(feedback="explicit").fit(events(), np.ones(len(events())))
 
 
 @pytest.mark.parametrize("batch_size", [256, 8])
