@@ -42,8 +42,12 @@ def complete_batch(
     max_tokens: int,
     seed: int,
     prompt: str,
+    accept_beginning: bool = False,
 ) -> list[Any]:
-    """The parsed answer to each conversation, or None; equal conversations are sent once."""
+    """The parsed answer to each conversation, or None; equal conversations are sent once.
+
+    With ``accept_beginning``, the readable beginning of an answer that was cut off counts as the answer.
+    """
     keys = [tuple(message["content"] for message in messages) for messages in conversations]
     first: dict[tuple[str, ...], list[Message]] = {}
     for key, messages in zip(keys, conversations, strict=True):
@@ -55,13 +59,14 @@ def complete_batch(
         statistics.n_failed += len(first)
         statistics.errors[reason_of(error)] += len(first)
         return [None] * len(conversations)
-    for result in results:
+    values = [result.beginning if accept_beginning and result.parsed is None else result.parsed for result in results]
+    for result, value in zip(results, values, strict=True):
         statistics.usage += result.usage
         statistics.n_cached += result.cached
-        statistics.n_failed += result.parsed is None
-        if result.parsed is None:
+        statistics.n_failed += value is None
+        if value is None:
             statistics.errors[result.error or "no answer"] += 1
-    answers = dict(zip(first, (result.parsed for result in results), strict=True))
+    answers = dict(zip(first, values, strict=True))
     return [answers[key] for key in keys]
 
 

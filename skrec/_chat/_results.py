@@ -8,7 +8,7 @@ from numbers import Integral
 from typing import Any
 
 from skrec._chat._json import parse_beginning, parse_json, write_json
-from skrec._chat._schema import check_schema
+from skrec._chat._schema import TOO_LONG, check_schema
 
 _FINISH_REASONS = {
     "stop": ("eos", "eos_token", "end", "end_turn", "stop_sequence", "complete", "completed", "finished"),
@@ -80,7 +80,8 @@ class ChatResult:
     cached : bool
         Whether it came from the cache.
     beginning : object or None
-        Of a JSON answer that was cut off, what can be read of it: it fits the schema but for the length of lists.
+        Of a JSON answer that was cut off, or is longer than the schema allows, what can be read of it: it fits the
+        schema, but lists may be shorter.
     error : str or None
         Why there is no usable answer; never contains a key or a text of a user.
     """
@@ -139,7 +140,8 @@ def result_of(answer: Any, schema: dict[str, Any] | None, usage: Usage, finish_r
         text, parsed, error = parse_json(answer, schema)
     except (TypeError, ValueError, RecursionError) as failure:
         return ChatResult(usage=usage, error=f"the answer is not JSON ({type(failure).__name__})")
-    beginning = parse_beginning(text, schema) if schema is not None and error and finish_reason == "length" else None
+    is_cut = error is not None and (finish_reason == "length" or error.endswith(TOO_LONG))
+    beginning = parse_beginning(text, schema) if schema is not None and is_cut else None
     return ChatResult(text, parsed, usage, finish_reason, error=error, beginning=beginning)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
+TOO_LONG = " is too long"
 _RANGES = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
 _NOT_SCHEMAS = frozenset({"enum", "const", "default", "examples"})
 _LEAST = frozenset({"minItems", "minLength", "minProperties", "minContains", "contains", "uniqueItems", "pattern"})
@@ -108,7 +109,7 @@ def _why(error: Any) -> str:
     if kind in _RANGES:
         return f"{where} is out of range"
     if kind in ("minItems", "maxItems", "minLength", "maxLength"):
-        return f"{where} is too {'short' if kind.startswith('min') else 'long'}"
+        return f"{where}{' is too short' if kind.startswith('min') else TOO_LONG}"
     return f"{where} does not fit {kind!r}"
 
 

@@ -148,6 +148,7 @@ class GroundedWriter:
             max_tokens=self.max_tokens,
             seed=self.seed,
             prompt=self.prompt.name,
+            accept_beginning=True,
         )
         return [
             [] if parsed is None else self._read(parsed["sentences"], of_item, evidence)

@@ -86,7 +86,7 @@ class LLMReranker(PromptRecommender):
         ``{candidates}`` and, optionally, ``{user}``, ``{history}``, ``{context}`` and ``{request}``. A template
         alone keeps the default system message. None is the file ``rerank_METHOD-v1.txt``.
     max_tokens : int, default=1024
-        Maximum number of tokens of an answer.
+        Maximum number of tokens of an answer; raised to 16 per candidate where a list needs more.
     random_state : int, RandomState instance or None, default=0
         Seed of shuffles, and of the tokens that stand for candidates in prompts. With an int, the same request
         gives the same prompt, which a cache can answer.

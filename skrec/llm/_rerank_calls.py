@@ -15,17 +15,14 @@ from skrec.llm._prompt_context import PromptContext, PromptWriter
 
 Shown: TypeAlias = tuple[PromptContext, Sequence[int]]
 
-_ORDER = {
-    "type": "object",
-    "properties": {"order": {"type": "array", "items": {"type": "string"}}},
-    "required": ["order"],
-}
-_BETTER = {"type": "object", "properties": {"better": {"type": "string"}}, "required": ["better"]}
+_NAME = {"type": "string", "maxLength": 200}  # a token; some models write the title behind it
+_BETTER = {"type": "object", "properties": {"better": _NAME}, "required": ["better"]}
 _GRADE = {
     "type": "object",
     "properties": {"grade": {"type": "number", "minimum": 0, "maximum": 10}},
     "required": ["grade"],
 }
+_TOKENS_PER_ENTRY = 16
 _NO_LIKELIHOOD = "no likelihood: the prompt exceeds the context length of the model, or the budget"
 
 
@@ -67,7 +64,8 @@ class Calls:
 
     def orders(self, shown: Sequence[Shown]) -> list[list[int] | None]:
         """The order of each list of candidates."""
-        return self._complete(shown, _ORDER, self._order)
+        longest = max((len(candidates) for _, candidates in shown), default=1)
+        return self._complete(shown, _order_schema(longest), self._order, longest)
 
     def better(self, pairs: Sequence[Shown]) -> list[int | None]:
         """The better one of each pair of candidates."""
@@ -98,14 +96,18 @@ class Calls:
         return [float(value) if good else None for value, good in zip(likelier, usable, strict=True)]
 
     def _complete(
-        self, shown: Sequence[Shown], schema: dict[str, Any], read: Callable[[Any, dict[str, int]], Any]
+        self,
+        shown: Sequence[Shown],
+        schema: dict[str, Any],
+        read: Callable[[Any, dict[str, int]], Any],
+        longest: int = 1,
     ) -> list[Any]:
         written = [self.writer.write(*one) for one in shown]
-        results = self._distinct([messages for messages, _ in written], schema)
+        results = self._distinct([messages for messages, _ in written], schema, longest)
         both = zip(results, written, strict=True)
         return [None if result is None else read(result, tokens) for result, (_, tokens) in both]
 
-    def _distinct(self, conversations: list[list[Message]], schema: dict[str, Any]) -> list[Any]:
+    def _distinct(self, conversations: list[list[Message]], schema: dict[str, Any], longest: int) -> list[Any]:
         """The parsed answer to each conversation; identical ones are sent once."""
         writer = self.writer
         return complete_batch(
@@ -113,9 +115,10 @@ class Calls:
             conversations,
             self.counts,
             schema=schema,
-            max_tokens=self.max_tokens,
+            max_tokens=max(self.max_tokens, longest * _TOKENS_PER_ENTRY),
             seed=writer.seed,
             prompt=writer.prompt.name,
+            accept_beginning=True,
         )
 
     def _order(self, parsed: Any, tokens: dict[str, int]) -> list[int] | None:
@@ -129,3 +132,9 @@ class Calls:
         name = token_in(parsed["better"])
         self.counts.n_unknown += name not in tokens
         return tokens.get(name)
+
+
+def _order_schema(longest: int) -> dict[str, Any]:
+    """An order of at most so many candidates. A weak model that is held to no length repeats itself for ever."""
+    order = {"type": "array", "items": _NAME, "maxItems": 2 * longest}  # a few repetitions are ignored
+    return {"type": "object", "properties": {"order": order}, "required": ["order"]}

@@ -159,3 +159,32 @@ def test_what_a_user_writes_is_scrubbed_for_a_server_elsewhere(openai_server):
     fitted(chat).recommend([100], request="write to ann@example.com")
     assert "example.com" not in str(openai_server.bodies)
     assert "[email]" in openai_server.bodies[-1]["messages"][-1]["content"]
+
+
+def test_the_beginning_of_an_order_that_was_cut_off_counts(openai_server):
+    """A weak model that repeats itself until it is cut off still says which are the best."""
+
+    def weak(messages, body):
+        return '{"order": [' + ", ".join(f'"{token}"' for token in blocks_of(messages)["candidates"].tokens[:6:-1])
+
+    def cut(payload):
+        payload["choices"][0]["finish_reason"] = "length"
+
+    openai_server.answer = weak
+    openai_server.faults = lambda body: changed(cut)
+    rec = fitted(OpenAICompatibleChat("m", base_url=openai_server.url))
+    items = rec.recommend([100], k=10, request="a film").items.tolist()
+    assert items == [[9, 8, *range(8)]]  # the third token may not have been whole
+    assert rec.report_["n_failed"] == 0
+    body = openai_server.bodies[-1]
+    order = body["response_format"]["json_schema"]["schema"]["properties"]["order"]
+    assert (order["maxItems"], order["items"]["maxLength"]) == (20, 200)
+
+
+def test_tokens_follow_from_a_long_list(openai_server):
+    openai_server.answer = turned
+    rec = LLMReranker(
+        PopularRecommender(), OpenAICompatibleChat("m", base_url=openai_server.url), n_candidates=30, max_tokens=100
+    ).fit(X, item_features=ITEMS)
+    rec.recommend([100], k=10, request="a film")
+    assert openai_server.bodies[-1]["max_tokens"] == 16 * 20  # of a window of twenty
