@@ -17,6 +17,7 @@ from skrec.interactions import (
     EventTemplate,
     Recommendations,
     check_same_ids,
+    explained_pairs,
     first_appearance,
     ids_first,
     read_events,
@@ -208,12 +209,14 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
         return self.steps[-1][1].search(texts, k, **options)
 
     @_final_has("explain")
-    def explain(self, users: Any, items: Any, *, context: Any = None, history: Any = None, **options: Any) -> Any:
+    def explain(
+        self, users: Any, items: Any = None, *, context: Any = None, history: Any = None, **options: Any
+    ) -> Any:
         """Say why items are recommended to users, as the recommender does, with context named as X had it.
 
         Parameters
         ----------
-        users, items : array-like of ids
+        users, items : array-like of ids, or Recommendations alone
         context, history
             As in :meth:`recommend`.
         **options
@@ -224,6 +227,7 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
         Explanations
         """
         check_is_fitted(self)
+        users, items, context = explained_pairs(users, items, context)
         if context is not None:
             context = self._encoded_context(users, context)
         history = self._encoded_history(self._ids_first(history))

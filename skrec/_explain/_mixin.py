@@ -14,7 +14,19 @@ from skrec._explain._explanations import Evidence, Explanations
 from skrec._explain._item_texts import ItemTexts
 from skrec._explain._leave_one_out import history_evidence, popularity_of, score_drops, strongest_reasons
 from skrec._explain._templates import write_reasons
-from skrec.interactions import Column, Histories, History, Ids, Queries, Table, as_column, check_k, read_items
+from skrec.interactions import (
+    Column,
+    Histories,
+    History,
+    Ids,
+    Queries,
+    Recommendations,
+    Table,
+    as_column,
+    check_k,
+    explained_pairs,
+    read_items,
+)
 from skrec.utils import on_snapshot
 
 _PAIRS_A_BLOCK = 512
@@ -34,8 +46,8 @@ class ExplainMixin:
     @on_snapshot
     def explain(
         self: Any,
-        users: Ids,
-        items: Ids,
+        users: Ids | Recommendations,
+        items: Ids | None = None,
         *,
         context: Table | None = None,
         history: History | None = None,
@@ -47,8 +59,9 @@ class ExplainMixin:
 
         Parameters
         ----------
-        users : array-like of n ids
-            A single one stands for all items. An unknown user gets what the cold start goes by.
+        users : array-like of n ids, or Recommendations
+            Recommendations stand for both users and items. A single id stands for all items. An
+            unknown user gets the reasons of the cold start.
         items : array-like of n ids
             A single one stands for all users.
         context : array-like of shape (n, n_context) or (1, n_context), default=None
@@ -73,6 +86,7 @@ class ExplainMixin:
             If users and items are of unlike number.
         """
         check_is_fitted(self)
+        users, items, context = explained_pairs(users, items, context)
         n_evidence = check_k(n_evidence, "n_evidence")
         users, items = paired(users, items)
         item_ids, codes = read_items(items, self._item_index)

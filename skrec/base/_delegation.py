@@ -10,7 +10,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skrec._explain import Explanations
-from skrec.interactions import CandidateIds, FeatureSource, History, Ids, Recommendations, Table
+from skrec.interactions import CandidateIds, FeatureSource, History, Ids, Recommendations, Table, explained_pairs
 from skrec.utils import atomic_update, detached, on_snapshot
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
@@ -162,8 +162,8 @@ class DelegatingMixin:
     @on_snapshot
     def explain(
         self,
-        users: Ids,
-        items: Ids,
+        users: Ids | Recommendations,
+        items: Ids | None = None,
         *,
         context: Table | None = None,
         history: History | None = None,
@@ -173,7 +173,7 @@ class DelegatingMixin:
 
         Parameters
         ----------
-        users, items : array-like of ids
+        users, items : array-like of ids, or Recommendations alone
             Pairs of a user and an item. A single id is used for all pairs.
         context, history
             As in :meth:`recommend`.
@@ -185,6 +185,7 @@ class DelegatingMixin:
         Explanations
         """
         check_is_fitted(self)
+        users, items, context = explained_pairs(users, items, context)
         options = given({"context": context, "history": history, "n_evidence": n_evidence})
         return self._delegate.explain(users, items, **options)
 

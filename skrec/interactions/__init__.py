@@ -38,7 +38,7 @@ from skrec.interactions._queries import (
     split_history,
 )
 from skrec.interactions._read_log import EventLog, read_log
-from skrec.interactions._recommendations import Recommendations
+from skrec.interactions._recommendations import Recommendations, explained_pairs
 from skrec.interactions._types import CandidateIds, FeatureMatrix, Frame, History, Ids, Table
 
 __all__ = [

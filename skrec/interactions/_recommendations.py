@@ -210,3 +210,38 @@ class Recommendations:
         data = {name: v.tolist() if v.dtype.kind in "OUS" else v for name, v in columns.items()}
         backend: Any = self._backend or installed_frame_library()
         return nw.from_dict(data, backend=backend).to_native()
+
+
+def explained_pairs(users: Any, items: Any, context: Any) -> tuple[Any, Any, Any]:
+    """Users, items and context of ``explain``, which also takes Recommendations in place of both.
+
+    Parameters
+    ----------
+    users : array-like of ids or Recommendations
+    items : array-like of ids, or None beside Recommendations
+    context : table of one row per query of the Recommendations, or one row for all; or None
+
+    Returns
+    -------
+    users, items, context
+        One row per recommendation, padding dropped.
+
+    Raises
+    ------
+    TypeError
+        If items are missing, or given beside Recommendations.
+    """
+    if not isinstance(users, Recommendations):
+        if items is None:
+            raise TypeError("explain takes users and items, or the result of recommend: explain(users, items).")
+        return users, items, context
+    if items is not None:
+        raise TypeError("explain takes either Recommendations alone, or users and items.")
+    row, column = np.nonzero(users.codes >= 0)
+    if context is not None and len(users) > 1 and np.shape(context)[0] == len(users):
+        frame = nw.from_native(context, eager_only=True, pass_through=True)
+        if isinstance(frame, nw.DataFrame):
+            context = nw.maybe_reset_index(frame[row.tolist()]).to_native()
+        else:
+            context = [context[at] for at in row] if isinstance(context, list | tuple) else np.asarray(context)[row]
+    return users.users[row], users.items[row, column], context

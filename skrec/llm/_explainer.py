@@ -21,10 +21,12 @@ from skrec.interactions import (
     History,
     IdIndex,
     Ids,
+    Recommendations,
     Table,
     as_unique_ids,
     check_k,
     check_rows,
+    explained_pairs,
     read_features,
     read_items,
 )
@@ -187,8 +189,8 @@ class LLMExplainer(PromptRecommender):
     @on_snapshot
     def explain(
         self,
-        users: Ids,
-        items: Ids,
+        users: Ids | Recommendations,
+        items: Ids | None = None,
         *,
         context: Table | None = None,
         history: History | None = None,
@@ -198,7 +200,7 @@ class LLMExplainer(PromptRecommender):
 
         Parameters
         ----------
-        users, items : array-like of n ids
+        users, items : array-like of n ids, or Recommendations alone
             Pairs of a user and an item. A single id is used for all pairs.
         context, history
             As in :meth:`recommend`.
@@ -225,7 +227,9 @@ class LLMExplainer(PromptRecommender):
         check_is_fitted(self)
         self._validate_params()
         self._check_wrapper()
-        base = self.base_explanations(users, items, context=context, history=history, n_evidence=n_evidence)
+        pairs = explained_pairs(users, items, context)
+        context = pairs[2]
+        base = self.base_explanations(pairs[0], pairs[1], context=context, history=history, n_evidence=n_evidence)
         explicit = self.feedback == "explicit"
         language = template_language(self.language) or "en"
         evidence = [named(reasons, self._item_names) for reasons in base.evidence]

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skrec.dummy import PopularRecommender
 from skrec.feature_extraction import ContextEncoder, HashingTextEncoder, LLMTextEmbedder
 from skrec.interactions import IdIndex, Recommendations
+from skrec.llm import LLMExplainer, LLMReranker
 from skrec.neighbors import EmbeddingKNNRecommender, ItemKNNRecommender
 from skrec.pipeline import make_pipeline
 
@@ -118,3 +120,35 @@ def test_long_lists_say_how_much_is_hidden():
     recs = ItemKNNRecommender().fit(X).recommend(["ann", "bob", "eve"] * 30, k=2, exclude_seen=False)
     assert "more rows" in str(recs).splitlines()[-1]
     assert "more rows" in recs._repr_html_()
+
+
+EXPLAINERS = {
+    "model": ItemKNNRecommender,
+    "pipeline": lambda: make_pipeline(ContextEncoder(), ItemKNNRecommender()),
+    "wrapper": lambda: LLMReranker(ItemKNNRecommender(), lambda messages: ""),
+    "explainer": lambda: LLMExplainer(ItemKNNRecommender()),
+}
+
+
+@pytest.mark.filterwarnings("ignore::skrec.exceptions.FeatureCoverageWarning")  # no item has a text here
+@pytest.mark.parametrize("make", EXPLAINERS)
+def test_recommendations_can_be_explained(make):
+    rec = EXPLAINERS[make]().fit(X)
+    recs = ItemKNNRecommender().fit(X).recommend(["bob", "ann"], k=2, exclude_seen=False)[::-1]
+    row, column = np.nonzero(recs.codes >= 0)
+    expected = rec.explain(recs.users[row], recs.items[row, column])
+    found = rec.explain(recs)
+    assert (found.user.tolist(), found.item.tolist()) == (expected.user.tolist(), expected.item.tolist())
+    assert found.text == expected.text
+    with pytest.raises(TypeError, match="either Recommendations alone, or users and items"):
+        rec.explain(recs, [1])
+    with pytest.raises(TypeError, match="users and items, or the result of recommend"):
+        rec.explain(["ann"])
+
+
+def test_context_of_each_query_is_that_of_its_items():
+    rec = make_pipeline(ContextEncoder(), PopularRecommender()).fit(X.assign(hour=[1.0, 2.0, 3.0]))
+    context = pd.DataFrame({"hour": [1.0, 3.0]}, index=[7, 7])
+    recs = rec.recommend(["ann", "bob"], context=context, exclude_seen=False)
+    for table in (context, pl.from_pandas(context), context.to_numpy(), context.to_numpy().tolist()):
+        assert len(rec.explain(recs, context=table)) == (recs.codes >= 0).sum()
