@@ -105,20 +105,40 @@ class Histories:
         return Histories(indptr, self.items[at], self.y[at], times)
 
     def followed_by(self, later: "Histories") -> "Histories":
-        """Both histories joined row by row: in time order where both have times, else ``later`` after these."""
-        rows = np.concatenate([self.row_of_event(), later.row_of_event()])
+        """Both histories joined row by row: in time order where both have times, else ``later`` after these.
+
+        Only rows with later events are sorted: a few events cost a copy of the log, not a sort of it.
+        """
+        n_old, n_new = len(self.items), len(later.items)
+        indptr = self.indptr + later.indptr
+        place = np.concatenate(
+            [
+                np.arange(n_old) + np.repeat(later.indptr[:-1], self.lengths),
+                np.arange(n_new) + np.repeat(self.indptr[1:], later.lengths),
+            ]
+        )
         times = None
         if self.timestamp is not None and later.timestamp is not None:
             _check_units(self.timestamp, later.timestamp)
-        if self.timestamp is not None and (later.timestamp is not None or not len(later.items)):
-            times = np.concatenate([self.timestamp, later.timestamp]) if len(later.items) else self.timestamp
-        elif later.timestamp is not None and not len(self.items):
+        if self.timestamp is not None and (later.timestamp is not None or not n_new):
+            times = np.concatenate([self.timestamp, later.timestamp]) if n_new else self.timestamp
+        elif later.timestamp is not None and not n_old:
             times = later.timestamp
-        items, y = np.concatenate([self.items, later.items]), np.concatenate([self.y, later.y])
-        if times is not None and len(later.items):
-            order = np.argsort(times, kind="stable")
-            rows, items, y, times = rows[order], items[order], y[order], times[order]
-        return Histories.group(rows, items, y, times, len(self))
+        if times is not None and n_new:
+            has_more = later.lengths > 0
+            at = np.concatenate([np.repeat(has_more, self.lengths), np.ones(n_new, bool)])
+            rows = np.concatenate([self.row_of_event(), later.row_of_event()])[at]
+            order = np.lexsort((times[at], rows))
+            place[np.flatnonzero(at)[order]] = np.sort(place[at])
+
+        def put(old: NDArray, new: NDArray, dtype: DTypeLike) -> NDArray:
+            out = np.empty(len(place), dtype)
+            out[place[:n_old]], out[place[n_old:]] = old, new
+            return out
+
+        if times is not None:
+            times = put(times[:n_old], times[n_old:], times.dtype)
+        return Histories(indptr, put(self.items, later.items, np.int32), put(self.y, later.y, np.float32), times)
 
     def with_rows(self, n_rows: int) -> "Histories":
         """A copy with empty rows added at the end."""

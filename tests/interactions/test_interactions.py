@@ -311,3 +311,34 @@ def test_integers_are_numbered_in_order_whatever_their_range(values, dtype):
     np.testing.assert_array_equal(uniques, np.unique(ids))
     np.testing.assert_array_equal(uniques[codes], ids)
     assert uniques.dtype == ids.dtype
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    n_old=st.integers(0, 25),
+    n_new=st.integers(0, 8),
+    timed=st.sampled_from(["no", "yes", "new"]),
+)
+def test_later_events_follow_by_time(seed, n_old, n_new, timed):
+    rng = np.random.default_rng(seed)
+
+    def drawn(n, *, has_times):
+        rows, items, y = rng.integers(0, 4, n), rng.integers(0, 9, n), rng.integers(1, 9, n)
+        return rows, items, y, np.sort(rng.integers(0, 6, n)) if has_times else None
+
+    old, new = drawn(n_old, has_times=timed == "yes"), drawn(n_new, has_times=timed != "no")
+    got = Histories.group(*old, 4).followed_by(Histories.group(*new, 4))
+    events = [np.concatenate([a, b]) for a, b in zip(old[:3], new[:3], strict=True)]
+    times = None
+    if timed == "yes" or (timed == "new" and not n_old):
+        times = np.concatenate([np.zeros(0, int) if old[3] is None else old[3], new[3]])
+        order = np.argsort(times, kind="stable")
+        events, times = [one[order] for one in events], times[order]
+    expected = Histories.group(*events, times, 4)
+    for name in ("indptr", "items", "y"):
+        np.testing.assert_array_equal(getattr(got, name), getattr(expected, name))
+        assert getattr(got, name).dtype == getattr(expected, name).dtype
+    if times is not None:
+        np.testing.assert_array_equal(got.timestamp, expected.timestamp)
+    elif n_new:
+        assert got.timestamp is None
