@@ -20,6 +20,7 @@ from skrec.utils import (
     model_device,
     quiet,
     torch_dtype,
+    use_one_thread_after_fork,
     weights_fingerprint,
 )
 
@@ -112,6 +113,7 @@ def _load(name: str, settings: CausalSettings) -> CausalModel:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     device = model_device(settings.device)
+    use_one_thread_after_fork()
     offline = os.path.isdir(name) or hub_is_out_of_reach(name)
     options: dict[str, Any] = {
         "revision": settings.revision,

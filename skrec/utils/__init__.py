@@ -15,6 +15,7 @@ from skrec.utils._fingerprint import (
     weights_state,
 )
 from skrec.utils._fit_context import fit_context
+from skrec.utils._fork import use_one_thread_after_fork
 from skrec.utils._format_version import PersistenceMixin
 from skrec.utils._http_limits import MOST_BYTES, BadResponse
 from skrec.utils._hub import dtype_argument, hub_is_out_of_reach, is_path, quiet, torch_dtype

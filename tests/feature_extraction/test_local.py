@@ -1,6 +1,9 @@
 """Local models against SentenceTransformer.encode and plain transformers."""
 
 import importlib.util
+import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -336,3 +339,27 @@ def test_linear_layers_by_onednn_are_linear_layers():
             assert given.shape == expected.shape
             torch.testing.assert_close(given, expected, atol=1e-5, rtol=1e-5)
             assert exact.dtype == torch.float64
+
+
+_FORK = """
+import os, signal, sys
+import numpy as np
+import torch
+from skrec.feature_extraction import LLMTextEmbedder
+
+torch.set_num_threads(2)
+texts = [f"a quiet film about the sea and the men who sail it, part {j}" for j in range(64)]
+embedder = LLMTextEmbedder(sys.argv[1], cache=None, device="cpu")
+expected = embedder.fit_transform(texts)
+child = os.fork()
+if child == 0:
+    signal.alarm(60)
+    os._exit(0 if np.allclose(embedder.transform(texts), expected, atol=1e-5) else 3)
+sys.exit(os.waitpid(child, 0)[1])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_child_forked_after_embedding_embeds(bert_folder):
+    done = subprocess.run([sys.executable, "-c", _FORK, bert_folder], capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stderr

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrec.feature_extraction._encoders._batching import pack_by_tokens
+from skrec.utils import use_one_thread_after_fork
 
 _lock = threading.Lock()
 _truncating: "weakref.WeakKeyDictionary[Any, dict[tuple[int, int], Any]]" = weakref.WeakKeyDictionary()
@@ -30,6 +31,7 @@ class LocalModel:
     """
 
     def __init__(self, model: Any, always_mask: bool = False):
+        use_one_thread_after_fork()
         self.model = model.eval()
         self.always_mask = always_mask
 
