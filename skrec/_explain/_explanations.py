@@ -37,7 +37,7 @@ class Evidence:
     n_items : int or None
         For "popularity", how many there are.
     despite_history : bool
-        For "popularity", whether the user has a history of which nothing speaks for the item.
+        For "popularity", whether the user has a history, of which nothing supports the item.
     """
 
     kind: str

@@ -35,9 +35,9 @@ _PAIRS_A_BLOCK = 512
 class ExplainMixin:
     """``explain`` for every recommender. A model may say better than the base
 
-    - ``_contributions(queries, items)``: what each event adds to the score of one item a query;
+    - ``_contributions(queries, items)``: contribution of each event to the score of one item per query;
     - ``_context_contributions(queries, items)``: the same for each column of the context;
-    - ``_other_evidence(queries, row, item)``: what speaks for an item where neither does.
+    - ``_other_evidence(queries, row, item)``: the reason for an item where neither gives one.
     """
 
     item_texts_: ItemTexts | None = None
@@ -69,7 +69,7 @@ class ExplainMixin:
         history : events ``[user, item, ...]`` or pair (events, y), default=None
             Events that were not in fit, as in :meth:`recommend`.
         n_evidence : int, default=3
-            Most reasons a pair. Those weaker than a tenth of the strongest are left out.
+            Maximum number of reasons per pair. Those weaker than a tenth of the strongest are dropped.
 
         Returns
         -------
@@ -83,7 +83,7 @@ class ExplainMixin:
         KeyError
             If an item is unknown.
         ValueError
-            If users and items are of unlike number.
+            If users and items have different lengths.
         """
         check_is_fitted(self)
         users, items, context = explained_pairs(users, items, context)

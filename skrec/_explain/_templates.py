@@ -119,25 +119,25 @@ def by_raw_columns(explanations: Explanations, columns: Sequence[str], *, explic
     explicit : bool
         Whether events are ratings.
     """
-    told = copy(explanations)
-    told.evidence = [_with_raw_columns(reasons, columns) for reasons in explanations.evidence]
-    told.text = [
+    renamed = copy(explanations)
+    renamed.evidence = [_with_raw_columns(reasons, columns) for reasons in explanations.evidence]
+    renamed.text = [
         write_reasons(after, explicit=explicit) if text == write_reasons(before, explicit=explicit) else text
-        for text, before, after in zip(explanations.text, explanations.evidence, told.evidence, strict=True)
+        for text, before, after in zip(explanations.text, explanations.evidence, renamed.evidence, strict=True)
     ]
-    return told
+    return renamed
 
 
 def _with_raw_columns(evidence: Sequence[Evidence], columns: Sequence[str]) -> list[Evidence]:
     kept: list[Evidence] = []
-    told: set[str] = set()
+    named: set[str] = set()
     for reason in evidence:
         if reason.kind == "context" and reason.name is not None:
             of = [name for name in columns if f"{reason.name}_".startswith(f"{name}_")]
             name = max(of, key=len, default=reason.name)
-            if name in told:
+            if name in named:
                 continue
-            told.add(name)
+            named.add(name)
             reason = replace(reason, name=name)
         kept.append(reason)
     return kept

@@ -26,7 +26,7 @@ class SampleWeightMixin:
         sample_weight : array-like of shape (n_events,), default=None
             Multiplies y; rows of weight 0 are dropped before ids are learnt. For implicit feedback.
         item_features, user_features : frame, pair (ids, matrix) or FeatureTable, default=None
-            One row an item or user; the first column of a frame is the id. Items that are only here
+            One row per item or user; the first column of a frame is the id. Items that are only here
             can be recommended too.
 
         Returns
@@ -37,12 +37,12 @@ class SampleWeightMixin:
 
 
 class PartialFitMixin:
-    """``partial_fit`` for models that can go on. A model gives ``_partial_fit``; ids are handled here."""
+    """``partial_fit`` for models that can be updated. A model defines ``_partial_fit``; ids are handled here."""
 
     __metadata_request__partial_fit: ClassVar = {"item_features": True, "user_features": True}
 
     def _partial_fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
-        """Go on with new events, in the codes of the grown catalogue.
+        """Update the model with new events, in the codes of the grown catalogue.
 
         The matrices hold the rows of the new tables in the grown catalogue (zero rows elsewhere).
         ``data.item_rows`` and ``data.user_rows`` are the codes that the new tables cover.
@@ -52,7 +52,7 @@ class PartialFitMixin:
     @fit_context(prefer_skip_nested_validation=True)
     @atomic_update
     def partial_fit(self: Any, X: Any, y: Any = None, *, item_features: Any = None, user_features: Any = None) -> Any:
-        """Go on with new events, users and items; the first call fits.
+        """Update the model with new events, users and items; the first call fits.
 
         Parameters
         ----------

@@ -117,12 +117,12 @@ class ItemGraphRecommender(SearchMixin, BaseRecommender):
         ----------
         items : array-like of item ids
         k : int, default=10
-        candidates : list of item ids, or one list an item, default=None
+        candidates : list of item ids, or one list per item, default=None
 
         Returns
         -------
         Recommendations
-            One row an item; ``users`` holds the items asked for. Only positive weights are listed, so a
+            One row per item; ``users`` holds the items asked for. Only positive weights are listed, so a
             row may be shorter than k.
 
         Raises
@@ -132,9 +132,9 @@ class ItemGraphRecommender(SearchMixin, BaseRecommender):
         """
         check_is_fitted(self)
         k = check_k(k)
-        ids, asked = read_items(items, self._item_index)
-        own = Histories(np.arange(len(asked) + 1), asked.astype(np.int32), np.ones(len(asked), np.float32))
-        eligible = None if candidates is None else Candidates(candidates, self._item_index, len(asked))
+        ids, sources = read_items(items, self._item_index)
+        own = Histories(np.arange(len(sources) + 1), sources.astype(np.int32), np.ones(len(sources), np.float32))
+        eligible = None if candidates is None else Candidates(candidates, self._item_index, len(sources))
         graph = self._item_graph.without_prior()
         exact = ExactRanker(
             lambda queries, items: graph.score(queries.histories, queries.histories.y, items),
@@ -142,7 +142,7 @@ class ItemGraphRecommender(SearchMixin, BaseRecommender):
             getattr(self, "n_jobs", None),
         )
         ranker = ItemGraphRanker(graph, lambda histories: histories.y, exact)
-        codes, scores = ranker.top_k(Queries(np.full(len(asked), -1), own), k, eligible, own)
+        codes, scores = ranker.top_k(Queries(np.full(len(sources), -1), own), k, eligible, own)
         codes, scores = np.where(scores > 0, codes, -1), np.where(scores > 0, scores, -np.inf)
         return self._listed(codes, scores, ids, "item")
 

@@ -30,7 +30,7 @@ class PredictMixin:
         Parameters
         ----------
         X : array-like or frame of shape (n_events, n_columns)
-            As in fit; ``timestamp`` may be left out.
+            As in fit; ``timestamp`` is optional.
 
         Returns
         -------

@@ -50,8 +50,8 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
     - ``_fit(data, item_matrix, user_matrix)``: learn from :class:`~skrec.interactions.Interactions` and
       from feature matrices in catalogue order, or None;
     - ``_score(queries, items)``: a writeable float32 array (n_queries, n_items), for all items or for the
-      given codes. A row of a query that the model knows nothing about is overwritten by
-      ``_cold_start_scores`` where ``_is_cold(queries)`` says so.
+      given codes. Rows of queries for which
+      ``_is_cold(queries)`` is true are overwritten by ``_cold_start_scores``.
 
     A model that uses context sets ``_uses_context = True``. Where X has context columns, ``data.context`` is
     then a float32 array (n_events, n_context) in the order of the events, and ``queries.context`` one of
@@ -75,11 +75,11 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
         raise NotImplementedError(f"{type(self).__name__} must define _score(queries, items)")
 
     def _is_cold(self, queries: Queries) -> NDArray[np.bool_]:
-        """Which queries get the cold start: by default those without any event."""
+        """Which queries get the cold start: by default those without events."""
         return queries.histories.lengths == 0
 
     def _cold_start_scores(self, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
-        """Scores of a query that nothing is known of: popularity."""
+        """Scores of a query without usable data: popularity."""
         return self.popularity_ if items is None else self.popularity_[items]
 
     def _history_rating(self) -> float:
@@ -100,7 +100,7 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
         y : array-like of shape (n_events,), default=None
             Strength (implicit feedback, at least 0) or rating (explicit); None means 1.
         item_features, user_features : frame, pair (ids, matrix) or FeatureTable, default=None
-            One row an item or user; the first column of a frame is the id. Items that are only here
+            One row per item or user; the first column of a frame is the id. Items that are only here
             can be recommended too.
 
         Returns
@@ -131,7 +131,7 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
 
     def _weighted(self, events: EventTable, y: NDArray, sample_weight: Any) -> tuple[EventTable, NDArray]:
         if self._feedback == "explicit":
-            raise ValueError("sample_weight multiplies y and is for feedback='implicit'; leave it out for ratings.")
+            raise ValueError("sample_weight multiplies y and is for feedback='implicit'; omit it for ratings.")
         weight = _check_sample_weight(sample_weight, np.empty((len(events), 1)), ensure_non_negative=True)
         if not weight.any():
             raise ValueError("sample_weight is 0 for every event; at least one must be positive.")
@@ -236,27 +236,27 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
             Repeats are allowed. An unknown user gets the cold start. None means every known user, or those
             of ``history`` in order of first appearance.
         k : int, default=10
-            Items a user; rows are padded beyond the catalogue.
+            Items per user; rows are padded beyond the catalogue.
         context : array-like of shape (n_users, n_context) or (1, n_context), default=None
-            The context columns of X: one row a user, or one for all. None means the mean of training. Models
+            The context columns of X: one row per user, or one for all. None means the mean of training. Models
             that cannot use context ignore it.
         history : events ``[user, item, ...]`` or pair (events, y), default=None
             Events that were not in fit: appended to those of known users, folded in for new ones. For
             explicit feedback an event without y counts as the highest rating seen in fit. A frame that names
             both ids as the X of fit did may have them in any place; else they come first.
-        candidates : list of item ids, or one list a user, default=None
-            The eligible items; unknown ids are passed over.
+        candidates : list of item ids, or one list per user, default=None
+            The eligible items; unknown ids are skipped.
         exclude_seen : bool, default=True
-            Leave out items of the user's events, in fit and in ``history``.
+            Whether to exclude items of the user's events, in fit and in ``history``.
         exclude : pairs ``[user, item]``, default=None
-            Further items to leave out, read as ``history`` is.
+            Further items to exclude, read as ``history`` is.
         request : str, or list of n_users str or None, default=None
-            What is wanted now, in free text: one for all, or one a user; a blank one is none. Where there is one,
-            scores are a blend of taste and of the likeness of text and item, each in units of how far its ten
-            best items (in a small catalogue, a quarter of all) are above the median item. A user of whom nothing
-            is known gets what the request says.
+            What the user wants now, in free text: one text for all, or one per user; a blank one is none. Scores are
+            then a blend of the score of the model and the similarity of text and item. Each is scaled by the distance
+            of its ten best items (in a small catalogue, of a quarter of all) from the median item. A user who gets
+            the cold start gets the ranking of the text alone.
         request_weight : float in [0, 1], default=0.5
-            Weight of the request in that blend: 0 is taste alone, 1 the request alone.
+            Weight of the text in that blend: 0 is the model alone, 1 the text alone.
 
         Returns
         -------

@@ -15,9 +15,9 @@ from skrec.interactions import Candidates, Histories, Queries
 from skrec.utils import Matrix, inner_products, is_zero_row
 
 _HEAD = 10
-"""Best items of a row that say how far its scores reach,"""
+"""Number of best items by which a row of scores is scaled,"""
 _LEAST_REST = 4
-"""and no more than a quarter of all."""
+"""at most this fraction (one in four) of all items."""
 
 
 def read_requests(request: str | Sequence[str | None] | None, weight: float, n_queries: int) -> list[str | None] | None:
@@ -101,7 +101,7 @@ class RequestRanker(Ranker):
 def in_reach(scores: NDArray) -> NDArray[np.float64]:
     """Rows that begin at their median and whose ten best items are at 1 on average; -inf counts as the least.
 
-    A standard deviation would not do: where most scores are nearly alike, as in item graphs, the best are tens
+    A standard deviation would not do: where most scores are nearly equal, as in item graphs, the best are tens
     of deviations away and nothing blended with them would be heard.
     """
     finite = np.where(np.isneginf(scores), np.nan, scores.astype(np.float64))
@@ -116,21 +116,21 @@ def in_reach(scores: NDArray) -> NDArray[np.float64]:
 
 
 def request_texts(request: Any, n_queries: int) -> list[str | None]:
-    """One text a query, None where nothing is asked for.
+    """One text per query, None for a query without a request.
 
     Raises
     ------
     ValueError
-        If there is not one text a query.
+        If the number of texts is not that of the queries.
     TypeError
-        If a request is no text.
+        If a request is not a string.
     """
     if isinstance(request, bytes) or not (request is None or isinstance(request, Iterable)):
-        raise TypeError(f"request must be a text, or one text (or None) a user; got {request!r}.")
+        raise TypeError(f"request must be a string, or one string (or None) per user; got {request!r}.")
     texts = [request] * n_queries if request is None or isinstance(request, str) else list(request)
     if len(texts) != n_queries:
-        raise ValueError(f"request has {len(texts)} texts for {n_queries} users; pass one text, or one a user.")
+        raise ValueError(f"request has {len(texts)} texts for {n_queries} users; pass one text, or one per user.")
     for text in texts:
         if not (text is None or isinstance(text, str)):
-            raise TypeError(f"request must be a text, or one text (or None) a user; got {text!r} among them.")
+            raise TypeError(f"request must be a string, or one string (or None) per user; got {text!r} among them.")
     return [text if text is not None and text.strip() else None for text in texts]

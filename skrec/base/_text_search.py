@@ -23,12 +23,12 @@ class SearchMixin:
         ----------
         texts : str or list of str
         k : int, default=10
-        candidates : list of item ids, or one list a text, default=None
+        candidates : list of item ids, or one list per text, default=None
 
         Returns
         -------
         Recommendations
-            One row a text; ``users`` holds the texts.
+            One row per text; ``users`` holds the texts.
 
         Raises
         ------
@@ -45,21 +45,21 @@ class SearchMixin:
         if not texts:
             raise ValueError("texts is empty; pass a string or a list of at least one.")
         queries, vectors = self._text_space(texts)
-        asked = np.empty(len(texts), dtype=object)
-        asked[:] = texts
-        return self._nearest(queries, vectors, asked, Histories.empty(len(texts)), k, candidates, "text")
+        query_names = np.empty(len(texts), dtype=object)
+        query_names[:] = texts
+        return self._nearest(queries, vectors, query_names, Histories.empty(len(texts)), k, candidates, "text")
 
     def _nearest(
         self: Any,
         vectors: Matrix,
         item_vectors: Matrix,
-        asked: NDArray,
+        query_names: NDArray,
         hidden: Histories,
         k: int,
         candidates: Any,
         name: str,
     ) -> Recommendations:
-        eligible = None if candidates is None else Candidates(candidates, self._item_index, len(asked))
+        eligible = None if candidates is None else Candidates(candidates, self._item_index, len(query_names))
 
         def score_block(start: int, stop: int, columns: NDArray[np.int64] | None) -> NDArray[np.float32]:
             scores = inner_products(vectors[start:stop], item_vectors, columns)
@@ -68,4 +68,4 @@ class SearchMixin:
 
         n_jobs = getattr(self, "n_jobs", None)
         codes, scores = rank(score_block, hidden, len(self._item_index), k, eligible=eligible, n_jobs=n_jobs)
-        return self._listed(codes, scores, asked, name)
+        return self._listed(codes, scores, query_names, name)

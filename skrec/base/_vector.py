@@ -22,7 +22,7 @@ class VectorRecommender(SearchMixin, BaseRecommender):
     """A recommender that ranks by the inner product of query and item vector, plus a bias.
 
     ``_fit`` sets ``_item_vectors`` ((n_items, d), dense or CSR) and ``_item_bias`` ((n_items,) or None); a
-    subclass gives ``_query_vectors(queries)``. A query whose vector is zero gets the cold start.
+    subclass defines ``_query_vectors(queries)``. A query whose vector is zero gets the cold start.
     """
 
     _item_vectors: Matrix
@@ -32,7 +32,7 @@ class VectorRecommender(SearchMixin, BaseRecommender):
         raise NotImplementedError(f"{type(self).__name__} must define _query_vectors(queries)")
 
     def _link(self, scores: NDArray, vectors: Matrix) -> NDArray:
-        """From inner products, one row a query vector, to scores; monotone within a row."""
+        """From inner products, one row per query vector, to scores; monotone within a row."""
         return scores
 
     def _is_cold(self, queries: Queries) -> NDArray[np.bool_]:
@@ -73,12 +73,12 @@ class VectorRecommender(SearchMixin, BaseRecommender):
         ----------
         items : array-like of item ids
         k : int, default=10
-        candidates : list of item ids, or one list an item, default=None
+        candidates : list of item ids, or one list per item, default=None
 
         Returns
         -------
         Recommendations
-            One row an item; ``users`` holds the items asked for.
+            One row per item; ``users`` holds the items asked for.
 
         Raises
         ------

@@ -150,10 +150,10 @@ def test_bad_requests():
     rec = _reader(ItemKNNRecommender)
     with pytest.raises(ValueError, match="2 texts for 3 users"):
         rec.recommend([1, 2, 3], request=["a", "b"])
-    with pytest.raises(TypeError, match="request must be a text"):
+    with pytest.raises(TypeError, match="request must be a string"):
         rec.recommend([1, 2], request=["a", 3])
     for wrong in (5, b"sea"):
-        with pytest.raises(TypeError, match="request must be a text"):
+        with pytest.raises(TypeError, match="request must be a string"):
             rec.recommend([1], request=wrong)
     for wrong in (None, 5, b"sea", ["a", 3]):
         with pytest.raises(TypeError, match="texts must be a string or a list of strings; got"):

@@ -455,7 +455,7 @@ def test_one_request_a_query_and_equal_prompts_once():
     assert rec.report_["n_prompts"] == 3
     with pytest.raises(ValueError, match="request has 1 texts for 2"):
         rec.recommend([0, 1], request=["a"])
-    with pytest.raises(TypeError, match="request must be a text"):
+    with pytest.raises(TypeError, match="request must be a string"):
         rec.recommend([0], request=[3])
 
 
