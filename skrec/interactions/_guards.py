@@ -105,7 +105,7 @@ def check_not_pivot(table: Any, what: str) -> None:
         If the table has many columns, is mostly zero, and its first two columns are no different from the others.
     """
     shape: Any = getattr(table, "shape", ())
-    if len(shape) != 2 or shape[1] < _LEAST_PIVOT_COLUMNS:
+    if len(shape) != 2 or shape[0] < 2 or shape[1] < _LEAST_PIVOT_COLUMNS:  # one row shows no pattern
         return
     values = table.to_numpy() if isinstance(table, nw.DataFrame) else table
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "iufb":
