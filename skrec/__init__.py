@@ -48,6 +48,7 @@ _NAMES = {
         "FormatVersionError",
         "LanguageModelWarning",
         "SuspiciousDataWarning",
+        "TemporalLeakWarning",
         "TruncationWarning",
         "UnparsedLanguageWarning",
     ),
@@ -60,6 +61,7 @@ _NAMES = {
         "UserProfileText",
         "memory_cache",
     ),
+    "inspection": ("explain_by_leave_one_out",),
     "interactions": (
         "EventLog",
         "EventTable",
@@ -131,6 +133,7 @@ _NAMES = {
     "persistence": ("skops_trusted_types",),
     "pipeline": (
         "Pipeline",
+        "as_recommender",
         "make_pipeline",
     ),
     "testing": (

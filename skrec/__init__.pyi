@@ -4,6 +4,7 @@ from skrec import decomposition as decomposition
 from skrec import dummy as dummy
 from skrec import exceptions as exceptions
 from skrec import feature_extraction as feature_extraction
+from skrec import inspection as inspection
 from skrec import interactions as interactions
 from skrec import linear_model as linear_model
 from skrec import llm as llm
@@ -41,6 +42,7 @@ from skrec.exceptions import FeatureCoverageWarning as FeatureCoverageWarning
 from skrec.exceptions import FormatVersionError as FormatVersionError
 from skrec.exceptions import LanguageModelWarning as LanguageModelWarning
 from skrec.exceptions import SuspiciousDataWarning as SuspiciousDataWarning
+from skrec.exceptions import TemporalLeakWarning as TemporalLeakWarning
 from skrec.exceptions import TruncationWarning as TruncationWarning
 from skrec.exceptions import UnparsedLanguageWarning as UnparsedLanguageWarning
 from skrec.feature_extraction import ContextEncoder as ContextEncoder
@@ -50,6 +52,7 @@ from skrec.feature_extraction import KeywordExtractor as KeywordExtractor
 from skrec.feature_extraction import LLMTextEmbedder as LLMTextEmbedder
 from skrec.feature_extraction import UserProfileText as UserProfileText
 from skrec.feature_extraction import memory_cache as memory_cache
+from skrec.inspection import explain_by_leave_one_out as explain_by_leave_one_out
 from skrec.interactions import EventLog as EventLog
 from skrec.interactions import EventTable as EventTable
 from skrec.interactions import Features as Features
@@ -110,6 +113,7 @@ from skrec.neighbors import ItemKNNRecommender as ItemKNNRecommender
 from skrec.neighbors import UserKNNRecommender as UserKNNRecommender
 from skrec.persistence import skops_trusted_types as skops_trusted_types
 from skrec.pipeline import Pipeline as Pipeline
+from skrec.pipeline import as_recommender as as_recommender
 from skrec.pipeline import make_pipeline as make_pipeline
 from skrec.testing import all_estimators as all_estimators
 from skrec.testing import check_recommender as check_recommender

@@ -6,6 +6,7 @@ __all__ = [
     "FormatVersionError",
     "LanguageModelWarning",
     "SuspiciousDataWarning",
+    "TemporalLeakWarning",
     "TruncationWarning",
     "UnparsedLanguageWarning",
 ]
@@ -21,6 +22,10 @@ class ColdStartWarning(UserWarning):
 
 class SuspiciousDataWarning(UserWarning):
     """A table looks like something else than what it is read as; the message names the remedy."""
+
+
+class TemporalLeakWarning(UserWarning):
+    """An evaluation uses the future: a model is tested on events that are older than events of its training."""
 
 
 class TruncationWarning(UserWarning):

@@ -33,7 +33,7 @@ _PARTS = [
     "skrec.decomposition._sgd.SGDState",
     "skrec.decomposition._sgd_problem.EventScales",
     *[f"skrec.decomposition._factor_state.{n}" for n in ("FactorState", "Scales", "SolverSettings")],
-    "skrec.pipeline.Pipeline",
+    "skrec.pipeline._pipeline.Pipeline",
     "skrec._chat._stand_ins.in_given_order",
     "skrec._chat._stand_ins.repeat_data",
 ]

@@ -16,7 +16,7 @@ from skrec.interactions import FeatureTable
 from skrec.llm import Budget, CallableChat, HeuristicChat, LLMReranker, OpenAICompatibleChat, Scrubber
 from skrec.persistence import skops_trusted_types
 from skrec.testing import all_estimators
-from skrec.testing._checks import _checkerboard, _item_table
+from skrec.testing._data import checkerboard, item_table
 
 RECOMMENDERS = [estimator for estimator in all_estimators() if is_recommender(estimator)]
 TRANSFORMERS = [estimator for estimator in all_estimators() if not is_recommender(estimator)]
@@ -29,7 +29,7 @@ def _name(estimator):
 @pytest.fixture(params=RECOMMENDERS, ids=_name)
 def fitted(request):
     with warnings.catch_warnings(action="ignore"):
-        return clone(request.param).fit(_checkerboard(), item_features=_item_table())
+        return clone(request.param).fit(checkerboard(), item_features=item_table())
 
 
 def test_joblib_round_trip(fitted, tmp_path):

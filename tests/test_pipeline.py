@@ -26,9 +26,10 @@ from skrec.exceptions import FormatVersionError
 from skrec.feature_extraction import ContextEncoder, HashingTextEncoder, LLMTextEmbedder
 from skrec.interactions import FeatureTable
 from skrec.metrics import evaluate, ranking_scorer
+from skrec.model_selection import LeaveLastOut
 from skrec.neighbors import EmbeddingKNNRecommender
 from skrec.persistence import skops_trusted_types
-from skrec.pipeline import Pipeline, make_pipeline
+from skrec.pipeline import Pipeline, as_recommender, make_pipeline
 from skrec.testing import recommender_checks
 
 FRAMES = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
@@ -390,16 +391,16 @@ class TestWhatIsRefused:
     def test_what_a_cast_to_the_type_of_fit_would_change(self, pipe):
         for at, message in (
             (17_000_000, "contains numbers, but date-times without a time zone in fit"),
-            (datetime(2024, 1, 1).date(), "holds dates without an hour, but date-times"),
-            ("2024-01-01 08:00", r"holds '2024-01-01 08:00'; convert it first"),
-            (pd.Timestamp("2024-01-01", tz="UTC"), "holds date-times with a time zone, but date-times without"),
+            (datetime(2024, 1, 1).date(), "contains dates without an hour, but date-times"),
+            ("2024-01-01 08:00", r"contains '2024-01-01 08:00'; convert it first"),
+            (pd.Timestamp("2024-01-01", tz="UTC"), "contains date-times with a time zone, but date-times without"),
         ):
             for context in (EVENING.assign(at=at), [[at, "pub", 5.0]]):
                 with pytest.raises(ValueError, match=f"column 'at' .*{message}"):
                     pipe.recommend([3], context=context)
-        with pytest.raises(ValueError, match="column 'place' holds categories as 3, but as 'kitchen' in fit"):
+        with pytest.raises(ValueError, match="column 'place' has categories such as 3, but such as 'kitchen' in fit"):
             pipe.recommend([3], context=EVENING.assign(place=3))
-        with pytest.raises(ValueError, match=r"column 'people' holds .*read as numbers"):
+        with pytest.raises(ValueError, match=r"column 'people' is .*read as numbers"):
             pipe.recommend([3], context=EVENING.assign(people="five"))
 
     def test_a_timestamp_that_a_step_needs(self):
@@ -458,3 +459,46 @@ def test_sklearn_checks():
         return {result["check_name"] for result in results if result["status"] == "failed"}
 
     assert failed(clone(PIPE)) == failed(sklearn.pipeline.make_pipeline(StandardScaler(), PCA(1)))
+
+
+class TestPartialFit:
+    def test_the_first_call_fits_and_later_ones_update(self):
+        X = events()
+        first, more = X.iloc[:200], X.iloc[200:]
+        both = make_pipeline(encoder(), PopularRecommender(n_segments=2, random_state=0))
+        both.partial_fit(first).partial_fit(more)
+        steps = clone(both).fit(first)
+        steps[-1].partial_fit(steps[:-1].transform(more))
+        assert_array_equal(both.predict(X), steps.predict(X))
+        assert set(both.users_) == set(X["user"])
+
+    def test_it_is_there_where_the_recommender_has_it(self):
+        assert not hasattr(make_pipeline(encoder(), ByContext()), "partial_fit")
+
+
+class TestAsRecommender:
+    def test_a_pipeline_of_scikit_learn(self, pipe):
+        X = events()
+        plain = sklearn.pipeline.Pipeline(pipe.steps).fit(X)
+        given = as_recommender(plain, X)
+        context = X.iloc[:3, 2:]
+        users = X["user"].iloc[:3]
+        expected = clone(pipe).fit(X).recommend(users, k=3, context=context)
+        assert_array_equal(given.recommend(users, k=3, context=context).items, expected.items)
+        assert given.steps[-1][1] is plain.steps[-1][1]
+        with pytest.raises(ValueError, match=r"as_recommender\(fitted, X\)"):
+            as_recommender(plain)
+
+    def test_a_search_over_one_of_arrays(self):
+        X = np.array([[1, 10, 0.0], [2, 10, 1.0], [2, 20, 0.0], [3, 30, 1.0], [3, 20, 0.0]])
+        steps = sklearn.pipeline.make_pipeline("passthrough", PopularRecommender())
+        search = GridSearchCV(steps, {}, cv=LeaveLastOut()).fit(X)
+        found = as_recommender(search)
+        assert found.recommend([7], k=1, context=[[1.0]]).items.tolist() == [[10]]
+
+    def test_what_recommends_stays(self, pipe):
+        assert as_recommender(pipe) is pipe
+
+    def test_what_ends_in_no_recommender(self):
+        with pytest.raises(TypeError, match="must be a fitted recommender"):
+            as_recommender(sklearn.pipeline.make_pipeline(encoder()).fit(events()))

@@ -34,7 +34,7 @@ from sklearn.base import clone
 from skrec.datasets import fetch_amazon_reviews, fetch_movielens
 from skrec.decomposition import BPRRecommender, HybridMFRecommender
 from skrec.dummy import PopularRecommender
-from skrec.exceptions import FeatureCoverageWarning, TruncationWarning
+from skrec.exceptions import FeatureCoverageWarning, TemporalLeakWarning, TruncationWarning
 from skrec.feature_extraction import LLMTextEmbedder
 from skrec.interactions import FeatureTable
 from skrec.linear_model import EASERecommender
@@ -177,6 +177,7 @@ def run(folder: Path, name: str, model: str, cache: str, n_iter: int) -> list[di
     """The rows of one model: as it comes, and tuned where ``n_iter`` is positive."""
     warnings.simplefilter("ignore", FeatureCoverageWarning)
     warnings.simplefilter("ignore", TruncationWarning)
+    warnings.simplefilter("ignore", TemporalLeakWarning)  # the random splits of the published tables
     task = read_task(folder)
     if "no time" in name:
         task.X, task.X_test = (events.drop(columns="timestamp", errors="ignore") for events in (task.X, task.X_test))

@@ -77,11 +77,7 @@ def _latest(row: NDArray, item: NDArray, of_event: NDArray) -> tuple[NDArray, ND
 
 def _without(histories: Histories, items: NDArray[np.int64]) -> Histories:
     """Histories without the events of one item per row."""
-    kept = histories.items != np.repeat(items, histories.lengths)
-    lengths = np.bincount(histories.row_of_event()[kept], minlength=len(histories))
-    times = None if histories.timestamp is None else histories.timestamp[kept]
-    indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return Histories(indptr, histories.items[kept], histories.y[kept], times)
+    return histories.where(histories.items != np.repeat(items, histories.lengths))
 
 
 def history_evidence(

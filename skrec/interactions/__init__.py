@@ -39,6 +39,7 @@ from skrec.interactions._queries import (
 )
 from skrec.interactions._read_log import EventLog, read_log
 from skrec.interactions._recommendations import Recommendations, explained_pairs
+from skrec.interactions._recommender_view import RecommenderView, given_options
 from skrec.interactions._types import CandidateIds, FeatureMatrix, Frame, History, Ids, Table
 
 __all__ = [

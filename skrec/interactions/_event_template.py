@@ -50,6 +50,11 @@ class EventTemplate:
         n_columns = 2 if events.context is None else 2 + events.context.shape[1]
         return cls(None, None, events.items.dtype, n_columns, events.items[0])
 
+    @classmethod
+    def of_array(cls, n_columns: int, items: NDArray) -> "EventTemplate":
+        """The template of an array of which only the number of columns and the items are left."""
+        return cls(None, None, items.dtype, n_columns, items[0])
+
     @property
     def id_names(self) -> list[Any]:
         """Names of the two id columns of a frame."""

@@ -104,6 +104,13 @@ class Histories:
         times = None if self.timestamp is None else self.timestamp[at]
         return Histories(indptr, self.items[at], self.y[at], times)
 
+    def where(self, kept: NDArray[np.bool_]) -> "Histories":
+        """The events that a mask keeps; rows may become empty."""
+        lengths = np.bincount(self.row_of_event()[kept], minlength=len(self))
+        times = None if self.timestamp is None else self.timestamp[kept]
+        indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        return Histories(indptr, self.items[kept], self.y[kept], times)
+
     def followed_by(self, later: "Histories") -> "Histories":
         """Both histories joined row by row: in time order where both have times, else ``later`` after these.
 

@@ -33,6 +33,10 @@ class IdIndex:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["values"])  # type: ignore[misc]
 
+    def has_values(self, values: NDArray) -> bool:
+        """Whether these are the ids, in the same order."""
+        return self.values is values or (len(self) == len(values) and bool(np.array_equal(self.values, values)))
+
     def codes(self, ids: Column, what: str, *, check_kind: bool = True) -> NDArray[np.int64]:
         """Code of every id, -1 where it is unknown.
 

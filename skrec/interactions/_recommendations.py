@@ -81,12 +81,13 @@ class Recommendations:
         Parameters
         ----------
         found : Recommendations or pair of array-likes
-            In a pair, None stands where a row has no further item.
+            In a pair, None stands where a row has no further item. Recommendations of another catalogue are read
+            again by their ids.
         users : ndarray of shape (n_queries,)
         item_index : IdIndex
             The catalogue; items outside it are dropped.
         """
-        if isinstance(found, Recommendations):
+        if isinstance(found, Recommendations) and found._item_index.has_values(item_index.values):
             return found
         items, scores = (np.asarray(part) for part in found)
         codes = np.full(items.shape, -1, np.int32)

@@ -1,14 +1,14 @@
-"""Metrics of what is recommended, whoever it is relevant to."""
+"""Metrics of recommended lists that need no relevant items."""
 
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.preprocessing import normalize
 from sklearn.utils import check_array, gen_batches
 
-from skrec.interactions import factorize
+from skrec.interactions import FeatureMatrix, Recommendations, factorize
 from skrec.metrics._average import mean_of_defined
 from skrec.metrics._lists import is_padding, read_codes, read_lists
 
@@ -16,8 +16,8 @@ _QUERIES_A_BLOCK = 4096
 _EMPTY = "every list is empty"
 
 
-def catalogue_coverage(recommended: Any, n_items: int, *, k: int | None = None) -> float:
-    """Share of the catalogue that is recommended to anyone.
+def catalogue_coverage(recommended: ArrayLike | Recommendations, n_items: int, *, k: int | None = None) -> float:
+    """Share of the catalogue that is recommended at least once.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def catalogue_coverage(recommended: Any, n_items: int, *, k: int | None = None) 
     return len(_exposures(recommended, n_items, k)) / n_items
 
 
-def gini_index(recommended: Any, n_items: int, *, k: int | None = None) -> float:
+def gini_index(recommended: ArrayLike | Recommendations, n_items: int, *, k: int | None = None) -> float:
     r"""Inequality of exposure: 0 where all items are recommended equally often, near 1 where a few get all.
 
     .. math:: G = \frac{\sum_{i=1}^{n} (2i - n - 1) x_i}{n \sum_i x_i}
@@ -74,9 +74,9 @@ def gini_index(recommended: Any, n_items: int, *, k: int | None = None) -> float
     return float(((2 * position - n_items - 1) * exposures).sum() / (n_items * exposures.sum()))
 
 
-def _exposures(recommended: Any, n_items: int, k: int | None) -> NDArray[np.int64]:
+def _exposures(recommended: ArrayLike | Recommendations, n_items: int, k: int | None) -> NDArray[np.int64]:
     """How often each item that is recommended at all is recommended."""
-    if hasattr(recommended, "_item_index"):
+    if isinstance(recommended, Recommendations):
         recommended = recommended.codes
     ids = read_lists(recommended, k)
     there = ids[~is_padding(ids)]
@@ -84,16 +84,16 @@ def _exposures(recommended: Any, n_items: int, k: int | None) -> NDArray[np.int6
         return np.zeros(0, np.int64)
     counts = np.bincount(factorize(there, "recommended ids")[1])
     if len(counts) > n_items:
-        raise ValueError(f"recommended holds {len(counts)} distinct items, more than n_items={n_items}.")
+        raise ValueError(f"recommended contains {len(counts)} distinct items, more than n_items={n_items}.")
     return counts
 
 
 def novelty(
-    recommended: Any, popularity: Any, *, k: int | None = None, average: bool = True
+    recommended: ArrayLike | Recommendations, popularity: ArrayLike, *, k: int | None = None, average: bool = True
 ) -> float | NDArray[np.float64]:
     r"""Mean self-information, in bits, of the items of a list.
 
-    An item of which a share p of all events are about has the self-information :math:`-\log_2 p`. An item
+    An item with a share p of all events has the self-information :math:`-\log_2 p`. An item
     without events counts as the least popular one that has some.
 
     Parameters
@@ -105,12 +105,12 @@ def novelty(
     k : int, default=None
         Ranks that count; None means all.
     average : bool, default=True
-        Whether to return the mean over queries, or one value a query.
+        Whether to return the mean over queries, or one value per query.
 
     Returns
     -------
     float, or float64 array of shape (n_queries,)
-        An empty list is NaN and left out of the mean.
+        An empty list is NaN and excluded from the mean.
 
     References
     ----------
@@ -131,7 +131,7 @@ def novelty(
 
 
 def mean_popularity(
-    recommended: Any, popularity: Any, *, k: int | None = None, average: bool = True
+    recommended: ArrayLike | Recommendations, popularity: ArrayLike, *, k: int | None = None, average: bool = True
 ) -> float | NDArray[np.float64]:
     """Mean popularity of the items of a list, in the units of ``popularity``.
 
@@ -143,7 +143,7 @@ def mean_popularity(
     Returns
     -------
     float, or float64 array of shape (n_queries,)
-        An empty list is NaN and left out of the mean.
+        An empty list is NaN and excluded from the mean.
 
     Examples
     --------
@@ -154,15 +154,15 @@ def mean_popularity(
     return _list_means(recommended, _popularity(popularity), k, average, "mean_popularity")
 
 
-def _popularity(popularity: Any) -> NDArray[np.float64]:
+def _popularity(popularity: ArrayLike) -> NDArray[np.float64]:
     weights = check_array(popularity, ensure_2d=False, dtype=np.float64, input_name="popularity")
     if weights.ndim != 1 or (weights < 0).any():
-        raise ValueError("popularity must be one number of at least 0 an item.")
+        raise ValueError("popularity must be one number of at least 0 per item.")
     return weights
 
 
 def _list_means(
-    recommended: Any, values: NDArray[np.float64], k: int | None, average: bool, name: str
+    recommended: ArrayLike | Recommendations, values: NDArray[np.float64], k: int | None, average: bool, name: str
 ) -> float | NDArray[np.float64]:
     codes = read_codes(recommended, len(values), k, "popularity")
     there = codes >= 0
@@ -172,7 +172,7 @@ def _list_means(
 
 
 def intra_list_diversity(
-    recommended: Any, vectors: Any, *, k: int | None = None, average: bool = True
+    recommended: ArrayLike | Recommendations, vectors: FeatureMatrix, *, k: int | None = None, average: bool = True
 ) -> float | NDArray[np.float64]:
     """Mean cosine distance (1 - cosine) between the items of a list, over all pairs.
 
@@ -185,12 +185,12 @@ def intra_list_diversity(
     k : int, default=None
         Ranks that count; None means all.
     average : bool, default=True
-        Whether to return the mean over queries, or one value a query.
+        Whether to return the mean over queries, or one value per query.
 
     Returns
     -------
     float, or float64 array of shape (n_queries,)
-        Between 0 (all alike) and 2. A list of fewer than two items is NaN and left out of the mean.
+        Between 0 (identical directions) and 2. A list of fewer than two items is NaN and excluded from the mean.
 
     References
     ----------

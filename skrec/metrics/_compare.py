@@ -4,40 +4,43 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_scalar
 
+from skrec.interactions import FeatureSource, Ids, Table
 from skrec.metrics._evaluate import as_matrix, bootstrap_interval, check_resampling, draw_seed, to_frame
-from skrec.metrics._measure import Protocol, check_same_gain, check_same_queries, measure
+from skrec.metrics._measure import Protocol, measure_all
 from skrec.metrics._names import parse_metrics
 from skrec.metrics._resampling import sign_flip_p_values, sums_by_user
+from skrec.utils import RandomState
 
 
 def compare(
-    recommender_a: Any,
-    recommender_b: Any,
-    X_test: Any,
-    y_test: Any = None,
+    recommender_a: BaseEstimator,
+    recommender_b: BaseEstimator,
+    X_test: Table,
+    y_test: ArrayLike | None = None,
     metrics: str | Iterable[str] = ("ndcg@10", "recall@10", "map@10"),
     *,
     k: int = 10,
     n_bootstrap: int = 1000,
     n_permutations: int = 9999,
     confidence: float = 0.95,
-    random_state: int | np.random.RandomState | None = None,
+    random_state: RandomState = None,
     relevance_threshold: float | None = None,
     n_history: int | None = None,
     exclude_seen: bool = True,
-    candidates: Any = None,
-    item_vectors: Any = None,
+    candidates: Ids | str | None = None,
+    item_vectors: FeatureSource | None = None,
     gain: str = "auto",
     per: str = "auto",
 ) -> Any:
     """Compare two fitted recommenders query by query on the same held-out events.
 
-    Pairing takes out what makes a query easy or hard for both, so that far smaller differences show than
-    by two intervals of :func:`evaluate`. Queries count that both have (recommenders trained on different
-    events skip different ones).
+    A query that is easy or hard is so for both. The differences per query therefore show much smaller effects than
+    two intervals of :func:`evaluate`. Only queries that both recommenders have are used: recommenders trained on
+    different events skip different queries.
 
     Parameters
     ----------
@@ -50,15 +53,15 @@ def compare(
     random_state : int, RandomState instance or None, default=None
         Seed of resamples and sign flips.
     relevance_threshold, n_history, exclude_seen, candidates, item_vectors, gain, per
-        As in :func:`ranking_scorer`.
+        As in :func:`evaluate`.
 
     Returns
     -------
     frame
-        One row a metric: ``metric``, ``mean_a``, ``mean_b``, ``difference`` (a - b), ``ci_low`` and ``ci_high``
+        One row per metric: ``metric``, ``mean_a``, ``mean_b``, ``difference`` (a - b), ``ci_low`` and ``ci_high``
         of the difference, ``p_value`` (two-sided, not corrected for the number of metrics) and ``n_queries``.
-        All means are over the common queries. Users are the units of resampling. Interval and p-value of
-        coverage and Gini index, which belong to all lists together, are NaN.
+        All means are over the common queries. Users are the units of resampling. Interval and p-value of coverage
+        and Gini index, which are of all lists together, are NaN.
 
     References
     ----------
@@ -81,10 +84,7 @@ def compare(
     check_scalar(n_permutations, "n_permutations", int, min_val=1)
     parsed = parse_metrics(metrics, k)
     protocol = Protocol(relevance_threshold, n_history, exclude_seen, candidates, item_vectors, gain, per)
-    check_same_gain([recommender_a, recommender_b], parsed, protocol)
-    a = measure(recommender_a, X_test, y_test, parsed, protocol)
-    b = measure(recommender_b, X_test, y_test, parsed, protocol)
-    check_same_queries([a, b])
+    a, b = measure_all([recommender_a, recommender_b], X_test, y_test, parsed, protocol)
     names = [metric.name for metric in parsed]
     _, in_a, in_b = np.intersect1d(a.queries.keys, b.queries.keys, assume_unique=True, return_indices=True)
     values_a, values_b = as_matrix(a, names)[in_a], as_matrix(b, names)[in_b]
@@ -93,7 +93,7 @@ def compare(
 
     seed = draw_seed(random_state)
     low, high = bootstrap_interval(differences, users, n_bootstrap, confidence, seed)
-    p_values = _p_values(differences, users, n_permutations, seed)
+    p_values = p_values_of(differences, users, n_permutations, seed)
     rows = []
     for j, name in enumerate(names):
         paired = ~np.isnan(differences[:, j])
@@ -105,9 +105,10 @@ def compare(
     return to_frame(rows)
 
 
-def _p_values(
+def p_values_of(
     differences: NDArray[np.float64], users: NDArray[np.int64], n_permutations: int, seed: int
 ) -> NDArray[np.float64]:
+    """Two-sided p-value of the mean of each column."""
     if not len(differences):
         return np.full(differences.shape[1], np.nan)
     sums, counts = sums_by_user(differences, users)
@@ -115,7 +116,7 @@ def _p_values(
 
 
 def _mean(measured: NDArray[np.float64] | float, paired: NDArray[np.float64]) -> float:
-    """The mean over the common queries; a metric of all lists as it is."""
+    """The mean over the common queries, or the value of a metric of all lists."""
     if not isinstance(measured, np.ndarray):
         return measured
     return float(paired.mean()) if len(paired) else float("nan")

@@ -5,32 +5,34 @@ from typing import Any
 
 import narwhals as nw
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state, check_scalar
 
-from skrec.metrics._measure import Measured, Protocol, check_same_gain, check_same_queries, measure
+from skrec.interactions import FeatureSource, Ids, Table
+from skrec.metrics._measure import Measured, Protocol, measure_all
 from skrec.metrics._names import parse_metrics
 from skrec.metrics._resampling import bootstrap_means, interval, sums_by_user
-from skrec.utils import installed_frame_library
+from skrec.utils import RandomState, installed_frame_library
 
 DEFAULT_METRICS = ("ndcg@10", "recall@10", "map@10", "coverage@10", "novelty@10")
 
 
 def evaluate(
-    recommenders: Any,
-    X_test: Any,
-    y_test: Any = None,
+    recommenders: BaseEstimator | Mapping[str, BaseEstimator],
+    X_test: Table,
+    y_test: ArrayLike | None = None,
     metrics: str | Iterable[str] = DEFAULT_METRICS,
     *,
     k: int = 10,
     n_bootstrap: int = 1000,
     confidence: float = 0.95,
-    random_state: int | np.random.RandomState | None = None,
+    random_state: RandomState = None,
     relevance_threshold: float | None = None,
     n_history: int | None = None,
     exclude_seen: bool = True,
-    candidates: Any = None,
-    item_vectors: Any = None,
+    candidates: Ids | str | None = None,
+    item_vectors: FeatureSource | None = None,
     gain: str = "auto",
     per: str = "auto",
 ) -> Any:
@@ -39,12 +41,14 @@ def evaluate(
     Parameters
     ----------
     recommenders : recommender, or dict from name to recommender
-        Fitted; a Pipeline or a search that ends in a recommender will do.
-    X_test, y_test
-        Held-out events, read as :func:`ranking_scorer` reads them.
+        Fitted. A Pipeline or a search that ends in a recommender is allowed.
+    X_test : array-like or frame of shape (n_events, n_columns)
+        Held-out events.
+    y_test : array-like of shape (n_events,), default=None
+        Events with y > 0 are relevant; None means all.
     metrics : str or list of str
-        Names as in :func:`ranking_scorer`, all computed from one ranking; here "popularity" and "gini" may
-        stand without ``neg_``.
+        Names as in :func:`ranking_scorer`, all computed from one ranking. Here "popularity" and "gini" need no
+        ``neg_``.
     k : int, default=10
         Ranks for names without ``@``.
     n_bootstrap : int, default=1000
@@ -54,16 +58,23 @@ def evaluate(
     random_state : int, RandomState instance or None, default=None
         Seed of the resamples, which are the same for all recommenders.
     relevance_threshold, n_history, exclude_seen, candidates, item_vectors, gain, per
-        As in :func:`ranking_scorer`.
+        As in :func:`ranking_scorer`. With ``per="auto"``, each event is a query for all recommenders if it is for
+        one of them.
 
     Returns
     -------
     frame
-        One row a recommender and metric: ``model``, ``metric``, ``mean``, ``ci_low``, ``ci_high``,
-        ``n_queries``, over which the mean is taken, and ``n_dropped``, the events with y > 0 that do not count,
-        since their user had the item before. pandas, polars or pyarrow, the first that is installed.
-        Coverage and Gini index belong to all lists together; resamples would repeat lists and so be biased,
-        and their interval is NaN.
+        One row per recommender and metric: ``model``, ``metric``, ``mean``, ``ci_low``, ``ci_high``; ``n_queries``,
+        the queries in the mean; and ``n_dropped``, the events with y > 0 that do not count, since their user had the
+        item before. The first of pandas, polars and pyarrow that is installed. Coverage and Gini index are of all
+        lists together. Their interval is NaN, since resamples repeat lists and would be biased.
+
+    Warns
+    -----
+    TemporalLeakWarning
+        Once per process, if held-out events are older than training events of the same users.
+    UserWarning
+        If some recommenders get context columns and others do not, and ``per="auto"``.
 
     Examples
     --------
@@ -85,10 +96,8 @@ def evaluate(
         recommenders = {type(recommenders).__name__: recommenders}
     if not recommenders:
         raise ValueError("recommenders is empty; pass a fitted recommender, or a dict from name to recommender.")
-    check_same_gain(list(recommenders.values()), parsed, protocol)
     seed = draw_seed(random_state)
-    measured = [measure(recommender, X_test, y_test, parsed, protocol) for recommender in recommenders.values()]
-    check_same_queries(measured)
+    measured = measure_all(list(recommenders.values()), X_test, y_test, parsed, protocol)
     rows = []
     for model, found in zip(recommenders, measured, strict=True):
         rows += _rows(str(model), found, n_bootstrap, confidence, seed)
@@ -115,7 +124,7 @@ def _rows(model: str, measured: Measured, n_bootstrap: int, confidence: float, s
 
 
 def as_matrix(measured: Measured, names: list[str]) -> NDArray[np.float64]:
-    """One row a query, one column a metric; NaN for metrics of all lists."""
+    """One row per query, one column per metric; NaN for metrics of all lists."""
     columns = [measured.per_query(name) for name in names]
     nothing = np.full(len(measured.queries), np.nan)
     return np.column_stack([nothing if column is None else column for column in columns])
@@ -131,13 +140,13 @@ def bootstrap_interval(
 
 
 def check_resampling(n_bootstrap: int, confidence: float) -> None:
-    """Refuse what no interval can be made from."""
+    """Raise where a number of resamples or a level is out of range."""
     check_scalar(n_bootstrap, "n_bootstrap", int, min_val=0)
     check_scalar(confidence, "confidence", float, min_val=0, max_val=1, include_boundaries="neither")
 
 
-def draw_seed(random_state: Any) -> int:
-    """One number, to draw the same resamples several times."""
+def draw_seed(random_state: RandomState) -> int:
+    """A seed with which the same resamples are drawn several times."""
     return int(check_random_state(random_state).randint(2**31 - 1))
 
 

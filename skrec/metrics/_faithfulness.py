@@ -1,4 +1,4 @@
-"""Whether explanations say what a model goes by."""
+"""Whether explanations cite what the scores of a model depend on."""
 
 from __future__ import annotations
 
@@ -6,46 +6,49 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_scalar
 
 from skrec._explain import Explanations
-from skrec.interactions import Histories, factorize
-from skrec.metrics._compare import _p_values
+from skrec.interactions import Histories, RecommenderView, factorize
+from skrec.metrics._compare import p_values_of
 from skrec.metrics._evaluate import bootstrap_interval, check_resampling, draw_seed, to_frame
 from skrec.metrics._held_out import unwrap
+from skrec.utils import RandomState
 
 _PAIRS_A_BLOCK = 256
 _MEASURES = ("score", "rank")
 
 
 def explanation_faithfulness(
-    recommender: Any,
-    explanations: Any,
+    recommender: BaseEstimator,
+    explanations: Explanations,
     *,
     measure: str = "score",
     n_random: int = 5,
     n_bootstrap: int = 1000,
     n_permutations: int = 9999,
     confidence: float = 0.95,
-    random_state: int | np.random.RandomState | None = None,
+    random_state: RandomState = None,
 ) -> Any:
-    """How far a score falls when the history that an explanation cites is taken away, against other history.
+    """How far a score falls without the cited history, compared with other parts of the history.
 
-    An explanation that cites what the model goes by takes more of the score with it than as many items of the
-    same history at random. Nothing is fitted again: each pair is asked for as a stranger with the fitted events
-    of the user, with those of the cited items left out, and with those of as many others left out.
+    If an explanation is faithful, the score depends on the items that it cites: without them it falls further
+    than without as many random items of the same history. Nothing is fitted again. Each pair is scored as a new
+    user with the fitted events of the user, without the events of the cited items, and without those of as many
+    random items.
 
     Parameters
     ----------
     recommender : recommender, or a Pipeline or search that ends in one
-        Fitted; the one that is explained, or another that the explanations are held against.
+        Fitted. The one that is explained, or another one to test the explanations with. It must take ``history``.
     explanations : Explanations
-        Of users of fit. Items in ``evidence`` of the kind "history" are what is cited.
+        Of users of fit. Items in ``evidence`` of the kind "history" are the cited ones.
     measure : {"score", "rank"}, default="score"
-        What falls: the score, in its own units, or the place of the item among all, as a share of the catalogue.
-        Scores of unlike histories need not be on one scale; places are, and compare between models.
+        What falls: the score, in its own units, or the rank of the item among all, as a share of the catalogue.
+        Scores of different histories may differ in scale. Ranks do not, and can be compared between models.
     n_random : int, default=5
-        Draws of other items a pair, of which the mean counts.
+        Draws of random items per pair; their mean counts.
     n_bootstrap, confidence, random_state
         As in :func:`evaluate`; ``random_state`` also draws the items. Users are the units.
     n_permutations : int, default=9999
@@ -54,9 +57,9 @@ def explanation_faithfulness(
     Returns
     -------
     frame
-        One row: ``measure``; ``drop``, the mean fall without what is cited; ``random_drop``, without others;
-        ``difference``, with ``ci_low``, ``ci_high`` and a two-sided ``p_value``; ``n_pairs``; and ``n_skipped``,
-        pairs that cite no fitted event or leave none to compare with.
+        One row: ``measure``; ``drop``, the mean fall without the cited items; ``random_drop``, without random
+        ones; ``difference``, with ``ci_low``, ``ci_high`` and a two-sided ``p_value``; ``n_pairs``; and
+        ``n_skipped``, the pairs that cite no fitted event, or all of them.
 
     References
     ----------
@@ -85,17 +88,18 @@ def explanation_faithfulness(
     if not isinstance(explanations, Explanations):
         raise TypeError(f"explanations must be what explain() returned; got {type(explanations).__name__}.")
     seed = draw_seed(random_state)
-    pairs = _Pairs.read(rec, explanations)
-    falls = _falls(rec, pairs, measure, n_random, np.random.default_rng(seed))
-    told = np.isfinite(falls).all(axis=1)
-    values = np.column_stack([falls, falls[:, 0] - falls[:, 1]])[told]
-    users = factorize(np.asarray(explanations.user), "users")[1][pairs.number[told]]
+    view = RecommenderView(rec)
+    pairs = _Pairs.read(view, explanations)
+    falls = _falls(view, pairs, measure, n_random, np.random.default_rng(seed))
+    is_defined = np.isfinite(falls).all(axis=1)
+    values = np.column_stack([falls, falls[:, 0] - falls[:, 1]])[is_defined]
+    users = factorize(np.asarray(explanations.user), "users")[1][pairs.number[is_defined]]
     row: dict[str, Any] = {"measure": measure}
     means = values.mean(axis=0) if len(values) else np.full(3, np.nan)
     row |= dict(zip(("drop", "random_drop", "difference"), means.tolist(), strict=True))
     low, high = bootstrap_interval(values, users, n_bootstrap, confidence, seed)
     row |= {"ci_low": low[2], "ci_high": high[2]}
-    row["p_value"] = _p_values(values[:, 2:], users, n_permutations, seed)[0]
+    row["p_value"] = p_values_of(values[:, 2:], users, n_permutations, seed)[0]
     return to_frame([row | {"n_pairs": len(values), "n_skipped": len(explanations) - len(values)}])
 
 
@@ -119,9 +123,9 @@ class _Pairs:
         self.others = others
 
     @classmethod
-    def read(cls, rec: Any, explanations: Any) -> _Pairs:
-        histories = rec.seen_items(explanations.user)
-        items = rec._item_index.codes(explanations.item, "items")
+    def read(cls, view: RecommenderView, explanations: Explanations) -> _Pairs:
+        histories = view.seen_items(explanations.user)
+        items = view.item_index.codes(explanations.item, "items")
         number, cited, others = [], [], []
         for row, reasons in enumerate(explanations.evidence):
             ids = [reason.item for reason in reasons if reason.kind == "history"]
@@ -129,7 +133,7 @@ class _Pairs:
             chosen = chosen[chosen != items[row]]
             if not ids or items[row] < 0:
                 continue
-            named = np.isin(chosen, rec._item_index.codes(ids, "evidence", check_kind=False))
+            named = np.isin(chosen, view.item_index.codes(ids, "evidence", check_kind=False))
             if named.any() and not named.all():
                 number.append(row)
                 cited.append(chosen[named])
@@ -140,7 +144,9 @@ class _Pairs:
         return len(self.number)
 
 
-def _falls(rec: Any, pairs: _Pairs, measure: str, n_random: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def _falls(
+    view: RecommenderView, pairs: _Pairs, measure: str, n_random: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
     """(n_pairs, 2): the fall without what is cited, and the mean fall without as many others."""
     falls = np.full((len(pairs), 2), np.nan)
     drawn = [
@@ -150,14 +156,16 @@ def _falls(rec: Any, pairs: _Pairs, measure: str, n_random: int, rng: np.random.
     for start in range(0, len(pairs), _PAIRS_A_BLOCK):
         block = range(start, min(start + _PAIRS_A_BLOCK, len(pairs)))
         versions = [(row, gone) for row in block for gone in (np.zeros(0), pairs.cited[row], *drawn[row])]
-        values = _values(rec, pairs, versions, measure).reshape(len(block), 2 + n_random)
+        values = _values(view, pairs, versions, measure).reshape(len(block), 2 + n_random)
         falls[block, 0] = values[:, 0] - values[:, 1]
         falls[block, 1] = values[:, 0] - values[:, 2:].mean(axis=1)
     return falls
 
 
-def _values(rec: Any, pairs: _Pairs, versions: list[tuple[int, NDArray]], measure: str) -> NDArray[np.float64]:
-    """What falls, for strangers with the history of a pair less some items; NaN for an item that is left out."""
+def _values(
+    view: RecommenderView, pairs: _Pairs, versions: list[tuple[int, NDArray]], measure: str
+) -> NDArray[np.float64]:
+    """What falls, for new users with the history of a pair less some items; NaN where the item is not ranked."""
     rows = np.array([row for row, _ in versions])
     histories = pairs.histories.take(rows)
     kept = np.concatenate(
@@ -166,27 +174,12 @@ def _values(rec: Any, pairs: _Pairs, versions: list[tuple[int, NDArray]], measur
             for a, b, (_, gone) in zip(histories.indptr[:-1], histories.indptr[1:], versions, strict=True)
         ]
     )
-    strangers = _strangers(rec, len(versions))
-    events = np.empty((int(kept.sum()), 2), dtype=object)
-    events[:, 0] = strangers[histories.row_of_event()[kept]]
-    events[:, 1] = rec.items_[histories.items[kept]].tolist()
-    asked = {"history": (events, histories.y[kept]), "exclude_seen": False}
-    items = pairs.items[rows]
+    histories = histories.where(kept)
+    items, catalogue = pairs.items[rows], view.item_index.values
     if measure == "score":
-        found = rec.recommend(strangers, 1, candidates=[[item] for item in rec.items_[items].tolist()], **asked)
-        return np.where(found.codes[:, 0] >= 0, found.scores[:, 0].astype(np.float64), np.nan)
-    found = rec.recommend(strangers, len(rec.items_), **asked)
-    is_item = found.codes == items[:, None]
+        codes, scores = view.rank_histories(histories, 1, [[item] for item in catalogue[items].tolist()])
+        return np.where(codes[:, 0] >= 0, scores[:, 0].astype(np.float64), np.nan)
+    codes, _ = view.rank_histories(histories, len(catalogue))
+    is_item = codes == items[:, None]
     place = np.where(is_item.any(axis=1), is_item.argmax(axis=1), np.nan)
-    return -place / max(1, len(rec.items_) - 1)
-
-
-def _strangers(rec: Any, n: int) -> NDArray:
-    """Ids that no user of fit has."""
-    known = set(rec.users_.tolist())
-    name = "stranger"
-    while any(isinstance(user, str) and user.startswith(name) for user in known):
-        name += "-"
-    ids = np.empty(n, dtype=object)
-    ids[:] = [f"{name}{number}" for number in range(n)]
-    return ids
+    return -place / max(1, len(catalogue) - 1)

@@ -5,17 +5,18 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
-from skrec.interactions import Histories, Interactions, read_events, read_target
+from skrec.interactions import Histories, Interactions, RecommenderView, Table, read_events, read_target
+from skrec.metrics._leaks import warn_of_leaks
 
 
 def unwrap(estimator: Any, X: Any) -> tuple[Any, Any]:
-    """The fitted recommender inside a pipeline or a search, and X, unless it is None, as it sees it."""
+    """The fitted recommender inside a pipeline or a search, and X as its steps transform it; X may be None."""
     while isinstance(estimator, Pipeline | BaseSearchCV):
         check_is_fitted(estimator)
         if X is not None and isinstance(estimator, Pipeline) and len(estimator.steps) > 1:
@@ -36,28 +37,28 @@ def _inner(estimator: Pipeline | BaseSearchCV) -> Any:
 
 @dataclass
 class HeldOut:
-    """One row a query that has something to find.
+    """One row per query that has relevant items.
 
     Attributes
     ----------
     users : ndarray of shape (n_queries,)
         User ids.
     keys : int64 array of shape (n_queries,)
-        What the query stands for in X: the number of a user, or of a row where there is context. Two
-        recommenders share queries of equal keys.
+        What the query stands for in X: the number of a user or, if a query is an event, of a row. Queries of two
+        recommenders are the same where their keys are equal.
     user_numbers : int64 array of shape (n_queries,)
-        Queries of one user have one number.
+        Queries of one user have the same number.
     strengths : csr_array of shape (n_queries, n_codes)
         Positive y of the relevant items. Codes beyond the catalogue are items that it lacks.
     context : frame or ndarray of n_queries rows, or None
     history : pair (events, y), events, or None
         First events of cold users.
     n_users : int
-        Users of X, those without a query included.
+        Users of X, including those without a query.
     n_dropped : int
-        Events of X with y > 0 that do not count, since their item was seen before.
+        Events of X with y > 0 that do not count, since the user had seen the item before.
     by_event : bool
-        Whether a query is an event, and not a user.
+        Whether a query is an event rather than a user.
     """
 
     users: NDArray
@@ -75,36 +76,45 @@ class HeldOut:
 
 
 def hold_out(
-    recommender: Any, X: Any, y: Any, *, exclude_seen: bool, n_history: int | None, per: str = "auto"
+    view: RecommenderView,
+    X: Table,
+    y: ArrayLike | None,
+    *,
+    exclude_seen: bool,
+    n_history: int | None,
+    per: str = "auto",
 ) -> HeldOut:
-    """Make one query a user, or one an event: with ``per="auto"`` where X has context columns.
+    """Make one query per user, or one per event; ``per="auto"`` means per event where X has context columns.
 
-    The first ``n_history`` events of users without training events become history. Items seen in training or
-    in that history leave the relevant items, unless ``exclude_seen`` is False. Queries with nothing left are
-    dropped.
+    The first ``n_history`` events of users without training events become history. Items seen in training or in
+    that history are not relevant, unless ``exclude_seen`` is False. Queries without a relevant item are dropped.
     """
-    events = read_events(X, estimator=recommender)
-    data = Interactions.from_events(events, read_target(y, len(events), feedback=feedback_of(recommender)))
+    events = read_events(X, estimator=view.recommender if hasattr(view.recommender, "n_features_in_") else None)
+    data = Interactions.from_events(events, read_target(y, len(events), feedback=view.feedback))
     row_of_event = np.arange(len(data)) if data.order is None else data.order
-    seen = recommender.seen_items(data.user_index.values)
+    seen = view.seen_items(data.user_index.values)
 
-    n_items = len(recommender.items_)
-    known = recommender._item_index.codes(data.item_index.values, "item ids of X")
+    n_items = len(view.item_index)
+    known = view.item_index.codes(data.item_index.values, "item ids of X")
     items = np.where(known >= 0, known, n_items + np.arange(len(known)))[data.items]
     width = n_items + len(known)
 
-    is_history = _first_events_of_cold_users(data, seen, n_history)
+    is_history = np.zeros(len(data), bool)
+    if n_history is not None:
+        is_history = _first_events(data, n_history) & view.without_events(data.user_index.values, seen)[data.users]
     is_target = ~is_history
+    pairs = data.users * width + items
+    was_seen = _among(pairs, seen, width)
     if exclude_seen:
-        pairs = data.users * width + items
-        is_target &= ~(_among(pairs, seen, width) | np.isin(pairs, pairs[is_history]))
+        is_target &= ~(was_seen | np.isin(pairs, pairs[is_history]))
+    warn_of_leaks(view.recommender, data, seen, ~was_seen, items)
     target = np.flatnonzero(is_target)
 
     by_event = per == "event" or (per == "auto" and data.context is not None)
     keys = row_of_event if by_event else data.users
     n_keys = len(data) if by_event else data.n_users
     grouped = Histories.group(keys[target], items[target], data.y[target], None, n_keys)
-    explicit = feedback_of(recommender) == "explicit"
+    explicit = view.feedback == "explicit"
     strengths = _positive(grouped.last_rating(width) if explicit else grouped.to_csr(width))
 
     kept = np.flatnonzero(np.diff(strengths.indptr))
@@ -122,24 +132,18 @@ def hold_out(
     )
 
 
-def feedback_of(recommender: Any) -> str:
-    """Either "explicit", for a model of ratings, or "implicit"."""
-    return getattr(recommender, "feedback", "implicit")
-
-
-def _first_events_of_cold_users(data: Interactions, seen: Histories, n_history: int | None) -> NDArray[np.bool_]:
-    if n_history is None:
-        return np.zeros(len(data), bool)
+def _first_events(data: Interactions, n: int) -> NDArray[np.bool_]:
+    """The first n events of each user."""
     by_user = np.argsort(data.users, kind="stable")
     sizes = np.bincount(data.users, minlength=data.n_users)
     starts = np.cumsum(sizes) - sizes
     rank = np.empty(len(data), np.int64)
     rank[by_user] = np.arange(len(data)) - np.repeat(starts, sizes)
-    return (rank < n_history) & (seen.lengths == 0)[data.users]
+    return rank < n
 
 
 def _among(pairs: NDArray[np.int64], seen: Histories, width: int) -> NDArray[np.bool_]:
-    """Which (user, item) pairs were seen, without a sort of the training events, which may be many more."""
+    """Which (user, item) pairs were seen. The training events, which may be many more, are not sorted."""
     distinct, inverse = np.unique(pairs, return_inverse=True)
     known = seen.row_of_event() * width + seen.items
     at = np.minimum(np.searchsorted(distinct, known), len(distinct) - 1)

@@ -1,4 +1,4 @@
-"""Recommended items held against relevant ones: one matrix of hits that every ranking metric reads."""
+"""Recommended items matched with relevant ones: one matrix of hits that every ranking metric reads."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 @dataclass
 class Hits:
-    """What was recommended and what would have been best, rank by rank.
+    """Gains of the recommended items and of the best possible list, rank by rank.
 
     Attributes
     ----------
@@ -55,17 +55,17 @@ def _ideal_gains(relevant: sp.csr_array, row: NDArray, k: int) -> NDArray[np.flo
 
 
 def precision(hits: Hits, k: int) -> NDArray[np.float64]:
-    """Share of the k places that hold a relevant item."""
+    """Share of the k places with a relevant item."""
     return hits.undefined_to_nan(_n_found(hits, k) / k)
 
 
 def recall(hits: Hits, k: int) -> NDArray[np.float64]:
-    """Share of the relevant items that stand in the first k places."""
+    """Share of the relevant items that are in the first k places."""
     return hits.undefined_to_nan(_n_found(hits, k) / np.maximum(hits.n_relevant, 1))
 
 
 def hit_rate(hits: Hits, k: int) -> NDArray[np.float64]:
-    """1 where any of the first k places holds a relevant item."""
+    """1 where any of the first k places has a relevant item."""
     return hits.undefined_to_nan(np.minimum(_n_found(hits, k), 1.0))
 
 
@@ -88,6 +88,6 @@ def average_precision(hits: Hits, k: int) -> NDArray[np.float64]:
 
 
 def reciprocal_rank(hits: Hits, k: int) -> NDArray[np.float64]:
-    """One over the first rank that holds a relevant item, 0 where none does."""
+    """One over the first rank with a relevant item, 0 where there is none."""
     found = hits.gains[:, :k] > 0
     return hits.undefined_to_nan(np.where(found.any(axis=1), 1.0 / (found.argmax(axis=1) + 1.0), 0.0))

@@ -1,4 +1,4 @@
-"""Ranked lists and relevant items, in the shapes that people have them, as integer codes."""
+"""Ranked lists and relevant items, in all shapes that are accepted, as integer codes."""
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from numbers import Integral
@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from skrec.interactions import IdIndex, as_column, factorize
+from skrec.interactions import IdIndex, Recommendations, as_column, factorize
 
 _SWAPPED = "the relevant items come first and the ranked lists second, as y_true and y_pred in scikit-learn"
 
@@ -17,13 +17,13 @@ def read_lists(recommended: Any, k: int | None = None) -> NDArray:
     """The first ``k`` columns of a two-dimensional array of ids or codes, with short lists padded."""
     if sp.issparse(recommended) or isinstance(recommended, Mapping):
         raise TypeError(f"recommended is a {type(recommended).__name__}, which has no order; {_SWAPPED}.")
-    if not isinstance(recommended, np.ndarray) and hasattr(recommended, "_item_index"):
+    if isinstance(recommended, Recommendations):
         recommended = recommended.items
     if not isinstance(recommended, np.ndarray):
         recommended = _pad(recommended)
     if recommended.ndim != 2:
         raise ValueError(
-            f"recommended must have one row a query and one column a rank; got shape {recommended.shape}. "
+            f"recommended must have one row per query and one column per rank; got shape {recommended.shape}. "
             "Write [items] for one query."
         )
     return recommended[:, :k]
@@ -31,17 +31,17 @@ def read_lists(recommended: Any, k: int | None = None) -> NDArray:
 
 def read_codes(recommended: Any, n_items: int, k: int | None, what: str) -> NDArray[np.int64]:
     """The same, where the entries must be positions in an array of ``n_items``."""
-    codes = recommended.codes if hasattr(recommended, "_item_index") else recommended
+    codes = recommended.codes if isinstance(recommended, Recommendations) else recommended
     codes = read_lists(codes, k)
     if codes.dtype == object and all(v is None or isinstance(v, Integral) for v in codes.flat):
         codes = np.where(is_padding(codes), -1, codes).astype(np.int64)
     if codes.dtype.kind not in "iu":
         raise TypeError(
-            f"recommended must hold integer codes, positions in {what}, -1 for none; got dtype {codes.dtype}. "
+            f"recommended must be integer codes, positions in {what}, -1 for none; got dtype {codes.dtype}. "
             "Pass the Recommendations themselves, or their .codes."
         )
     if codes.size and (codes.max() >= n_items or codes.min() < -1):
-        raise ValueError(f"recommended holds codes from {codes.min()} to {codes.max()}; {what} has {n_items} items.")
+        raise ValueError(f"recommended contains codes from {codes.min()} to {codes.max()}; {what} has {n_items} items.")
     return codes.astype(np.int64)
 
 
@@ -49,9 +49,9 @@ def _pad(lists: Iterable) -> NDArray:
     rows = list(lists)
     for row in rows:
         if isinstance(row, Set | Mapping):
-            raise TypeError(f"recommended holds a {type(row).__name__}, which has no order; {_SWAPPED}.")
+            raise TypeError(f"recommended contains a {type(row).__name__}, which has no order; {_SWAPPED}.")
         if isinstance(row, str | bytes) or not isinstance(row, Sequence | np.ndarray):
-            raise ValueError(f"recommended must hold one list a query; got {row!r}. Write [items] for one query.")
+            raise ValueError(f"recommended must be one list per query; got {row!r}. Write [items] for one query.")
     padded = np.full((len(rows), max(map(len, rows), default=0)), None, dtype=object)
     for i, row in enumerate(rows):
         padded[i, : len(row)] = row
@@ -77,7 +77,9 @@ def encode(relevant: Any, recommended: Any, k: int) -> tuple[sp.csr_array, NDArr
         gains, index = _encode_relevant(relevant)
         codes = _encode_ranked(read_lists(recommended, k), index)
     if gains.shape[0] != len(codes):
-        raise ValueError(f"relevant has {gains.shape[0]} rows and recommended {len(codes)}; pass one of each a query.")
+        raise ValueError(
+            f"relevant has {gains.shape[0]} rows and recommended {len(codes)}; pass one row of each per query."
+        )
     if not np.isfinite(gains.data).all():
         raise ValueError("relevant has gains that are NaN or infinite; give every relevant item a finite gain.")
     gains.sum_duplicates()
@@ -90,11 +92,11 @@ def _encode_relevant(relevant: Any) -> tuple[sp.csr_array, IdIndex]:
     rows = []
     for i, row in enumerate(relevant):
         if isinstance(row, str | bytes) or not isinstance(row, Iterable):
-            raise TypeError(f"relevant[{i}] is {row!r}; expected a collection of ids, as a list, a set or a dict.")
+            raise TypeError(f"relevant[{i}] is {row!r}; expected a collection of ids: a list, a set or a dict.")
         rows.append(row if isinstance(row, Mapping) else dict.fromkeys(_as_list(row), 1.0))
     ids = as_column([item for row in rows for item in row], "relevant")
     if is_padding(ids).any():
-        raise ValueError("relevant holds None, NaN or -1, which stand for no item in a ranked list; drop them.")
+        raise ValueError("relevant contains None, NaN or -1, which stand for no item in a ranked list; drop them.")
     uniques, inverse = factorize(ids, "relevant ids")
     indptr = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
     gains = np.array([gain for row in rows for gain in row.values()], dtype=np.float64)

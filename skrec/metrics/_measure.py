@@ -2,18 +2,19 @@
 
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any
 
 import narwhals as nw
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import _safe_indexing
 
-from skrec.interactions import read_events, read_features
+from skrec.interactions import FeatureSource, Ids, RecommenderView, Table, read_events, read_features
 from skrec.metrics._beyond_accuracy import (
     catalogue_coverage,
     gini_index,
@@ -21,7 +22,7 @@ from skrec.metrics._beyond_accuracy import (
     mean_popularity,
     novelty,
 )
-from skrec.metrics._held_out import HeldOut, feedback_of, hold_out, unwrap
+from skrec.metrics._held_out import HeldOut, hold_out, unwrap
 from skrec.metrics._hits import Hits
 from skrec.metrics._names import OF_ALL_LISTS, RANKING, Metric
 from skrec.utils import unwrap_recommender
@@ -36,8 +37,8 @@ class Protocol:
     relevance_threshold: float | None = None
     n_history: int | None = None
     exclude_seen: bool = True
-    candidates: Any = None
-    item_vectors: Any = None
+    candidates: Ids | str | None = None
+    item_vectors: FeatureSource | None = None
     gain: str = "auto"
     per: str = "auto"
 
@@ -51,30 +52,30 @@ class Protocol:
         if self.per not in ("auto", "event", "user"):
             raise ValueError(f"per must be 'auto', 'event' or 'user'; got {self.per!r}.")
 
-    def gain_is_y(self, recommender: Any) -> bool:
+    def gain_is_y(self, feedback: str) -> bool:
         """Whether the gain of NDCG is y, and not 1."""
-        return self.gain == "y" or (self.gain == "auto" and feedback_of(recommender) == "explicit")
+        return self.gain == "y" or (self.gain == "auto" and feedback == "explicit")
 
 
 @dataclass
 class Measured:
-    """Values of metrics: one a query, or a single one for metrics of all lists together."""
+    """Values of metrics: one per query, or a single one for metrics of all lists together."""
 
     queries: HeldOut
     values: dict[str, NDArray[np.float64] | float]
 
     def per_query(self, name: str) -> NDArray[np.float64] | None:
-        """One value a query, NaN where the metric is undefined; None for a metric of all lists."""
+        """One value per query, NaN where the metric is undefined; None for a metric of all lists."""
         values = self.values[name]
         return values if isinstance(values, np.ndarray) else None
 
     def n_queries(self, name: str) -> int:
-        """Queries that the mean is taken over."""
+        """Number of queries in the mean."""
         values = self.per_query(name)
         return len(self.queries) if values is None else int((~np.isnan(values)).sum())
 
     def means(self) -> dict[str, float]:
-        """The mean over the queries with a value; a metric of all lists as it is."""
+        """The mean over the queries with a value, or the value of a metric of all lists."""
         means = {}
         undefined = []
         for name, values in self.values.items():
@@ -89,82 +90,92 @@ class Measured:
     def _warn(self, undefined: Sequence[str]) -> None:
         queries = self.queries
         why = (
-            f"all {len(queries)} queries lack what it needs (a relevant item over relevance_threshold, or a list)"
+            f"none of the {len(queries)} queries has a relevant item over relevance_threshold, or a list"
             if len(queries)
-            else f"none of the {queries.n_users} users of X has an event with y > 0 that counts: "
-            f"{queries.n_dropped} were dropped, since the user had the item in training or in the events that "
-            "n_history folds in (to score events of training, pass exclude_seen=False)"
+            else f"none of the {queries.n_users} users of X has an event with y > 0 that counts. "
+            f"{queries.n_dropped} events were dropped, since the user had the item in training or in the first "
+            "n_history events (to score training events, pass exclude_seen=False)"
         )
         warnings.warn(
             f"{', '.join(undefined)} is undefined and set to nan: {why}.", UndefinedMetricWarning, stacklevel=4
         )
 
 
-def measure(estimator: Any, X: Any, y: Any, metrics: Iterable[Metric], protocol: Protocol) -> Measured:
-    """Rank once, to the greatest k, and compute all metrics."""
+def measure(
+    estimator: BaseEstimator, X: Table, y: ArrayLike | None, metrics: Iterable[Metric], protocol: Protocol
+) -> Measured:
+    """Rank once, for the greatest k, and compute all metrics."""
     metrics = list(metrics)
     recommender, X = unwrap(estimator, X)
-    queries = hold_out(
-        recommender, X, y, exclude_seen=protocol.exclude_seen, n_history=protocol.n_history, per=protocol.per
-    )
+    view = RecommenderView(recommender)
+    queries = hold_out(view, X, y, exclude_seen=protocol.exclude_seen, n_history=protocol.n_history, per=protocol.per)
     k = max(metric.k for metric in metrics)
-    codes = _rank(recommender, X, queries, k, protocol)
+    codes = _rank(view, X, queries, k, protocol)
     hits: dict[bool, Hits] = {}
     values: dict[str, NDArray[np.float64] | float] = {}
     for metric in metrics:
         if metric.kind in RANKING:
             graded = metric.kind == "ndcg"
             if graded not in hits:
-                relevant = (_gains if graded else _binary)(queries.strengths, recommender, protocol)
+                relevant = (_gains if graded else _binary)(queries.strengths, view, protocol)
                 hits[graded] = Hits.match(relevant, codes, k)
             values[metric.name] = RANKING[metric.kind](hits[graded], metric.k)
         else:
-            values[metric.name] = metric.sign * _beyond_accuracy(metric, codes, recommender, protocol)
+            values[metric.name] = metric.sign * _beyond_accuracy(metric, codes, view, protocol)
     return Measured(queries, values)
 
 
-def check_same_gain(estimators: Sequence[Any], metrics: Iterable[Metric], protocol: Protocol) -> None:
-    """Refuse a comparison of NDCG in which the gain is y for some models and 1 for others.
-
-    Raises
-    ------
-    ValueError
-        If it is, with what to write.
-    """
+def check_same_gain(estimators: Sequence[BaseEstimator], metrics: Iterable[Metric], protocol: Protocol) -> None:
+    """Raise ValueError where the gain of NDCG is y for some models and 1 for others."""
     if not any(metric.kind == "ndcg" for metric in metrics):
         return
-    if len({protocol.gain_is_y(unwrap_recommender(estimator)) for estimator in estimators}) > 1:
+    feedback = [getattr(unwrap_recommender(estimator), "feedback", "implicit") for estimator in estimators]
+    if len(set(map(protocol.gain_is_y, feedback))) > 1:
         raise ValueError(
-            "With gain='auto' the gain of NDCG is y for models of explicit feedback and 1 for the others, and these "
-            "do not compare; pass gain='binary' or gain='y'."
+            "With gain='auto' the gain of NDCG is y for models with feedback='explicit' and 1 for the others, so their "
+            "values cannot be compared; pass gain='binary' or gain='y'."
         )
 
 
-def check_same_queries(measured: Sequence[Measured]) -> None:
-    """Refuse a comparison in which a query is a user for some models and an event for others.
+def measure_all(
+    estimators: Sequence[BaseEstimator], X: Table, y: ArrayLike | None, metrics: Iterable[Metric], protocol: Protocol
+) -> list[Measured]:
+    """Measure several recommenders by the same kind of query.
 
-    Raises
-    ------
-    ValueError
-        If it is, with what to write.
+    With ``per="auto"`` a query is an event for models whose X has context columns and a user for the others, and such
+    values cannot be compared. Where both occur, every query is an event.
+
+    Warns
+    -----
+    UserWarning
+        If so.
     """
+    metrics = list(metrics)
+    check_same_gain(estimators, metrics, protocol)
+    measured = [measure(estimator, X, y, metrics, protocol) for estimator in estimators]
     if len({one.queries.by_event for one in measured}) > 1:
-        raise ValueError(
-            "With per='auto' a query is an event for models whose X has context columns and a user for the others, "
-            "and these do not compare; pass per='event' or per='user'."
+        warnings.warn(
+            "Some of the recommenders get context columns and others do not, so each held-out event is a query, for "
+            "all of them. Pass per='event' to silence this, or per='user' for one query per user, without context.",
+            UserWarning,
+            stacklevel=3,
         )
+        protocol = replace(protocol, per="event")
+        pairs = zip(estimators, measured, strict=True)
+        measured = [one if one.queries.by_event else measure(rec, X, y, metrics, protocol) for rec, one in pairs]
+    return measured
 
 
-def _rank(recommender: Any, X: Any, queries: HeldOut, k: int, protocol: Protocol) -> NDArray[np.integer]:
+def _rank(view: RecommenderView, X: Any, queries: HeldOut, k: int, protocol: Protocol) -> NDArray[np.integer]:
     if not len(queries):
         return np.zeros((0, k), np.int32)
     candidates = read_events(X).items if isinstance(protocol.candidates, str) else protocol.candidates
-    # Every request comes with the whole history of its user: blocks bound the copies of histories.
+    # recommend copies the history of the user for every query: blocks bound the memory.
     size = _REQUESTS if queries.by_event else len(queries)
     codes = []
     for start in range(0, len(queries), size):
         at = np.arange(start, min(start + size, len(queries)))
-        block = recommender.recommend(
+        ranked, _ = view.rank(
             queries.users[at],
             k,
             context=None if queries.context is None else _safe_indexing(queries.context, at),
@@ -172,17 +183,17 @@ def _rank(recommender: Any, X: Any, queries: HeldOut, k: int, protocol: Protocol
             candidates=candidates,
             exclude_seen=protocol.exclude_seen,
         )
-        codes.append(block.codes)
+        codes.append(ranked)
     return np.vstack(codes)
 
 
-def _gains(strengths: sp.csr_array, recommender: Any, protocol: Protocol) -> sp.csr_array:
-    if protocol.gain_is_y(recommender):
+def _gains(strengths: sp.csr_array, view: RecommenderView, protocol: Protocol) -> sp.csr_array:
+    if protocol.gain_is_y(view.feedback):
         return strengths
     return sp.csr_array((np.ones(strengths.nnz), strengths.indices, strengths.indptr), shape=strengths.shape)
 
 
-def _binary(strengths: sp.csr_array, recommender: Any, protocol: Protocol) -> sp.csr_array:
+def _binary(strengths: sp.csr_array, view: RecommenderView, protocol: Protocol) -> sp.csr_array:
     if protocol.relevance_threshold is None:
         return strengths
     relevant = strengths.copy()
@@ -192,29 +203,29 @@ def _binary(strengths: sp.csr_array, recommender: Any, protocol: Protocol) -> sp
     return relevant
 
 
-def _beyond_accuracy(metric: Metric, codes: NDArray, recommender: Any, protocol: Protocol) -> Any:
+def _beyond_accuracy(metric: Metric, codes: NDArray, view: RecommenderView, protocol: Protocol) -> Any:
     if metric.kind in OF_ALL_LISTS:
         if not (codes[:, : metric.k] >= 0).any():
             return float("nan")
         of_all = catalogue_coverage if metric.kind == "coverage" else gini_index
-        return of_all(codes, len(recommender.items_), k=metric.k)
+        return of_all(codes, len(view.item_index), k=metric.k)
     if metric.kind == "diversity":
         if protocol.item_vectors is None:
             raise ValueError(
-                f"{metric.name!r} needs item_vectors=(ids, matrix), the space that distances are taken in."
+                f"{metric.name!r} needs item_vectors=(ids, matrix), the vectors that distances are measured between."
             )
-        vectors, row_of_item = _vectors(protocol.item_vectors, recommender)
+        vectors, row_of_item = _vectors(protocol.item_vectors, view)
         return intra_list_diversity(np.where(codes >= 0, row_of_item[codes], -1), vectors, k=metric.k, average=False)
     of_each = novelty if metric.kind == "novelty" else mean_popularity
-    return of_each(codes, recommender.popularity_, k=metric.k, average=False)
+    return of_each(codes, view.popularity(), k=metric.k, average=False)
 
 
-def _vectors(table: Any, recommender: Any) -> tuple[Any, NDArray[np.int64]]:
-    """The matrix of a table, and the row of each item of the catalogue, -1 for those that it lacks."""
+def _vectors(table: Any, view: RecommenderView) -> tuple[Any, NDArray[np.int64]]:
+    """The matrix of a table, and the row of each item of the catalogue, -1 for items without a row."""
     features = read_features(table, "item_vectors")
     matrix = nw.from_native(features.values, eager_only=True, pass_through=True)
     matrix = matrix.to_numpy() if isinstance(matrix, nw.DataFrame) else matrix
-    codes = recommender._item_index.codes(features.ids, "item_vectors ids")
-    row_of_item = np.full(len(recommender.items_), -1, np.int64)
+    codes = view.item_index.codes(features.ids, "item_vectors ids")
+    row_of_item = np.full(len(view.item_index), -1, np.int64)
     row_of_item[codes[codes >= 0]] = np.flatnonzero(codes >= 0)
     return matrix, row_of_item

@@ -24,7 +24,7 @@ KNOWN = (*RANKING, *OF_EACH_LIST, *OF_ALL_LISTS)
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric asked for: ``name`` as written, ``kind`` as known here, ranks ``k``, and a sign."""
+    """A metric: ``name`` as written, ``kind`` without ranks and sign, ranks ``k``, and the sign of its values."""
 
     name: str
     kind: str
@@ -33,12 +33,12 @@ class Metric:
 
 
 def parse_metrics(names: str | Iterable[str], k: int) -> list[Metric]:
-    """Take names apart.
+    """Parse names.
 
     Raises
     ------
     ValueError
-        If a name is unknown, given twice, or there is none.
+        If a name is unknown or repeated, or there is none.
     """
     names = [names] if isinstance(names, str) else list(names)
     if not names:
@@ -66,9 +66,9 @@ def _parse(name: str, k: int) -> Metric:
 
 
 def check_greater_is_better(metrics: Iterable[Metric]) -> None:
-    """A search maximises its score: refuse a metric of which less is better, under its plain name."""
+    """Raise for a metric for which lower is better under its plain name, since a search maximises its score."""
     for metric in metrics:
         if metric.kind in LESS_IS_BETTER and metric.sign > 0:
             raise ValueError(
-                f"A scorer is maximised, and of {metric.name!r} less is better; write 'neg_{metric.name}'."
+                f"A search maximises its score, and for {metric.name!r} lower is better; write 'neg_{metric.name}'."
             )

@@ -1,22 +1,26 @@
 """Metrics of ranked lists against relevant items."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
 
-from skrec.interactions import check_k
+from skrec.interactions import Recommendations, check_k
 from skrec.metrics import _hits
 from skrec.metrics._average import mean_of_defined
 from skrec.metrics._hits import Hits
 from skrec.metrics._lists import encode
 
+Relevant: TypeAlias = Sequence[Collection[Any]] | sp.sparray | sp.spmatrix
+"""The relevant items of each query, as ids or in a matrix of gains."""
+
 
 def precision_at_k(
-    relevant: Any, recommended: Any, *, k: int = 10, average: bool = True
+    relevant: Relevant, recommended: ArrayLike | Recommendations, *, k: int = 10, average: bool = True
 ) -> float | NDArray[np.float64]:
-    """Share of the first ``k`` places that hold a relevant item.
+    """Share of the first ``k`` places with a relevant item.
 
     The denominator is ``k``, also where a list is shorter. The best value is 1 only where a query has at
     least ``k`` relevant items.
@@ -24,21 +28,21 @@ def precision_at_k(
     Parameters
     ----------
     relevant : sequence of collections of ids, or sparse array of shape (n_queries, n_items)
-        The relevant items of each query: a list, a set, or a dict from id to gain. A sparse matrix holds
-        gains, and ``recommended`` then holds column numbers. Items with a gain of 0 or less are not relevant.
+        The relevant items of each query: a list, a set, or a dict from id to gain. A sparse matrix
+        contains gains, and ``recommended`` is then column numbers. Items with a gain of 0 or less are not relevant.
     recommended : array-like of shape (n_queries, n_ranks), or Recommendations
         Ranked ids, best first. None, NaN and -1 stand for no item and are never a hit; a repeated item
         counts once, at its best rank.
     k : int, default=10
         Ranks that count.
     average : bool, default=True
-        Whether to return the mean over queries, or one value a query.
+        Whether to return the mean over queries, or one value per query.
 
     Returns
     -------
     float, or float64 array of shape (n_queries,)
-        A query without relevant items is NaN and left out of the mean. Where that leaves none, the mean
-        is NaN, with an :class:`~sklearn.exceptions.UndefinedMetricWarning`.
+        A query without relevant items is NaN and excluded from the mean. Where no query is left, the
+        mean is NaN, with an :class:`~sklearn.exceptions.UndefinedMetricWarning`.
 
     Examples
     --------
@@ -49,8 +53,10 @@ def precision_at_k(
     return _evaluate(_hits.precision, relevant, recommended, k, average)
 
 
-def recall_at_k(relevant: Any, recommended: Any, *, k: int = 10, average: bool = True) -> float | NDArray[np.float64]:
-    """Share of a query's relevant items that stand in the first ``k`` places.
+def recall_at_k(
+    relevant: Relevant, recommended: ArrayLike | Recommendations, *, k: int = 10, average: bool = True
+) -> float | NDArray[np.float64]:
+    """Share of a query's relevant items that are in the first ``k`` places.
 
     The denominator is the number of relevant items, also where it is greater than ``k``.
 
@@ -72,7 +78,9 @@ def recall_at_k(relevant: Any, recommended: Any, *, k: int = 10, average: bool =
     return _evaluate(_hits.recall, relevant, recommended, k, average)
 
 
-def hit_rate_at_k(relevant: Any, recommended: Any, *, k: int = 10, average: bool = True) -> float | NDArray[np.float64]:
+def hit_rate_at_k(
+    relevant: Relevant, recommended: ArrayLike | Recommendations, *, k: int = 10, average: bool = True
+) -> float | NDArray[np.float64]:
     """Share of the queries with a relevant item in the first ``k`` places.
 
     Parameters
@@ -93,7 +101,9 @@ def hit_rate_at_k(relevant: Any, recommended: Any, *, k: int = 10, average: bool
     return _evaluate(_hits.hit_rate, relevant, recommended, k, average)
 
 
-def ndcg_at_k(relevant: Any, recommended: Any, *, k: int = 10, average: bool = True) -> float | NDArray[np.float64]:
+def ndcg_at_k(
+    relevant: Relevant, recommended: ArrayLike | Recommendations, *, k: int = 10, average: bool = True
+) -> float | NDArray[np.float64]:
     r"""Normalised discounted cumulative gain of the first ``k`` places.
 
     .. math:: \mathrm{NDCG@}k = \frac{\sum_{r=1}^{k} g_r / \log_2(r + 1)}
@@ -128,7 +138,7 @@ def ndcg_at_k(relevant: Any, recommended: Any, *, k: int = 10, average: bool = T
 
 
 def average_precision_at_k(
-    relevant: Any, recommended: Any, *, k: int = 10, average: bool = True
+    relevant: Relevant, recommended: ArrayLike | Recommendations, *, k: int = 10, average: bool = True
 ) -> float | NDArray[np.float64]:
     r"""Average precision of the first ``k`` places; its mean over queries is known as MAP.
 
@@ -156,7 +166,7 @@ def average_precision_at_k(
 
 
 def reciprocal_rank_at_k(
-    relevant: Any, recommended: Any, *, k: int = 10, average: bool = True
+    relevant: Relevant, recommended: ArrayLike | Recommendations, *, k: int = 10, average: bool = True
 ) -> float | NDArray[np.float64]:
     """One over the rank of the first relevant item, 0 beyond ``k``; its mean over queries is known as MRR.
 
@@ -179,7 +189,11 @@ def reciprocal_rank_at_k(
 
 
 def _evaluate(
-    metric: Callable[[Hits, int], NDArray[np.float64]], relevant: Any, recommended: Any, k: int, average: bool
+    metric: Callable[[Hits, int], NDArray[np.float64]],
+    relevant: Relevant,
+    recommended: ArrayLike | Recommendations,
+    k: int,
+    average: bool,
 ) -> float | NDArray[np.float64]:
     k = check_k(k)
     gains, codes = encode(relevant, recommended, k)

@@ -10,7 +10,7 @@ _CELLS = 1 << 22
 
 
 def sums_by_user(values: NDArray[np.float64], users: NDArray[np.int64]) -> tuple[NDArray, NDArray]:
-    """Sum and number of the defined values of each user, one column a metric.
+    """Sum and number of the defined values of each user, one column per metric.
 
     A user with several queries is one unit: their queries are not independent of one another.
     """

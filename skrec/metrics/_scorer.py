@@ -3,14 +3,17 @@
 from collections.abc import Iterable
 from dataclasses import fields
 from reprlib import repr as shortened
-from typing import Any
 
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+
+from skrec.interactions import FeatureSource, Ids, Table
 from skrec.metrics._measure import Protocol, measure
 from skrec.metrics._names import check_greater_is_better, parse_metrics
 
 
 class RankingScorer:
-    """What :func:`ranking_scorer` returns: a callable ``(estimator, X, y=None)``."""
+    """The scorer that :func:`ranking_scorer` returns: a callable ``(estimator, X, y=None)``."""
 
     def __init__(self, metrics: str | tuple[str, ...], k: int, protocol: Protocol) -> None:
         self.metrics = metrics
@@ -19,7 +22,7 @@ class RankingScorer:
         self._parsed = parse_metrics(metrics, k)
         check_greater_is_better(self._parsed)
 
-    def __call__(self, estimator: Any, X: Any, y: Any = None) -> float | dict[str, float]:
+    def __call__(self, estimator: BaseEstimator, X: Table, y: ArrayLike | None = None) -> float | dict[str, float]:
         """Score a fitted recommender, or a Pipeline that ends in one, on held-out events."""
         scores = measure(estimator, X, y, self._parsed, self.protocol).means()
         return scores[self.metrics] if isinstance(self.metrics, str) else scores
@@ -41,63 +44,66 @@ def ranking_scorer(
     relevance_threshold: float | None = None,
     n_history: int | None = None,
     exclude_seen: bool = True,
-    candidates: Any = None,
-    item_vectors: Any = None,
+    candidates: Ids | str | None = None,
+    item_vectors: FeatureSource | None = None,
     gain: str = "auto",
     per: str = "auto",
 ) -> RankingScorer:
     """Make a scorer for ``scoring=`` of :class:`~sklearn.model_selection.GridSearchCV` and the like.
 
-    Each distinct user of the test events is one query, or each event where X has context columns, with its
-    own context (see ``per``). What counts:
+    Each user of the test events is one query. Where X has context columns, each event is one query, with its own
+    context (see ``per``). The rules:
 
-    - An event is relevant where ``y > 0``; ``y=None`` means 1. Repeats of a user and an item add up, and for
-      explicit feedback the last one counts.
-    - Items of the user's training events are not recommended and leave the relevant items. A query with
-      none left is skipped; :func:`evaluate` says how many events were dropped. All events of training are,
-      so that training scores (``return_train_score=True``) need ``exclude_seen=False``.
+    - An event is relevant where ``y > 0``; ``y=None`` means 1. Repeats of a user and an item add up. For explicit
+      feedback the last one counts.
+    - Items of the user's training events are neither recommended nor relevant. A query without a relevant item is
+      skipped; :func:`evaluate` counts the dropped events. Training events are all dropped, so training scores
+      (``return_train_score=True``) need ``exclude_seen=False``.
     - Items that the recommender does not know stay relevant: recall and the ideal ranking count them.
     - Users that were not in training count, with the recommender's cold start.
+
+    In ``scoring=`` of scikit-learn's own searches write ``ranking_scorer("ndcg@10")``: they take no name of a
+    ranking metric. :class:`~skrec.model_selection.TunedRecommender` does.
 
     Parameters
     ----------
     metrics : str or list of str
-        ``"ndcg@10"``, ``"recall"`` (with ``k`` ranks), ...: precision, recall, hit_rate, ndcg, map, mrr;
-        coverage, novelty, neg_popularity, neg_gini, and diversity with ``item_vectors``, of the lists that the
-        queries get. A list of names makes a scorer that returns a dict, all from one ranking; a search with
-        it needs ``refit="ndcg@10"``, the name that decides.
+        ``"ndcg@10"``, or ``"ndcg"`` for ``k`` ranks. Of relevance: precision, recall, hit_rate, ndcg, map, mrr. Of
+        the recommended lists: coverage, novelty, neg_popularity, neg_gini, and diversity with ``item_vectors``. A
+        list of names gives a scorer that returns a dict, computed from one ranking. A search with it needs
+        ``refit="ndcg@10"``, the name that decides.
     k : int, default=10
         Ranks for names without ``@``.
     relevance_threshold : float, default=None
-        For all ranking metrics but NDCG, an item must also have ``y >= relevance_threshold``; a query without
-        one is left out of their means.
+        For all metrics of relevance but NDCG, a relevant item must also have ``y >= relevance_threshold``. Queries
+        without such an item are excluded from their means.
     n_history : int, default=None
-        The first ``n_history`` events of each user without training events are given to the recommender as
-        history, and only the later ones are relevant. None gives cold users no history.
+        The first ``n_history`` events of each user without training events are passed to the recommender as
+        ``history``, and only the later ones are relevant. None means no history for such users.
     exclude_seen : bool, default=True
-        False lets items of the training events be recommended and be relevant.
+        False: items of the training events are recommended and relevant, too.
     candidates : list of ids or "test", default=None
-        The items to rank: None means all, "test" those of the test events (cold items among themselves).
+        The items to rank. None means all; "test" means those of the test events, such as cold items only.
     item_vectors : pair (ids, matrix), frame or FeatureTable, default=None
-        The space in which "diversity" measures. Items without a row are left out of it.
+        Vectors of the items, for "diversity". Items without a row are ignored by it.
     gain : {"auto", "binary", "y"}, default="auto"
-        Gain of a relevant item in NDCG: 1 ("binary"), y, or y for explicit feedback and else 1 ("auto").
+        Gain of a relevant item in NDCG: 1 ("binary"), or y. "auto" is y for explicit feedback, else 1.
     per : {"auto", "event", "user"}, default="auto"
-        What a query is. "event": each held-out event, with its own context and its item alone as relevant;
-        the history is that of fit and of ``n_history``, and means are over events. "user": each user, who is
-        asked for without context (the mean of training), since their events have different ones. "auto" is
-        "event" where X, as the recommender gets it, has context columns, else "user".
+        What a query is. "event": each held-out event, with its own context and one relevant item. The history is
+        that of fit and of ``n_history``, and means are over events. "user": each user, without context (the mean of
+        training), since their events have different contexts. "auto" is "event" where X, as the recommender gets
+        it, has context columns, else "user".
 
     Returns
     -------
     callable (estimator, X, y=None) -> float or dict of str to float
         ``estimator`` is a fitted recommender, or a Pipeline (scikit-learn's too) or a search that ends in one.
-        NaN with an :class:`~sklearn.exceptions.UndefinedMetricWarning` where no query is left to score.
+        NaN with an :class:`~sklearn.exceptions.UndefinedMetricWarning` where there is no query to score.
 
     Raises
     ------
     ValueError
-        If a metric is unknown, or less of it is better and its name lacks ``neg_``.
+        If a metric is unknown, or lower is better for it and its name lacks ``neg_``.
 
     Examples
     --------

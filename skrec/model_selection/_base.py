@@ -1,15 +1,15 @@
-"""What all splitters share."""
+"""The base of all splitters."""
 
 from collections.abc import Iterator
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_scalar
 
-from skrec.interactions import EventTable, factorize, read_events
+from skrec.interactions import EventTable, Table, factorize, read_events
 
 Split = tuple[NDArray[np.int64], NDArray[np.int64]]
 
@@ -19,8 +19,8 @@ class EventSplitter(BaseCrossValidator):
 
     n_splits: int
 
-    def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterator[Split]:
-        """Give the rows of each training and test part, in the order of X.
+    def split(self, X: Table, y: ArrayLike | None = None, groups: ArrayLike | None = None) -> Iterator[Split]:
+        """Yield the rows of each training and test part, in the order of X.
 
         Parameters
         ----------
@@ -37,7 +37,7 @@ class EventSplitter(BaseCrossValidator):
         """
         yield from self._split(read_events(X))
 
-    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
+    def get_n_splits(self, X: Table | None = None, y: ArrayLike | None = None, groups: ArrayLike | None = None) -> int:
         """Number of splits; all arguments are ignored."""
         return self.n_splits
 

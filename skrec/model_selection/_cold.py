@@ -8,6 +8,7 @@ from sklearn.model_selection import GroupKFold, GroupShuffleSplit
 
 from skrec.interactions import EventTable, factorize
 from skrec.model_selection._base import EventSplitter, Split, check_count, check_test_size, user_codes
+from skrec.utils import RandomState
 
 
 class _ColdSplit(EventSplitter):
@@ -18,12 +19,12 @@ class _ColdSplit(EventSplitter):
         n_splits: int = 5,
         *,
         test_size: float | None = None,
-        random_state: int | np.random.RandomState | None = None,
+        random_state: RandomState = None,
     ) -> None:
         check_count(n_splits, "n_splits")
         check_test_size(test_size)
         if test_size is None and n_splits < 2:
-            raise ValueError(f"n_splits={n_splits} with test_size=None leaves nothing to train on; give a test_size.")
+            raise ValueError(f"n_splits={n_splits} with test_size=None leaves nothing to train on; pass a test_size.")
         self.n_splits = n_splits
         self.test_size = test_size
         self.random_state = random_state
@@ -32,7 +33,7 @@ class _ColdSplit(EventSplitter):
         """Rows of ``groups``, all rows of a group on one side."""
         n_groups = len(np.unique(groups))
         if n_groups < (2 if self.test_size is not None else self.n_splits):
-            raise ValueError(f"{self!r} needs more {what} to choose from than {n_groups}; lower n_splits.")
+            raise ValueError(f"{self!r} needs more {what} than the {n_groups} in X; lower n_splits or test_size.")
         splitter: GroupKFold | GroupShuffleSplit
         if self.test_size is None:
             splitter = GroupKFold(self.n_splits, shuffle=True, random_state=self.random_state)
@@ -44,8 +45,8 @@ class _ColdSplit(EventSplitter):
 class ColdItemSplit(_ColdSplit):
     """Test on all events of some items, none of which is trained on.
 
-    Asks whether a recommender can rank items that nobody has met, from ``item_features`` that cover them
-    (pass a :class:`~skrec.interactions.FeatureTable`, which cross-validation leaves whole). Score it with
+    It measures whether a recommender can rank items without training events, by their ``item_features``. Pass a
+    :class:`~skrec.interactions.FeatureTable`, which cross-validation does not split. Score it with
     ``ranking_scorer(..., candidates="test")`` to rank the cold items among themselves.
 
     It **leaks the future**: training events of the same and of other users can be later than those tested.
@@ -57,7 +58,7 @@ class ColdItemSplit(_ColdSplit):
     n_splits : int, default=5
         Number of splits.
     test_size : float or int, default=None
-        None cuts the items into ``n_splits`` folds, each tested once. Otherwise every split draws this share
+        None divides the items into ``n_splits`` folds, each tested once. Otherwise every split draws this share
         (float) or number (int) of the items.
     random_state : int, RandomState instance or None, default=None
         Seed of the folds or draws.
@@ -81,21 +82,21 @@ class ColdItemSplit(_ColdSplit):
 class ColdUserSplit(_ColdSplit):
     """Test on all events of some users, none of whom is trained on.
 
-    Asks what a recommender offers to strangers: its cold start, or with ``ranking_scorer(..., n_history=k)``
-    what it makes of their first k events without a refit.
+    It measures the cold start of a recommender or, with ``ranking_scorer(..., n_history=k)``, how well it uses the
+    first k events of a new user without a refit.
 
-    It **leaks the future across users**: training events of others can be later than those tested. Nothing
-    of a tested user is trained on.
+    It **leaks the future across users**: training events of other users can be later than the tested ones. No event
+    of a tested user is used for training.
 
     Parameters
     ----------
     n_splits : int, default=5
         Number of splits.
     test_size : float or int, default=None
-        None cuts the users into ``n_splits`` folds, each tested once. Otherwise every split draws this share
+        None divides the users into ``n_splits`` folds, each tested once. Otherwise every split draws this share
         (float) or number (int) of the users.
     min_events : int, default=2
-        Users with fewer events stay in training: 2 leaves one to fold in and one to find.
+        Users with fewer events stay in training. With 2 there is one event for the history and one to find.
     random_state : int, RandomState instance or None, default=None
         Seed of the folds or draws.
 
@@ -116,7 +117,7 @@ class ColdUserSplit(_ColdSplit):
         *,
         test_size: float | None = None,
         min_events: int = 2,
-        random_state: int | np.random.RandomState | None = None,
+        random_state: RandomState = None,
     ) -> None:
         super().__init__(n_splits, test_size=test_size, random_state=random_state)
         check_count(min_events, "min_events")

@@ -8,6 +8,7 @@ from sklearn.utils import check_random_state
 
 from skrec.interactions import EventTable
 from skrec.model_selection._base import EventSplitter, Split, check_count, time_order, user_codes
+from skrec.utils import RandomState
 
 
 class LeaveLastOut(EventSplitter):
@@ -88,9 +89,7 @@ class LeaveKOut(EventSplitter):
     (2, True)
     """
 
-    def __init__(
-        self, k: int = 1, *, n_splits: int = 5, random_state: int | np.random.RandomState | None = None
-    ) -> None:
+    def __init__(self, k: int = 1, *, n_splits: int = 5, random_state: RandomState = None) -> None:
         check_count(k, "k")
         check_count(n_splits, "n_splits")
         self.k = k

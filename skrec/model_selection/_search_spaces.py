@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 
-def search_space(estimator: Any) -> dict[str, Any]:
+def search_space(estimator: BaseEstimator) -> dict[str, Any]:
     """Distributions of the parameters that are worth tuning, for a random search.
 
     Parameters

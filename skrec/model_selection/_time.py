@@ -1,34 +1,45 @@
 """The split that leaks nothing."""
 
+import warnings
 from collections.abc import Iterator
 from numbers import Integral
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec.interactions import EventTable
+from skrec.exceptions import TemporalLeakWarning
+from skrec.interactions import EventTable, factorize
 from skrec.model_selection._base import EventSplitter, Split, check_count, check_test_size
+
+_LEAST_BLOCKS = 10
+"""Ids, each in one block of rows, that are not so by chance."""
 
 
 class TimeSplit(EventSplitter):
-    """Train on what came before a moment, test on what came after.
+    """Train on the events before a moment, test on the events after it.
 
-    The only split that **leaks nothing**: no event of a training part is later than, or as late as, one of
-    its test part, for all users together. It is what a recommender meets in use, cold users and cold items
-    included; users whose only event lies in a test window are tested too, since moving it to the training
-    part would tell the future.
+    The only split that **leaks nothing**: each training event is older than all test events, over all users
+    together. This is the situation in use, with cold users and cold items. Users whose only event lies in a test
+    window are tested too, since a training part with that event would use the future.
 
-    The last events make ``n_splits`` windows, one behind the other. Each split tests on one window and trains
-    on all that came before it, so that training parts grow.
+    The last events make ``n_splits`` windows, one after the other. Each split tests on one window and trains on
+    all events before it, so training parts grow.
+
+    Without a ``timestamp``, row order is taken as time order: sort the events by time first.
 
     Parameters
     ----------
     n_splits : int, default=5
         Number of windows.
     test_size : float or int, default=None
-        Events of a window: a share of all events, or a number. None is ``n_events // (n_splits + 1)``, as in
-        :class:`~sklearn.model_selection.TimeSeriesSplit`. Events of equal time are never parted, so that a
-        window can start a little earlier than this says.
+        Events of a window: a share of all events, or a number. None means ``n_events // (n_splits + 1)``, as in
+        :class:`~sklearn.model_selection.TimeSeriesSplit`. Events of equal time stay together, so a window may
+        start a little earlier.
+
+    Warns
+    -----
+    TemporalLeakWarning
+        If X has no ``timestamp`` and its rows are sorted by user or by item, and so not by time.
 
     Examples
     --------
@@ -49,6 +60,8 @@ class TimeSplit(EventSplitter):
 
     def _split(self, events: EventTable) -> Iterator[Split]:
         n = len(events)
+        if events.timestamp is None:
+            _warn_of_sorted_ids(events)
         times = np.arange(n) if events.timestamp is None else events.timestamp
         cuts = self._cuts(np.sort(times))
         for start, stop in zip(cuts, [*cuts[1:], None], strict=True):
@@ -73,3 +86,20 @@ class TimeSplit(EventSplitter):
                 f"times in {n} events). Lower n_splits, raise test_size, or give a finer timestamp."
             )
         return cuts
+
+
+def _warn_of_sorted_ids(events: EventTable) -> None:
+    """Rows in blocks of one user, or of one item, are in no order of time."""
+    for what, ids in (("user", events.users), ("item", events.items)):
+        _, codes = factorize(ids, f"{what} ids")
+        n_ids = int(codes.max()) + 1
+        n_blocks = 1 + int((codes[1:] != codes[:-1]).sum())
+        if n_blocks == n_ids and _LEAST_BLOCKS <= n_ids <= len(codes) / 2:
+            warnings.warn(
+                f"X has no timestamp, so TimeSplit takes row order as time order, but the rows are grouped by {what}: "
+                f"the test part is other {what}s, not later events. Pass a frame with a column 'timestamp', or sort "
+                "the rows by time.",
+                TemporalLeakWarning,
+                stacklevel=4,
+            )
+            return

@@ -1,23 +1,26 @@
 """A recommender that chooses its own parameters."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import clone
-from sklearn.model_selection import ParameterSampler
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone
+from sklearn.metrics import get_scorer_names
+from sklearn.model_selection import BaseCrossValidator, ParameterSampler
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import Interval
 
-from skrec.base import DelegatingMixin, given_tables
-from skrec.interactions import FeatureTable, read_events
+from skrec.base import DelegatingMixin
+from skrec.interactions import FeatureSource, FeatureTable, Table, given_options, read_events
+from skrec.metrics import ranking_scorer
 from skrec.model_selection._base import Split, user_codes
 from skrec.model_selection._per_user import LeaveLastOut
 from skrec.model_selection._search_spaces import search_space
 from skrec.model_selection._time import TimeSplit
-from skrec.utils import PersistenceMixin, atomic_update
+from skrec.utils import PersistenceMixin, RandomState, atomic_update
 
 _LAST_SHARE = 0.2
 
@@ -25,29 +28,30 @@ _LAST_SHARE = 0.2
 class TunedRecommender(DelegatingMixin, PersistenceMixin, BaseSearchCV):
     """A recommender tuned on the last training events by random search, then fitted to all of them.
 
-    The parameters that the recommender comes with are the first candidate, so that tuning never chooses
-    what did worse than they did. What is found is used through the same methods as any recommender.
+    The given parameters are the first candidate, so tuning never chooses parameters that scored worse than they
+    did. The tuned recommender has the same methods as any other.
 
     Parameters
     ----------
     estimator : recommender
         Or a :class:`skrec.pipeline.Pipeline` that ends in one.
     param_distributions : dict of str to list or distribution, default=None
-        What to draw candidates from, as in :class:`~sklearn.model_selection.RandomizedSearchCV`. None takes
+        What candidates are drawn from, as in :class:`~sklearn.model_selection.RandomizedSearchCV`. None means
         :func:`search_space` of the recommender.
     n_iter : int, default=20
         Candidates, the given parameters included.
     cv : splitter, iterable of splits or int, default=None
-        None tests on the last event of each user that has several, as :class:`LeaveLastOut`; on the last
-        fifth of the events where no user has.
+        None tests on the last event of each user that has several events, as :class:`LeaveLastOut` does. If no
+        user has several, it tests on the last fifth of the events.
     scoring : str, callable, list or dict, default=None
-        None is NDCG@10; others from :func:`skrec.metrics.ranking_scorer`.
+        None means NDCG@10. A name such as "recall@20", or a list of names, is read as in
+        :func:`skrec.metrics.ranking_scorer`; names of scikit-learn's own scorers are allowed too.
     refit : bool or str, default=True
-        With several metrics, the one that decides.
+        With several metrics, the name of the one that decides.
     random_state : int, RandomState instance or None, default=None
-        Draws the candidates.
+        Seed of the candidates.
     n_jobs : int, default=None
-        Candidates fitted side by side, as processes; the recommenders use threads of their own.
+        Candidates fitted in parallel, in processes; the recommenders use threads of their own.
     error_score : "raise" or float, default=nan
         The score of a candidate that fails.
     verbose : int, default=0
@@ -72,9 +76,9 @@ class TunedRecommender(DelegatingMixin, PersistenceMixin, BaseSearchCV):
 
     Notes
     -----
-    Frames of ``item_features`` and ``user_features`` are passed to every split whole. ``partial_fit`` tunes
-    at the first call and goes on with the chosen parameters after it. ``recommend``, ``similar_items``,
-    ``search``, ``explain`` and ``partial_fit`` exist where the recommender has them.
+    Frames of ``item_features`` and ``user_features`` are passed to every split whole. The first call of
+    ``partial_fit`` tunes; later calls update the recommender with the chosen parameters. ``recommend``,
+    ``similar_items``, ``search``, ``explain`` and ``partial_fit`` exist where the recommender has them.
 
     References
     ----------
@@ -93,23 +97,25 @@ class TunedRecommender(DelegatingMixin, PersistenceMixin, BaseSearchCV):
 
     _estimator_type = "recommender"
     cv: Any
+    scoring: Any
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseSearchCV._parameter_constraints,
         "param_distributions": [dict, list, None],
         "n_iter": [Interval(Integral, 1, None, closed="left")],
+        "scoring": [str, callable, list, tuple, dict, None],
         "random_state": ["random_state"],
     }
 
     def __init__(
         self,
-        estimator: Any,
-        param_distributions: Any = None,
+        estimator: BaseEstimator,
+        param_distributions: dict[str, Any] | list[dict[str, Any]] | None = None,
         *,
         n_iter: int = 20,
-        cv: Any = None,
-        scoring: Any = None,
+        cv: BaseCrossValidator | Iterable[Split] | int | None = None,
+        scoring: str | Callable[..., Any] | Sequence[str] | dict[str, Any] | None = None,
         refit: bool | str = True,
-        random_state: int | np.random.RandomState | None = None,
+        random_state: RandomState = None,
         n_jobs: int | None = None,
         error_score: float | str = np.nan,
         verbose: int = 0,
@@ -144,7 +150,14 @@ class TunedRecommender(DelegatingMixin, PersistenceMixin, BaseSearchCV):
     # Search ----------------------------------------------------------------------------------------
 
     @atomic_update
-    def fit(self, X: Any, y: Any = None, *, item_features: Any = None, user_features: Any = None) -> Self:
+    def fit(
+        self,
+        X: Table,
+        y: ArrayLike | None = None,
+        *,
+        item_features: FeatureSource | None = None,
+        user_features: FeatureSource | None = None,
+    ) -> Self:
         """Tune, then fit to all events.
 
         Parameters
@@ -156,10 +169,11 @@ class TunedRecommender(DelegatingMixin, PersistenceMixin, BaseSearchCV):
         -------
         self : object
         """
-        given = given_tables(item_features, user_features)
-        cv = self.cv
-        # scikit-learn reads it from here, and knows no splitter of ours to fall back on.
+        given = given_options(item_features=item_features, user_features=user_features)
+        cv, scoring = self.cv, self.scoring
+        # scikit-learn reads both from here, and knows neither our splitters nor our metrics.
         self.cv = last_events(X) if cv is None else cv
+        self.scoring = _as_scorer(scoring, self.estimator)
         try:
             super().fit(X, y, **{name: _whole(table) for name, table in given.items()})
         except ValueError:
@@ -167,7 +181,7 @@ class TunedRecommender(DelegatingMixin, PersistenceMixin, BaseSearchCV):
             clone(self.estimator).fit(X, y, **given)
             raise
         finally:
-            self.cv = cv
+            self.cv, self.scoring = cv, scoring
         return self
 
     def _run_search(self, evaluate_candidates: Callable[[Iterable[dict[str, Any]]], Any]) -> None:
@@ -196,6 +210,16 @@ def last_events(X: Any) -> list[Split]:
     if np.bincount(user_codes(events)).max() > 1:
         return list(LeaveLastOut().split(X))
     return list(TimeSplit(1, test_size=max(1, round(_LAST_SHARE * len(events)))).split(X))
+
+
+def _as_scorer(scoring: Any, estimator: Any) -> Any:
+    """Names of ranking metrics become a scorer; everything else is scikit-learn's to read."""
+    if scoring is None:
+        return None if hasattr(estimator, "score") else ranking_scorer("ndcg@10")
+    names = [scoring] if isinstance(scoring, str) else scoring
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        return scoring
+    return scoring if set(names) <= set(get_scorer_names()) else ranking_scorer(scoring)
 
 
 def _whole(table: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The contract as a suite, for this library's recommenders and for those of others.
+"""Tests of the recommender contract, for the recommenders of this library and for your own.
 
 >>> from skrec.dummy import PopularRecommender
 >>> from skrec.testing import check_recommender
@@ -8,7 +8,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 
 from skrec.testing._checks import CHECKS
 from skrec.testing._estimators import all_estimators, public_estimators
@@ -16,18 +16,18 @@ from skrec.testing._estimators import all_estimators, public_estimators
 __all__ = ["all_estimators", "check_recommender", "public_estimators", "recommender_checks"]
 
 
-def check_recommender(estimator: Any) -> None:
+def check_recommender(estimator: BaseEstimator) -> None:
     """Run every check of the recommender contract on clones of an estimator.
 
     Parameters
     ----------
     estimator : recommender
-        Not fitted; quick to fit on a few hundred events.
+        Not fitted, and fast to fit on a few hundred events.
 
     Raises
     ------
     AssertionError
-        Naming the check that failed.
+        If a check fails; the message names it.
     """
     for check in recommender_checks():
         try:

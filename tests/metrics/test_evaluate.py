@@ -186,7 +186,7 @@ def test_per_event_pairs_events_and_resamples_users():
     assert row["n_queries"] == 4
 
 
-def test_users_and_events_are_not_compared():
+def test_where_some_have_context_events_are_compared():
     train = pd.DataFrame({"user": [1, 2, 2, 3], "item": [10, 10, 20, 30], "hour": 0.0})
     test = pd.DataFrame({"user": [1, 1], "item": [20, 30], "hour": [1.0, 2.0]})
     aware = PopularRecommender().fit(train)
@@ -195,9 +195,11 @@ def test_users_and_events_are_not_compared():
         lambda **rules: evaluate({"a": aware, "b": blind}, test, **rules),
         partial(compare, aware, blind, test),
     ):
-        with pytest.raises(ValueError, match="pass per='event' or per='user'"):
-            measure()
-        assert set(measure(metrics="recall@2", per="event")["n_queries"]) == {2}
+        with pytest.warns(UserWarning, match="each held-out event is a query, for all of them"):
+            chosen = measure(metrics="recall@2", random_state=0)
+        by_event = measure(metrics="recall@2", random_state=0, per="event")
+        assert chosen.equals(by_event)
+        assert set(by_event["n_queries"]) == {2}
         assert set(measure(metrics="recall@2", per="user")["n_queries"]) == {1}
 
 

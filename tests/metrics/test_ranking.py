@@ -148,7 +148,7 @@ def test_takes_recommendations():
         ([["a"]], sp.csr_array(np.eye(1)), TypeError, "no order"),
         (["abc"], [["a"]], TypeError, "collection of ids"),
         ([["a"]], ["a"], ValueError, r"Write \[items\]"),
-        ([["a"]], np.array(["a"]), ValueError, "one row a query"),
+        ([["a"]], np.array(["a"]), ValueError, "one row per query"),
         ([["a"], ["b"]], [["a"]], ValueError, "relevant has 2 rows and recommended 1"),
         ([["a", None]], [["a"]], ValueError, "stand for no item"),
         ([{"a": np.nan}], [["a"]], ValueError, "finite gain"),

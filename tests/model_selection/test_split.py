@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, check_cv
 
 from skrec.dummy import PopularRecommender
+from skrec.exceptions import TemporalLeakWarning
 from skrec.model_selection import ColdItemSplit, ColdUserSplit, LeaveKOut, LeaveLastOut, TimeSplit
 
 ALL = [
@@ -210,8 +211,8 @@ ONE_EACH = np.array([[1, 1], [2, 2], [3, 3]])
             pd.DataFrame({"user": [1, 2, 3], "item": [1, 2, 3], "timestamp": [5, 5, 5]}),
             r"equal times.*1 distinct times in 3 events",
         ),
-        (ColdItemSplit(5), ONE_EACH, "needs more items to choose from than 3"),
-        (ColdUserSplit(2), ONE_EACH, "users with at least min_events=2 events to choose from than 0"),
+        (ColdItemSplit(5), ONE_EACH, "needs more items than the 3 in X"),
+        (ColdUserSplit(2), ONE_EACH, "users with at least min_events=2 events than the 0 in X"),
         (TimeSplit(), np.empty((0, 2)), "0 sample"),
         (TimeSplit(), np.ones((4, 1)), "minimum of 2 is required"),
         (LeaveLastOut(), pd.DataFrame({"user": [1.0, np.nan], "item": [1, 2]}), "missing|NaN"),
@@ -241,3 +242,23 @@ def test_a_log_that_cannot_be_split_says_why(splitter, X, message):
 def test_bad_settings(make, error):
     with pytest.raises(error):
         make()
+
+
+@pytest.mark.filterwarnings("error")
+class TestTimeSplitWithoutTimes:
+    """Row order is then taken as time order, which blocks of one user or item belie."""
+
+    @pytest.mark.parametrize("column", [0, 1])
+    def test_rows_grouped_by_ids_are_warned_of(self, column):
+        X = np.random.default_rng(0).integers(0, 20, (200, 2))
+        grouped = X[np.argsort(X[:, column], kind="stable")]
+        with pytest.warns(TemporalLeakWarning, match=f"grouped by {('user', 'item')[column]}"):
+            splits = list(TimeSplit(2).split(grouped))
+        assert [test.tolist() for _, test in splits] == [test.tolist() for _, test in TimeSplit(2).split(X)]
+
+    def test_with_times_they_are_not(self):
+        X = pd.DataFrame({"user": np.repeat(np.arange(20), 5), "item": 1, "timestamp": np.arange(100)})
+        assert len(list(TimeSplit(2).split(X))) == 2
+
+    def test_nor_is_a_log_of_which_each_user_has_one_event(self):
+        assert len(list(TimeSplit(2).split(np.column_stack([np.arange(30), np.arange(30) % 7])))) == 2

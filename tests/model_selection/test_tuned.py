@@ -145,6 +145,26 @@ def test_a_candidate_that_fails_is_passed_over(log):
     assert rec.best_params_.get("recency_decay", 1) > 0
 
 
+@pytest.mark.parametrize("scoring", ["recall@3", "mrr"])
+def test_metrics_by_name(log, scoring):
+    by_name = TunedRecommender(UserKNNRecommender(), {"n_neighbors": [1]}, n_iter=2, scoring=scoring).fit(log)
+    scorer = ranking_scorer(scoring)
+    by_scorer = TunedRecommender(UserKNNRecommender(), {"n_neighbors": [1]}, n_iter=2, scoring=scorer).fit(log)
+    assert by_name.scoring == scoring
+    assert by_name.best_score_ == by_scorer.best_score_
+
+
+def test_several_metrics_by_name(log):
+    names = ["recall@3", "coverage@3"]
+    rec = TunedRecommender(UserKNNRecommender(), {"n_neighbors": [1]}, n_iter=2, scoring=names, refit="recall@3")
+    assert set(rec.fit(log).cv_results_) >= {"mean_test_recall@3", "mean_test_coverage@3"}
+
+
+def test_an_unknown_metric_is_named(log):
+    with pytest.raises(ValueError, match=r"Unknown metric 'ndgc@10'\. Did you mean 'ndcg'"):
+        TunedRecommender(UserKNNRecommender(), {"n_neighbors": [1]}, scoring="ndgc@10").fit(log)
+
+
 class TestSearchSpace:
     @pytest.mark.parametrize("recommender", [r for r in all_estimators() if hasattr(r, "search_space")], ids=str)
     def test_every_name_is_a_parameter_and_every_draw_is_valid(self, recommender):

@@ -1,12 +1,12 @@
-"""Pipelines that recommend."""
+"""scikit-learn's Pipeline with the methods of a recommender."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Self, cast
 
 import narwhals as nw
 import sklearn
 import sklearn.pipeline
-from numpy.typing import NDArray
-from sklearn.pipeline import _name_estimators
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -15,18 +15,21 @@ from skrec._explain import Explanations, by_raw_columns
 from skrec.interactions import (
     TIMESTAMP,
     EventTemplate,
+    FeatureSource,
+    History,
+    Ids,
     Recommendations,
+    Table,
     check_same_ids,
     explained_pairs,
     first_appearance,
+    given_options,
     ids_first,
     read_events,
     split_history,
     warn_of_ratings_in_array,
 )
 from skrec.utils import PersistenceMixin
-
-__all__ = ["Pipeline", "make_pipeline"]
 
 
 def _final_has(name: str) -> Any:
@@ -38,12 +41,12 @@ def _final_has(name: str) -> Any:
 
 
 class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
-    """scikit-learn's Pipeline with ``recommend``, ``similar_items``, ``search`` and ``explain``.
+    """scikit-learn's Pipeline with ``recommend``, ``similar_items``, ``search``, ``explain`` and ``partial_fit``.
 
-    The steps before the recommender encode the context columns of X and must leave user and item first and
-    unchanged; :class:`~skrec.feature_extraction.ContextEncoder` does. In ``recommend``, ``context`` is written
-    as a full X (the users, a known item, the context, with the names and types of fit), sent through the steps,
-    and freed of both id columns. So any transformer that works row by row will do.
+    The steps before the recommender encode the context columns of X. They must leave user and item first and
+    unchanged, as :class:`~skrec.feature_extraction.ContextEncoder` does. In ``recommend``, ``context`` is completed
+    to a full X (the users, a known item, the context, with the names and types of fit) and passed through the steps;
+    then both id columns are dropped. So any transformer that works row by row can be a step.
 
     Parameters
     ----------
@@ -63,9 +66,11 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
     --------
     make_pipeline : The same without names.
 
+    as_recommender : Make one of a fitted Pipeline of scikit-learn.
+
     Notes
     -----
-    scorers and searches also take scikit-learn's own Pipeline, which lacks the methods above alone.
+    Scorers and searches also take scikit-learn's own Pipeline. It has no method of the above.
 
     Examples
     --------
@@ -86,7 +91,15 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
 
     _template: EventTemplate
 
-    def fit(self, X: Any, y: Any = None, *, item_features: Any = None, user_features: Any = None, **params: Any) -> Any:
+    def fit(
+        self,
+        X: Table,
+        y: ArrayLike | None = None,
+        *,
+        item_features: FeatureSource | None = None,
+        user_features: FeatureSource | None = None,
+        **params: Any,
+    ) -> Self:
         """Fit the steps, then the recommender.
 
         Parameters
@@ -96,7 +109,7 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
         y : array-like of shape (n_events,), default=None
             Strength or rating.
         item_features, user_features : frame, pair (ids, matrix) or FeatureTable, default=None
-            Handed to the recommender, with metadata routing enabled or not.
+            Passed to the recommender, with metadata routing enabled or not.
         **params
             As in scikit-learn's Pipeline.
 
@@ -111,11 +124,50 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
         """
         if len(self.steps) > 1:
             warn_of_ratings_in_array(X, y)  # a step may encode them beyond recognition
-        tables = {"item_features": item_features, "user_features": user_features}
-        tables = {name: table for name, table in tables.items() if table is not None}
+        tables = given_options(item_features=item_features, user_features=user_features)
         if not sklearn.get_config()["enable_metadata_routing"]:
             tables = {f"{self.steps[-1][0]}__{name}": table for name, table in tables.items()}
-        return super().fit(X, y, **params, **tables)
+        super().fit(X, y, **params, **tables)
+        return self
+
+    @classmethod
+    def of_fitted(cls, fitted: sklearn.pipeline.Pipeline, template: EventTemplate) -> Self:
+        """One with the steps of a fitted pipeline; see :func:`as_recommender`."""
+        pipeline = cls(fitted.steps, transform_input=fitted.transform_input, memory=fitted.memory)
+        pipeline.verbose = fitted.verbose
+        pipeline._template = template
+        return pipeline
+
+    @_final_has("partial_fit")
+    def partial_fit(
+        self,
+        X: Table,
+        y: ArrayLike | None = None,
+        *,
+        item_features: FeatureSource | None = None,
+        user_features: FeatureSource | None = None,
+    ) -> Self:
+        """Update the recommender with new events; the first call fits the steps and the recommender.
+
+        The steps are not fitted again. They encode the context of the new events as that of the first ones.
+
+        Parameters
+        ----------
+        X, y, item_features, user_features
+            As in :meth:`fit`, new events and new rows alone.
+
+        Returns
+        -------
+        self : object
+        """
+        if not self.__sklearn_is_fitted__():
+            return self.fit(X, y, item_features=item_features, user_features=user_features)
+        Xt = self._through_steps(X)
+        if Xt is not X:
+            self._check_ids(X, Xt)
+        tables = given_options(item_features=item_features, user_features=user_features)
+        self.steps[-1][1].partial_fit(Xt, y, **tables)
+        return self
 
     def _fit(self, X: Any, *args: Any, **kwargs: Any) -> Any:
         Xt = super()._fit(X, *args, **kwargs)
@@ -135,7 +187,17 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
 
     @_final_has("recommend")
     def recommend(
-        self, users: Any = None, k: int = 10, *, context: Any = None, history: Any = None, **options: Any
+        self,
+        users: Ids | None = None,
+        k: int = 10,
+        *,
+        context: Table | None = None,
+        history: History | None = None,
+        candidates: Ids | Sequence[Ids] | None = None,
+        exclude_seen: bool = True,
+        exclude: Table | None = None,
+        request: str | Sequence[str | None] | None = None,
+        request_weight: float | None = None,
     ) -> Recommendations:
         """Rank items for users, in a context as X had it before the steps.
 
@@ -145,13 +207,20 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
             Repeats are allowed. None means every known user, or those of ``history``.
         k : int, default=10
         context : frame or array-like of shape (n_users, n_context) or (1, n_context), default=None
-            The context columns of X, raw: one row a user, or one for all. A frame is read by names; it needs
-            ``timestamp`` where a step takes something from it. None means the mean of training.
+            The context columns of X before the steps: one row per user, or one for all. A frame is read by names;
+            it needs ``timestamp`` where a step takes something from it. None means the mean of training.
         history : events ``[user, item, ...]`` or pair (events, y), default=None
-            Events that were not in fit. They go through the steps where they carry the context columns, and
-            need none.
-        **options
-            ``candidates``, ``exclude_seen``, ``exclude`` and what else the recommender's ``recommend`` takes.
+            Events that were not in fit. They pass through the steps if they have the context columns. They may
+            also be ids alone.
+        candidates : list of item ids, or one list per user, default=None
+        exclude_seen : bool, default=True
+            Whether to exclude items of the user's events, in fit and in ``history``.
+        exclude : pairs ``[user, item]``, default=None
+            Further items to exclude.
+        request : str, or list of n_users str or None, default=None
+            A request in free text: one for all, or one per user.
+        request_weight : float in [0, 1], default=None
+            Weight of the request. None means the default of the recommender.
 
         Returns
         -------
@@ -169,58 +238,77 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
             if users is None and history is not None:
                 users = first_appearance(read_events(_events_of(history), what="history").users)
             context = self._encoded_context(self.users_ if users is None else users, context)
-        history = self._encoded_history(history)
-        return self.steps[-1][1].recommend(users, k, context=context, history=history, **options)
+        options = given_options(
+            context=context,
+            history=self._encoded_history(history),
+            candidates=candidates,
+            exclude_seen=exclude_seen,
+            exclude=exclude,
+            request=request,
+            request_weight=request_weight,
+        )
+        return cast(Recommendations, self.steps[-1][1].recommend(users, k, **options))
 
     @_final_has("similar_items")
-    def similar_items(self, items: Any, k: int = 10, **options: Any) -> Recommendations:
-        """Items like the given ones, as the recommender has them.
+    def similar_items(
+        self, items: Ids, k: int = 10, *, candidates: Ids | Sequence[Ids] | None = None
+    ) -> Recommendations:
+        """Items that are similar to the given ones, by the recommender.
 
         Parameters
         ----------
         items : array-like of item ids
         k : int, default=10
-        **options
-            ``candidates`` and what else the recommender's ``similar_items`` takes.
+        candidates : list of item ids, or one list per given item, default=None
 
         Returns
         -------
         Recommendations
         """
         check_is_fitted(self)
-        return self.steps[-1][1].similar_items(items, k, **options)
+        options = given_options(candidates=candidates)
+        return cast(Recommendations, self.steps[-1][1].similar_items(items, k, **options))
 
     @_final_has("search")
-    def search(self, texts: Any, k: int = 10, **options: Any) -> Recommendations:
-        """Rank the catalogue for free text, as the recommender does.
+    def search(
+        self, texts: str | Sequence[str], k: int = 10, *, candidates: Ids | Sequence[Ids] | None = None
+    ) -> Recommendations:
+        """Rank the catalogue for free text, by the recommender.
 
         Parameters
         ----------
         texts : str or list of str
         k : int, default=10
-        **options
-            ``candidates`` and what else the recommender's ``search`` takes.
+        candidates : list of item ids, or one list per text, default=None
 
         Returns
         -------
         Recommendations
         """
         check_is_fitted(self)
-        return self.steps[-1][1].search(texts, k, **options)
+        options = given_options(candidates=candidates)
+        return cast(Recommendations, self.steps[-1][1].search(texts, k, **options))
 
     @_final_has("explain")
     def explain(
-        self, users: Any, items: Any = None, *, context: Any = None, history: Any = None, **options: Any
-    ) -> Any:
-        """Say why items are recommended to users, as the recommender does, with context named as X had it.
+        self,
+        users: Ids | Recommendations,
+        items: Ids | None = None,
+        *,
+        context: Table | None = None,
+        history: History | None = None,
+        n_evidence: int | None = None,
+    ) -> Explanations:
+        """Say why items are recommended to users, with context columns named as in X.
 
         Parameters
         ----------
-        users, items : array-like of ids, or Recommendations alone
+        users, items : array-like of n ids, or Recommendations alone
+            The first user is paired with the first item, and so on. A single one is paired with all.
         context, history
             As in :meth:`recommend`.
-        **options
-            What else the recommender's ``explain`` takes.
+        n_evidence : int, default=None
+            Most reasons per pair. None means the default of the recommender.
 
         Returns
         -------
@@ -232,7 +320,8 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
             context = self._encoded_context(users, context)
         history = self._encoded_history(self._ids_first(history))
         rec = self.steps[-1][1]
-        found = rec.explain(users, items, context=context, history=history, **options)
+        options = given_options(context=context, history=history, n_evidence=n_evidence)
+        found: Explanations = rec.explain(users, items, **options)
         if not isinstance(found, Explanations):
             return found
         columns = [str(name) for name in self._template.context_names]
@@ -260,7 +349,7 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
         return frame[:, columns[2:]].to_native()
 
     def _ids_first(self, history: Any) -> Any:
-        """The history with the ids, where a frame names them as X did, in the places that X gave them."""
+        """The history with its id columns where X had them, if it is a frame with the names of X."""
         if history is None:
             return None
         events = ids_first(split_history(history)[0], self._template.id_names or None, "history")
@@ -282,7 +371,7 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
         encoded = self._through_steps(self._template.in_fitted_order(given))
         return (encoded, history[1]) if isinstance(history, tuple) else encoded
 
-    # What the recommender knows ----------------------------------------------------------------------------
+    # Of the recommender ----------------------------------------------------------------------------
 
     @property
     def users_(self) -> NDArray:
@@ -308,28 +397,3 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
 
 def _events_of(history: Any) -> Any:
     return history[0] if isinstance(history, tuple) else history
-
-
-def make_pipeline(*steps: Any, memory: Any = None, transform_input: Any = None, verbose: bool = False) -> Pipeline:
-    """Chain transformers and a recommender, named by their types.
-
-    Parameters
-    ----------
-    *steps : estimators
-    memory, transform_input, verbose
-        As in :func:`sklearn.pipeline.make_pipeline`.
-
-    Returns
-    -------
-    Pipeline
-
-    Examples
-    --------
-    >>> from skrec.dummy import PopularRecommender
-    >>> from skrec.feature_extraction import ContextEncoder
-    >>> from skrec.pipeline import make_pipeline
-    >>> make_pipeline(ContextEncoder(), PopularRecommender())
-    Pipeline(steps=[('contextencoder', ContextEncoder()),
-                    ('popularrecommender', PopularRecommender())])
-    """
-    return Pipeline(_name_estimators(steps), memory=memory, transform_input=transform_input, verbose=verbose)
