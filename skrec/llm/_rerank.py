@@ -282,6 +282,10 @@ class LLMReranker(PromptRecommender):
             for start in range(0, len(codes), _BLOCK):
                 block = slice(start, start + _BLOCK)
                 self._rerank(codes[block, : self.n_candidates], prompt_contexts[block], calls)
+        self._report(counts)
+        return base.with_lists(codes[:, :k], base.scores[:, :k])
+
+    def _report(self, counts: Counts) -> None:
         prompt = self._prompt()
         self.report_ = {**counts.as_report(), "prompts": {prompt.name: prompt.as_text()}}
         if counts.n_prompts and not counts.n_reranked:
@@ -292,7 +296,6 @@ class LLMReranker(PromptRecommender):
                 LanguageModelWarning,
                 stacklevel=caller_level(),
             )
-        return base.with_lists(codes[:, :k], base.scores[:, :k])
 
     def _calls(self, counts: Counts) -> Calls:
         writer = PromptWriter(self._prompt(), self._prompt_seed(), self.max_chars)

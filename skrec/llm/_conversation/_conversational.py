@@ -246,25 +246,37 @@ class ConversationalRecommender(MetaRecommender):
         after = next_state(before, critique, self.items_, self._items.space)
         options = {"context": context, "history": history, "candidates": candidates, "exclude_seen": exclude_seen}
         taste = self._taste_order(after, options)
-        codes, scores, violated = self._rank(after, taste.codes[0])
-        shown = codes[:k]
-        # If a shown item is the right one, no answer is needed: the question is about the others.
-        question = self._next_question(after, codes[k:], scores[k:])
-        n_matching = 0 if violated else len(codes)
-        report.update(n_matching=n_matching, n_relaxed=len(violated), n_unknown_ids=self._n_unknown(after))
-        after = replace(
-            after,
-            shown=tuple(plain_id(self.items_[code]) for code in shown),
-            asked=after.asked if question is None else (*after.asked, question),
-            pending=question,
-            n_turns=before.n_turns + 1,
-        )
-        phrasing = Phrasing(load_lexicon(after.language), self._items.facts)
         is_first = not (before.n_turns or text.strip())
-        message, asked = phrasing.message(critique, after, shown.tolist(), violated, n_matching, is_first=is_first)
-        return Turn(message, _one_list(taste, shown, scores[:k], k, after.user), after, asked, report)
+        return self._turn(critique, after, taste, k, report, is_first)
 
     # Steps of a turn -------------------------------------------------------------------------------------
+
+    def _turn(
+        self,
+        critique: Critique,
+        state: ConversationState,
+        taste: Recommendations,
+        k: int,
+        report: dict[str, Any],
+        is_first: bool,
+    ) -> Turn:
+        """Rank, choose a question and write the message; completes the report."""
+        codes, scores, violated = self._rank(state, taste.codes[0])
+        shown = codes[:k]
+        # If a shown item is the right one, no answer is needed: the question is about the others.
+        question = self._next_question(state, codes[k:], scores[k:])
+        n_matching = 0 if violated else len(codes)
+        report.update(n_matching=n_matching, n_relaxed=len(violated), n_unknown_ids=self._n_unknown(state))
+        after = replace(
+            state,
+            shown=tuple(plain_id(self.items_[code]) for code in shown),
+            asked=state.asked if question is None else (*state.asked, question),
+            pending=question,
+            n_turns=state.n_turns + 1,
+        )
+        phrasing = Phrasing(load_lexicon(after.language), self._items.facts)
+        message, asked = phrasing.message(critique, after, shown.tolist(), violated, n_matching, is_first=is_first)
+        return Turn(message, _one_list(taste, shown, scores[:k], k, after.user), after, asked, report)
 
     def _begin(self, state: Any, user: Any) -> ConversationState:
         state = as_state(state)
