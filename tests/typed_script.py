@@ -5,11 +5,13 @@ from typing import assert_type
 import numpy as np
 
 import skrec
-from skrec import HybridMFRecommender, ItemKNNRecommender, Recommendations
+from skrec import EASERecommender, HybridMFRecommender, ItemKNNRecommender, Recommendations
 
 X = np.array([[1, 10], [2, 20]])
-rec = ItemKNNRecommender(n_neighbors=5)
-rec.fit(X)
+assert_type(HybridMFRecommender(n_factors=8).fit(X), HybridMFRecommender)
+assert_type(EASERecommender().fit(X).partial_fit(X), EASERecommender)
+rec = ItemKNNRecommender(n_neighbors=5).fit(X)
+assert_type(rec, ItemKNNRecommender)
 assert_type(rec.recommend([1, 2], k=3, exclude_seen=False), Recommendations)
 assert_type(rec.similar_items([10], k=1), Recommendations)
 items, scores = rec.recommend()

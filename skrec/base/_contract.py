@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from numpy.typing import ArrayLike
+
+from skrec.interactions import Table
 from skrec.utils import on_snapshot
 
 
@@ -28,7 +31,7 @@ class RecommenderMixin:
         return tags
 
     @on_snapshot
-    def score(self, X: Any, y: Any = None) -> float:
+    def score(self, X: Table, y: ArrayLike | None = None) -> float:
         """NDCG@10 of held-out events, averaged over their users; over the events where X has context columns.
 
         Items seen in fit are excluded from the ranking and from what counts as relevant. To score the events

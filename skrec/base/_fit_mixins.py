@@ -1,9 +1,11 @@
 """Further ways to fit: sample weights, and more events later."""
 
 import warnings
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from skrec.interactions import Interactions, read_events, read_target
+from numpy.typing import ArrayLike
+
+from skrec.interactions import FeatureSource, Interactions, Table, read_events, read_target
 from skrec.utils import Matrix, atomic_update, caller_level, fit_context
 
 
@@ -13,8 +15,14 @@ class SampleWeightMixin:
     @fit_context(prefer_skip_nested_validation=True)
     @atomic_update
     def fit(
-        self, X: Any, y: Any = None, sample_weight: Any = None, *, item_features: Any = None, user_features: Any = None
-    ) -> Any:
+        self,
+        X: Table,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        item_features: FeatureSource | None = None,
+        user_features: FeatureSource | None = None,
+    ) -> Self:
         """Fit to an event log.
 
         Parameters
@@ -51,7 +59,14 @@ class PartialFitMixin:
 
     @fit_context(prefer_skip_nested_validation=True)
     @atomic_update
-    def partial_fit(self: Any, X: Any, y: Any = None, *, item_features: Any = None, user_features: Any = None) -> Any:
+    def partial_fit(
+        self,
+        X: Table,
+        y: ArrayLike | None = None,
+        *,
+        item_features: FeatureSource | None = None,
+        user_features: FeatureSource | None = None,
+    ) -> Self:
         """Update the model with new events, users and items; the first call fits.
 
         Parameters
@@ -64,8 +79,8 @@ class PartialFitMixin:
         -------
         self : object
         """
-        if not self.__sklearn_is_fitted__():
-            return self._fit_events(X, y, None, item_features, user_features)
+        if not self.__sklearn_is_fitted__():  # type: ignore[attr-defined]
+            return self._fit_events(X, y, None, item_features, user_features)  # type: ignore[attr-defined]
         self._update_from(X, y, item_features, user_features)
         return self
 

@@ -13,7 +13,7 @@ from skrec.base._ranker import ExactRanker, Ranker
 from skrec.base._recommender import BaseRecommender
 from skrec.base._text_search import SearchMixin
 from skrec.base._text_space import text_space
-from skrec.interactions import Candidates, Histories, Queries, Recommendations, check_k, read_items
+from skrec.interactions import CandidateIds, Candidates, Histories, Ids, Queries, Recommendations, check_k, read_items
 from skrec.utils import Matrix, on_snapshot
 
 _PAIR_BLOCK = 1 << 18
@@ -110,7 +110,7 @@ class ItemGraphRecommender(SearchMixin, BaseRecommender):
     # Neighbours ------------------------------------------------------------------------------------
 
     @on_snapshot
-    def similar_items(self, items: Any, k: int = 10, *, candidates: Any = None) -> Recommendations:
+    def similar_items(self, items: Ids, k: int = 10, *, candidates: CandidateIds | None = None) -> Recommendations:
         """Target items of the largest weights of each item; an item is never its own neighbour.
 
         Parameters

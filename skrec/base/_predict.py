@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skrec._kernels.threads import block_rows
-from skrec.interactions import ContextColumns, Histories, IdIndex, Queries, read_events
+from skrec.interactions import ContextColumns, Histories, IdIndex, Queries, Table, read_events
 from skrec.utils import on_snapshot
 
 _EVENT_BLOCK = 1 << 14
@@ -24,7 +24,7 @@ class PredictMixin:
     _context: ContextColumns | None
 
     @on_snapshot
-    def predict(self, X: Any) -> NDArray[np.float64]:
+    def predict(self, X: Table) -> NDArray[np.float64]:
         """Score of each (user, item) row; finite for unknown users and items too.
 
         Parameters

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 
 import narwhals as nw
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
@@ -18,14 +18,19 @@ from skrec.base._predict import PredictMixin
 from skrec.base._ranker import ExactRanker, Ranker
 from skrec.base._text_requests import RequestRanker, read_requests
 from skrec.interactions import (
+    CandidateIds,
     Candidates,
     ContextColumns,
     EventTable,
+    FeatureSource,
     Histories,
+    History,
     IdIndex,
+    Ids,
     Interactions,
     Queries,
     Recommendations,
+    Table,
     as_column,
     check_k,
     check_rows,
@@ -90,7 +95,14 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
 
     @fit_context(prefer_skip_nested_validation=True)
     @atomic_update
-    def fit(self, X: Any, y: Any = None, *, item_features: Any = None, user_features: Any = None) -> Self:
+    def fit(
+        self,
+        X: Table,
+        y: ArrayLike | None = None,
+        *,
+        item_features: FeatureSource | None = None,
+        user_features: FeatureSource | None = None,
+    ) -> Self:
         """Fit to an event log.
 
         Parameters
@@ -207,7 +219,7 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
         return getattr(self, "feedback", "implicit")
 
     @on_snapshot
-    def seen_items(self, users: Any) -> Histories:
+    def seen_items(self, users: Ids) -> Histories:
         """Item codes that each user has events with in fit, one row a user; empty for unknown users."""
         check_is_fitted(self)
         return self._histories.take(self._user_index.codes(users, "users", check_kind=False))
@@ -217,14 +229,14 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
     @on_snapshot
     def recommend(
         self,
-        users: Any = None,
+        users: Ids | None = None,
         k: int = 10,
         *,
-        context: Any = None,
-        history: Any = None,
-        candidates: Any = None,
+        context: Table | None = None,
+        history: History | None = None,
+        candidates: CandidateIds | None = None,
         exclude_seen: bool = True,
-        exclude: Any = None,
+        exclude: Table | None = None,
         request: str | Sequence[str | None] | None = None,
         request_weight: float = 0.5,
     ) -> Recommendations:

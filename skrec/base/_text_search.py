@@ -1,6 +1,6 @@
 """``search``: free text as the query."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skrec.base._block_ranking import rank
-from skrec.interactions import Candidates, Histories, Recommendations, check_k
+from skrec.interactions import CandidateIds, Candidates, Histories, Recommendations, check_k
 from skrec.utils import Matrix, inner_products, is_zero_row, on_snapshot
 
 
@@ -16,7 +16,9 @@ class SearchMixin:
     """``search``, for models whose items have vectors: a model gives ``_text_space(texts)``."""
 
     @on_snapshot
-    def search(self: Any, texts: Any, k: int = 10, *, candidates: Any = None) -> Recommendations:
+    def search(
+        self: Any, texts: str | Sequence[str], k: int = 10, *, candidates: CandidateIds | None = None
+    ) -> Recommendations:
         """Rank the catalogue for free text.
 
         Parameters

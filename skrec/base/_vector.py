@@ -1,7 +1,5 @@
 """The first of two ways to rank: a query vector against item vectors, plus a bias."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.preprocessing import normalize
@@ -10,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 from skrec.base._recommender import BaseRecommender
 from skrec.base._text_search import SearchMixin
 from skrec.base._text_space import encode_texts, text_space
-from skrec.interactions import Histories, Queries, Recommendations, check_k, read_items
+from skrec.interactions import CandidateIds, Histories, Ids, Queries, Recommendations, check_k, read_items
 from skrec.utils import Matrix, inner_products, is_zero_row, on_snapshot, row_dots
 
 __all__ = ["VectorRecommender", "encode_texts", "inner_products", "is_zero_row", "row_dots", "text_space"]
@@ -66,7 +64,7 @@ class VectorRecommender(SearchMixin, BaseRecommender):
     # Items as queries ----------------------------------------------------------------------
 
     @on_snapshot
-    def similar_items(self, items: Any, k: int = 10, *, candidates: Any = None) -> Recommendations:
+    def similar_items(self, items: Ids, k: int = 10, *, candidates: CandidateIds | None = None) -> Recommendations:
         """Items whose vectors are nearest by cosine; an item is never its own neighbour.
 
         Parameters

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from functools import wraps
 from threading import RLock
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from weakref import finalize
 
 from sklearn.frozen import FrozenEstimator
@@ -20,6 +20,7 @@ from sklearn.frozen import FrozenEstimator
 E = TypeVar("E")
 P = ParamSpec("P")
 R = TypeVar("R")
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 # One lock per estimator, by its id. They are kept here because pickles, clones and vars() are to be free of them.
@@ -38,7 +39,7 @@ def _writer_lock(estimator: Any) -> Any:
     return _writer_locks.setdefault(id(estimator), RLock())  # one step, whatever other threads do
 
 
-def atomic_update(method: Callable[Concatenate[E, P], Any]) -> Callable[Concatenate[E, P], E]:
+def atomic_update(method: Method) -> Method:
     """A method that changes its estimator either as a whole or, where it raises or is interrupted, not at all.
 
     The method runs on a copy of the estimator, whose state is then published in one assignment. It must replace what
@@ -47,7 +48,7 @@ def atomic_update(method: Callable[Concatenate[E, P], Any]) -> Callable[Concaten
     """
 
     @wraps(method)
-    def update(self: E, *args: P.args, **kwargs: P.kwargs) -> E:
+    def update(self: Any, *args: Any, **kwargs: Any) -> Any:
         with _writer_lock(self):
             work = _with_state(self, dict(self.__dict__))
             method(work, *args, **kwargs)
@@ -55,7 +56,7 @@ def atomic_update(method: Callable[Concatenate[E, P], Any]) -> Callable[Concaten
         return self
 
     update._is_atomic = True  # type: ignore[attr-defined]
-    return update
+    return cast(Method, update)
 
 
 def on_snapshot(method: Callable[Concatenate[E, P], R]) -> Callable[Concatenate[E, P], R]:
