@@ -1,4 +1,4 @@
-"""``explain``: what speaks for an item, by the model's own scores."""
+"""``explain``: the evidence for an item, by the model's own scores."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class ExplainMixin:
     def _contributions(self: Any, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.floating]:
         """What each event of a query's history adds to the score of one item a query.
 
-        Here the fall of the score when all events of the same item are left out, shared by their strength.
+        Here the fall of the score when all events of the same item are removed, shared by their strength.
 
         Parameters
         ----------
@@ -125,12 +125,12 @@ class ExplainMixin:
         if self._context is None or queries.context is None:
             return None
         mean, names = self._context.mean, self._context.names
-        told = np.flatnonzero((queries.context != mean).any(axis=0))
+        given = np.flatnonzero((queries.context != mean).any(axis=0))
         rows = np.arange(len(queries))
         added = np.zeros((len(queries), len(mean)))
-        if len(told):
+        if len(given):
             scores = self._score_pairs(queries, rows, items)
-        for column in told:
+        for column in given:
             context = np.array(queries.context)
             context[:, column] = mean[column]
             added[:, column] = scores - self._score_pairs(
@@ -139,7 +139,7 @@ class ExplainMixin:
         return added, names if names is not None else [None] * len(mean)
 
     def _other_evidence(self: Any, queries: Queries, row: int, item: int) -> Evidence:
-        """The reason where no event of the user speaks for an item."""
+        """The reason where no event of the user supports an item."""
         if self._user_side.n_features is not None and queries.users[row] >= 0:
             one = queries.block(row, row + 1)
             if not one.histories.lengths[0] and not self._is_cold(one)[0]:
@@ -193,8 +193,8 @@ def find_evidence(rec: Any, queries: Queries, items: NDArray[np.int64], n_eviden
             ]
         kept = strongest_reasons(reasons, n_evidence)
         if not kept:
-            told = rec._uses_history and bool(histories.lengths[row])
-            kept = [replace(rec._other_evidence(queries, row, item), despite_history=told)]
+            has_history = rec._uses_history and bool(histories.lengths[row])
+            kept = [replace(rec._other_evidence(queries, row, item), despite_history=has_history)]
         found.append(kept)
     return found
 

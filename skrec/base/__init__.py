@@ -8,7 +8,7 @@ histories, masks and top-k are done there, once.
 
 from skrec._explain import Evidence, Explanations
 from skrec.base._contract import RecommenderMixin, is_recommender
-from skrec.base._delegation import DelegatingMixin, given, given_tables
+from skrec.base._delegation import DelegatingMixin, given_tables
 from skrec.base._fit_data import read_encoder
 from skrec.base._fit_mixins import PartialFitMixin, SampleWeightMixin
 from skrec.base._item_graph import ItemGraphRecommender

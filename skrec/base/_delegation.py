@@ -10,7 +10,16 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skrec._explain import Explanations
-from skrec.interactions import CandidateIds, FeatureSource, History, Ids, Recommendations, Table, explained_pairs
+from skrec.interactions import (
+    CandidateIds,
+    FeatureSource,
+    History,
+    Ids,
+    Recommendations,
+    Table,
+    explained_pairs,
+    given_options,
+)
 from skrec.utils import atomic_update, detached, on_snapshot
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
@@ -118,7 +127,7 @@ class DelegatingMixin:
         check_is_fitted(self)
         options: dict[str, Any] = {"context": context, "history": history, "candidates": candidates}
         options |= {"exclude": exclude, "request": request, "request_weight": request_weight}
-        return self._delegate.recommend(users, k, **given({**options, "exclude_seen": exclude_seen}))
+        return self._delegate.recommend(users, k, **given_options(**options, exclude_seen=exclude_seen))
 
     @_recommender_has("similar_items")
     @on_snapshot
@@ -136,7 +145,7 @@ class DelegatingMixin:
         Recommendations
         """
         check_is_fitted(self)
-        return self._delegate.similar_items(items, k, **given({"candidates": candidates}))
+        return self._delegate.similar_items(items, k, **given_options(candidates=candidates))
 
     @_recommender_has("search")
     @on_snapshot
@@ -156,7 +165,7 @@ class DelegatingMixin:
         Recommendations
         """
         check_is_fitted(self)
-        return self._delegate.search(texts, k, **given({"candidates": candidates}))
+        return self._delegate.search(texts, k, **given_options(candidates=candidates))
 
     @_recommender_has("explain")
     @on_snapshot
@@ -186,22 +195,10 @@ class DelegatingMixin:
         """
         check_is_fitted(self)
         users, items, context = explained_pairs(users, items, context)
-        options = given({"context": context, "history": history, "n_evidence": n_evidence})
+        options = given_options(context=context, history=history, n_evidence=n_evidence)
         return self._delegate.explain(users, items, **options)
-
-
-_DEFAULTS = {"exclude_seen": True, "n_evidence": 3}
-
-
-def given(options: dict[str, Any]) -> dict[str, Any]:
-    """The options that differ from their defaults: a recommender need not take those that nobody uses."""
-    return {
-        name: value
-        for name, value in options.items()
-        if value is not None and not (name in _DEFAULTS and value == _DEFAULTS[name])
-    }
 
 
 def given_tables(item_features: Any, user_features: Any) -> dict[str, Any]:
     """The feature tables that are not None, as keyword arguments."""
-    return given({"item_features": item_features, "user_features": user_features})
+    return given_options(item_features=item_features, user_features=user_features)

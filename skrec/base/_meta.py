@@ -11,8 +11,18 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from skrec.base._contract import RecommenderMixin
-from skrec.base._delegation import DelegatingMixin, given, given_tables
-from skrec.interactions import FeatureSource, Histories, IdIndex, Ids, Recommendations, Table, is_empty, read_history
+from skrec.base._delegation import DelegatingMixin, given_tables
+from skrec.interactions import (
+    FeatureSource,
+    Histories,
+    IdIndex,
+    Ids,
+    Recommendations,
+    Table,
+    given_options,
+    is_empty,
+    read_history,
+)
 from skrec.utils import PersistenceMixin, atomic_update, fit_context, on_snapshot, unwrap_recommender
 
 
@@ -60,7 +70,8 @@ class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseE
         if not hasattr(self.recommender, "recommend"):
             raise TypeError(
                 f"recommender must have recommend(); got {self.recommender!r}. Pass a recommender, or a "
-                "skrec.pipeline.Pipeline that ends in one."
+                "skrec.pipeline.Pipeline that ends in one; skrec.pipeline.as_recommender(fitted) makes one of a fitted "
+                "pipeline or search of scikit-learn."
             )
         self.__dict__.pop("recommender_", None)  # _delegate is again what the fit starts from
         self._check_wrapper()
@@ -115,7 +126,7 @@ class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseE
 
     @on_snapshot
     def seen_items(self, users: Ids) -> Histories:
-        """Item codes that each user has events with in fit, one row a user; empty for unknown users."""
+        """Item codes that each user has events with in fit, one row per user; empty for unknown users."""
         check_is_fitted(self)
         return Histories.read(unwrap_recommender(self.recommender_).seen_items(users))
 
@@ -130,7 +141,7 @@ class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseE
 
     def _retrieve(self, users: Any, k: int, *, history: Any = None, **options: Any) -> Recommendations:
         """The lists of the recommender, which may return a pair ``(items, scores)`` instead of Recommendations."""
-        found = self.recommender_.recommend(users, k, **given({"history": history, **options}))
+        found = self.recommender_.recommend(users, k, **given_options(history=history, **options))
         if isinstance(found, Recommendations):
             return found
         if users is None:

@@ -220,7 +220,7 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
 
     @on_snapshot
     def seen_items(self, users: Ids) -> Histories:
-        """Item codes that each user has events with in fit, one row a user; empty for unknown users."""
+        """Item codes that each user has events with in fit, one row per user; empty for unknown users."""
         check_is_fitted(self)
         return self._histories.take(self._user_index.codes(users, "users", check_kind=False))
 

@@ -29,11 +29,11 @@ def text_space(encoder: Any, texts: list[str], item_matrix: Matrix | None) -> tu
     item_matrix = text_part(encoder, item_matrix)
     if sp.issparse(item_matrix):
         return normalize(vectors), normalize(item_matrix)
-    told = ~is_zero_row(item_matrix)
+    has_vector = ~is_zero_row(item_matrix)
     # Embeddings of language models share a large common part that says nothing.
-    center = item_matrix[told].mean(axis=0) if told.sum() > 1 else 0.0
+    center = item_matrix[has_vector].mean(axis=0) if has_vector.sum() > 1 else 0.0
     queries = np.where(is_zero_row(vectors)[:, None], 0.0, vectors - center)
-    return normalize(queries), normalize(np.where(told[:, None], item_matrix - center, 0.0))
+    return normalize(queries), normalize(np.where(has_vector[:, None], item_matrix - center, 0.0))
 
 
 @plain_output()
@@ -100,10 +100,10 @@ class TextSpace:
     def __init__(self, encoder: Any, matrix: Matrix) -> None:
         self.encoder = encoder
         matrix = text_part(encoder, matrix)
-        told = ~is_zero_row(matrix)
+        has_vector = ~is_zero_row(matrix)
         self.center: NDArray[np.float32] | None = None
-        if not sp.issparse(matrix) and told.sum() > 1:
-            self.center = matrix[told].mean(axis=0)
+        if not sp.issparse(matrix) and has_vector.sum() > 1:
+            self.center = matrix[has_vector].mean(axis=0)
         self.items = self._place(matrix)
 
     def _place(self, vectors: Matrix) -> Matrix:

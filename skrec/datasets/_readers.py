@@ -130,7 +130,7 @@ def _buy(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Purchase after purchase, all readers at once; nobody buys a book twice."""
     n_books = len(likeness)
-    pull = np.where(appeal > 0, APPEAL * appeal + random.normal(0, 0.35, n_books), -np.inf)
+    attraction = np.where(appeal > 0, APPEAL * appeal + random.normal(0, 0.35, n_books), -np.inf)
     owned = np.zeros((len(tastes), n_books), dtype=bool)
     mood = _draw_mood(random, tastes)
     users, books = [], []
@@ -141,7 +141,7 @@ def _buy(
         now = (1 - MOOD_SHARE) * tastes[active]
         now[np.arange(len(active)), mood[active]] += MOOD_SHARE
         # A Gumbel draw: the largest of log-odds plus noise is a sample of their softmax.
-        odds = TASTE * now @ likeness.T + pull + random.gumbel(size=(len(active), n_books))
+        odds = TASTE * now @ likeness.T + attraction + random.gumbel(size=(len(active), n_books))
         odds[owned[active]] = -np.inf
         chosen = odds.argmax(axis=1)
         owned[active, chosen] = True

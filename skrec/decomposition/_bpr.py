@@ -150,6 +150,11 @@ class BPRRecommender(ImplicitFactorRecommender):
         self.verify_negative_samples = verify_negative_samples
         self.popularity_weight = popularity_weight
 
+    @classmethod
+    def __skrec_test_instances__(cls) -> list[Any]:
+        """Small instances for the estimator checks."""
+        return [cls(n_factors=4, max_iter=20, random_state=0)]
+
     def _make_model(self, **options: Any) -> Any:
         from implicit.cpu.bpr import BayesianPersonalizedRanking
 

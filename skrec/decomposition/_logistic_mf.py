@@ -146,6 +146,11 @@ class LogisticMFRecommender(SampleWeightMixin, ImplicitFactorRecommender):
         self.alpha = alpha
         self.n_negatives = n_negatives
 
+    @classmethod
+    def __skrec_test_instances__(cls) -> list[Any]:
+        """Small instances for the estimator checks."""
+        return [cls(n_factors=4, random_state=0)]
+
     def _make_model(self, **options: Any) -> Any:
         from implicit.cpu.lmf import LogisticMatrixFactorization
 

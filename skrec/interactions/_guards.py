@@ -71,7 +71,7 @@ def _may_be_time(column: nw.Series) -> bool:
 
 
 def _sample(column: nw.Series) -> list[Any]:
-    return [cell for cell in column.head(_SAMPLED_CELLS).to_list() if cell is not None and cell == cell]
+    return [cell for cell in column.head(_SAMPLED_CELLS).drop_nulls().to_list() if cell == cell]
 
 
 def _is_text_of_dates(column: nw.Series) -> bool:
@@ -140,7 +140,7 @@ def check_not_columns(X: Any, what: str) -> None:
 def warn_of_ratings_in_array(X: Any, y: object, what: str = "X") -> None:
     """Warn of rows (user, item, rating) or (user, item, rating, time) without y.
 
-    Stars from 0.5 to 5 are told from other numbers by their values, in the first rows.
+    Stars from 0.5 to 5 are distinguished from other numbers by their values, in the first rows.
     """
     if y is not None or not isinstance(X, np.ndarray | list):
         return

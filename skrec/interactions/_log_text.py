@@ -35,7 +35,7 @@ def read_text_table(
     Raises
     ------
     ValueError
-        If the encoding or the delimiter cannot be told, if there is no header, or if lines have different widths.
+        If the encoding or the delimiter cannot be determined, if there is no header, or if lines have different widths.
     """
     raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     text, encoding = _decode(raw, encoding, path)
@@ -110,8 +110,8 @@ def _find_delimiter(text: str, path: Path) -> str:
             widths[delimiter] = width
     if not widths:
         raise ValueError(
-            f"The delimiter of {path.name} cannot be told: none of {list(DELIMITERS)} cuts its first lines into equal "
-            "numbers of cells. Pass delimiter='...'."
+            f"The delimiter of {path.name} cannot be determined: none of {list(DELIMITERS)} cuts its first lines into "
+            "equal numbers of cells. Pass delimiter='...'."
         )
     most = max(widths.values())
     best = [delimiter for delimiter, width in widths.items() if width == most]

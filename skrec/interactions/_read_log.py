@@ -88,7 +88,7 @@ def read_log(
         The time of the event, and the rating or strength. None finds them by name, as ``created_at`` or
         ``quantity``; False means that there is none.
     context : sequence of str or int, default=()
-        Further columns that X is to have. Columns that are not named here are left out.
+        Further columns that X is to have. Columns that are not named here are excluded.
     columns : sequence of str, default=None
         Names of the columns of a file without header, or of rows.
     encoding, delimiter : str, default=None

@@ -12,6 +12,8 @@ from skrec.interactions._histories import Histories
 from skrec.interactions._id_index import IdIndex, unknown_ids
 from skrec.interactions._recommendations import Recommendations
 
+_DEFAULTS = {"exclude_seen": True, "n_evidence": 3}
+
 
 class RecommenderView:
     """Codes of what a fitted recommender shows: nothing but its public contract is used.
@@ -103,7 +105,7 @@ class RecommenderView:
     def rank_histories(
         self, histories: Histories, k: int, candidates: list[list[Any]] | None = None
     ) -> tuple[NDArray[np.integer], NDArray[np.floating]]:
-        """Codes and scores for new users of whom nothing but a history is given; seen items are ranked too.
+        """Codes and scores for new users who have nothing but a history; seen items are ranked too.
 
         Nothing is fitted again. The recommender must take ``history`` and ``exclude_seen``.
         """
@@ -116,13 +118,13 @@ class RecommenderView:
 
 
 def given_options(**options: Any) -> dict[str, Any]:
-    """The keywords of ``recommend`` and its like that differ from their defaults, which are None.
+    """The keywords of ``recommend`` and its like that differ from their defaults.
 
-    Only these are passed to a recommender, so it needs no keyword that nobody uses. ``exclude_seen`` is True by
-    default.
+    Only these are passed to a recommender, so it needs no keyword that nobody uses. A default is None where
+    ``_DEFAULTS`` names no other.
     """
     return {
         name: value
         for name, value in options.items()
-        if value is not None and not (name == "exclude_seen" and value is True)
+        if value is not None and not (name in _DEFAULTS and value == _DEFAULTS[name])
     }

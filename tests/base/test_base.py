@@ -54,7 +54,7 @@ def test_html_escapes_ids():
 
 class TestFeatureTables:
     def test_text_without_an_encoder_names_the_column_and_the_encoder(self):
-        with pytest.raises(ValueError, match=r"column 'title' holds .*item_encoder=LLMTextEmbedder\(\)"):
+        with pytest.raises(ValueError, match=r"column 'title' holds .*item_encoder='auto'.*LLMTextEmbedder\(\)"):
             EmbeddingKNNRecommender().fit(X, item_features=BOOKS)
 
     def test_missing_rows_are_counted_once(self):

@@ -271,7 +271,7 @@ def test_named_columns_settle_it():
         ("", {}, "is empty"),
         ("196,242,3,881250949\n186,302,3,891717742", {}, "has no header line.*columns="),
         ("user,item\n1,2\n3", {"delimiter": ","}, r"record 3 has 1 cells and the header has 2"),
-        ("user item\n1 2", {}, "delimiter of log.csv cannot be told"),
+        ("user item\n1 2", {}, "delimiter of log.csv cannot be determined"),
         ("user,item,user\n1,2,3", {}, "several columns named 'user'"),
         ("user,item,rating\n1,2,good", {}, "'rating' holds 'good' in event 1.*rating=False"),
         ("user,item,rating\n1,2,", {}, "'rating' is empty in event 1"),
