@@ -9,8 +9,8 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import Lock
 from typing import Any
+from weakref import WeakSet
 
 from threadpoolctl import ThreadpoolController
 
@@ -34,38 +34,44 @@ def effective_n_threads(n_jobs: int | None) -> int:
     return n_jobs if n_jobs > 0 else max(1, available + 1 + n_jobs)
 
 
+class _Stay:
+    """One time in a block of one BLAS thread."""
+
+
 class _SingleThreadedBlas:
     """The process's BLAS at one thread for as long as any thread is inside.
 
     threadpoolctl lets only the thread that set a limit undo it, and overlapping limits of several threads
     would restore each other's: so one thread of its own sets the limit for the first in and undoes it after
-    the last out.
+    the last out. No interrupt reaches that thread, which therefore needs no lock that Ctrl-C could leave locked.
+    A stay that an interrupt never let end is gone with its frame, hence the weak references.
     """
 
     def __init__(self) -> None:
-        self._lock = Lock()
-        self._setter = ThreadPoolExecutor(1)
+        self._worker = ThreadPoolExecutor(1)
         self._controller: ThreadpoolController | None = None
         self._limit: Any = None
-        self._delegate = 0
+        self._stays: WeakSet[_Stay] = WeakSet()
 
-    def _set(self) -> None:
-        if self._controller is None:
-            self._controller = ThreadpoolController().select(user_api="blas")
-        self._limit = self._controller.limit(limits=1)
-        self._limit.__enter__()
+    def enter(self, stay: _Stay) -> None:
+        self._worker.submit(self._add, stay).result()
 
-    def enter(self) -> None:
-        with self._lock:
-            self._delegate += 1
-            if self._delegate == 1:
-                self._setter.submit(self._set).result()
+    def exit(self, stay: _Stay) -> None:
+        self._worker.submit(self._remove, stay).result()
 
-    def exit(self) -> None:
-        with self._lock:
-            self._delegate -= 1
-            if self._delegate == 0:
-                self._setter.submit(self._limit.__exit__, None, None, None).result()
+    def _add(self, stay: _Stay) -> None:
+        self._stays.add(stay)
+        if self._limit is None:
+            if self._controller is None:
+                self._controller = ThreadpoolController().select(user_api="blas")
+            self._limit = self._controller.limit(limits=1)
+            self._limit.__enter__()
+
+    def _remove(self, stay: _Stay) -> None:
+        self._stays.discard(stay)
+        if not self._stays and self._limit is not None:
+            self._limit.__exit__(None, None, None)
+            self._limit = None
 
 
 _blas = _SingleThreadedBlas()
@@ -84,12 +90,12 @@ if hasattr(os, "register_at_fork"):
 @contextmanager
 def single_threaded_blas() -> Iterator[None]:
     """One BLAS thread inside the block: blocks run in parallel instead, and round the same for any n_jobs."""
-    blas = _blas
-    blas.enter()
+    blas, stay = _blas, _Stay()
     try:
+        blas.enter(stay)
         yield
     finally:
-        blas.exit()
+        blas.exit(stay)
 
 
 def run_blocks(task: Callable[[int, int], None], n_rows: int, block: int, n_jobs: int | None) -> None:
