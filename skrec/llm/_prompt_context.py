@@ -155,6 +155,8 @@ def context_texts(context: Any, names: Sequence[Any] | None, n_queries: int) -> 
         given = names if names is not None and len(names) == matrix.shape[1] else None
         cells = {str(given[j]) if given is not None else f"x{j}": list(matrix[:, j]) for j in range(matrix.shape[1])}
     columns = {name: column for name, column in cells.items() if name != TIMESTAMP}
+    if not columns:
+        return [None] * n_queries
     rows = zip(*columns.values(), strict=True)
     texts = [
         "; ".join(f"{name}: {text}" for name, cell in zip(columns, row, strict=True) if (text := as_text(cell))) or None

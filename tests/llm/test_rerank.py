@@ -14,6 +14,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 
+from skrec._chat import in_given_order
 from skrec.decomposition import HybridMFRecommender
 from skrec.dummy import PopularRecommender
 from skrec.exceptions import FeatureCoverageWarning, LanguageModelWarning, TruncationWarning
@@ -687,3 +688,13 @@ def test_parameters_out_of_range(parameters):
     rec = fitted(backwards).set_params(**parameters)
     with pytest.raises(ValueError, match=next(iter(parameters))):
         rec.recommend([0])
+
+
+def test_a_context_of_the_timestamp_alone():
+    """The pipeline reads hour and weekday from it; a prompt has nothing to write of it."""
+    log = pd.DataFrame({"user": [1, 1, 2, 2, 3], "item": list("abacb"), "timestamp": [1, 2, 3, 4, 5]})
+    pipeline = make_pipeline(ContextEncoder(timestamp_features=("hour", "weekday")), PopularRecommender())
+    now = pd.DataFrame({"timestamp": [5]})
+    texts = FeatureTable(pd.DataFrame({"item": list("abc"), "text": ["one", "two", "three"]}))
+    items, _ = LLMReranker(pipeline, in_given_order).fit(log, item_features=texts).recommend([1, 2], k=2, context=now)
+    assert items.tolist() == pipeline.fit(log).recommend([1, 2], k=2, context=now).items.tolist()
