@@ -5,15 +5,7 @@ from types import FrameType
 
 
 def caller_level() -> int:
-    """``stacklevel`` of the first frame outside of this library and of scikit-learn, for ``warnings.warn``.
-
-    Examples
-    --------
-    >>> import warnings
-    >>> from skrec.utils import caller_level
-    >>> caller_level()
-    1
-    """
+    """``stacklevel`` of the first frame outside of this library and of scikit-learn, for ``warnings.warn``."""
     level = 1
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] in ("skrec", "sklearn"):
