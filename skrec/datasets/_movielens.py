@@ -109,7 +109,7 @@ def fetch_movielens(
     OSError
         If there is no such folder or file, no network, or a download came truncated or changed.
     ValueError
-        If a file does not hold what its name says, or ``split`` is asked of another release than "100k".
+        If a file does not hold what its name says, or ``split`` is given for a release other than "100k".
 
     References
     ----------

@@ -71,6 +71,7 @@ def missing_cells(column: Column) -> NDArray[np.bool_]:
 
 
 def without_missing(table: dict[str, Column], needed: list[str], drop: bool) -> tuple[dict[str, Column], int]:
+    """The table without rows that lack a needed column, and their number; an error unless they may be dropped."""
     missing = {name: missing_cells(table[name]) for name in needed}
     bad = np.logical_or.reduce(list(missing.values()))
     if not bad.any():
@@ -103,6 +104,7 @@ def whole_ids(ids: Column) -> Column:
 
 
 def read_numbers(column: Column, name: str) -> NDArray[np.float64]:
+    """A rating column as float64, or a ValueError that names it."""
     try:
         values = np.asarray(column.to_numpy() if isinstance(column, nw.Series) else column, dtype=np.float64)
     except (TypeError, ValueError):

@@ -16,5 +16,6 @@ def installed_frame_library() -> str:
 
 
 def frame_backend(X: Any) -> str | None:
+    """The library of a frame, by the name that narwhals gives it; None for what is no frame."""
     frame = nw.from_native(X, eager_only=True, pass_through=True)
     return frame.implementation.value if isinstance(frame, nw.DataFrame) else None

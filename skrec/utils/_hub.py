@@ -4,12 +4,14 @@ from typing import Any
 
 
 def torch_dtype(name: str) -> Any:
+    """The data type of torch of this name."""
     import torch
 
     return getattr(torch, name)
 
 
 def dtype_argument() -> str:
+    """The keyword by which this version of transformers takes a data type."""
     import transformers
 
     major, minor = (int(part) for part in transformers.__version__.split(".")[:2])
@@ -36,6 +38,7 @@ def hub_is_out_of_reach(name: str, owner: str = "") -> bool:
 
 
 def is_path(name: str) -> bool:
+    """Whether the name of a model can only be a folder, and no name on a hub."""
     return name.count("/") > 1 or name.startswith((".", "~"))
 
 
