@@ -20,9 +20,9 @@ from skrec.decomposition._hyperparameters import (
     mean_events,
     row_penalties,
 )
-from skrec.decomposition._solver import RandomState, Solver
+from skrec.decomposition._solver import Solver
 from skrec.interactions import Histories, Interactions, Queries
-from skrec.utils import Matrix, resolve_device
+from skrec.utils import Matrix, RandomState, resolve_device
 
 if TYPE_CHECKING:
     from skrec._kernels.als.sweeps import Design, RowSolver, Side

@@ -18,9 +18,9 @@ from skrec.decomposition._context_als_update import (
 from skrec.decomposition._factor_state import FactorState, Scales, SideFeatures, SolverData
 from skrec.decomposition._growth import draw
 from skrec.decomposition._hyperparameters import alpha_at, column_scale, confidence_spread, noise_level
-from skrec.decomposition._solver import RandomState
 from skrec.decomposition._weighted_events import WeightedEvents, counted_events, distinct_events
 from skrec.interactions import Histories, Queries
+from skrec.utils import RandomState
 
 _CONTEXT_PENALTY = 0.1  # a context has many more events than a user or an item
 _UPDATE_SWEEPS = 3

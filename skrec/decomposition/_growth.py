@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from skrec.decomposition._factor_state import FactorState, LearnedSide, SideFeatures
-from skrec.decomposition._solver import RandomState
 from skrec.interactions import Interactions
-from skrec.utils import Matrix
+from skrec.utils import Matrix, RandomState
 
 if TYPE_CHECKING:
     from skrec._kernels.als.ridge import RidgeMap

@@ -14,9 +14,10 @@ from skrec.decomposition._growth import grow
 from skrec.decomposition._hyperparameters import column_scale
 from skrec.decomposition._sgd_fold_in import NegativeSamples
 from skrec.decomposition._sgd_problem import EventScales, Problem, split
-from skrec.decomposition._solver import RandomState, Solver
+from skrec.decomposition._solver import Solver
 from skrec.decomposition._weighted_events import distinct_events
 from skrec.interactions import Histories, Queries
+from skrec.utils import RandomState
 
 if TYPE_CHECKING:
     from skrec._kernels.sgd.epochs import Events, State

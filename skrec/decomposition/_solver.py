@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from skrec.decomposition._factor_state import FactorState, SideFeatures, SolverData, SolverSettings
 from skrec.interactions import Histories, Queries
+from skrec.utils import RandomState
 
-RandomState: TypeAlias = int | np.random.RandomState | None
 StateT = TypeVar("StateT", bound=FactorState)
 
 
