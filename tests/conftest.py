@@ -7,6 +7,15 @@ settings.register_profile("skrec", deadline=None)
 settings.load_profile("skrec")
 
 
+def pytest_collection_modifyitems(config, items):
+    """Tests of ``-m attack`` take hours: they run where the expression names them, and nowhere else."""
+    if "attack" in config.option.markexpr:
+        return
+    attacks = [item for item in items if item.get_closest_marker("attack")]
+    config.hook.pytest_deselected(items=attacks)
+    items[:] = [item for item in items if item not in attacks]
+
+
 @pytest.fixture
 def openai_server():
     """A server that speaks OpenAI's protocol: see ``openai_server.py``."""
