@@ -43,20 +43,43 @@ def atomic_update(method: Method) -> Method:
     """A method that changes its estimator either as a whole or, where it raises or is interrupted, not at all.
 
     The method runs on a copy of the estimator, whose state is then published in one assignment. It must replace what
-    the estimator holds and not write into it. One update runs at a time; a second one waits. The decorated method
-    returns the estimator.
+    the estimator holds and not write into it. One update runs at a time; a second one waits. Parameters that
+    ``set_params`` changes meanwhile keep the new value. The decorated method returns the estimator.
     """
 
     @wraps(method)
     def update(self: Any, *args: Any, **kwargs: Any) -> Any:
         with _writer_lock(self):
-            work = _with_state(self, dict(self.__dict__))
+            before = dict(self.__dict__)
+            work = _with_state(self, dict(before))
             method(work, *args, **kwargs)
-            self.__dict__ = work.__dict__
+            _publish(self, before, work.__dict__)
         return self
 
     update._is_atomic = True  # type: ignore[attr-defined]
     return cast(Method, update)
+
+
+_GONE = object()
+
+
+def _publish(estimator: Any, before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Replace the state of an estimator by what an update made of it; what others set meanwhile stays."""
+    current = estimator.__dict__
+    copied = dict(current)
+    estimator.__dict__ = _changed(copied, _changes(before, after))
+    late = _changes(copied, current)  # of another thread, between the copy and the assignment
+    if late:
+        estimator.__dict__ = _changed(estimator.__dict__, late)
+
+
+def _changes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    changed = {name: value for name, value in after.items() if before.get(name, _GONE) is not value}
+    return changed | dict.fromkeys(before.keys() - after.keys(), _GONE)
+
+
+def _changed(state: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in {**state, **changes}.items() if value is not _GONE}
 
 
 def on_snapshot(method: Callable[Concatenate[E, P], R]) -> Callable[Concatenate[E, P], R]:
