@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from skrec._explain import Explanations
 from skrec.interactions import (
     CandidateIds,
+    FeatureMatrix,
     FeatureSource,
     History,
     Ids,
@@ -65,7 +66,7 @@ class DelegatingMixin:
     @atomic_update
     def partial_fit(
         self,
-        X: Table,
+        X: Table | None = None,
         y: ArrayLike | None = None,
         *,
         item_features: FeatureSource | None = None,
@@ -87,8 +88,12 @@ class DelegatingMixin:
         recommender = detached(self._delegate)
         recommender.partial_fit(X, y, **given_tables(item_features, user_features))
         self._replace_delegate(recommender)
-        self._after_partial_fit(X, y, item_features, user_features)
+        self._after_partial_fit(X, y, *self._tables_in_front(item_features, user_features))
         return self
+
+    def _tables_in_front(self, item_features: Any, user_features: Any) -> tuple[Any, Any]:
+        """The feature tables as the wrapper is to read them."""
+        return item_features, user_features
 
     def _after_partial_fit(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
         """Update what the wrapper has learned itself; the recommender is updated already."""
@@ -107,6 +112,7 @@ class DelegatingMixin:
         exclude: Table | None = None,
         request: str | Sequence[str | None] | None = None,
         request_weight: float | None = None,
+        user_features: FeatureSource | FeatureMatrix | None = None,
     ) -> Recommendations:
         """Rank items for users, as the recommender does.
 
@@ -114,7 +120,7 @@ class DelegatingMixin:
         ----------
         users : array-like of ids, default=None
         k : int, default=10
-        context, history, candidates, exclude_seen, exclude, request
+        context, history, candidates, exclude_seen, exclude, request, user_features
             As in ``recommend`` of the recommender.
         request_weight : float in [0, 1], default=None
             None means the default of the recommender.
@@ -127,6 +133,7 @@ class DelegatingMixin:
         check_is_fitted(self)
         options: dict[str, Any] = {"context": context, "history": history, "candidates": candidates}
         options |= {"exclude": exclude, "request": request, "request_weight": request_weight}
+        options["user_features"] = user_features
         return self._delegate.recommend(users, k, **given_options(**options, exclude_seen=exclude_seen))
 
     @_recommender_has("similar_items")

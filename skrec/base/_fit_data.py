@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,8 +14,9 @@ from skrec.interactions import (
     Features,
     IdIndex,
     as_unique_ids,
-    check_id_column,
     encode_features,
+    feature_names,
+    ids_in_front,
     read_features,
     read_fit_features,
     warn_of_missing_rows,
@@ -46,6 +48,10 @@ class FeatureSide:
         Columns of the encoded table; None where ``fit`` got no table, or the model does not use it.
     id_name : str or None
         Name of the id column in the X of ``fit``.
+    id_column : str or None
+        Name of the id column in the table of ``fit``, where that was a frame.
+    columns : tuple of str or None
+        Names of its other columns.
     """
 
     name: str
@@ -53,6 +59,8 @@ class FeatureSide:
     encoder: Any = None
     n_features: int | None = None
     id_name: str | None = None
+    id_column: str | None = None
+    columns: tuple[str, ...] | None = None
 
     @property
     def argument(self) -> str:
@@ -83,7 +91,8 @@ class FeatureSide:
             return SideTable(side, index, features)
         warn_of_missing_rows(n_missing, side.argument)
         matrix, fitted = encode_features(features, read_encoder(encoder), side.argument, fit=True)
-        side = cls(name, True, fitted, matrix.shape[1], id_name)
+        names = feature_names(features)
+        side = cls(name, True, fitted, matrix.shape[1], id_name, names[0] if names else None, names[1:] or None)
         return SideTable(side, index, features, matrix)
 
     def read(self, table: Any, index: IdIndex) -> SideTable:
@@ -96,8 +105,7 @@ class FeatureSide:
         """
         if table is None:
             return SideTable(self, index)
-        features = read_features(table, self.argument)
-        check_id_column(features, self.argument, index, self.id_name)
+        features = self.split(table, index)
         index = index.extended(as_unique_ids(features))
         if not self.is_used:
             return SideTable(self, index, features)
@@ -105,13 +113,44 @@ class FeatureSide:
             raise ValueError(
                 f"{self.argument} was not given to fit, so partial_fit cannot use it; call fit with {self.argument}."
             )
+        return SideTable(self, index, features, self.encode(features))
+
+    def split(self, table: Any, index: IdIndex) -> Features:
+        """Ids and values of a later table, with its ids where ``fit`` had them, or found by name."""
+        table = ids_in_front(table, self.argument, index, self.id_name, known_as=self.id_column)
+        return read_features(table, self.argument)
+
+    def encode(self, features: Features) -> Matrix:
+        """Rows of a later table by the encoder that was fitted before.
+
+        Raises
+        ------
+        ValueError
+            If the columns are not those of ``fit``.
+        """
+        names = feature_names(features)[1:]
+        if names and self.columns and names != self.columns:
+            features = self._in_fitted_order(features, names)
         matrix, _ = encode_features(features, self.encoder, self.argument, fit=False)
         if matrix.shape[1] != self.n_features:
             raise ValueError(
                 f"{self.argument} has {matrix.shape[1]} feature columns, but fit had {self.n_features}; pass the "
                 "columns of fit."
             )
-        return SideTable(self, index, features, matrix)
+        return matrix
+
+    def _in_fitted_order(self, features: Features, names: tuple[str, ...]) -> Features:
+        assert self.columns is not None
+        if set(names) == set(self.columns):
+            frame = nw.from_native(features.values, eager_only=True)
+            order = [names.index(name) for name in self.columns]
+            return Features(features.ids, frame[:, order].to_native(), features.is_bare_frame)
+        if self.encoder is None and len(names) == len(self.columns):
+            raise ValueError(
+                f"{self.argument} has the feature columns {list(names)}, and those of fit were {list(self.columns)}; "
+                "pass the columns of fit."
+            )
+        return features  # an encoder may need some of them only; it says what is missing
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,19 @@
 import warnings
 from typing import Any, ClassVar, Self
 
+import numpy as np
 from numpy.typing import ArrayLike
 
-from skrec.interactions import FeatureSource, Interactions, Table, read_events, read_target
-from skrec.utils import Matrix, atomic_update, caller_level, fit_context
+from skrec.base._no_events import check_tables_alone
+from skrec.interactions import (
+    FeatureSource,
+    Interactions,
+    Table,
+    read_events,
+    read_target,
+    warn_of_ratings_in_array,
+)
+from skrec.utils import Matrix, atomic_update, caller_level, fit_context, frame_backend
 
 
 class SampleWeightMixin:
@@ -16,7 +25,7 @@ class SampleWeightMixin:
     @atomic_update
     def fit(
         self,
-        X: Table,
+        X: Table | None = None,
         y: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         *,
@@ -61,7 +70,7 @@ class PartialFitMixin:
     @atomic_update
     def partial_fit(
         self,
-        X: Table,
+        X: Table | None = None,
         y: ArrayLike | None = None,
         *,
         item_features: FeatureSource | None = None,
@@ -73,7 +82,8 @@ class PartialFitMixin:
         ----------
         X, y, item_features, user_features
             As in :meth:`fit`, for what is new. New rows of a feature table are encoded by the encoder that
-            was fitted before.
+            was fitted before. With tables and no events, ``X`` is None: the new users and items can be recommended
+            to and recommended from here on.
 
         Returns
         -------
@@ -85,7 +95,28 @@ class PartialFitMixin:
         return self
 
     def _update_from(self: Any, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
-        events = read_events(X, estimator=self, reset=False)
+        if X is None:
+            check_tables_alone(y, item_features, user_features)
+            has_times = self._histories.timestamp is not None
+            data = Interactions.without_events(self._user_index, self._item_index, has_times=has_times)
+            if self._context is not None:
+                data.context = np.zeros((0, len(self._context.mean)), np.float32)
+        else:
+            data = self._read_new_events(X, y)
+        items = self._item_side.read(item_features, data.item_index)
+        users = self._user_side.read(user_features, data.user_index)
+        self.item_texts_ = items.texts(self.item_texts_)
+        self._keep(data, items, users, before=self._histories)
+        data.item_rows = None if items.encoded is None else items.rows
+        data.user_rows = None if users.encoded is None else users.rows
+        self._partial_fit(data, items.matrix, users.matrix)
+
+    def _read_new_events(self: Any, X: Any, y: Any) -> Interactions:
+        is_first = not hasattr(self, "n_features_in_")  # fit had a catalogue without events
+        events = read_events(X, estimator=self, reset=is_first)
+        if is_first:
+            warn_of_ratings_in_array(X, y)
+            self._frame_backend = frame_backend(X)
         target = read_target(y, len(events), feedback=self._feedback, is_fit=True)
         data = Interactions.from_events(events, target, self._user_index, self._item_index)
         if (
@@ -99,11 +130,5 @@ class PartialFitMixin:
                 UserWarning,
                 stacklevel=caller_level(),
             )
-        self._read_event_context(data, reset=False)
-        items = self._item_side.read(item_features, data.item_index)
-        users = self._user_side.read(user_features, data.user_index)
-        self.item_texts_ = items.texts(self.item_texts_)
-        self._keep(data, items, users, before=self._histories)
-        data.item_rows = None if items.encoded is None else items.rows
-        data.user_rows = None if users.encoded is None else users.rows
-        self._partial_fit(data, items.matrix, users.matrix)
+        self._read_event_context(data, reset=is_first)
+        return data

@@ -20,6 +20,7 @@ from skrec.interactions import (
     Recommendations,
     Table,
     given_options,
+    ids_in_front,
     is_empty,
     read_history,
 )
@@ -50,7 +51,7 @@ class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseE
     @atomic_update
     def fit(
         self,
-        X: Table,
+        X: Table | None = None,
         y: ArrayLike | None = None,
         *,
         item_features: FeatureSource | None = None,
@@ -78,8 +79,18 @@ class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseE
         recommender = clone(self.recommender)
         recommender.fit(X, y, **given_tables(item_features, user_features))
         self.recommender_ = recommender
-        self._fit_wrapper(X, y, item_features, user_features)
+        self._fit_wrapper(X, y, *self._tables_in_front(item_features, user_features))
         return self
+
+    def _tables_in_front(self, item_features: Any, user_features: Any) -> tuple[Any, Any]:
+        """The feature tables with their ids first, as the recommender has found them."""
+        names = getattr(self.recommender_, "feature_names_in_", None)
+        tables, sides = [item_features, user_features], ("item", "user")
+        for at, (table, side) in enumerate(zip(tables, sides, strict=True)):
+            if table is not None and names is not None:
+                index = self._item_index if side == "item" else IdIndex(np.asarray(self.users_))
+                tables[at] = ids_in_front(table, f"{side}_features", index, str(names[1 - at]))
+        return tables[0], tables[1]
 
     def _replace_delegate(self, recommender: Any) -> None:
         self.recommender_ = recommender

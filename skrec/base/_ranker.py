@@ -79,6 +79,5 @@ class ExactRanker(Ranker):
         at = np.flatnonzero(rows)
         if len(at):
             codes, scores = found
-            some = Queries(queries.users[at], queries.histories.take(at))
-            codes[at], scores[at] = self.top_k(some, codes.shape[1], None, hidden.take(at))
+            codes[at], scores[at] = self.top_k(queries.take(at), codes.shape[1], None, hidden.take(at))
         return found

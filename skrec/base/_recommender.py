@@ -14,6 +14,8 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from skrec._explain import ExplainMixin
 from skrec.base._contract import RecommenderMixin
 from skrec.base._fit_data import FeatureSide, SideTable
+from skrec.base._given_features import GivenTable
+from skrec.base._no_events import check_without_events
 from skrec.base._predict import PredictMixin
 from skrec.base._ranker import ExactRanker, Ranker
 from skrec.base._text_requests import RequestRanker, read_requests
@@ -22,6 +24,7 @@ from skrec.interactions import (
     Candidates,
     ContextColumns,
     EventTable,
+    FeatureMatrix,
     FeatureSource,
     Histories,
     History,
@@ -65,10 +68,13 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
     Parameters ``item_encoder``, ``user_encoder``, ``feedback`` and ``n_jobs`` are read here where a
     subclass has them. A model without an encoder parameter for a side ignores that side's features, and
     takes the ids of the table into its catalogue all the same.
+
+    A model that ranks by features alone sets ``_fits_without_events = True``: then ``X`` may be None in ``fit``.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
     _uses_context: bool = False
+    _fits_without_events: bool = False
     _context: ContextColumns | None = None
 
     # What a model writes ---------------------------------------------------------------------------
@@ -97,7 +103,7 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
     @atomic_update
     def fit(
         self,
-        X: Table,
+        X: Table | None = None,
         y: ArrayLike | None = None,
         *,
         item_features: FeatureSource | None = None,
@@ -108,7 +114,8 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
         Parameters
         ----------
         X : array-like or frame of shape (n_events, n_columns)
-            User id, item id, then context columns; a frame column named ``timestamp`` gives the time.
+            User id, item id, then context columns; a frame column named ``timestamp`` gives the time. None for a
+            catalogue without events, where the model ranks by features alone.
         y : array-like of shape (n_events,), default=None
             Strength (implicit feedback, at least 0) or rating (explicit); None means 1.
         item_features, user_features : frame, pair (ids, matrix) or FeatureTable, default=None
@@ -122,16 +129,20 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
         return self._fit_events(X, y, None, item_features, user_features)
 
     def _fit_events(self, X: Any, y: Any, sample_weight: Any, item_features: Any, user_features: Any) -> Any:
-        events = read_events(X, estimator=self, reset=True)
-        self._frame_backend = frame_backend(X)
-        warn_of_ratings_in_array(X, y)
-        target = read_target(y, len(events), feedback=self._feedback, is_fit=True)
-        if sample_weight is not None:
-            events, target = self._weighted(events, target, sample_weight)
-        data = Interactions.from_events(events, target)
+        if X is None:
+            check_without_events(self, y, item_features)
+            data = Interactions.without_events()
+        else:
+            events = read_events(X, estimator=self, reset=True)
+            warn_of_ratings_in_array(X, y)
+            target = read_target(y, len(events), feedback=self._feedback, is_fit=True)
+            if sample_weight is not None:
+                events, target = self._weighted(events, target, sample_weight)
+            data = Interactions.from_events(events, target)
+        self._frame_backend = frame_backend(item_features if X is None else X)
         self._read_event_context(data, reset=True)
-        items = self._fit_side("item", item_features, data.item_index, len(events))
-        users = self._fit_side("user", user_features, data.user_index, len(events))
+        items = self._fit_side("item", item_features, data.item_index, len(data))
+        users = self._fit_side("user", user_features, data.user_index, len(data))
         self.item_texts_ = items.texts()
         self._keep(data, items, users)
         self._fit(data, items.matrix, users.matrix)
@@ -239,6 +250,7 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
         exclude: Table | None = None,
         request: str | Sequence[str | None] | None = None,
         request_weight: float = 0.5,
+        user_features: FeatureSource | FeatureMatrix | None = None,
     ) -> Recommendations:
         """Rank items for users.
 
@@ -246,7 +258,7 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
         ----------
         users : array-like of ids, default=None
             Repeats are allowed. An unknown user gets the cold start. None means every known user, or those
-            of ``history`` in order of first appearance.
+            of ``history`` in order of first appearance and those of ``user_features``.
         k : int, default=10
             Items per user; rows are padded beyond the catalogue.
         context : array-like of shape (n_users, n_context) or (1, n_context), default=None
@@ -269,6 +281,10 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
             the cold start gets the ranking of the text alone.
         request_weight : float in [0, 1], default=0.5
             Weight of the text in that blend: 0 is the model alone, 1 the text alone.
+        user_features : frame, pair (ids, matrix) or array-like of shape (n_users, n_features), default=None
+            Features of users, with the columns of fit: of new ones, or in place of those that fit had. Rows are found
+            by id. A frame without the id column and a matrix alone have one row per user, in the order of ``users``.
+            For a model that was fitted with user features.
 
         Returns
         -------
@@ -279,13 +295,13 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
         ------
         ValueError
             If ``k`` < 1, no candidate is known, or rows or columns of ``context`` do not fit; if there is a
-            request and the model cannot read text.
+            request and the model cannot read text; if there are user features and the model does not use them.
         TypeError
             If no user is known and the ids are text where numbers were fitted, or the reverse.
         """
         check_is_fitted(self)
         k = check_k(k)
-        user_ids, queries = self._read_queries(users, context, history)
+        user_ids, queries = self._read_queries(users, context, history, user_features)
         eligible = None if candidates is None else Candidates(candidates, self._item_index, len(queries))
         hidden = queries.histories if exclude_seen else Histories.empty(len(queries))
         if exclude is not None and not is_empty(exclude):
@@ -322,11 +338,18 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
             "skrec.llm.LLMReranker."
         )
 
-    def _read_queries(self, users: Any, context: Any, history: Any) -> tuple[NDArray, Queries]:
+    def _read_queries(
+        self, users: Any, context: Any, history: Any, user_features: Any = None
+    ) -> tuple[NDArray, Queries]:
         events = None
         if history is not None and not (is_empty(history) and users is not None):
             rating = self._history_rating()
             events = read_history(history, self._item_index, self._feedback, rating, self._column_names)
+        given = None
+        if user_features is not None:
+            given = GivenTable(user_features, self._user_side, self._user_index, type(self).__name__)
+            if users is None:
+                users = given.users(np.zeros(0, np.int64) if events is None else events.users_in_order())
         if users is None and events is None:
             user_ids, codes = self._user_index.values, np.arange(len(self._user_index))
             histories = self._histories
@@ -338,7 +361,8 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
             histories = self._histories.take(codes)
         if events is not None:
             histories = histories.followed_by(events.by_query(user_ids, "history"))
-        return user_ids, Queries(codes, histories, self._read_context(context, len(codes)))
+        features = None if given is None else given.of(user_ids)
+        return user_ids, Queries(codes, histories, self._read_context(context, len(codes)), features)
 
     def _read_context(self, context: Any, n_queries: int) -> NDArray[np.float32] | None:
         if self._context is not None:

@@ -191,7 +191,13 @@ class ALSSolver(Solver[FactorState]):
         with single_threaded_blas():
             return Design.of(state.items, state.active_items, self.settings.bias, state.scales.mean)
 
-    def fold_in(self, state: FactorState, users: NDArray[np.int64], histories: Histories) -> NDArray[np.float32]:
+    def fold_in(
+        self,
+        state: FactorState,
+        users: NDArray[np.int64],
+        histories: Histories,
+        shift: NDArray[np.float32] | None = None,
+    ) -> NDArray[np.float32]:
         """Solve the rows of the users, from the fitted rows on."""
         from skrec._kernels.als.numba_backend import CPURows
         from skrec._kernels.als.sweeps import aligned_zeros
@@ -202,7 +208,9 @@ class ALSSolver(Solver[FactorState]):
         if state.user_coef is not None:
             prior[users >= 0] = state.user_prior[users[users >= 0]]
         factors = aligned_zeros(*prior.shape)
-        factors[:] = np.where(users[:, None] >= 0, state.users[users], prior)
+        factors[:] = state.rows_of_users(users, shift)
+        if shift is not None:
+            prior += shift
         CPURows(entries, scales.alpha, n_jobs=1).solve(
             factors,
             design.others,

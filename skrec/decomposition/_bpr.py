@@ -180,7 +180,8 @@ class BPRRecommender(ImplicitFactorRecommender):
         users[: len(self.user_factors_), :-1] = self.user_factors_
         users[:, -1] = 1
         items = self._drawn(n_items, rng)
-        items[: len(self.item_factors_)] = np.column_stack([self.item_factors_, self._learned_biases])
+        n = len(self._learned_biases)  # the rows after these had no event, and implicit has not seen them
+        items[:n] = np.column_stack([self.item_factors_[:n], self._learned_biases])
         model.user_factors, model.item_factors = users, items
 
     def _drawn(self, n: int, rng: np.random.Generator) -> NDArray[np.floating]:

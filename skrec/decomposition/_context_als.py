@@ -147,7 +147,13 @@ class ContextALSSolver(ALSSolver):
 
     # Histories -------------------------------------------------------------------------------------
 
-    def fold_in(self, state: FactorState, users: NDArray[np.int64], histories: Histories) -> NDArray[np.float32]:
+    def fold_in(
+        self,
+        state: FactorState,
+        users: NDArray[np.int64],
+        histories: Histories,
+        shift: NDArray[np.float32] | None = None,
+    ) -> NDArray[np.float32]:
         """Move the fitted rows by the events that were not in fit, each in the mean context."""
         explicit, n_items = self.settings.explicit, len(state.items)
         assert state.mean_context is not None
@@ -164,7 +170,7 @@ class ContextALSSolver(ALSSolver):
             new_counts = more.tocsr()[changed.row, changed.col].astype(np.float32)
         rows, items = changed.row.astype(np.int64), changed.col.astype(np.int64)
         new = NewEvents(rows, items, changed.data, new_counts, state.mean_context[None] @ state.context_map)
-        base = np.where(users[:, None] >= 0, state.users[users], np.float32(0))
+        base = state.rows_of_users(users, shift)
         n_events = counts.sum(axis=1)
         penalty = self.user_penalties(state.scales, n_events)
         return changed_users(base, old, new, state.design, alpha=state.scales.alpha, n_events=n_events, penalty=penalty)

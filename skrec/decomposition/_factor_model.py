@@ -137,10 +137,18 @@ class FactorModel(VectorRecommender):
         known = queries.users >= 0
         factors = np.zeros((len(queries), state.users.shape[1]), np.float32)
         factors[known] = state.users[queries.users[known]]
-        fitted = np.where(known, state.histories.lengths[queries.users], 0)
-        changed = np.flatnonzero(queries.histories.lengths != fitted)
+        lengths = queries.histories.lengths
+        is_changed = lengths != np.where(known, state.histories.lengths[queries.users], 0)
+        shift = None
+        if queries.features is not None:
+            shift = state.shift_of_priors(queries.users, queries.features)
+            factors += shift
+            is_changed |= queries.features.is_given & (lengths > 0)
+            known |= queries.features.is_given
+        changed = np.flatnonzero(is_changed)
         if len(changed):
-            factors[changed] = self._fold_in(queries.users[changed], queries.histories.take(changed))
+            of_changed = None if shift is None else shift[changed]
+            factors[changed] = self._fold_in(queries.users[changed], queries.histories.take(changed), of_changed)
             known[changed] = True
         vectors = factors[:, : state.settings.n_query]
         if state.context_coef is not None and queries.context is not None:
@@ -156,9 +164,11 @@ class FactorModel(VectorRecommender):
             )
         return vectors
 
-    def _fold_in(self, users: NDArray[np.int64], histories: Histories) -> NDArray[np.float32]:
+    def _fold_in(
+        self, users: NDArray[np.int64], histories: Histories, shift: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
         """Rows of histories that were not in fit; the items stay."""
-        return self._solver.fold_in(self._state, users, histories)
+        return self._solver.fold_in(self._state, users, histories, shift)
 
     def _contributions(self, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.floating]:
         return self._solver.contributions(self._state, queries, items)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec.interactions import Histories, Interactions
+from skrec.interactions import GivenFeatures, Histories, Interactions
 from skrec.utils import Matrix
 
 if TYPE_CHECKING:
@@ -278,6 +278,22 @@ class FactorState:
     def context_coef(self) -> NDArray[np.float32] | None:
         """The columns of ``context_map`` that a query vector has."""
         return None if self.context_map is None else self.context_map[:, : self.settings.n_query]
+
+    def rows_of_users(self, users: NDArray[np.int64], shift: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+        """Rows of user codes, zeros for -1, moved by ``shift``."""
+        rows = np.where(users[:, None] >= 0, self.users[users], np.float32(0))
+        return rows if shift is None else rows + shift
+
+    def shift_of_priors(self, users: NDArray[np.int64], features: GivenFeatures) -> NDArray[np.float32]:
+        """How far features that came with a call move the prior of each user from the fitted one; zeros elsewhere."""
+        shift = np.zeros((len(users), self.users.shape[1]), np.float32)
+        if self.user_coef is None:
+            return shift
+        given = np.flatnonzero(features.is_given)
+        shift[given, : self.user_coef.shape[1]] = features.matrix[given] @ self.user_coef
+        known = given[users[given] >= 0]
+        shift[known] -= self.user_prior[users[known]]
+        return shift
 
     def is_finite(self) -> bool:
         """Whether every learned number is one of float32."""

@@ -42,6 +42,9 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
     user_factors_: NDArray[np.float32]
     item_factors_: NDArray[np.float32]
     item_biases_: NDArray[np.float32]
+    _user_is_active: NDArray[np.bool_]
+    _item_is_active: NDArray[np.bool_]
+    _item_counts: NDArray[np.int64]
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = SHARED_CONSTRAINTS
 
@@ -96,7 +99,21 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
             items = with_rows(items, item_matrix, data.item_rows, data.n_items)
         if users is not None:
             users = with_rows(users, user_matrix, data.user_rows, data.n_users)
-        self._learn(items, users, warm_start=True)
+        if len(data):
+            self._learn(items, users, warm_start=True)
+        else:
+            self._add_rows(items, users, data)
+
+    def _add_rows(self, items: Matrix | None, users: Matrix | None, data: Interactions) -> None:
+        """Rows of users and items that come with features alone; what was learned stays."""
+        self._item_matrix, self._user_matrix = items, users
+        self._user_is_active = _grown(self._user_is_active, data.n_users)
+        self._item_is_active = _grown(self._item_is_active, data.n_items)
+        self._item_counts = _grown(self._item_counts, data.n_items)
+        self.user_factors_ = _grown(self.user_factors_, data.n_users)
+        self.item_factors_ = _grown(self.item_factors_, data.n_items)
+        self.item_biases_ = _grown(self.item_biases_, data.n_items)
+        self._complete()
 
     def _learn(self, item_matrix: Matrix | None, user_matrix: Matrix | None, *, warm_start: bool) -> None:
         self._item_matrix, self._user_matrix = item_matrix, user_matrix
@@ -104,6 +121,9 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
         self.user_map_ = self._map_features(user_matrix, self._user_is_active, self.user_factors_)
         targets = np.column_stack([self.item_factors_, self.item_biases_])
         self.item_map_ = self._map_features(item_matrix, self._item_is_active, targets)
+        self._complete()
+
+    def _complete(self) -> None:
         self._complete_users()
         self._complete_items()
         self._item_vectors, self._item_bias = self.item_factors_, self.item_biases_
@@ -181,6 +201,12 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
         if len(more):
             folded = self._sums(queries.histories.take(more)) * np.float32(self.fold_in_scale_)
             vectors[more] = np.where(~is_zero_row(folded)[:, None], folded, vectors[more])
+        if queries.features is not None and self.user_map_ is not None:
+            histories = queries.histories
+            n_chosen = np.bincount(histories.row_of_event()[histories.y > 0], minlength=len(queries))
+            rows = queries.features.matrix
+            described = np.flatnonzero(queries.features.is_given & (n_chosen == 0) & ~is_zero_row(rows))
+            vectors[described] = _predict(self.user_map_, rows[described])
         return vectors
 
     def _text_space(self, texts: list[str]) -> tuple[Matrix, Matrix]:
@@ -200,6 +226,11 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
         products = np.einsum("ij,ij->i", factors[histories.items[chosen]], factors[items[rows[chosen]]])
         added[chosen] = scale[rows[chosen]] * products / np.bincount(number)[number]
         return added
+
+
+def _grown(rows: NDArray, n: int) -> NDArray:
+    """A copy with zero rows behind it up to ``n``."""
+    return np.concatenate([rows, np.zeros((n - len(rows), *rows.shape[1:]), rows.dtype)])
 
 
 def _predict(ridge: Ridge, features: Matrix) -> NDArray[np.float32]:

@@ -165,21 +165,31 @@ class SGDSolver(Solver[SGDState]):
         """A sample of the items, which stands for all that a history did not choose."""
         return NegativeSamples.of(state)
 
-    def fold_in(self, state: SGDState, users: NDArray[np.int64], histories: Histories) -> NDArray[np.float32]:
+    def fold_in(
+        self,
+        state: SGDState,
+        users: NDArray[np.int64],
+        histories: Histories,
+        shift: NDArray[np.float32] | None = None,
+    ) -> NDArray[np.float32]:
         """The user who would most likely have chosen each history; see :class:`NegativeSamples`."""
         folded = np.zeros((len(users), state.users.shape[1]), np.float32)
         block = max(1, _CELLS // len(state.design.biases))
         for start in range(0, len(users), block):
             at = slice(start, start + block)
-            rows = self._fold_in_block(state, users[at], histories.block(start, min(start + block, len(users))))
+            base = state.rows_of_users(users[at], None if shift is None else shift[at])
+            stop = min(start + block, len(users))
+            rows = self._fold_in_block(state, users[at], histories.block(start, stop), base)
             folded[at, : self.settings.n_factors] = rows
         return folded
 
-    def _fold_in_block(self, state: SGDState, users: NDArray[np.int64], histories: Histories) -> NDArray[np.float32]:
+    def _fold_in_block(
+        self, state: SGDState, users: NDArray[np.int64], histories: Histories, base: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
         scale, n_items = np.float32(state.event_scales.mean_strength), len(state.items)
         fitted = self.entries(state.histories.take(users), n_items) / scale
         new = self.entries(histories, n_items) / scale - fitted
-        base = np.where(users[:, None] >= 0, state.user_factors[users], np.float32(0))
+        base = base[:, : self.settings.n_factors]
         samples: NegativeSamples = state.design
         return samples.most_likely_users(
             base, fitted.sum(axis=1)[:, None], new.sum(axis=1)[:, None], new @ state.item_factors
@@ -193,7 +203,8 @@ class SGDSolver(Solver[SGDState]):
         """
         samples: NegativeSamples = state.design
         histories, rotation = queries.histories, samples.rotation
-        rows = self._fold_in_block(state, np.full(len(histories), -1), histories) @ rotation
+        new = np.full(len(histories), -1)
+        rows = self._fold_in_block(state, new, histories, state.rows_of_users(new)) @ rotation
         expected = samples.shares(rows) @ samples.vectors
         owner = histories.row_of_event()
         scored = (state.item_factors[items] @ rotation / samples.penalty)[owner]

@@ -59,7 +59,13 @@ class Solver(ABC, Generic[StateT]):
         """
 
     @abstractmethod
-    def fold_in(self, state: StateT, users: NDArray[np.int64], histories: Histories) -> NDArray[np.float32]:
+    def fold_in(
+        self,
+        state: StateT,
+        users: NDArray[np.int64],
+        histories: Histories,
+        shift: NDArray[np.float32] | None = None,
+    ) -> NDArray[np.float32]:
         """Rows of users with histories that were not in fit; the items stay.
 
         Parameters
@@ -70,6 +76,9 @@ class Solver(ABC, Generic[StateT]):
             User codes, -1 for an unknown user.
         histories : Histories of n_rows rows
             All events of each, those of fit included.
+        shift : float32 array of shape (n_rows, width), default=None
+            What features that came with the call add to the prior of each row; see
+            :meth:`FactorState.shift_of_priors`.
 
         Returns
         -------

@@ -13,13 +13,13 @@ from skrec.interactions._events import (
 )
 from skrec.interactions._feature_matrix import (
     as_unique_ids,
-    check_id_column,
     encode_features,
+    ids_in_front,
     one_column_as_list,
     read_fit_features,
     warn_of_missing_rows,
 )
-from skrec.interactions._feature_table import Features, FeatureSource, FeatureTable, read_features
+from skrec.interactions._feature_table import Features, FeatureSource, FeatureTable, feature_names, read_features
 from skrec.interactions._guards import warn_of_ratings_in_array, warn_suspicious
 from skrec.interactions._histories import Histories
 from skrec.interactions._id_index import IdIndex, unknown_ids
@@ -27,6 +27,7 @@ from skrec.interactions._interactions import Interactions
 from skrec.interactions._log_report import ColumnReport, LogReport
 from skrec.interactions._queries import (
     Candidates,
+    GivenFeatures,
     Queries,
     check_k,
     first_appearance,

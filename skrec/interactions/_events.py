@@ -74,6 +74,8 @@ def read_events(
     TypeError
         If X is sparse, or not a table.
     """
+    if X is None:
+        raise ValueError(f"{what} is None; pass the events: one row each, with the user id, then the item id.")
     frame = None if isinstance(X, np.ndarray | list) else nw.from_native(X, pass_through=True)
     if isinstance(frame, nw.LazyFrame):
         raise TypeError(f"{what} is a lazy {type(X).__name__}; pass {what}.collect().")

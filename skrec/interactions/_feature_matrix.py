@@ -14,7 +14,7 @@ from sklearn.utils import get_tags
 from skrec.exceptions import FeatureCoverageWarning
 from skrec.interactions._columns import factorize
 from skrec.interactions._events import named_index
-from skrec.interactions._feature_table import Features, FeatureSource, read_features
+from skrec.interactions._feature_table import Features, FeatureSource, FeatureTable, read_features
 from skrec.interactions._id_index import IdIndex
 from skrec.interactions._missing_features import check_numbers, check_numeric_parts
 from skrec.utils import Matrix, caller_level, finite_matrix, plain_output
@@ -38,8 +38,7 @@ def read_fit_features(
     ValueError
         If no id of X has a row, or the table looks sliced by cross-validation.
     """
-    features = read_features(table, what)
-    check_id_column(features, what, index, id_name)
+    features = read_features(ids_in_front(table, what, index, id_name), what)
     side = what.split("_")[0]
     rows = index.codes(features.ids, f"{what} ids")
     n_missing = len(index) - len(np.unique(rows[rows >= 0]))
@@ -49,7 +48,7 @@ def read_fit_features(
             f"cross-validation slices such a frame. Pass {what}=FeatureTable(frame), which it leaves whole "
             "(from skrec.interactions import FeatureTable)."
         )
-    if n_missing == len(index):
+    if n_missing and n_missing == len(index):
         raise ValueError(
             f"{what} covers none of the {len(index)} {side}s of X (ids as {index.values[:1].tolist()[0]!r} in X); "
             f"the first column must hold {side} ids."
@@ -57,36 +56,69 @@ def read_fit_features(
     return features, index.extended(as_unique_ids(features)), n_missing
 
 
-def check_id_column(features: Features, what: str, index: IdIndex, id_name: str | None) -> None:
-    """Refuse a table whose first column is not the id, where another one has the ids of X.
+def ids_in_front(table: Any, what: str, index: IdIndex, id_name: str | None, *, known_as: str | None = None) -> Any:
+    """A table of features with its ids in the first column: the column that is called as in X may stand anywhere.
+
+    Parameters
+    ----------
+    table : frame, pair (ids, matrix) or FeatureTable
+    what : str
+        Name of the argument, for messages.
+    index : IdIndex
+        The ids of X.
+    id_name : str or None
+        Name of the id column in X.
+    known_as : str, default=None
+        Name of the id column in an earlier table: a column of this name holds the ids.
+
+    Returns
+    -------
+    table
+        The same, or where the ids were found by name another frame: their column first, and without a former index of
+        integers.
 
     Raises
     ------
     ValueError
-        If the column that is called as in X, or any where the first is a former index, covers the ids of X at least
-        as well as the first; or if the ids are in the index of the frame.
+        If the first column is a former index, and another one of any name has the ids of X; or if the ids are in the
+        index of the frame.
     """
-    frame = nw.from_native(features.values, eager_only=True, pass_through=True)
-    if not isinstance(features.ids, nw.Series) or not isinstance(frame, nw.DataFrame):
-        return
-    name = str(features.ids.name)
-    if name == id_name:
-        return
-    if id_name is not None and id_name in named_index(features.values):
+    inner = table.table if isinstance(table, FeatureTable) else table
+    frame = nw.from_native(inner, eager_only=True, pass_through=True)
+    if not isinstance(frame, nw.DataFrame) or frame.shape[1] < 2:
+        return table
+    names = [str(name) for name in frame.columns]
+    if names[0] in (known_as, id_name):
+        return table
+    at = names.index(known_as) if known_as in names else _column_of_ids(frame, names, what, index, id_name)
+    if at == 0:
+        return table
+    rest = [j for j in range(len(names)) if j != at and not (j == 0 and _is_former_index(names[0]))]
+    found = frame[:, [at, *rest]].to_native()
+    return FeatureTable(found) if isinstance(table, FeatureTable) else found
+
+
+def _column_of_ids(frame: nw.DataFrame, names: list[str], what: str, index: IdIndex, id_name: str | None) -> int:
+    """Position of the ids: the first column, unless the one that is called as in X covers as many ids of X."""
+    if id_name is not None and id_name in named_index(frame.to_native()):
         raise ValueError(f"{what} has its ids {id_name!r} in the index, and not in a column: pass table.reset_index().")
-    is_former_index = name in ("index", "level_0", "") or name.startswith("Unnamed:")
-    others = [j for j, other in enumerate(frame.columns) if is_former_index or str(other) == id_name]
-    if not others:
-        return
-    found = _n_covered(features.ids, index)
-    for j in others:
-        other = str(frame.columns[j])
-        if not frame[:, j].null_count() and (covered := _n_covered(frame[:, j], index)) and covered >= found:
+    others = [j for j in range(1, len(names)) if _is_former_index(names[0]) or names[j] == id_name]
+    found = _n_covered(frame[:, 0], index) if others else 0
+    for j in sorted(others, key=lambda j: names[j] != id_name):
+        covered = 0 if frame[:, j].null_count() else _n_covered(frame[:, j], index)
+        if covered and covered >= found:
+            if names[j] == id_name:
+                return j
             raise ValueError(
-                f"The first column of {what} is {name!r}, which is read as the id, and the ids of X are in the column "
-                f"{other!r}: put that one first, as in {what}=table.set_index({other!r}).reset_index(), and drop "
-                f"{name!r} if it counts rows."
+                f"The first column of {what} is {names[0]!r}, which is read as the id, and the ids of X are in the "
+                f"column {names[j]!r}: put that one first, as in {what}=table.set_index({names[j]!r}).reset_index(), "
+                f"and drop {names[0]!r} if it counts rows."
             )
+    return 0
+
+
+def _is_former_index(name: str) -> bool:
+    return name in ("index", "level_0", "") or name.startswith("Unnamed:")
 
 
 def _n_covered(column: nw.Series, index: IdIndex) -> int:

@@ -95,6 +95,14 @@ def read_features(table: FeatureSource, what: str) -> Features:
     return features
 
 
+def feature_names(features: Features) -> tuple[str, ...]:
+    """Names of the id column and of the feature columns; none where the table was no frame."""
+    frame = nw.from_native(features.values, eager_only=True, pass_through=True)
+    if not isinstance(features.ids, nw.Series) or not isinstance(frame, nw.DataFrame):
+        return ()
+    return (str(features.ids.name), *map(str, frame.columns))
+
+
 def _two_dimensional(matrix: Any, what: str) -> NDArray:
     matrix = np.asarray(matrix)
     if matrix.ndim != 2:

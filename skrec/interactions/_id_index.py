@@ -92,6 +92,8 @@ class IdIndex:
         new = ids[self._find(ids) < 0]
         if not len(new):
             return self
+        if not len(self.values):
+            return IdIndex(new)
         if self.values.dtype.kind == new.dtype.kind and new.dtype.kind in "iufU":
             return IdIndex(np.concatenate([self.values, new]))
         if self.values.dtype.kind in "iuf" and new.dtype.kind in "iuf":

@@ -64,6 +64,15 @@ class Interactions:
             data.timestamp, data.order = events.timestamp[order], order
         return data
 
+    @classmethod
+    def without_events(
+        cls, users: IdIndex | None = None, items: IdIndex | None = None, *, has_times: bool = False
+    ) -> "Interactions":
+        """No events beside the given catalogue, or an empty one."""
+        nobody, codes = IdIndex(np.zeros(0, np.int64)), np.zeros(0, np.int64)
+        times = np.zeros(0) if has_times else None
+        return cls(users or nobody, items or nobody, codes, codes, np.zeros(0, np.float32), times)
+
     def __len__(self) -> int:
         return len(self.users)
 

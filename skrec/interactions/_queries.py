@@ -14,6 +14,7 @@ from skrec.interactions._events import TIMESTAMP, read_events, read_target
 from skrec.interactions._histories import Histories
 from skrec.interactions._id_index import IdIndex
 from skrec.interactions._types import History, Ids, Table
+from skrec.utils import Matrix
 
 
 @dataclass
@@ -27,19 +28,49 @@ class Queries:
     histories : Histories of n_queries rows
         Events of fit and those of ``history``, in time order.
     context : float32 array of shape (n_queries, n_context) or None
+    features : GivenFeatures of n_queries rows, or None
+        Features of users that came with the call, for a model that uses them.
     """
 
     users: NDArray[np.int64]
     histories: Histories
     context: NDArray[np.float32] | None = None
+    features: "GivenFeatures | None" = None
 
     def __len__(self) -> int:
         return len(self.users)
 
     def block(self, start: int, stop: int) -> "Queries":
         """Queries ``start`` to ``stop``."""
-        context = None if self.context is None else self.context[start:stop]
-        return Queries(self.users[start:stop], self.histories.block(start, stop), context)
+        return self._part(slice(start, stop), self.histories.block(start, stop))
+
+    def take(self, rows: NDArray[np.int64]) -> "Queries":
+        """The given queries, with repeats."""
+        return self._part(rows, self.histories.take(rows))
+
+    def _part(self, at: Any, histories: Histories) -> "Queries":
+        context = None if self.context is None else self.context[at]
+        features = None if self.features is None else self.features.part(at)
+        return Queries(self.users[at], histories, context, features)
+
+
+@dataclass
+class GivenFeatures:
+    """Encoded user features that came with a call of ``recommend``.
+
+    Attributes
+    ----------
+    matrix : matrix of shape (n_queries, n_features)
+        Zero rows where nothing was given.
+    is_given : bool array of shape (n_queries,)
+    """
+
+    matrix: Matrix
+    is_given: NDArray[np.bool_]
+
+    def part(self, at: Any) -> "GivenFeatures":
+        """Those of the given queries."""
+        return GivenFeatures(self.matrix[at], self.is_given[at])
 
 
 def check_k(k: object, name: str = "k") -> int:

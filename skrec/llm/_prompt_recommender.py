@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval
 from skrec.base import MetaRecommender
 from skrec.exceptions import FeatureCoverageWarning
 from skrec.llm._row_texts import RowTexts
-from skrec.utils import caller_level, template_fields
+from skrec.utils import caller_level, template_fields, unwrap_recommender
 
 PROMPT_CONSTRAINTS: dict[str, list[Any]] = {
     "item_template": [str, None],
@@ -62,6 +62,10 @@ class PromptRecommender(MetaRecommender):
     def _read_rows(self, item_features: Any, user_features: Any) -> tuple[RowTexts, RowTexts]:
         items = RowTexts.read(item_features, "item_features", self.item_template)
         return items, RowTexts.read(user_features, "user_features", self.user_template)
+
+    def _uses_user_features(self) -> bool:
+        """Whether the recommender inside has a use of its own for ``user_features``."""
+        return hasattr(unwrap_recommender(self.recommender_), "user_encoder")
 
     def _prompt_seed(self) -> int:
         return int(check_random_state(self.random_state).randint(2**31 - 1))

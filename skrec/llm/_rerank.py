@@ -16,7 +16,16 @@ from sklearn.utils.validation import check_is_fitted
 from skrec._chat import LanguageModel, Prompt, as_chat, read_prompt
 from skrec.base import request_texts
 from skrec.exceptions import LanguageModelWarning, TruncationWarning
-from skrec.interactions import CandidateIds, History, Ids, Recommendations, Table, check_k
+from skrec.interactions import (
+    CandidateIds,
+    FeatureMatrix,
+    FeatureSource,
+    History,
+    Ids,
+    Recommendations,
+    Table,
+    check_k,
+)
 from skrec.llm._orders import blend_orders, limit_rise, penalize_popularity
 from skrec.llm._prompt_context import (
     LONGER,
@@ -29,6 +38,7 @@ from skrec.llm._prompt_context import (
 from skrec.llm._prompt_recommender import PROMPT_CONSTRAINTS, PromptRecommender
 from skrec.llm._rerank_calls import Calls, Counts
 from skrec.llm._rerank_methods import Orders, listwise, pairwise, pointwise
+from skrec.llm._row_texts import RowTexts
 from skrec.utils import RandomState, Recommender, Text, caller_level, on_snapshot
 
 _BLOCK = 1024
@@ -224,6 +234,7 @@ class LLMReranker(PromptRecommender):
         exclude: Table | None = None,
         request: str | Sequence[str | None] | None = None,
         request_weight: float | None = 0.0,
+        user_features: FeatureSource | FeatureMatrix | None = None,
     ) -> Recommendations:
         """Rank items for users; the language model orders the first ``n_candidates``.
 
@@ -236,6 +247,9 @@ class LLMReranker(PromptRecommender):
         request_weight : float in [0, 1], default=0.0
             Weight of the request in the retrieval, for a recommender that reads text. At 0 it retrieves by taste
             alone.
+        user_features : frame, pair (ids, matrix) or FeatureTable, default=None
+            Features of users, found by id: of new ones, or in place of those that fit had. The language model reads
+            them, and the recommender does where it uses user features.
 
         Returns
         -------
@@ -261,7 +275,16 @@ class LLMReranker(PromptRecommender):
         self._validate_params()
         self._check_wrapper()
         k = check_k(k)
-        retrieval = {"request": request, "request_weight": request_weight} if request_weight else {}
+        retrieval: dict[str, Any] = {"request": request, "request_weight": request_weight} if request_weight else {}
+        about_users = self._user_rows
+        if user_features is not None:
+            user_features = self._tables_in_front(None, user_features)[1]
+            given = RowTexts.read(user_features, "user_features", self.user_template)
+            about_users = about_users.updated(given)
+            if self._uses_user_features():
+                retrieval["user_features"] = user_features
+            elif users is None and history is None:
+                users = given.index.values
         base = self._retrieve(
             users,
             max(k, self.n_candidates),
@@ -278,7 +301,7 @@ class LLMReranker(PromptRecommender):
         if self.blend > 0:
             self._warn_of_long(requests)
             calls = self._calls(counts)
-            prompt_contexts = self._prompt_contexts(base.users, context, history, requests)
+            prompt_contexts = self._prompt_contexts(base.users, context, history, requests, about_users)
             for start in range(0, len(codes), _BLOCK):
                 block = slice(start, start + _BLOCK)
                 self._rerank(codes[block, : self.n_candidates], prompt_contexts[block], calls)
@@ -311,12 +334,14 @@ class LLMReranker(PromptRecommender):
                 stacklevel=caller_level(),
             )
 
-    def _prompt_contexts(self, users: NDArray, context: Any, history: Any, requests: list[Text]) -> list[PromptContext]:
+    def _prompt_contexts(
+        self, users: NDArray, context: Any, history: Any, requests: list[Text], about_users: RowTexts
+    ) -> list[PromptContext]:
         """The prompt context of each query, without its candidates."""
         contexts = context_texts(context, self._context_names(), len(users))
         histories = self._histories_of(users, history)
         chosen = latest_texts(histories, self._texts_of, self.n_history, with_y=self.feedback == "explicit")
-        texts = zip(chosen, self._user_rows.of(users), contexts, requests, strict=True)
+        texts = zip(chosen, about_users.of(users), contexts, requests, strict=True)
         return [PromptContext([], *about) for about in texts]
 
     def _texts_of(self, codes: NDArray) -> list[Text]:

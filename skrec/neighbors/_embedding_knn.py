@@ -86,6 +86,11 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
     -----
     Context and ``user_features`` are accepted and ignored. Without ``item_features`` there are no vectors: every
     list is ranked by popularity, and a :class:`~skrec.exceptions.ColdStartWarning` is raised.
+
+    A catalogue without events is fitted by ``fit(item_features=...)``: ``search``, ``similar_items``, and
+    ``recommend`` with ``history`` or ``request`` rank it. Users without a history get the items in catalogue order,
+    with scores of 0, until ``partial_fit`` brings the first events.
+
     ``partial_fit`` keeps the encoder, the centre and the whitening of the first fit. If the encoder learns nothing
     from the table, these last two are its only difference from ``fit`` on all data.
 
@@ -107,6 +112,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
     array([20, 40])
     """
 
+    _fits_without_events = True
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "item_encoder": [HasMethods(["fit_transform", "transform"]), StrOptions({"auto"}), None],
         "metric": [StrOptions({"cosine", "dot", "euclidean"})],
@@ -157,7 +163,8 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
     # Fit -------------------------------------------------------------------------------------------
 
     def _fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
-        self._use_time = data.check_order(self.order)
+        # Without events, those of partial_fit decide.
+        self._use_time = data.check_order(self.order) if len(data) else self.order != "none"
         # Kept: set_params must not change what fitted vectors mean.
         self._metric = self.metric
         self.center_: NDArray[np.float32] | None = None

@@ -221,8 +221,8 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
         weights = self._weigh(strength)
         step = max(1, _BLOCK_CELLS // n_users)
         for start in range(0, len(queries), step):
-            at = slice(start, start + step)
-            block = self._similarities(weights[at], queries.users[at])
+            at = slice(start, min(start + step, len(queries)))
+            block = self._similarities(weights[at], self._own_features(queries.block(at.start, at.stop)))
             # A user is not their own neighbour; an unknown user has code -1, which skips nobody.
             nearest_columns(block, queries.users[at], codes[at], similarities[at], sizes[at])
         kept = np.arange(shape[1]) < sizes[:, None]
@@ -230,15 +230,25 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
         votes = (similarities[kept] ** self.amplification).astype(np.float32)
         return sp.csr_array((votes, codes[kept], indptr), shape=(len(queries), n_users))
 
-    def _similarities(self, weights: sp.csr_array, users: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Similarities of a few queries, given by their weighted items and their codes, to all users."""
-        block = np.zeros((len(users), len(self._user_index)), self._dtype)
+    def _own_features(self, queries: Queries) -> Matrix | None:
+        """Features of unit length, one row per query; None where they do not count."""
+        if self.user_vectors_ is None or self.feature_weight == 0:
+            return None
+        known = np.flatnonzero(queries.users >= 0)
+        own = align(self.user_vectors_[queries.users[known]], known, len(queries))
+        if queries.features is None:
+            return own
+        given = np.flatnonzero(queries.features.is_given)
+        rows = align(normalize(queries.features.matrix)[given], given, len(queries))
+        return with_rows(own, rows, given, len(queries))
+
+    def _similarities(self, weights: sp.csr_array, own: Matrix | None) -> NDArray[np.float32]:
+        """Similarities of a few queries, given by their weighted items and their features, to all users."""
+        block = np.zeros((weights.shape[0], len(self._user_index)), self._dtype)
         add_product(weights, self._item_vectors, block)
         if self._similarity == "jaccard":
             block /= np.maximum(np.diff(weights.indptr)[:, None] + self._set_sizes - block, 1)
-        if self.user_vectors_ is not None and self.feature_weight > 0:
-            known = np.flatnonzero(users >= 0)
-            own = align(self.user_vectors_[users[known]], known, len(users))
+        if own is not None and self.user_vectors_ is not None:
             block += self.feature_weight * safe_sparse_dot(own, self.user_vectors_.T, dense_output=True)
             block[:, self._set_sizes == 0] = 0
         return block

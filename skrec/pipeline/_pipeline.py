@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Self, cast
 
-import narwhals as nw
+import numpy as np
 import sklearn
 import sklearn.pipeline
 from numpy.typing import ArrayLike, NDArray
@@ -13,8 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrec._explain import Explanations, by_raw_columns
 from skrec.interactions import (
-    TIMESTAMP,
     EventTemplate,
+    FeatureMatrix,
     FeatureSource,
     History,
     Ids,
@@ -24,11 +24,10 @@ from skrec.interactions import (
     explained_pairs,
     first_appearance,
     given_options,
-    ids_first,
     read_events,
-    split_history,
     warn_of_ratings_in_array,
 )
+from skrec.pipeline._steps import StepsMixin, events_of
 from skrec.utils import PersistenceMixin
 
 
@@ -40,7 +39,7 @@ def _final_has(name: str) -> Any:
     return available_if(check)
 
 
-class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
+class Pipeline(StepsMixin, PersistenceMixin, sklearn.pipeline.Pipeline):
     """scikit-learn's Pipeline with ``recommend``, ``similar_items``, ``search``, ``explain`` and ``partial_fit``.
 
     The steps before the recommender encode the context columns of X. They must leave user and item first and
@@ -89,11 +88,9 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
         """None: it inherits what scikit-learn's own Pipeline fails of the estimator checks."""
         return []
 
-    _template: EventTemplate
-
     def fit(
         self,
-        X: Table,
+        X: Table | None = None,
         y: ArrayLike | None = None,
         *,
         item_features: FeatureSource | None = None,
@@ -122,6 +119,11 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
         ValueError
             If a step changes an id, as a float column would a large integer.
         """
+        if X is None and len(self.steps) > 1:
+            raise ValueError(
+                "X is None, and the steps before the recommender are fitted to X: pass the events, or fit the "
+                "recommender alone to a catalogue without events."
+            )
         if len(self.steps) > 1:
             warn_of_ratings_in_array(X, y)  # a step may encode them beyond recognition
         tables = given_options(item_features=item_features, user_features=user_features)
@@ -141,7 +143,7 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
     @_final_has("partial_fit")
     def partial_fit(
         self,
-        X: Table,
+        X: Table | None = None,
         y: ArrayLike | None = None,
         *,
         item_features: FeatureSource | None = None,
@@ -162,7 +164,9 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
         """
         if not self.__sklearn_is_fitted__():
             return self.fit(X, y, item_features=item_features, user_features=user_features)
-        Xt = self._through_steps(X)
+        if X is not None and self._template is None:
+            self._template = EventTemplate.of(X)
+        Xt = None if X is None else self._through_steps(X)
         if Xt is not X:
             self._check_ids(X, Xt)
         tables = given_options(item_features=item_features, user_features=user_features)
@@ -171,7 +175,8 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
 
     def _fit(self, X: Any, *args: Any, **kwargs: Any) -> Any:
         Xt = super()._fit(X, *args, **kwargs)
-        if hasattr(self._final_estimator, "recommend"):
+        self._template = None
+        if X is not None and hasattr(self._final_estimator, "recommend"):
             self._template = EventTemplate.of(X)
             if Xt is not X:
                 self._check_ids(X, Xt)
@@ -198,6 +203,7 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
         exclude: Table | None = None,
         request: str | Sequence[str | None] | None = None,
         request_weight: float | None = None,
+        user_features: FeatureSource | FeatureMatrix | None = None,
     ) -> Recommendations:
         """Rank items for users, in a context as X had it before the steps.
 
@@ -221,6 +227,8 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
             A request in free text: one for all, or one per user.
         request_weight : float in [0, 1], default=None
             Weight of the request. None means the default of the recommender.
+        user_features : frame, pair (ids, matrix) or array-like of shape (n_users, n_features), default=None
+            Features of users, as the recommender takes them; they skip the steps.
 
         Returns
         -------
@@ -235,9 +243,12 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
         check_is_fitted(self)
         history = self._ids_first(history)
         if context is not None:
-            if users is None and history is not None:
-                users = first_appearance(read_events(_events_of(history), what="history").users)
-            context = self._encoded_context(self.users_ if users is None else users, context)
+            of_context = users
+            if users is None and user_features is not None:
+                of_context = np.repeat(self.users_[:1], len(cast(Any, context)))  # the steps read the context alone
+            elif users is None and history is not None:
+                users = of_context = first_appearance(read_events(events_of(history), what="history").users)
+            context = self._encoded_context(self.users_ if of_context is None else of_context, context)
         options = given_options(
             context=context,
             history=self._encoded_history(history),
@@ -246,6 +257,7 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
             exclude=exclude,
             request=request,
             request_weight=request_weight,
+            user_features=user_features,
         )
         return cast(Recommendations, self.steps[-1][1].recommend(users, k, **options))
 
@@ -324,52 +336,8 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
         found: Explanations = rec.explain(users, items, **options)
         if not isinstance(found, Explanations):
             return found
-        columns = [str(name) for name in self._template.context_names]
+        columns = [] if self._template is None else [str(name) for name in self._template.context_names]
         return by_raw_columns(found, columns, explicit=getattr(rec, "feedback", "implicit") == "explicit")
-
-    # Through the steps -----------------------------------------------------------------------------------
-
-    def _through_steps(self, X: Any) -> Any:
-        for _, step in self.steps[:-1]:
-            if step not in (None, "passthrough"):
-                X = step.transform(X)
-        return X
-
-    def _encoded_context(self, users: Any, context: Any) -> Any:
-        """The context columns as the steps leave them."""
-        if not self._template.has_context:
-            return context
-        if not len(users):
-            return None
-        encoded = self._through_steps(self._template.rebuild(users, context))
-        frame = nw.from_native(encoded, eager_only=True, pass_through=True)
-        if not isinstance(frame, nw.DataFrame):
-            return encoded[:, 2:]
-        columns = [j for j, name in enumerate(frame.columns) if name != TIMESTAMP]
-        return frame[:, columns[2:]].to_native()
-
-    def _ids_first(self, history: Any) -> Any:
-        """The history with its id columns where X had them, if it is a frame with the names of X."""
-        if history is None:
-            return None
-        events = ids_first(split_history(history)[0], self._template.id_names or None, "history")
-        return (events, history[1]) if isinstance(history, tuple) else events
-
-    def _encoded_history(self, history: Any) -> Any:
-        if history is None:
-            return None
-        given = _events_of(history)
-        events = read_events(given, what="history")
-        n_columns = 2 if events.context is None else 2 + events.context.shape[1]
-        if n_columns == 2 or len(self.steps) == 1:
-            return history
-        if n_columns != self._template.n_columns:
-            raise ValueError(
-                f"history has {n_columns} columns and X had {self._template.n_columns} in fit (timestamp not "
-                "counted); pass all of them, or user, item and timestamp alone."
-            )
-        encoded = self._through_steps(self._template.in_fitted_order(given))
-        return (encoded, history[1]) if isinstance(history, tuple) else encoded
 
     # Of the recommender ----------------------------------------------------------------------------
 
@@ -393,7 +361,3 @@ class Pipeline(PersistenceMixin, sklearn.pipeline.Pipeline):
         if hasattr(final, "recommend"):
             tags.target_tags, tags.input_tags = get_tags(final).target_tags, get_tags(final).input_tags
         return tags
-
-
-def _events_of(history: Any) -> Any:
-    return history[0] if isinstance(history, tuple) else history

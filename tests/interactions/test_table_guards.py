@@ -10,8 +10,10 @@ import pyarrow as pa
 import pytest
 
 from skrec.decomposition import HybridMFRecommender
+from skrec.exceptions import LanguageModelWarning
 from skrec.feature_extraction import ContextEncoder
 from skrec.interactions import FeatureTable, read_events
+from skrec.llm import LLMReranker
 from skrec.neighbors import ItemKNNRecommender
 from skrec.pipeline import make_pipeline
 
@@ -93,16 +95,53 @@ MODELS = {
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("wrap", [lambda table: table, FeatureTable, pl.from_pandas, pa.Table.from_pandas])
-@pytest.mark.parametrize("name", ["index", "Unnamed: 0", "level_0", "position"])
-def test_row_numbers_are_not_ids(model, wrap, name):
-    numbered = ITEMS.copy()
-    numbered.insert(0, name, [0, 1, 2])
+@pytest.mark.parametrize("name", ["index", "Unnamed: 0", "level_0", None])
+def test_the_column_called_as_in_x_holds_the_ids(model, wrap, name):
+    """Wherever it stands; a former index before it is no feature."""
+    moved = ITEMS[["price", "item"]].copy()
+    if name is not None:
+        moved.insert(0, name, [0, 1, 2])
+    rec, expected = MODELS[model](), MODELS[model]().fit(X, item_features=ITEMS)
+    if "random_state" in rec.get_params():
+        rec.set_params(random_state=0)
+        expected.set_params(random_state=0).fit(X, item_features=ITEMS)
+    rec.fit(X, item_features=wrap(moved))
+    assert rec.items_.tolist() == [10, 11, 12]
+    np.testing.assert_array_equal(rec.recommend(k=3).scores, expected.recommend(k=3).scores)
+    later = pd.DataFrame({"price": [4.0], "item": [13]})
+    for updated in (rec, expected):
+        assert updated.partial_fit(item_features=later).items_.tolist() == [10, 11, 12, 13]
+    np.testing.assert_array_equal(rec.recommend(k=4).scores, expected.recommend(k=4).scores)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_row_numbers_are_not_ids(model):
+    """A former index, and the ids in a column of another name than in X."""
+    numbered = ITEMS.rename(columns={"item": "sku"})
+    numbered.insert(0, "index", [0, 1, 2])
     rec = MODELS[model]()
-    with pytest.raises(ValueError, match=f"'{name}', which is read as the id, .*column 'item': put that one first"):
-        rec.fit(X, item_features=wrap(numbered))
-    rec.fit(X, item_features=wrap(ITEMS))
+    with pytest.raises(ValueError, match=r"'index', which is read as the id, .*column 'sku': put that one first"):
+        rec.fit(X, item_features=numbered)
+    rec.fit(X, item_features=ITEMS)
     with pytest.raises(ValueError, match="put that one first"):
-        rec.partial_fit(X, item_features=wrap(numbered))
+        rec.partial_fit(X, item_features=numbered)
+
+
+def test_wrappers_read_the_same_column():
+    moved = pd.DataFrame({"title": ["Emma", "Dracula", "Walden"], "item": [10, 11, 12]})
+    prompts = []
+
+    def llm(messages):
+        prompts.append(messages[-1]["content"])
+        return "[1]"
+
+    rec = LLMReranker(ItemKNNRecommender(item_encoder="auto"), llm=llm, n_candidates=2).fit(
+        X, item_features=FeatureTable(moved)
+    )
+    with pytest.warns(LanguageModelWarning, match="No answer"):
+        rec.recommend([1], k=1, exclude_seen=False)
+    assert "Emma" in prompts[0]
+    assert rec.partial_fit(item_features=moved.assign(item=[13, 14, 15])).items_.tolist() == list(range(10, 16))
 
 
 def test_a_former_index_is_found_without_names_too():
