@@ -9,7 +9,7 @@ from skrec._chat._messages import Message
 from skrec._chat._openai import OpenAICompatibleChat
 from skrec._chat._prompts import Prompt, read_prompt
 from skrec._chat._results import ChatResult, ChatSettings, Usage
-from skrec._chat._schema import fits
+from skrec._chat._schema import closed_object, fits, list_of, names_of
 from skrec._chat._stand_ins import in_given_order, repeat_data
 from skrec._chat._text_writer import TextWriter, in_language, persistent_texts
 from skrec._chat._transformers import TransformersChat

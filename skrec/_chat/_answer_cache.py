@@ -89,7 +89,8 @@ class ChatCache(SQLiteStore):
 
 def cache_key(fingerprint: str, messages: Sequence[dict[str, str]], settings: ChatSettings) -> bytes:
     """A hash of all that decides an answer."""
-    parts = [fingerprint, [[m["role"], m["content"]] for m in messages], sorted(vars(settings).items())]
+    decisive = vars(settings) | {"narrower": settings.schema_for(list(messages)) if settings.narrower else None}
+    parts = [fingerprint, [[m["role"], m["content"]] for m in messages], sorted(decisive.items())]
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=32).digest()
 
 

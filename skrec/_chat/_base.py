@@ -59,6 +59,7 @@ class BaseChat(Metering, ABC):
         conversations: Sequence[Conversation],
         *,
         schema: dict[str, Any] | None = None,
+        narrower: Sequence[dict[str, Any]] | None = None,
         max_tokens: int = 512,
         temperature: float = 0.0,
         seed: int | None = None,
@@ -72,6 +73,9 @@ class BaseChat(Metering, ABC):
             Each a text (of the user), or a list of messages ``{"role": ..., "content": ...}``.
         schema : dict, default=None
             JSON schema of the answer; ``parsed`` is then the value that fits it.
+        narrower : list of n dict, default=None
+            Per conversation, a schema within ``schema``: how many entries, and which. A server that constrains its
+            answers gets it in place of ``schema``; the answer is still checked against ``schema`` alone.
         max_tokens : int, default=512
             Most tokens per answer.
         temperature : float, default=0.0
@@ -87,6 +91,7 @@ class BaseChat(Metering, ABC):
         settings = ChatSettings.read(schema, max_tokens, temperature, seed, prompt)
         conversations = [conversations] if isinstance(conversations, str) else conversations
         messages, scrubbed = self._without_personal_data([read_conversation(one) for one in conversations])
+        settings = settings.with_narrower(messages, narrower)
         keys = self._keys(messages, settings)
         results = self._remembered(keys, settings)
         missing = [i for i in range(len(messages)) if i not in results]
@@ -102,6 +107,7 @@ class BaseChat(Metering, ABC):
         conversations: Sequence[Conversation],
         *,
         schema: dict[str, Any] | None = None,
+        narrower: Sequence[dict[str, Any]] | None = None,
         max_tokens: int = 512,
         temperature: float = 0.0,
         seed: int | None = None,
@@ -111,7 +117,7 @@ class BaseChat(Metering, ABC):
 
         Parameters
         ----------
-        conversations, schema, max_tokens, temperature, seed, prompt
+        conversations, schema, narrower, max_tokens, temperature, seed, prompt
             As in :meth:`complete`.
 
         Returns
@@ -122,6 +128,7 @@ class BaseChat(Metering, ABC):
         """
         settings = ChatSettings.read(schema, max_tokens, temperature, seed, prompt)
         messages, _ = self._scrub([read_conversation(one) for one in conversations])
+        settings = settings.with_narrower(messages, narrower)
         kept = self._remembered(self._keys(messages, settings), settings)
         missing = [one for i, one in enumerate(messages) if i not in kept]
         n_read = sum(about_tokens(message["content"]) for one in missing for message in one)

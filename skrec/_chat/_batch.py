@@ -39,6 +39,7 @@ def complete_batch(
     statistics: CallStatistics,
     *,
     schema: dict[str, Any],
+    narrower: Sequence[dict[str, Any]],
     max_tokens: int,
     seed: int,
     prompt: str,
@@ -46,15 +47,23 @@ def complete_batch(
 ) -> list[Any]:
     """The parsed answer to each conversation, or None; equal conversations are sent once.
 
-    With ``accept_beginning``, the readable beginning of an answer that was cut off counts as the answer.
+    ``narrower`` holds the schema of each conversation. With ``accept_beginning``, the readable beginning of an answer
+    that was cut off counts as the answer.
     """
     keys = [tuple(message["content"] for message in messages) for messages in conversations]
-    first: dict[tuple[str, ...], list[Message]] = {}
-    for key, messages in zip(keys, conversations, strict=True):
-        first.setdefault(key, messages)
+    first: dict[tuple[str, ...], int] = {}
+    for at, key in enumerate(keys):
+        first.setdefault(key, at)
     statistics.n_prompts += len(first)
     try:
-        results = chat.complete(list(first.values()), schema=schema, max_tokens=max_tokens, seed=seed, prompt=prompt)
+        results = chat.complete(
+            [conversations[at] for at in first.values()],
+            schema=schema,
+            narrower=[narrower[at] for at in first.values()],
+            max_tokens=max_tokens,
+            seed=seed,
+            prompt=prompt,
+        )
     except Exception as error:  # nothing is lost because a model failed
         statistics.n_failed += len(first)
         statistics.errors[reason_of(error)] += len(first)

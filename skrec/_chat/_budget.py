@@ -165,7 +165,7 @@ def most_tokens(messages: Sequence[Message], settings: ChatSettings) -> int:
     """The most tokens that a call can take."""
     texts, n_bytes = [message["content"] for message in messages], 0
     if settings.schema is not None:
-        texts.append(json.dumps(settings.schema))
+        texts.append(max(json.dumps(settings.schema), json.dumps(settings.schema_for(list(messages))), key=len))
         n_bytes = _TOKENS_OF_SCHEMA
     n_bytes += sum(len(text.encode("utf-8", "replace")) + _TOKENS_AROUND for text in texts)
     return n_bytes + settings.max_tokens

@@ -30,9 +30,10 @@ class OpenAICompatibleChat(BaseChat):
     second, with jitter, and follow ``Retry-After`` up to ``timeout`` and a minute. Once the server has left ten
     requests in a row without any answer, conversations fail at once and one goes out every ten seconds, with one try,
     until there is an answer again: a thousand do not wait for a server that is not there. What the server
-    refuses is remembered: ``temperature`` and ``seed`` are dropped, ``max_tokens`` becomes
-    ``max_completion_tokens`` or back, a schema is sent as a JSON schema, else a JSON object is requested and the
-    prompt states the schema, else the prompt alone. An answer that does not fit the schema is sent back once.
+    refuses is remembered: ``temperature`` and ``seed`` are dropped; ``max_tokens`` becomes
+    ``max_completion_tokens`` or back; a schema is sent as a JSON schema, without the keywords that the server names,
+    else as that of a JSON object, else a JSON object is requested and the prompt states the schema, else the prompt
+    alone. An answer that does not fit the schema is sent back once.
     Thoughts (``<think>``) are cut out.
 
     No key, address or organisation is taken from the environment unless named, redirects are not followed, and
@@ -99,7 +100,7 @@ class OpenAICompatibleChat(BaseChat):
             if not isinstance(value, Integral) or value < least:
                 raise ValueError(f"{name}={value!r} must be a whole number of at least {least}.")
         self._endpoint = Endpoint(model, base_url or OPENAI_URL, api_key_env, allow_http, timeout, max_retries)
-        self._dialect = SharedDialect(Dialect("max_completion_tokens" if self._endpoint.is_openai else "max_tokens"))
+        self._dialect = SharedDialect(Dialect.of_openai() if self._endpoint.is_openai else Dialect())
         self.model = model
         self.n_jobs = n_jobs
         self.is_remote = not self._endpoint.is_loopback
@@ -142,10 +143,12 @@ class _Exchange:
         self.connection = connection
         self.dialect = dialect
         self.settings = settings
+        self.narrow: dict[str, Any] | None = None
         self.usage = Usage()
 
     def answer(self, messages: list[Message]) -> ChatResult:
         """The answer, after one repair at most; never raises for what a server does."""
+        self.narrow = self.settings.schema_for(messages)
         try:
             result = self._request(messages)
             schema = self.settings.schema
@@ -164,12 +167,12 @@ class _Exchange:
         """One answer, in the dialect that the server takes."""
         start = dialect = self.dialect.current
         while True:
-            body = dialect.body(self.chat.model, messages, self.settings)
+            body = dialect.body(self.chat.model, messages, self.settings, self.narrow)
             try:
                 result = self.connection.call(partial(self._send, body))
             except RequestRejected as error:
                 said = error.said if error.status in _REFUSED_FIELDS else None
-                changed = None if said is None else dialect.after(said, self.settings, start)
+                changed = None if said is None else dialect.after(said, self.settings, start, self.narrow)
                 if changed is None:
                     raise
                 dialect = changed

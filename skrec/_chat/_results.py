@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Integral
 from typing import Any
 
 from skrec._chat._json import parse_beginning, parse_json, write_json
+from skrec._chat._messages import Message
 from skrec._chat._schema import TOO_LONG, check_schema
 
 _FINISH_REASONS = {
@@ -97,13 +99,39 @@ class ChatResult:
 
 @dataclass(frozen=True)
 class ChatSettings:
-    """How a batch of conversations is to be answered."""
+    """How a batch of conversations is to be answered.
+
+    ``narrower`` holds the narrower schemas by conversation, written as JSON.
+    """
 
     schema: dict[str, Any] | None = None
     max_tokens: int = 512
     temperature: float = 0.0
     seed: int | None = None
     prompt: str | None = None
+    narrower: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+
+    def with_narrower(
+        self, conversations: Sequence[list[Message]], narrower: Sequence[dict[str, Any]] | None
+    ) -> ChatSettings:
+        """Settings with a narrower schema of each conversation.
+
+        Raises
+        ------
+        ValueError
+            If there is no schema to be narrower than, or if the numbers differ.
+        """
+        if narrower is None:
+            return self
+        if self.schema is None:
+            raise ValueError("narrower=... needs schema, against which answers are checked.")
+        if len(narrower) != len(conversations):
+            raise ValueError(f"narrower has {len(narrower)} schemas for {len(conversations)} conversations.")
+        return replace(self, narrower=dict(zip(map(json.dumps, conversations), narrower, strict=True)))
+
+    def schema_for(self, conversation: list[Message]) -> dict[str, Any] | None:
+        """What constrains the answer to a conversation: its narrower schema, else the schema of all."""
+        return self.narrower.get(json.dumps(conversation), self.schema) if self.narrower else self.schema
 
     @classmethod
     def read(cls, schema: Any, max_tokens: Any, temperature: Any, seed: Any, prompt: str | None) -> ChatSettings:

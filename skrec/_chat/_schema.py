@@ -3,13 +3,40 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
 TOO_LONG = " is too long"
 _RANGES = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
 _NOT_SCHEMAS = frozenset({"enum", "const", "default", "examples"})
+# What OpenAI's strict mode takes in a schema.
+_STRICT_KEYWORDS = frozenset(
+    {
+        "type",
+        "properties",
+        "required",
+        "additionalProperties",
+        "items",
+        "enum",
+        "const",
+        "anyOf",
+        "$ref",
+        "$defs",
+        "minItems",
+        "maxItems",
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "multipleOf",
+        "pattern",
+        "format",
+        "title",
+        "description",
+    }
+)
+_NAMED_PARTS = frozenset({"properties", "$defs"})
 _LEAST = frozenset({"minItems", "minLength", "minProperties", "minContains", "contains", "uniqueItems", "pattern"})
 
 
@@ -62,6 +89,75 @@ def without_minimum(schema: Any) -> Any:
             if name not in _LEAST
         }
     return [without_minimum(part) for part in schema] if isinstance(schema, list) else schema
+
+
+def closed_object(**properties: dict[str, Any]) -> dict[str, Any]:
+    """Schema of an object with these properties, each of them required, and no other."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def list_of(entry: dict[str, Any], most: int, *, least: int = 0) -> dict[str, Any]:
+    """Schema of a list of ``least`` to ``most`` entries.
+
+    There is no ``uniqueItems``: few servers know it, and the readers of lists skip what is repeated.
+    """
+    return {"type": "array", "items": entry, "minItems": least, "maxItems": most}
+
+
+def names_of(tokens: Sequence[str], most: int, *, least: int = 0) -> dict[str, Any]:
+    """Schema of a list of tokens; an empty one where there are none."""
+    if not tokens:
+        return list_of({"type": "string", "maxLength": 0}, 0)
+    return list_of({"type": "string", "enum": list(tokens)}, most, least=least)
+
+
+def keywords_in(schema: Any) -> set[str]:
+    """All keywords of a schema, and the names of its properties."""
+    if isinstance(schema, dict):
+        return set(schema).union(*map(keywords_in, schema.values()))
+    return set().union(*map(keywords_in, schema)) if isinstance(schema, list) else set()
+
+
+def without_keywords(schema: Any, keywords: frozenset[str]) -> Any:
+    """The schema without some keywords; a property may have the name of one."""
+    if isinstance(schema, list):
+        return [without_keywords(part, keywords) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept: dict[str, Any] = {}
+    for name, part in schema.items():
+        if name in _NAMED_PARTS and isinstance(part, dict):
+            kept[name] = {key: without_keywords(inner, keywords) for key, inner in part.items()}
+        elif name not in keywords:
+            kept[name] = part if name in _NOT_SCHEMAS else without_keywords(part, keywords)
+    return kept
+
+
+def shared_form(narrow: Any, schema: Any) -> Any:
+    """A narrower schema without the enumerations that ``schema`` lacks, which differ from prompt to prompt."""
+    if not isinstance(narrow, dict):
+        return narrow
+    wide = schema if isinstance(schema, dict) else {}
+    return {name: shared_form(part, wide.get(name)) for name, part in narrow.items() if name != "enum" or name in wide}
+
+
+def is_strict(schema: dict[str, Any]) -> bool:
+    """Whether OpenAI's strict mode takes it: every object closed, with all its properties required."""
+    properties = schema.get("properties", {})
+    if set(schema) - _STRICT_KEYWORDS:
+        return False
+    if schema.get("type") == "object" and (
+        schema.get("additionalProperties") is not False or set(schema.get("required", [])) != set(properties)
+    ):
+        return False
+    inner = [*properties.values(), *schema.get("$defs", {}).values(), *schema.get("anyOf", [])]
+    inner += [schema["items"]] if "items" in schema else []
+    return all(isinstance(part, dict) and is_strict(part) for part in inner)
 
 
 @lru_cache(maxsize=128)

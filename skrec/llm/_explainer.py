@@ -77,7 +77,7 @@ class LLMExplainer(PromptRecommender):
         ``{evidence}`` and, optionally, ``{language}`` and ``{max_sentences}``. A template alone keeps the default
         system message. None is the file ``explain-v1.txt``.
     max_tokens : int, default=512
-        Maximum number of tokens of an answer.
+        Maximum number of tokens of an answer; raised to 160 per sentence where ``max_sentences`` needs more.
     random_state : int, RandomState instance or None, default=0
         Seed of the tokens that stand for evidence in prompts. With an int, the same evidence gives the same
         prompt, which a cache can answer.
@@ -305,6 +305,7 @@ class LLMExplainer(PromptRecommender):
             self.max_chars,
             self.max_tokens,
             counts,
+            most=self.max_sentences,
         )
 
 

@@ -13,9 +13,12 @@ from skrec._chat import (
     Message,
     Prompt,
     as_data,
+    closed_object,
     complete_batch,
     content_rng,
     delimited,
+    list_of,
+    names_of,
     token_in,
 )
 from skrec._explain import LANGUAGES, Evidence
@@ -32,6 +35,7 @@ SENTENCES = {
     "required": ["sentences"],
 }
 _LONGEST = 400
+_TOKENS_PER_SENTENCE = 160  # four hundred letters, and the tokens of the evidence
 _BLOCK = 1024
 """Cases whose prompts are held in memory at a time."""
 _LANGUAGE = re.compile(r"[^\W\d_][\w ()-]{1,39}")
@@ -119,8 +123,13 @@ class GroundedWriter:
     max_chars : int
         Longer texts are truncated.
     max_tokens : int
+        Raised to 160 per sentence.
     counts : GroundedCounts
         Updated by every call.
+    most : int
+        Maximum number of sentences.
+    longest : int
+        Maximum number of characters of a sentence.
     """
 
     chat: BaseChat
@@ -130,6 +139,8 @@ class GroundedWriter:
     max_chars: int
     max_tokens: int
     counts: GroundedCounts
+    most: int = 1
+    longest: int = _LONGEST
 
     def write(self, cases: Sequence[Case | None]) -> Iterator[tuple[int, list[Sentence]]]:
         """Row and sentences of each case that is not None; no sentences where none was usable."""
@@ -145,7 +156,8 @@ class GroundedWriter:
             [messages for messages, _, _ in shown],
             self.counts,
             schema=SENTENCES,
-            max_tokens=self.max_tokens,
+            narrower=[self._narrow(list(evidence)) for _, _, evidence in shown],
+            max_tokens=max(self.max_tokens, self.most * _TOKENS_PER_SENTENCE),
             seed=self.seed,
             prompt=self.prompt.name,
             accept_beginning=True,
@@ -154,6 +166,15 @@ class GroundedWriter:
             [] if parsed is None else self._read(parsed["sentences"], of_item, evidence)
             for parsed, (_, of_item, evidence) in zip(answers, shown, strict=True)
         ]
+
+    def _narrow(self, tokens: list[str]) -> dict[str, Any]:
+        """So many sentences of such a length, with evidence of this prompt.
+
+        A model may cite nothing: forced to, it would cite anything, and the sentence would not be dropped.
+        """
+        text = {"type": "string", "maxLength": min(self.longest, _LONGEST)}
+        sentence = closed_object(text=text, evidence=names_of(tokens, len(tokens)))
+        return closed_object(sentences=list_of(sentence, self.most, least=1))
 
     def _show(self, case: Case) -> tuple[list[Message], str, dict[str, Evidence]]:
         rng = content_rng(self.seed, case.item, *(entry.text for entry in case.entries))

@@ -151,6 +151,7 @@ def personalise(
             max_chars,
             max_tokens,
             GroundedCounts(),
+            longest=max_length,
         )
         contexts = context_texts(context, None if columns is None else columns[2:], len(explained))
         cases = _cases(explained.item.tolist(), evidence, texts, contexts, explicit)

@@ -9,7 +9,16 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec._chat import BaseChat, CallStatistics, Message, complete_batch, reason_of, token_in
+from skrec._chat import (
+    BaseChat,
+    CallStatistics,
+    Message,
+    closed_object,
+    complete_batch,
+    names_of,
+    reason_of,
+    token_in,
+)
 from skrec.llm._orders import read_order
 from skrec.llm._prompt_context import PromptContext, PromptWriter
 
@@ -22,6 +31,8 @@ _GRADE = {
     "properties": {"grade": {"type": "number", "minimum": 0, "maximum": 10}},
     "required": ["grade"],
 }
+# Narrower, for servers that constrain what a model writes: whole grades, and the names of the prompt alone.
+_WHOLE_GRADE = closed_object(grade={"type": "integer", "enum": list(range(11))})
 _TOKENS_PER_ENTRY = 16
 _NO_LIKELIHOOD = "no likelihood: the prompt exceeds the context length of the model, or the budget"
 
@@ -65,15 +76,15 @@ class Calls:
     def orders(self, shown: Sequence[Shown]) -> list[list[int] | None]:
         """The order of each list of candidates."""
         longest = max((len(candidates) for _, candidates in shown), default=1)
-        return self._complete(shown, _order_schema(longest), self._order, longest)
+        return self._complete(shown, _order_schema(longest), _whole_order, self._order, longest)
 
     def better(self, pairs: Sequence[Shown]) -> list[int | None]:
         """The better one of each pair of candidates."""
-        return self._complete(pairs, _BETTER, self._better)
+        return self._complete(pairs, _BETTER, _one_of_two, self._better)
 
     def grades(self, shown: Sequence[Shown]) -> list[float | None]:
         """A grade from 0 to 10 of each single candidate."""
-        return self._complete(shown, _GRADE, lambda parsed, tokens: float(parsed["grade"]))
+        return self._complete(shown, _GRADE, lambda tokens: _WHOLE_GRADE, lambda parsed, tokens: float(parsed["grade"]))
 
     def likelihoods(self, shown: Sequence[Shown]) -> list[float | None]:
         """Log-probability of a yes minus that of a no, for each single candidate."""
@@ -99,15 +110,19 @@ class Calls:
         self,
         shown: Sequence[Shown],
         schema: dict[str, Any],
+        narrow: Callable[[list[str]], dict[str, Any]],
         read: Callable[[Any, dict[str, int]], Any],
         longest: int = 1,
     ) -> list[Any]:
         written = [self.writer.write(*one) for one in shown]
-        results = self._distinct([messages for messages, _ in written], schema, longest)
+        narrower = [narrow(list(tokens)) for _, tokens in written]
+        results = self._distinct([messages for messages, _ in written], schema, narrower, longest)
         both = zip(results, written, strict=True)
         return [None if result is None else read(result, tokens) for result, (_, tokens) in both]
 
-    def _distinct(self, conversations: list[list[Message]], schema: dict[str, Any], longest: int) -> list[Any]:
+    def _distinct(
+        self, conversations: list[list[Message]], schema: dict[str, Any], narrower: list[dict[str, Any]], longest: int
+    ) -> list[Any]:
         """The parsed answer to each conversation; identical ones are sent once."""
         writer = self.writer
         return complete_batch(
@@ -115,6 +130,7 @@ class Calls:
             conversations,
             self.counts,
             schema=schema,
+            narrower=narrower,
             max_tokens=max(self.max_tokens, longest * _TOKENS_PER_ENTRY),
             seed=writer.seed,
             prompt=writer.prompt.name,
@@ -138,3 +154,12 @@ def _order_schema(longest: int) -> dict[str, Any]:
     """An order of at most so many candidates. A weak model that is held to no length repeats itself for ever."""
     order = {"type": "array", "items": _NAME, "maxItems": 2 * longest}  # a few repetitions are ignored
     return {"type": "object", "properties": {"order": order}, "required": ["order"]}
+
+
+def _whole_order(tokens: list[str]) -> dict[str, Any]:
+    """Each candidate of the prompt, as far as a schema can say so: as many entries as there are, and these alone."""
+    return closed_object(order=names_of(tokens, len(tokens), least=len(tokens)))
+
+
+def _one_of_two(tokens: list[str]) -> dict[str, Any]:
+    return closed_object(better={"type": "string", "enum": tokens})

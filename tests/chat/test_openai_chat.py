@@ -291,10 +291,79 @@ def test_without_any_response_format_the_prompt_says_it(openai_server):
     openai_server.refuses = {"response_format": "Extra inputs are not permitted"}
     client = chat(openai_server)
     assert client.complete(["x"], schema=SCHEMA)[0].parsed == {"order": ["a", "b"]}
-    assert formats(openai_server) == ["json_schema", "json_object", None]
+    assert formats(openai_server) == ["json_schema", "json_object", "json_object", None]
+    assert [body["response_format"].get("schema") for body in openai_server.bodies[1:3]] == [SCHEMA, None]
     client.complete(["y"], schema=SCHEMA)
-    assert formats(openai_server)[3:] == [None]
-    assert "JSON schema" in openai_server.bodies[3]["messages"][-1]["content"]
+    assert formats(openai_server)[4:] == [None]
+    assert "JSON schema" in openai_server.bodies[4]["messages"][-1]["content"]
+
+
+def narrower(*names):
+    order = {"type": "array", "items": {"type": "string", "enum": list(names), "maxLength": 9}, "minItems": 2}
+    return {"type": "object", "properties": {"order": order}, "required": ["order"], "additionalProperties": False}
+
+
+def sent_schemas(server):
+    return [body["response_format"]["json_schema"]["schema"] for body in server.bodies]
+
+
+def test_each_conversation_has_its_narrower_schema(openai_server):
+    openai_server.answer = lambda messages, body: GOOD  # within the schema of all, and not within the narrower ones
+    schemas = {text: narrower(text, "z") for text in "xyz"}
+    results = chat(openai_server).complete(list("xyz"), schema=SCHEMA, narrower=list(schemas.values()))
+    assert [result.parsed for result in results] == [{"order": ["a", "b"]}] * 3
+    sent = {
+        body["messages"][0]["content"]: schema
+        for body, schema in zip(openai_server.bodies, sent_schemas(openai_server), strict=True)
+    }
+    assert sent == schemas
+
+
+def test_a_narrower_schema_is_part_of_what_a_cache_knows(openai_server, tmp_path):
+    openai_server.answer = lambda messages, body: GOOD
+    client = chat(openai_server, cache=tmp_path / "answers.sqlite")
+    for names in ("x", "x", "y"):
+        client.complete(["x"], schema=SCHEMA, narrower=[narrower(names)])
+    client.complete(["x"], schema=SCHEMA)
+    assert len(openai_server.requests) == 3
+    assert client.estimate(["x"], schema=SCHEMA, narrower=[narrower("y")]).n_calls == 0
+    assert client.estimate(["x"], schema=SCHEMA, narrower=[narrower("z")]).n_calls == 1
+
+
+def test_a_narrower_schema_needs_one_to_check_against(openai_server):
+    with pytest.raises(ValueError, match="needs schema"):
+        chat(openai_server).complete(["x"], narrower=[SCHEMA])
+    with pytest.raises(ValueError, match="1 schemas for 2 conversations"):
+        chat(openai_server).complete(["x", "y"], schema=SCHEMA, narrower=[SCHEMA])
+
+
+def test_keywords_that_a_server_refuses_are_left_out_and_remembered(openai_server):
+    openai_server.answer = lambda messages, body: GOOD
+
+    def faults(body):
+        if "maxLength" in str(body["response_format"]):
+            return status(400, {"error": {"message": "Invalid schema for 'answer': 'maxLength' is not permitted."}})
+        return None
+
+    openai_server.faults = faults
+    client = chat(openai_server)
+    (first,) = client.complete(["x"], schema=SCHEMA, narrower=[narrower("x")])
+    (second,) = client.complete(["y"], schema=SCHEMA, narrower=[narrower("y")])
+    assert (first.usage.n_calls, second.usage.n_calls) == (2, 1)
+    schema = sent_schemas(openai_server)[-1]
+    assert schema["properties"]["order"]["items"] == {"type": "string", "enum": ["y"]}
+
+
+def test_openai_gets_one_schema_for_all_prompts_in_its_strict_subset(openai_server):
+    openai_server.answer = lambda messages, body: GOOD
+    client = chat(openai_server)
+    client._dialect.current = Dialect.of_openai()
+    client.complete(["x", "y"], schema=SCHEMA, narrower=[narrower("x"), narrower("y")])
+    wanted = narrower("x")
+    wanted["properties"]["order"]["items"] = {"type": "string"}
+    assert [body["response_format"]["json_schema"] for body in openai_server.bodies] == [
+        {"name": "answer", "schema": wanted, "strict": True}
+    ] * 2
 
 
 @pytest.mark.parametrize("wrong", ["I would rather not.", '{"order": [1]}', '{"other": []}', '{"order": ["a"'])
@@ -354,7 +423,7 @@ def test_a_request_that_is_refused_for_what_it_is(openai_server, waits, message)
     for schema in (None, SCHEMA):
         (result,) = chat(openai_server).complete(["x"], schema=schema)
         assert result.error == "the endpoint answered 400 (bad_request)"
-    assert len(openai_server.requests) <= 4
+    assert len(openai_server.requests) <= 5
     assert waits == []
 
 

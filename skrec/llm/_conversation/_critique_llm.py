@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skrec._chat import BaseChat, ChatResult, Prompt, content_rng, delimited
+from skrec._chat import BaseChat, ChatResult, Prompt, closed_object, content_rng, delimited, list_of, names_of
 from skrec.llm._conversation._critique import Critique
 from skrec.llm._conversation._item_facts import ItemFacts, fold, stem, words_of
 from skrec.llm._conversation._parse_names import find_title
@@ -14,21 +14,14 @@ from skrec.llm._conversation._parse_numbers import reference_value
 from skrec.llm._conversation._state import Constraint, Question
 
 _MOST_ENTRIES = 12
+_MOST_NARROW = 6
 _MOST_CHARS = 200
 _MOST_LABELS = 40
 _NO_ENTRY = "(none)"
 
 
-def _list_of(entry: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "items": entry}
-
-
-def _object(**properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
-
-
-_TEXT = {"type": "string"}
-_TEXTS = _list_of(_TEXT)
+_TEXT: dict[str, Any] = {"type": "string"}
+_TEXTS = {"type": "array", "items": _TEXT}
 _TEXT_LISTS = [
     "liked",
     "disliked",
@@ -40,16 +33,22 @@ _TEXT_LISTS = [
     "unwanted",
     "excluded",
 ]
-SCHEMA = _object(
+_YES_NO: dict[str, Any] = {"type": "boolean"}
+_LABEL = {"attribute": _TEXT, "value": _TEXT, "wanted": _YES_NO, "must": _YES_NO}
+_BOUND: dict[str, dict[str, Any]] = {
+    "attribute": _TEXT,
+    "relation": {"type": "string", "enum": ["at_most", "at_least"]},
+    "value": {"type": "number"},
+}
+_COMPARISON: dict[str, dict[str, Any]] = {"attribute": _TEXT, "direction": {"type": "string", "enum": ["less", "more"]}}
+SCHEMA = closed_object(
     **dict.fromkeys(_TEXT_LISTS, _TEXTS),
-    labels=_list_of(_object(attribute=_TEXT, value=_TEXT, wanted={"type": "boolean"}, must={"type": "boolean"})),
-    bounds=_list_of(
-        _object(attribute=_TEXT, relation={"type": "string", "enum": ["at_most", "at_least"]}, value={"type": "number"})
-    ),
-    comparisons=_list_of(_object(attribute=_TEXT, direction={"type": "string", "enum": ["less", "more"]})),
+    labels={"type": "array", "items": closed_object(**_LABEL)},
+    bounds={"type": "array", "items": closed_object(**_BOUND)},
+    comparisons={"type": "array", "items": closed_object(**_COMPARISON)},
     answer={"type": "string", "enum": ["yes", "no", "any", "other", "none"]},
-    reject_shown={"type": "boolean"},
-    start_over={"type": "boolean"},
+    reject_shown=_YES_NO,
+    start_over=_YES_NO,
 )
 """Schema of the answer."""
 
@@ -119,7 +118,12 @@ class LLMCritiqueReader:
         """
         messages, tokens = self._write(text)
         result = self.llm.complete(
-            [messages], schema=SCHEMA, max_tokens=self.max_tokens, seed=self.seed, prompt=self.prompt.name
+            [messages],
+            schema=SCHEMA,
+            narrower=[_narrow(tokens)],
+            max_tokens=self.max_tokens,
+            seed=self.seed,
+            prompt=self.prompt.name,
         )[0]
         if result.error is not None or not isinstance(result.parsed, dict):
             return None, result, 0
@@ -212,6 +216,29 @@ class LLMCritiqueReader:
         edge = reference_value(self.facts.numbers[column], critique.liked, self.shown, up, False)
         if edge is not None:
             critique.constraints.append(Constraint(column, ">=" if up else "<=", edge, 1.0, True))
+
+
+def _narrow(tokens: _Tokens) -> dict[str, Any]:
+    """The schema with the names of this prompt, and with limits: a weak model would fill a list for ever."""
+    text = {"type": "string", "maxLength": _MOST_CHARS}
+
+    def entries(names: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
+        if not names:
+            return list_of(closed_object(**properties), 0)
+        attribute = {"type": "string", "enum": list(names)}
+        return list_of(closed_object(**properties | {"attribute": attribute}), _MOST_NARROW)
+
+    items = names_of(list(tokens.items), max(len(tokens.items), 1))
+    return closed_object(
+        **SCHEMA["properties"]
+        | dict.fromkeys(_TEXT_LISTS, list_of(text, _MOST_NARROW))
+        | dict.fromkeys(("liked", "disliked", "known"), items)
+        | {
+            "labels": entries(tokens.labels, _LABEL | {"value": text}),
+            "bounds": entries(tokens.numbers, _BOUND),
+            "comparisons": entries(tokens.numbers, _COMPARISON),
+        }
+    )
 
 
 def _texts(given: list[str]) -> list[str]:
