@@ -85,7 +85,7 @@ def clear(row, start):
 
 
 @njit(cache=True, nogil=True)
-def _largest_first(values, n, k):
+def largest_first(values, n, k):
     """Bring the k largest of the first n to the front, k < n; returns the least of them."""
     start, stop = 0, n
     while True:
@@ -124,12 +124,12 @@ def _cut(row, k, buffer):
             buffer[size] = value
             size += 1
             if size == len(buffer):
-                cut = _largest_first(buffer, size, k)
+                cut = largest_first(buffer, size, k)
                 size = k
     if size < k:
         return cut, 0
     if size > k:
-        cut = _largest_first(buffer, size, k)
+        cut = largest_first(buffer, size, k)
     n_equal = 0
     for at in range(k):
         n_equal += buffer[at] == cut

@@ -12,7 +12,8 @@ from skrec.base._delegation import DelegatingMixin, given_tables
 from skrec.base._fit_data import read_encoder
 from skrec.base._fit_mixins import PartialFitMixin, SampleWeightMixin
 from skrec.base._item_graph import ItemGraphRecommender
-from skrec.base._item_similarity import Similarity, classical, merge_repeats, pair_table
+from skrec.base._item_graph_update import updated_graph
+from skrec.base._item_similarity import Similarity, classical, merge_repeats, pair_table, repeats_dominate
 from skrec.base._meta import MetaRecommender
 from skrec.base._ranker import ExactRanker, Ranker, TopK
 from skrec.base._recommender import BaseRecommender

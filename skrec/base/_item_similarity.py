@@ -28,6 +28,7 @@ def pair_table(
     *,
     lags: tuple[NDArray, NDArray] | None = None,
     constant: float | None = None,
+    only: NDArray[np.int64] | None = None,
     dtype: DTypeLike = np.float32,
 ) -> PairTable:
     """The pairs of events of each row, as a :class:`~skrec._kernels.item_graph.build.PairTable`.
@@ -42,17 +43,23 @@ def pair_table(
         Weight of a pair by distance, forward and backward; None is no such weight.
     constant : float, default=None
         Weight of every pair of a row, whatever its distance; None is 1 without ``lags`` and 0 with them.
+    only : int64 array, default=None
+        The items whose pairs are wanted, in ascending order; None is all.
     dtype : float32 or float64
     """
     from skrec._kernels.item_graph.build import PairTable
 
     items = histories.items
-    counts = np.bincount(items, minlength=n_items)
+    if only is None:
+        counts, events = np.bincount(items, minlength=n_items), _sorted_by(items, n_items)
+    else:
+        at = histories.events_of(only)
+        counts, events = np.bincount(items[at], minlength=n_items), at[_sorted_by(items[at], n_items)]
     forward, backward = (np.zeros(1), np.zeros(1)) if lags is None else lags
     weights = source.astype(dtype)
     return PairTable(
         item_ptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        event_of=_sorted_by(items, n_items),
+        event_of=events,
         row_of=histories.row_of_event(),
         indptr=histories.indptr.astype(np.int64),
         items=items,
@@ -65,24 +72,27 @@ def pair_table(
     )
 
 
-def merge_repeats(
-    histories: Histories, n_items: int, source: NDArray, target: NDArray
-) -> tuple[Histories, NDArray, NDArray]:
-    """Repeats of an item in a row as one event with the sum of their weights, where they make up most pairs.
-
-    Of pairs whose weight does not depend on distance, those of two different items have the same sum then, and
-    their number no longer grows with the square of the repeats. Without long rows full of repeats everything is
-    returned as it is.
-    """
+def repeats_dominate(histories: Histories, n_items: int) -> bool:
+    """Whether most pairs of long rows are those of repeated items, so that :func:`merge_repeats` pays off."""
     lengths = histories.lengths
     is_long = lengths > _LONG_ROW
     if not is_long.any():
-        return histories, source, target
+        return False
     at = np.repeat(is_long, lengths)
     cells = np.unique(histories.row_of_event()[at] * np.int64(n_items) + histories.items[at])
     n_distinct = np.bincount(cells // n_items, minlength=len(histories))
-    if np.square(lengths[is_long], dtype=np.float64).sum() < 2 * np.square(n_distinct, dtype=np.float64).sum():
-        return histories, source, target
+    pairs, distinct = (np.square(n, dtype=np.float64).sum() for n in (lengths[is_long], n_distinct))
+    return bool(pairs >= 2 * distinct)
+
+
+def merge_repeats(
+    histories: Histories, n_items: int, source: NDArray, target: NDArray
+) -> tuple[Histories, NDArray, NDArray]:
+    """Repeats of an item in a row as one event with the sum of their weights.
+
+    Of pairs whose weight does not depend on distance, those of two different items have the same sum then, and
+    their number no longer grows with the square of the repeats.
+    """
     shape = len(histories), n_items
     events = histories.items, histories.indptr
     sums = [sp.csr_array((weights.astype(float), *events), shape, copy=True) for weights in (source, target)]
@@ -118,15 +128,17 @@ class Similarity:
 
     def best(self, n_neighbors: int, n_jobs: int | None = None) -> sp.csr_array:
         """(n_items, n_items) matrix of the ``n_neighbors`` largest positive similarities of each item."""
+        rows = BestRows.empty(len(self.row_scale), n_neighbors, self.pairs.source.dtype)
+        self.fill(rows, np.arange(rows.n_items), n_jobs)
+        return rows.to_csr(n_jobs)
+
+    def fill(self, rows: BestRows, items: NDArray[np.int64], n_jobs: int | None = None) -> None:
+        """Find the best entries of the rows of some items."""
         from skrec._kernels.item_graph.build import best_pair_rows
 
         dtype = self.pairs.source.dtype
-        scales = self.row_scale.astype(dtype), self.column_scale.astype(dtype)
-
-        def best_rows(start: int, stop: int, values: NDArray, columns: NDArray, sizes: NDArray) -> None:
-            best_pair_rows(start, stop, self.pairs, *scales, self.is_jaccard, values, columns, sizes)
-
-        return collect_rows(best_rows, len(self.row_scale), n_neighbors, dtype, n_jobs)
+        read = items, self.pairs, self.row_scale.astype(dtype), self.column_scale.astype(dtype), self.is_jaccard
+        rows.fill(lambda start, stop, *out: best_pair_rows(start, stop, *read, *out), len(items), n_jobs)
 
 
 def classical(
@@ -166,22 +178,41 @@ def _unordered_pairs(by_user: sp.csr_array, dtype: DTypeLike) -> PairTable:
     return pair_table(rows, by_user.shape[1], by_user.data, by_user.data, dtype=dtype)
 
 
-def collect_rows(
-    best_rows: Callable[..., None], n_items: int, n_neighbors: int, dtype: np.dtype, n_jobs: int | None
-) -> sp.csr_array:
-    """Run a kernel that keeps the best of each row, in blocks of rows, and put the rows together."""
-    from skrec._kernels.item_graph.build import pack_rows
-    from skrec._kernels.threads import run_blocks
+@dataclass
+class BestRows:
+    """The largest entries of each row of an (n_items, n_items) matrix, as kernels fill them."""
 
-    width = max(1, min(n_neighbors, n_items - 1))
-    values, columns = np.empty((n_items, width), dtype), np.empty((n_items, width), np.int32)
-    sizes = np.zeros(n_items, np.int64)
-    run_blocks(lambda start, stop: best_rows(start, stop, values, columns, sizes), n_items, _BLOCK, n_jobs)
-    indptr = np.concatenate([[0], np.cumsum(sizes)])
-    packed = np.empty(indptr[-1], dtype), np.empty(indptr[-1], np.int32)
-    run_blocks(
-        lambda start, stop: pack_rows(start, stop, values, columns, indptr, *packed), n_items, _PACKED_ROWS, n_jobs
-    )
-    # scipy takes the wider of two index types for both, and would copy.
-    narrow = indptr.astype(np.int32 if indptr[-1] < np.iinfo(np.int32).max else np.int64)
-    return sp.csr_array((*packed, narrow), shape=(n_items, n_items))
+    values: NDArray[np.floating]
+    columns: NDArray[np.int32]
+    sizes: NDArray[np.int64]
+
+    @classmethod
+    def empty(cls, n_items: int, n_neighbors: int, dtype: DTypeLike) -> BestRows:
+        """Room for the ``n_neighbors`` largest of each row, off the diagonal."""
+        shape = n_items, max(1, min(n_neighbors, n_items - 1))
+        return cls(np.empty(shape, dtype), np.empty(shape, np.int32), np.zeros(n_items, np.int64))
+
+    @property
+    def n_items(self) -> int:
+        """The number of rows."""
+        return len(self.sizes)
+
+    def fill(self, kernel: Callable[..., None], n: int, n_jobs: int | None) -> None:
+        """Call ``kernel(start, stop, values, columns, sizes)`` for blocks of 0 to n."""
+        from skrec._kernels.threads import run_blocks
+
+        out = self.values, self.columns, self.sizes
+        run_blocks(lambda start, stop: kernel(start, stop, *out), n, _BLOCK, n_jobs)
+
+    def to_csr(self, n_jobs: int | None) -> sp.csr_array:
+        """The rows put together."""
+        from skrec._kernels.item_graph.build import pack_rows
+        from skrec._kernels.threads import run_blocks
+
+        indptr = np.concatenate([[0], np.cumsum(self.sizes)])
+        packed = np.empty(indptr[-1], self.values.dtype), np.empty(indptr[-1], np.int32)
+        read = self.values, self.columns, indptr
+        run_blocks(lambda start, stop: pack_rows(start, stop, *read, *packed), self.n_items, _PACKED_ROWS, n_jobs)
+        # scipy takes the wider of two index types for both, and would copy.
+        narrow = indptr.astype(np.int32 if indptr[-1] < np.iinfo(np.int32).max else np.int64)
+        return sp.csr_array((*packed, narrow), shape=(self.n_items, self.n_items))

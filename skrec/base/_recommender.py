@@ -76,6 +76,7 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
     _uses_context: bool = False
     _fits_without_events: bool = False
     _context: ContextColumns | None = None
+    popularity_: NDArray[np.float32]
 
     # What a model writes ---------------------------------------------------------------------------
 
@@ -192,9 +193,14 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
         self._item_index, self._user_index = items.index, users.index
         later = data.histories
         self._histories = later if before is None else before.with_rows(data.n_users).followed_by(later)
-        strength = np.ones(len(self._histories.items)) if self._feedback == "explicit" else self._histories.y
-        counts = np.bincount(self._histories.items, weights=strength, minlength=data.n_items)
-        self.popularity_ = counts.astype(np.float32)
+        changed = None if before is None else np.unique(later.items)
+        totals = self._histories.item_totals(data.n_items, items=changed, count=self._feedback == "explicit")
+        popularity = totals.astype(np.float32)
+        if changed is not None:
+            is_kept = np.ones(len(self.popularity_), bool)
+            is_kept[changed[changed < len(is_kept)]] = False
+            popularity[: len(is_kept)][is_kept] = self.popularity_[is_kept]
+        self.popularity_ = popularity
 
     # The fitted catalogue ---------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 
 from skrec._kernels.csr import csr_arrays
 from skrec._kernels.threads import block_rows
-from skrec.base._item_similarity import collect_rows
+from skrec.base._item_similarity import BestRows
 from skrec.utils import Matrix, is_zero_row
 
 
@@ -74,7 +74,7 @@ def blend(
     backward, cosines = csr_arrays(sp.csr_array(near.T)), csr_arrays(text.astype(dtype))
     share, weight, scale = dtype.type(smoothing), dtype.type(text_weight), column_scale.astype(dtype)
 
-    def best_rows(start: int, stop: int, values: NDArray, columns: NDArray, sizes: NDArray) -> None:
-        best_blended_rows(start, stop, scaled, forward, backward, cosines, share, weight, scale, values, columns, sizes)
-
-    return collect_rows(best_rows, graph.shape[0], n_neighbors, dtype, n_jobs)
+    read = scaled, forward, backward, cosines, share, weight, scale
+    rows = BestRows.empty(graph.shape[0], n_neighbors, dtype)
+    rows.fill(lambda start, stop, *out: best_blended_rows(start, stop, *read, *out), rows.n_items, n_jobs)
+    return rows.to_csr(n_jobs)

@@ -1,14 +1,16 @@
 """Events grouped by user or query."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from skrec.interactions._log_values import unit_of_numbers
+from skrec.utils import replace_rows
 
+_FEW_ROWS = 256
 _LARGEST_STEP = 1e7  # numbers up to here count steps or days, and are no seconds since 1970
 
 
@@ -114,10 +116,34 @@ class Histories:
     def followed_by(self, later: "Histories") -> "Histories":
         """Both histories joined row by row: in time order where both have times, else ``later`` after these.
 
-        Only rows with later events are sorted: a few events cost a copy of the log, not a sort of it.
+        Only rows with later events are sorted, and the others are copied in whole stretches: a few events cost a copy
+        of the log.
         """
+        old, new = self._with_common_times(later)
+        rows = np.flatnonzero(new.lengths)
+        if len(rows) > _FEW_ROWS:
+            return old._joined(new)
+        changed = old.take(rows)._joined(new.take(rows))
+        return Histories(*replace_rows(old._arrays(), rows, changed._arrays()))
+
+    def _arrays(self) -> tuple[NDArray, ...]:
+        arrays = self.indptr, self.items, self.y
+        return arrays if self.timestamp is None else (*arrays, self.timestamp)
+
+    def _with_common_times(self, later: "Histories") -> "tuple[Histories, Histories]":
+        """Both with times, or both without."""
+        if self.timestamp is not None and later.timestamp is not None:
+            _check_units(self.timestamp, later.timestamp)
+            return self, later
+        # Without any event, an array of times says nothing.
+        if self.timestamp is not None and not len(later.items):
+            return self, replace(later, timestamp=self.timestamp[:0])
+        if later.timestamp is not None and not len(self.items):
+            return replace(self, timestamp=later.timestamp[:0]), later
+        return replace(self, timestamp=None), replace(later, timestamp=None)
+
+    def _joined(self, later: "Histories") -> "Histories":
         n_old, n_new = len(self.items), len(later.items)
-        indptr = self.indptr + later.indptr
         place = np.concatenate(
             [
                 np.arange(n_old) + np.repeat(later.indptr[:-1], self.lengths),
@@ -126,12 +152,7 @@ class Histories:
         )
         times = None
         if self.timestamp is not None and later.timestamp is not None:
-            _check_units(self.timestamp, later.timestamp)
-        if self.timestamp is not None and (later.timestamp is not None or not n_new):
-            times = np.concatenate([self.timestamp, later.timestamp]) if n_new else self.timestamp
-        elif later.timestamp is not None and not n_old:
-            times = later.timestamp
-        if times is not None and n_new:
+            times = np.concatenate([self.timestamp, later.timestamp])
             has_more = later.lengths > 0
             at = np.concatenate([np.repeat(has_more, self.lengths), np.ones(n_new, bool)])
             rows = np.concatenate([self.row_of_event(), later.row_of_event()])[at]
@@ -145,12 +166,31 @@ class Histories:
 
         if times is not None:
             times = put(times[:n_old], times[n_old:], times.dtype)
-        return Histories(indptr, put(self.items, later.items, np.int32), put(self.y, later.y, np.float32), times)
+        items, y = put(self.items, later.items, np.int32), put(self.y, later.y, np.float32)
+        return Histories(self.indptr + later.indptr, items, y, times)
 
     def with_rows(self, n_rows: int) -> "Histories":
         """A copy with empty rows added at the end."""
         more = np.full(n_rows - len(self), self.indptr[-1])
         return Histories(np.concatenate([self.indptr, more]), self.items, self.y, self.timestamp)
+
+    def item_totals(self, n_items: int, *, items: NDArray | None = None, count: bool = False) -> NDArray[np.float64]:
+        """Sum of ``y`` of each item, or its number of events; with ``items`` those of the given codes alone, else 0."""
+        at = slice(None) if items is None else self.events_of(items)
+        chosen = self.items[at]
+        return np.bincount(chosen, None if count else self.y[at], n_items).astype(np.float64)
+
+    def events_of(self, items: NDArray) -> NDArray[np.int64]:
+        """Positions of all events of the given item codes."""
+        return np.flatnonzero(np.isin(self.items, items))
+
+    def rows_with(self, items: NDArray) -> NDArray[np.int64]:
+        """The rows that have an event of any of the given item codes."""
+        at = self.events_of(items)
+        if not len(at):
+            return at
+        rows = np.searchsorted(self.indptr, at, side="right") - 1
+        return rows[np.concatenate([[True], rows[1:] != rows[:-1]])]
 
     def to_csr(self, n_items: int, *, values: NDArray | None = None) -> sp.csr_array:
         """(n_rows, n_items) float32 matrix of ``y`` (or of ``values``), repeats added up."""

@@ -12,7 +12,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import safe_sparse_dot
 
 from skrec._kernels.csr import csr_arrays
-from skrec.base import blend, center_rows, classical, merge_repeats, pair_table, text_similarity
+from skrec.base import blend, center_rows, classical, merge_repeats, pair_table, repeats_dominate, text_similarity
 from skrec.interactions import Histories
 from skrec.utils import Matrix
 
@@ -47,9 +47,11 @@ def gram_pairs(
         reach = longest if pair_decay == 1 else int(np.ceil(np.log(_NEGLIGIBLE) / np.log(pair_decay)))
         lag = order_weight * np.power(float(pair_decay), np.arange(min(longest, max(reach, 1)) + 1))
         lags = lag, lag
+    if not repeats_dominate(histories, n_items):
+        return pair_table(histories, n_items, histories.y, histories.y, lags=lags, constant=1.0, dtype=dtype), None
     merged, source, target = merge_repeats(histories, n_items, histories.y, histories.y)
-    if merged is histories or lags is None:
-        return pair_table(merged, n_items, source, target, lags=lags, constant=1.0, dtype=dtype), None
+    if lags is None:
+        return pair_table(merged, n_items, source, target, constant=1.0, dtype=dtype), None
     return (
         pair_table(merged, n_items, source, target, constant=1.0, dtype=dtype),
         pair_table(histories, n_items, histories.y, histories.y, lags=lags, constant=0.0, dtype=dtype),

@@ -21,6 +21,8 @@ def asymmetric(
     target_exponent: float,
     length_exponent: float,
     lags: tuple[NDArray, NDArray] | None = None,
+    merged: bool = False,
+    only: NDArray[np.int64] | None = None,
     dtype: DTypeLike = np.float32,
     n_jobs: int | None = None,
 ) -> Similarity:
@@ -28,20 +30,20 @@ def asymmetric(
 
     Each user's pairs are divided by (1 + events of the user) ** ``length_exponent``, then a pair weight by
     (1 + total of the source) ** ``source_exponent`` and (1 + total of the target) ** ``target_exponent``.
+    ``merged`` merges the repeats of an item in a row, which needs weights that do not depend on distance.
+    With ``only``, the pairs of these items alone can be read.
     """
     from skrec._kernels.item_graph.build import pair_mass
     from skrec._kernels.threads import run_blocks
 
     share = np.power(1.0 + histories.lengths, -length_exponent)
-    pairs = pair_table(
-        histories, n_items, histories.y * share[histories.row_of_event()], histories.y, lags=lags, dtype=dtype
-    )
+    weights = histories.y * share[histories.row_of_event()], histories.y
+    pairs = pair_table(histories, n_items, *weights, lags=lags, only=only, dtype=dtype)
     masses = np.zeros((2, len(histories.items)))
     run_blocks(lambda start, stop: pair_mass(start, stop, pairs, *masses), len(histories), 1024, n_jobs)
     of_source, of_target = (np.bincount(histories.items, weights=mass, minlength=n_items) for mass in masses)
-    if lags is None:
+    if merged:
         # The masses count pairs of two events of one item; from here on only pairs of two items matter.
-        merged, source, target = merge_repeats(histories, n_items, pairs.source, pairs.target)
-        if merged is not histories:
-            pairs = pair_table(merged, n_items, source, target, dtype=dtype)
+        rows, source, target = merge_repeats(histories, n_items, pairs.source, pairs.target)
+        pairs = pair_table(rows, n_items, source, target, only=only, dtype=dtype)
     return Similarity(pairs, (1 + of_source) ** -source_exponent, (1 + of_target) ** -target_exponent)

@@ -1,7 +1,7 @@
 """Nearest users: by shared items and by user features."""
 
 from numbers import Integral, Real
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -14,9 +14,10 @@ from sklearn.utils.extmath import safe_sparse_dot
 
 from skrec.base import PartialFitMixin, VectorRecommender
 from skrec.interactions import Histories, Interactions, Queries
-from skrec.utils import Matrix, align, with_rows
+from skrec.utils import Matrix, align, replace_rows, with_rows
 
 _BLOCK_CELLS = 1 << 19
+_LARGEST_UPDATE = 0.25
 
 
 class UserKNNRecommender(PartialFitMixin, VectorRecommender):
@@ -79,7 +80,9 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
     vote. Context and ``item_features`` are accepted and ignored: items without events are part of the catalogue
     and score 0.
 
-    ``partial_fit`` equals ``fit`` on all data, except that the encoder stays as first fitted. ``similar_items``
+    ``partial_fit`` equals ``fit`` on all data, except that the encoder stays as first fitted. It computes the vectors
+    of the users with new events, and under "tfidf" those of users who share an item whose weight has changed. Under
+    "bm25", and for new users under "tfidf", all weights change, and all vectors are computed. ``similar_items``
     compares items by the users who chose them.
 
     References
@@ -165,21 +168,70 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
         if self.user_vectors_ is not None:
             new = None if user_matrix is None else normalize(user_matrix)
             self.user_vectors_ = with_rows(self.user_vectors_, new, data.user_rows, data.n_users)
-        self._index_events()
+        if not self._update(np.unique(data.users)):
+            self._index_events()
 
     def _index_events(self) -> None:
+        """Compute the vectors of all users."""
         chosen = self._histories.to_csr(len(self._item_index))
         chosen.eliminate_zeros()
         lengths = np.diff(chosen.indptr)
         self._mean_length = lengths.sum() / max(1, np.count_nonzero(lengths)) or 1.0
-        self.item_weights_ = _inverse_document_frequencies(chosen, self._similarity)
+        frequency = np.bincount(chosen.indices, minlength=chosen.shape[1])
+        self.item_weights_ = _inverse_document_frequencies(frequency, int(np.count_nonzero(lengths)), self._similarity)
         # By item, so that a query reads only the users who share an item with it.
         self._item_vectors = sp.csr_array(self._weigh(chosen).T.tocsr())
         self._set_sizes = lengths.astype(np.float32)
-        self._votes = self._histories.to_csr(
-            len(self._item_index), values=self._decayed(self._histories, self.vote_decay)
-        )
-        self._votes.eliminate_zeros()
+        self._vote_settings = self._use_time, self.vote_decay
+        self._votes = self._votes_of(self._histories)
+
+    def _votes_of(self, histories: Histories) -> sp.csr_array:
+        votes = histories.to_csr(len(self._item_index), values=self._decayed(histories, self.vote_decay))
+        votes.eliminate_zeros()
+        return votes
+
+    def _update(self, users: NDArray[np.int64]) -> bool:
+        """Compute the vectors that new events of some users have changed; False where that may be most of them."""
+        n_users, n_items = len(self._user_index), len(self._item_index)
+        before: Any = self._item_vectors
+        if self._similarity == "bm25" or self._vote_settings != (self._use_time, self.vote_decay):
+            return False  # the mean length, or every vote
+        sizes = np.append(self._set_sizes, np.zeros(n_users - len(self._set_sizes), np.float32))
+        chosen = self._histories.take(users).to_csr(n_items)
+        chosen.eliminate_zeros()
+        sizes[users] = np.diff(chosen.indptr)
+        item_of = np.searchsorted(before.indptr, np.flatnonzero(np.isin(before.indices, users)), side="right") - 1
+        frequency = np.bincount(chosen.indices, minlength=n_items) - np.bincount(item_of, minlength=n_items)
+        frequency[: before.shape[0]] += np.diff(before.indptr)
+        weights = _inverse_document_frequencies(frequency, int(np.count_nonzero(sizes)), self._similarity)
+        is_other = weights[: before.shape[0]] != self.item_weights_
+        if np.diff(before.indptr)[is_other].sum() > _LARGEST_UPDATE * before.nnz:
+            return False
+        is_changed = np.zeros(n_users, bool)
+        is_changed[users] = True
+        for item in np.flatnonzero(is_other):
+            is_changed[before.indices[before.indptr[item] : before.indptr[item + 1]]] = True
+        self._set_sizes, self.item_weights_ = sizes, weights
+        self._item_vectors = self._with_vectors_of(np.flatnonzero(is_changed), is_changed)
+        votes = self._votes_of(self._histories.take(users))
+        indptr = np.append(self._votes.indptr, np.full(n_users - self._votes.shape[0], self._votes.nnz))
+        old, new = ((m.data, m.indices) for m in (self._votes, votes))
+        indptr, *arrays = replace_rows((indptr, *old), users, (votes.indptr, *new))
+        self._votes = sp.csr_array((*arrays, indptr), shape=(n_users, n_items))
+        return True
+
+    def _with_vectors_of(self, users: NDArray[np.int64], is_changed: NDArray[np.bool_]) -> sp.csr_array:
+        """The vectors by item, those of some users computed again."""
+        from skrec._kernels.sparse_columns import replace_columns
+
+        n_items, before = len(self._item_index), cast(Any, self._item_vectors)
+        chosen = self._histories.take(users).to_csr(n_items)
+        chosen.eliminate_zeros()
+        by_item = sp.csr_array(self._weigh(chosen).T.tocsr())
+        old = before.indptr, before.indices, before.data
+        new = by_item.indptr, users.astype(before.indices.dtype)[by_item.indices], by_item.data
+        indptr, columns, values = replace_columns(*old, is_changed, *new)
+        return sp.csr_array((values, columns, indptr), shape=(n_items, len(is_changed)))
 
     def _decayed(self, histories: Histories, decay: float) -> NDArray[np.floating]:
         """Strength of each event, decayed by the number of later events."""
@@ -274,12 +326,10 @@ def add_product(a: sp.csr_array, b: sp.csr_array, out: NDArray) -> None:
     add_sparse_product(a.indptr, a.indices, a.data, b.indptr, b.indices, b.data, out)
 
 
-def _inverse_document_frequencies(chosen: sp.csr_array, similarity: str) -> NDArray[np.float64]:
-    """One weight per item; positive even for an item that every user chose."""
-    n_users, n_items = np.count_nonzero(np.diff(chosen.indptr)), chosen.shape[1]
-    frequency = np.bincount(chosen.indices, minlength=n_items)
+def _inverse_document_frequencies(frequency: NDArray[np.int64], n_users: int, similarity: str) -> NDArray[np.float64]:
+    """One weight per item, from the users who chose it; positive even for an item that every user chose."""
     if similarity == "tfidf":
         return np.log((1 + n_users) / (1 + frequency)) + 1
     if similarity == "bm25":
         return np.log(1 + (n_users - frequency + 0.5) / (frequency + 0.5))
-    return np.ones(n_items)
+    return np.ones(len(frequency))

@@ -19,7 +19,16 @@ from skrec.utils._fork import use_one_thread_after_fork
 from skrec.utils._format_version import PersistenceMixin
 from skrec.utils._http_limits import MOST_BYTES, BadResponse
 from skrec.utils._hub import dtype_argument, hub_is_out_of_reach, is_path, quiet, torch_dtype
-from skrec.utils._matrix import Matrix, align, finite_matrix, inner_products, is_zero_row, row_dots, with_rows
+from skrec.utils._matrix import (
+    Matrix,
+    align,
+    finite_matrix,
+    inner_products,
+    is_zero_row,
+    replace_rows,
+    row_dots,
+    with_rows,
+)
 from skrec.utils._metaestimators import unwrap_recommender
 from skrec.utils._missing import is_missing_value, missing_cells
 from skrec.utils._plain_output import plain_output

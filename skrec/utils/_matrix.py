@@ -34,6 +34,33 @@ def with_rows(old: Matrix, new: Matrix | None, rows: NDArray[np.int64] | None, n
     return sp.diags_array(kept) @ grown + new
 
 
+def replace_rows(old: tuple[NDArray, ...], rows: NDArray[np.int64], new: tuple[NDArray, ...]) -> tuple[NDArray, ...]:
+    """Arrays in rows, as those of a CSR matrix, in which some rows are others.
+
+    Everything between two of them is copied in one piece.
+
+    Parameters
+    ----------
+    old : tuple of arrays
+        ``indptr``, then the arrays that it divides into rows.
+    rows : int64 array of shape (n_replaced,)
+        In ascending order.
+    new : tuple of arrays
+        The same of the rows that come instead, n_replaced in all.
+    """
+    lengths = np.diff(old[0])
+    lengths[rows] = np.diff(new[0])
+    starts, stops = [0, *old[0][rows + 1].tolist()], [*old[0][rows].tolist(), old[0][-1]]
+    bounds = new[0].tolist()
+    arrays = []
+    for before, after in zip(old[1:], new[1:], strict=True):
+        parts = [before[: stops[0]]]
+        for place in range(len(rows)):
+            parts += [after[bounds[place] : bounds[place + 1]], before[starts[place + 1] : stops[place + 1]]]
+        arrays.append(np.concatenate(parts))
+    return np.append(0, np.cumsum(lengths)).astype(old[0].dtype), *arrays
+
+
 def finite_matrix(matrix: Any, what: str) -> Matrix:
     """Float32, dense or CSR, from an array, a sparse matrix or a frame; finite, or a ValueError."""
     if sp.issparse(matrix):

@@ -1,6 +1,7 @@
 """Tables in, codes out."""
 
 from itertools import pairwise
+from unittest.mock import patch
 
 import narwhals as nw
 import numpy as np
@@ -318,8 +319,9 @@ def test_integers_are_numbered_in_order_whatever_their_range(values, dtype):
     n_old=st.integers(0, 25),
     n_new=st.integers(0, 8),
     timed=st.sampled_from(["no", "yes", "new"]),
+    few_rows=st.sampled_from([-1, 2, 4]),
 )
-def test_later_events_follow_by_time(seed, n_old, n_new, timed):
+def test_later_events_follow_by_time(seed, n_old, n_new, timed, few_rows):
     rng = np.random.default_rng(seed)
 
     def drawn(n, *, has_times):
@@ -327,7 +329,8 @@ def test_later_events_follow_by_time(seed, n_old, n_new, timed):
         return rows, items, y, np.sort(rng.integers(0, 6, n)) if has_times else None
 
     old, new = drawn(n_old, has_times=timed == "yes"), drawn(n_new, has_times=timed != "no")
-    got = Histories.group(*old, 4).followed_by(Histories.group(*new, 4))
+    with patch("skrec.interactions._histories._FEW_ROWS", few_rows):
+        got = Histories.group(*old, 4).followed_by(Histories.group(*new, 4))
     events = [np.concatenate([a, b]) for a, b in zip(old[:3], new[:3], strict=True)]
     times = None
     if timed == "yes" or (timed == "new" and not n_old):

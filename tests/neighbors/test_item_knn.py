@@ -1,6 +1,7 @@
 """Against brute force, over similarities, orders and features; bad input; the promises of the docstring."""
 
 import warnings
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -412,3 +413,68 @@ def test_events_are_sorted_by_item_and_keep_their_order(n_items):
 
     items = np.random.default_rng(0).integers(0, n_items, 5_000).astype(np.int32)
     np.testing.assert_array_equal(_sorted_by(items, n_items), np.argsort(items, kind="stable"))
+
+
+@pytest.mark.parametrize("n_neighbors", [1, 4, 200])
+@pytest.mark.parametrize("ordered", [False, True])
+@pytest.mark.parametrize("seed", range(4))
+def test_an_update_computes_what_all_rows_would(seed, ordered, n_neighbors):
+    """To the bit, with repeats, strengths of 0, equal times, new users and new items; several updates in a row."""
+    rng = np.random.default_rng(seed)
+
+    def drawn(n, n_users, n_items, start):
+        log = pd.DataFrame({"user": rng.integers(0, n_users, n), "item": (n_items * rng.random(n) ** 2).astype(int)})
+        return (log.assign(timestamp=start + np.sort(rng.integers(0, n // 2 + 1, n))) if ordered else log), n
+
+    def strengths(n):
+        return rng.choice([0, 0.3, 1, 2.7], n)
+
+    log, n = drawn(400, 40, 30, 0)
+    settings = {"n_neighbors": n_neighbors, "backward_weight": 0.3, "length_exponent": 1.5, "window": 4}
+    got, whole = (ItemKNNRecommender(**settings) for _ in range(2))
+    y = strengths(n)
+    for rec in (got, whole):
+        rec.fit(log, y)
+    for size, n_users, n_items in ((1, 40, 30), (2, 40, 30), (3, 42, 30), (2, 40, 33), (60, 50, 40), (1, 40, 30)):
+        log, n = drawn(size, n_users, n_items, 150 if seed % 2 else 1000)
+        y = strengths(n)
+        with patch("skrec.neighbors._item_knn._LARGEST_UPDATE", 2):
+            got.partial_fit(log, y)
+        with patch("skrec.neighbors._item_knn._LARGEST_UPDATE", 0):
+            whole.partial_fit(log, y)
+        for name in ("indptr", "indices", "data"):
+            np.testing.assert_array_equal(getattr(got.similarity_, name), getattr(whole.similarity_, name))
+        np.testing.assert_array_equal(got.popularity_, whole.popularity_)
+
+
+def test_an_update_merges_repeats_as_fit_does():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.integers(0, 30, 3000), rng.integers(0, 25, 3000)])
+    X[:1500, 0] = 0  # a long history of few items: its repeats are merged
+    got, whole = ItemKNNRecommender(5).fit(X), ItemKNNRecommender(5).fit(X)
+    assert got._fitted_settings[4]
+    for user in (0, 7):
+        with patch("skrec.neighbors._item_knn._LARGEST_UPDATE", 2):
+            got.partial_fit([[user, 3]])
+        with patch("skrec.neighbors._item_knn._LARGEST_UPDATE", 0):
+            whole.partial_fit([[user, 3]])
+        assert (got.similarity_ != whole.similarity_).nnz == 0
+
+
+def test_other_settings_are_not_mixed_into_an_update():
+    X = np.random.default_rng(0).integers(0, 20, (200, 2))
+    rec = ItemKNNRecommender(5).fit(X).set_params(source_exponent=0.1, n_neighbors=3).partial_fit([[1, 2]])
+    whole = ItemKNNRecommender(3, source_exponent=0.1).fit(np.vstack([X, [[1, 2]]]))
+    assert (rec.similarity_ != whole.similarity_).nnz == 0
+
+
+def test_text_similarities_are_kept_until_features_change():
+    log, books = _books()
+    rec = ItemKNNRecommender(item_encoder=TfidfVectorizer()).fit(log, item_features=books)
+    kept = rec._text_graph
+    rec.partial_fit(log[:1])
+    assert rec._text_graph is kept
+    assert rec.set_params(n_text_neighbors=1).partial_fit(log[:1])._text_graph is not kept
+    kept = rec._text_graph
+    rec.partial_fit(log[:1], item_features=books)
+    assert rec._text_graph is not kept

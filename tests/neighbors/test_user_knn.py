@@ -1,5 +1,7 @@
 """Against brute force, over similarities, weightings, orders and features."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -226,6 +228,34 @@ class TestPartialFit:
         whole = UserKNNRecommender(similarity=similarity).fit(log, y, user_features=(users, features))
         pairs = pd.DataFrame({"user": np.repeat(users, N_ITEMS), "item": np.tile(np.arange(N_ITEMS), N_USERS)})
         np.testing.assert_allclose(rec.predict(pairs), whole.predict(pairs), rtol=1e-5)
+
+    @pytest.mark.parametrize("similarity", ["tfidf", "cosine", "bm25", "jaccard"])
+    @pytest.mark.parametrize("seed", range(3))
+    def test_an_update_computes_what_all_users_would(self, similarity, seed):
+        """To the bit, with repeats, strengths of 0, new users and new items; several updates in a row."""
+        rng = np.random.default_rng(seed)
+        got, whole = (UserKNNRecommender(similarity=similarity) for _ in range(2))
+        for size, n_users, n_items in ((200, 30, 20), (1, 30, 20), (2, 33, 20), (3, 33, 24), (40, 40, 24), (1, 40, 20)):
+            ids = rng.integers(0, n_users, size), rng.integers(0, n_items, size)
+            log = pd.DataFrame(dict(zip(("user", "item"), ids, strict=True)))
+            log = log.assign(timestamp=rng.integers(0, 50, size)) if seed else log
+            y = rng.choice([0, 0.3, 1, 5], size)
+            with patch("skrec.neighbors._user_knn._LARGEST_UPDATE", 2):
+                got.partial_fit(log, y)
+            with patch.object(UserKNNRecommender, "_update", return_value=False):
+                whole.partial_fit(log, y)
+            for name in ("_item_vectors", "_votes"):
+                for part in ("indptr", "indices", "data"):
+                    one, other = (getattr(getattr(rec, name), part) for rec in (got, whole))
+                    np.testing.assert_array_equal(one, other)
+                    assert one.dtype == other.dtype
+            np.testing.assert_array_equal(got.item_weights_, whole.item_weights_)
+            np.testing.assert_array_equal(got._set_sizes, whole._set_sizes)
+
+    def test_other_settings_are_not_mixed_into_an_update(self):
+        log, y = _log(np.random.default_rng(3), n=200)
+        rec = UserKNNRecommender().fit(log[:199], y[:199]).set_params(vote_decay=0.5).partial_fit(log[199:], y[199:])
+        assert (rec._votes != UserKNNRecommender(vote_decay=0.5).fit(log, y)._votes).nnz == 0
 
     def test_new_feature_rows_replace_old_ones(self):
         rec = UserKNNRecommender().fit([[0, 1], [1, 2]], user_features=([0, 1], np.eye(2)))

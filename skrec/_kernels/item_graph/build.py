@@ -76,13 +76,14 @@ def _add_pairs(item, pairs, row):
 
 
 @njit(cache=True, nogil=True)
-def best_pair_rows(start, stop, pairs, row_scale, column_scale, jaccard, values, columns, sizes) -> None:
-    """The best entries of each row of the scaled pair matrix.
+def best_pair_rows(start, stop, chosen, pairs, row_scale, column_scale, jaccard, values, columns, sizes) -> None:
+    """The best entries of rows of the scaled pair matrix.
 
     Parameters
     ----------
     start, stop : int
-        Source items.
+    chosen : int64 array
+        Source items; the rows of ``chosen[start:stop]`` are filled.
     pairs : PairTable
     row_scale, column_scale : arrays of shape (n_items,)
         An entry is multiplied by both; under ``jaccard`` they hold the sizes of the two sets instead.
@@ -93,7 +94,8 @@ def best_pair_rows(start, stop, pairs, row_scale, column_scale, jaccard, values,
     """
     zeros = np.zeros(len(column_scale), values.dtype)
     row, scratch = new_row(zeros), new_scratch(zeros, values.shape[1])
-    for item in range(start, stop):
+    for at in range(start, stop):
+        item = chosen[at]
         _add_pairs(item, pairs, row)
         row.values[item] = 0
         if jaccard:
