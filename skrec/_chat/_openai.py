@@ -13,7 +13,7 @@ from typing import Any
 from skrec._chat._base import BaseChat
 from skrec._chat._budget import BudgetExhausted
 from skrec._chat._messages import Message
-from skrec._chat._openai_dialect import Dialect, SharedDialect, refuses_system
+from skrec._chat._openai_dialect import Dialect, SharedDialect, refuses_format, refuses_system
 from skrec._chat._results import ChatResult, ChatSettings, Usage, result_of, standard_reason
 from skrec._chat._schema_prompt import with_repair
 from skrec.utils import OPENAI_URL, BadResponse, Connection, Endpoint, EndpointError, RequestRejected
@@ -194,15 +194,27 @@ class _Exchange:
                 is_status = isinstance(error, openai.APIStatusError)
                 if is_status or type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout"):
                     reservation.settle(0)  # nothing was read or written
-                if is_status and refuses_system(str(error.message)):
-                    # Some servers answer 500 where the model's chat template raises; a retry would get the same.
-                    why = "takes no system message"
-                    raise RequestRejected(f"The model {why}.", f"the model {why}", 400, str(error.message)) from None
+                if is_status:
+                    self._raise_refusal(str(error.message))
                 raise
             usage = _usage(response)
             self.usage += usage
             reservation.settle(usage.n_tokens or None)
         return _result(response, self.settings, self.connection.redacted)
+
+    def _raise_refusal(self, said: str) -> None:
+        """Some servers answer 500 to what they do not take, and a retry would get the same.
+
+        Of a system message, where the model's chat template raises; of a schema, where llama-cpp-python or a grammar
+        does.
+        """
+        why = None
+        if refuses_system(said):
+            why = "takes no system message"
+        elif self.settings.schema is not None and refuses_format(said):
+            why = "takes no such schema"
+        if why is not None:
+            raise RequestRejected(f"The model {why}.", f"the model {why}", 400, said) from None
 
 
 def _result(response: Any, settings: ChatSettings, redacted: Callable[[str], str]) -> ChatResult:

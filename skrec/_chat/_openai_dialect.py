@@ -22,6 +22,7 @@ _NO_SYSTEM = re.compile(
     r"|\b(role|message|prompt|instruction|value)s?\b[^.]*\b(unsupported|invalid|not support\w*)\W+system\b"
     r"|\b(unsupported|invalid|not support\w*)\W+system\W+(role|message|prompt|instruction)"
 )
+_NO_FORMAT = re.compile(r"response_format|json_?schema|\bgrammar\b")
 CHECKED_HERE = frozenset({"minLength", "maxLength", "uniqueItems"})
 """Keywords of a schema that OpenAI's strict mode does not take. Answers are checked against them here."""
 _DROPPED = CHECKED_HERE | {"minItems", "maxItems", "minimum", "maximum", "pattern", "enum"}  # where a server says so
@@ -147,3 +148,8 @@ class SharedDialect:
 def refuses_system(said: str) -> bool:
     """Whether the words of a refusal say that the model takes no system message."""
     return _NO_SYSTEM.search(said.lower()) is not None
+
+
+def refuses_format(said: str) -> bool:
+    """Whether the words of a refusal say that the server cannot constrain an answer in this way."""
+    return _NO_FORMAT.search(said.lower()) is not None

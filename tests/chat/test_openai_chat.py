@@ -286,6 +286,20 @@ def test_what_the_server_takes_is_remembered(openai_server):
     assert (first.usage.n_calls, second.usage.n_calls) == (2, 1)
 
 
+def test_a_server_that_fails_over_the_form_of_a_schema_is_not_asked_in_vain(openai_server, waits):
+    openai_server.answer = lambda messages, body: GOOD
+    said = "1 validation error: ('body', 'response_format', 'type'): Input should be 'text' or 'json_object'"
+
+    def faults(body):  # as llama-cpp-python does
+        is_refused = body["response_format"]["type"] == "json_schema"
+        return status(500, {"error": {"message": said, "type": "internal_server_error"}}) if is_refused else None
+
+    openai_server.faults = faults
+    (result,) = chat(openai_server).complete(["x"], schema=SCHEMA)
+    assert (result.parsed, result.usage.n_calls, waits) == ({"order": ["a", "b"]}, 2, [])
+    assert openai_server.bodies[1]["response_format"] == {"type": "json_object", "schema": SCHEMA}
+
+
 def test_without_any_response_format_the_prompt_says_it(openai_server):
     openai_server.answer = lambda messages, body: f"<think>{{}}</think>Sure: {GOOD} Bye"
     openai_server.refuses = {"response_format": "Extra inputs are not permitted"}
