@@ -44,13 +44,17 @@ _NAMES = {
     ),
     "exceptions": (
         "ColdStartWarning",
+        "DatesAsTextWarning",
         "FeatureCoverageWarning",
         "FormatVersionError",
         "LanguageModelWarning",
+        "RatingsAsContextWarning",
         "SuspiciousDataWarning",
         "TemporalLeakWarning",
+        "TimeAsContextWarning",
         "TruncationWarning",
         "UnparsedLanguageWarning",
+        "UnusedEncoderWarning",
     ),
     "feature_extraction": (
         "ContextEncoder",

@@ -38,13 +38,17 @@ from skrec.decomposition import LogisticMFRecommender as LogisticMFRecommender
 from skrec.dummy import PopularRecommender as PopularRecommender
 from skrec.dummy import RandomRecommender as RandomRecommender
 from skrec.exceptions import ColdStartWarning as ColdStartWarning
+from skrec.exceptions import DatesAsTextWarning as DatesAsTextWarning
 from skrec.exceptions import FeatureCoverageWarning as FeatureCoverageWarning
 from skrec.exceptions import FormatVersionError as FormatVersionError
 from skrec.exceptions import LanguageModelWarning as LanguageModelWarning
+from skrec.exceptions import RatingsAsContextWarning as RatingsAsContextWarning
 from skrec.exceptions import SuspiciousDataWarning as SuspiciousDataWarning
 from skrec.exceptions import TemporalLeakWarning as TemporalLeakWarning
+from skrec.exceptions import TimeAsContextWarning as TimeAsContextWarning
 from skrec.exceptions import TruncationWarning as TruncationWarning
 from skrec.exceptions import UnparsedLanguageWarning as UnparsedLanguageWarning
+from skrec.exceptions import UnusedEncoderWarning as UnusedEncoderWarning
 from skrec.feature_extraction import ContextEncoder as ContextEncoder
 from skrec.feature_extraction import HashingTextEncoder as HashingTextEncoder
 from skrec.feature_extraction import ItemTextEnricher as ItemTextEnricher

@@ -2,13 +2,17 @@
 
 __all__ = [
     "ColdStartWarning",
+    "DatesAsTextWarning",
     "FeatureCoverageWarning",
     "FormatVersionError",
     "LanguageModelWarning",
+    "RatingsAsContextWarning",
     "SuspiciousDataWarning",
     "TemporalLeakWarning",
+    "TimeAsContextWarning",
     "TruncationWarning",
     "UnparsedLanguageWarning",
+    "UnusedEncoderWarning",
 ]
 
 
@@ -21,7 +25,26 @@ class ColdStartWarning(UserWarning):
 
 
 class SuspiciousDataWarning(UserWarning):
-    """A table looks like something else than what it is read as; the message names the remedy."""
+    """A table looks like something else than what it is read as; the message names the remedy.
+
+    Each case is a class of its own, so that it can be silenced alone.
+    """
+
+
+class TimeAsContextWarning(SuspiciousDataWarning):
+    """A column that looks like the time of the events is read as a context, and their order is lost."""
+
+
+class DatesAsTextWarning(SuspiciousDataWarning):
+    """Dates as text are read as categories: every date is one of its own."""
+
+
+class RatingsAsContextWarning(SuspiciousDataWarning):
+    """A column that looks like ratings or quantities is read as a context, and not as the target."""
+
+
+class UnusedEncoderWarning(SuspiciousDataWarning):
+    """A model has an encoder for a feature table that it was fitted without."""
 
 
 class TemporalLeakWarning(UserWarning):

@@ -44,6 +44,7 @@ from skrec.interactions import (
     read_history,
     read_target,
     warn_of_ratings_in_array,
+    warn_of_unused_encoder,
 )
 from skrec.utils import Matrix, PersistenceMixin, atomic_update, fit_context, frame_backend, on_snapshot
 
@@ -184,6 +185,8 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
         is_used, encoder = hasattr(self, f"{name}_encoder"), getattr(self, f"{name}_encoder", None)
         names = self._column_names
         id_name = None if names is None else str(names[1 if name == "item" else 0])
+        if table is None and encoder is not None:
+            warn_of_unused_encoder(type(self).__name__, name)
         return FeatureSide.fit(name, table, index, n_events, is_used=is_used, encoder=encoder, id_name=id_name)
 
     def _keep(self, data: Interactions, items: SideTable, users: SideTable, before: Histories | None = None) -> None:

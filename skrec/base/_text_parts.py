@@ -14,8 +14,9 @@ from skrec.utils import Matrix
 def text_columns(encoder: Any) -> NDArray[np.int64] | None:
     """Columns of the output of a fitted encoder that are made of text; None for all.
 
-    An encoder of its own says so by ``text_columns_``.
+    An encoder of its own says so by ``text_columns_``. Behind further steps of a pipeline, text is in all columns.
     """
+    encoder = only_step(encoder)
     if isinstance(encoder, ColumnTransformer):
         return np.concatenate([columns for _, columns, _ in text_parts(encoder)] or [np.zeros(0, np.int64)])
     return getattr(encoder, "text_columns_", None)
@@ -25,6 +26,18 @@ def text_part(encoder: Any, matrix: Matrix) -> Matrix:
     """The columns of encoded items that are made of text."""
     columns = text_columns(encoder)
     return matrix if columns is None else matrix[:, columns]
+
+
+def only_step(encoder: Any) -> Any:
+    """The step of a pipeline that has one; anything else as it is."""
+    steps = effective_steps(encoder)
+    return only_step(steps[0]) if isinstance(encoder, Pipeline) and len(steps) == 1 else encoder
+
+
+def effective_steps(encoder: Any) -> list[Any]:
+    """The steps of a pipeline that change what passes through."""
+    steps = [step for _, step in encoder.steps] if isinstance(encoder, Pipeline) else [encoder]
+    return [step for step in steps if step not in (None, "passthrough")]
 
 
 def text_parts(encoder: ColumnTransformer) -> list[tuple[Any, NDArray[np.int64], float]]:

@@ -7,10 +7,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
-from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import normalize
 
-from skrec.base._text_parts import text_part, text_parts
+from skrec.base._text_parts import effective_steps, only_step, text_part, text_parts
 from skrec.utils import Matrix, finite_matrix, is_zero_row, plain_output
 
 
@@ -41,7 +40,8 @@ def encode_texts(encoder: Any, texts: list[str]) -> Matrix:
     """Vectors of free texts in the space of a fitted item encoder.
 
     The encoder has ``encode(texts)``, or is a pipeline whose first step has, or reads lists of texts. Of a
-    ColumnTransformer, the parts that do: see :func:`~skrec.base._text_parts.text_columns` for their columns.
+    ColumnTransformer, the parts that do: see :func:`~skrec.base._text_parts.text_columns` for their columns. Before
+    further steps of a pipeline, the columns of its other parts are zeros: the text says nothing of them.
 
     Raises
     ------
@@ -53,11 +53,14 @@ def encode_texts(encoder: Any, texts: list[str]) -> Matrix:
             "search and request= need an item_encoder that reads text, fitted on item_features; pass "
             "item_encoder=LLMTextEmbedder() (from skrec.feature_extraction import LLMTextEmbedder)."
         )
+    encoder = only_step(encoder)
     if isinstance(encoder, ColumnTransformer):
         return _encode_by_parts(encoder, texts)
-    steps = [step for _, step in encoder.steps] if isinstance(encoder, Pipeline) else [encoder]
+    steps = effective_steps(encoder)
     # What completes the row of an item has nothing to do with a text that is searched for.
     first, *later = [step for step in steps if not getattr(step, "fills_rows", False)] or steps
+    if isinstance(first, ColumnTransformer):
+        return finite_matrix(_through(later, _in_all_columns(first, texts)), "the texts as encoded")
     try:
         encode = getattr(first, "encode_query", None) or getattr(first, "encode", None) or first.transform
         vectors = encode(texts)
@@ -66,9 +69,22 @@ def encode_texts(encoder: Any, texts: list[str]) -> Matrix:
             f"search and request=: {type(first).__name__} does not read a list of texts ({error}); use an item_encoder "
             "with encode(texts), such as LLMTextEmbedder, first in a pipeline."
         ) from error
-    for step in later:
-        vectors = vectors if step in (None, "passthrough") else step.transform(vectors)
-    return finite_matrix(vectors, "the texts as encoded")
+    return finite_matrix(_through(later, vectors), "the texts as encoded")
+
+
+def _through(steps: list[Any], vectors: Any) -> Any:
+    for step in steps:
+        vectors = step.transform(vectors)
+    return vectors
+
+
+def _in_all_columns(encoder: ColumnTransformer, texts: list[str]) -> Matrix:
+    """Encoded texts in the columns that they have in the output of a ColumnTransformer; zeros in the others."""
+    vectors = _encode_by_parts(encoder, texts)
+    columns = np.concatenate([columns for _, columns, _ in text_parts(encoder)])
+    width = max(place.stop for place in encoder.output_indices_.values())
+    place = sp.csr_array((np.ones(len(columns), np.float32), (np.arange(len(columns)), columns)), (len(columns), width))
+    return vectors @ place
 
 
 def _encode_by_parts(encoder: ColumnTransformer, texts: list[str]) -> Matrix:

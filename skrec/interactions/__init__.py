@@ -20,7 +20,7 @@ from skrec.interactions._feature_matrix import (
     warn_of_missing_rows,
 )
 from skrec.interactions._feature_table import Features, FeatureSource, FeatureTable, feature_names, read_features
-from skrec.interactions._guards import warn_of_ratings_in_array, warn_suspicious
+from skrec.interactions._guards import warn_of_ratings_in_array, warn_of_unused_encoder
 from skrec.interactions._histories import Histories
 from skrec.interactions._id_index import IdIndex, unknown_ids
 from skrec.interactions._interactions import Interactions

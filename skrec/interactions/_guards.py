@@ -8,9 +8,16 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec.exceptions import SuspiciousDataWarning
+from skrec.exceptions import (
+    DatesAsTextWarning,
+    RatingsAsContextWarning,
+    SuspiciousDataWarning,
+    TimeAsContextWarning,
+    UnusedEncoderWarning,
+)
 from skrec.interactions._log_names import ROLE_NAMES, normalized_name
 from skrec.interactions._log_values import unit_of_numbers
+from skrec.utils import caller_level
 
 _STRENGTHS = ROLE_NAMES["rating"] - {"amount", "count", "weight", "score", "scores", "strength", "rating", "ratings"}
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}.*)?")
@@ -20,10 +27,19 @@ _LEAST_PIVOT_COLUMNS = 10
 _LEAST_PIVOT_ZEROS = 0.5
 
 
-def warn_suspicious(message: str, *, stacklevel: int = 5) -> None:
-    """A warning that names its remedy, with the way to silence it behind it."""
-    silence = "If it is meant as it is: warnings.filterwarnings('ignore', category=skrec.SuspiciousDataWarning)."
-    warnings.warn(f"{message} {silence}", SuspiciousDataWarning, stacklevel=stacklevel)
+def warn_suspicious(message: str, category: type[SuspiciousDataWarning]) -> None:
+    """A warning that names its remedy, with the way to silence it alone behind it."""
+    silence = f"If it is meant as it is: warnings.filterwarnings('ignore', category=skrec.{category.__name__})."
+    warnings.warn(f"{message} {silence}", category, stacklevel=caller_level())
+
+
+def warn_of_unused_encoder(model: str, side: str) -> None:
+    """Warn of an encoder of items or users without a table to encode."""
+    warn_suspicious(
+        f"{model} has {side}_encoder=..., and fit got no {side}_features, so there is nothing to encode. Pass "
+        f"{side}_features=table, with the {side} ids in its first column, or leave the encoder out.",
+        UnusedEncoderWarning,
+    )
 
 
 def check_context_columns(frame: nw.DataFrame, what: str, *, has_timestamp: bool) -> None:
@@ -47,17 +63,20 @@ def check_context_columns(frame: nw.DataFrame, what: str, *, has_timestamp: bool
             warn_suspicious(
                 f"{what} has a column {name!r} and none named 'timestamp': it is a context, and the order of events is "
                 f"lost. Rename it, as in {what}.rename(columns={{{name!r}: 'timestamp'}}) (dates as text go through "
-                "pandas.to_datetime first), or read the table with skrec.interactions.read_log."
+                "pandas.to_datetime first), or read the table with skrec.interactions.read_log.",
+                TimeAsContextWarning,
             )
         elif _is_text_of_dates(column):
             warn_suspicious(
                 f"{what} has dates as text in the column {name!r} (as {_sample(column)[0]!r}): every date is a "
-                f"category of its own. Convert them, as in pandas.to_datetime({what}[{name!r}]), or drop the column."
+                f"category of its own. Convert them, as in pandas.to_datetime({what}[{name!r}]), or drop the column.",
+                DatesAsTextWarning,
             )
         elif plain in _STRENGTHS and column.dtype.is_numeric() and float(column.min() or 0) >= 0:
             warn_suspicious(
                 f"{what} has a column {name!r}, which is read as a context. If it is the rating or the strength of the "
-                f"event, drop it from {what} and pass it as y={what}[{name!r}]."
+                f"event, drop it from {what} and pass it as y={what}[{name!r}].",
+                RatingsAsContextWarning,
             )
 
 
@@ -92,7 +111,8 @@ def check_array_columns(array: NDArray, what: str) -> None:
             warn_suspicious(
                 f"Column {j} of {what} looks like times in {unit[0]} since 1970, and an array has no column for times: "
                 "it is read as a context. Pass a frame with a column named 'timestamp', or read the array with "
-                "skrec.interactions.read_log."
+                "skrec.interactions.read_log.",
+                TimeAsContextWarning,
             )
 
 
@@ -153,5 +173,6 @@ def warn_of_ratings_in_array(X: Any, y: object, what: str = "X") -> None:
     if len(stars) > 2 and stars[0] >= 0.5 and stars[-1] == 5 and (stars * 2 == np.floor(stars * 2)).all():
         warn_suspicious(
             f"Column 2 of {what} looks like ratings (from {stars[0]:g} to 5), and it is read as a context. Pass "
-            f"{what}[:, :2] and y={what}[:, 2]."
+            f"{what}[:, :2] and y={what}[:, 2].",
+            RatingsAsContextWarning,
         )

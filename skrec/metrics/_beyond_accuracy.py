@@ -67,9 +67,15 @@ def gini_index(recommended: ArrayLike | Recommendations, n_items: int, *, k: int
     >>> gini_index([["a"], ["a"]], n_items=4)
     0.75
     """
-    exposures = np.sort(_exposures(recommended, n_items, k))
+    exposures = _exposures(recommended, n_items, k)
     if not len(exposures):
         return mean_of_defined(np.zeros(0), "gini_index", _EMPTY)
+    return gini_of_exposures(exposures, n_items)
+
+
+def gini_of_exposures(exposures: NDArray[np.int64], n_items: int) -> float:
+    """:func:`gini_index` of how often each item that is recommended at all is recommended."""
+    exposures = np.sort(exposures)
     position = np.arange(n_items - len(exposures) + 1, n_items + 1)  # items never recommended come first, with 0
     return float(((2 * position - n_items - 1) * exposures).sum() / (n_items * exposures.sum()))
 

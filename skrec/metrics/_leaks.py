@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from skrec.exceptions import TemporalLeakWarning
 from skrec.interactions import Histories, Interactions
+from skrec.utils import unwrap_recommender
 
 _warned = False
 
@@ -46,9 +47,12 @@ def warn_of_leaks(
         return
     _warned = True
     order = ""
-    if getattr(recommender, "order", "none") != "none":
+    inner = unwrap_recommender(recommender)
+    while hasattr(inner, "recommender_"):
+        inner = unwrap_recommender(inner.recommender_)
+    if getattr(inner, "order", "none") != "none":
         order = (
-            f" {type(recommender).__name__} reads a history in time order, which misleads on such a split: "
+            f" {type(inner).__name__} reads a history in time order, which misleads on such a split: "
             "order='none' is fairer to it."
         )
     warnings.warn(

@@ -1,7 +1,7 @@
 """One ranking of the held-out queries, and every metric of it."""
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any
@@ -16,8 +16,7 @@ from sklearn.utils import _safe_indexing
 
 from skrec.interactions import FeatureSource, Ids, RecommenderView, Table, read_events, read_features
 from skrec.metrics._beyond_accuracy import (
-    catalogue_coverage,
-    gini_index,
+    gini_of_exposures,
     intra_list_diversity,
     mean_popularity,
     novelty,
@@ -28,6 +27,8 @@ from skrec.metrics._names import OF_ALL_LISTS, RANKING, Metric
 from skrec.utils import unwrap_recommender
 
 _REQUESTS = 1 << 14
+_CELLS = 1 << 21
+"""Places of lists that are held at a time: about 100 MB with what the metrics make of them."""
 
 
 @dataclass(frozen=True)
@@ -109,19 +110,30 @@ def measure(
     recommender, X = unwrap(estimator, X)
     view = RecommenderView(recommender)
     queries = hold_out(view, X, y, exclude_seen=protocol.exclude_seen, n_history=protocol.n_history, per=protocol.per)
-    k = max(metric.k for metric in metrics)
-    codes = _rank(view, X, queries, k, protocol)
-    hits: dict[bool, Hits] = {}
+    strengths = queries.strengths
+    relevant = {"binary": _binary(strengths, view, protocol), "graded": _gains(strengths, view, protocol)}
+    vectors = _vectors(protocol, view) if any(metric.kind == "diversity" for metric in metrics) else None
+    parts: dict[str, list[NDArray[np.float64]]] = {metric.name: [] for metric in metrics}
+    exposures = {metric.name: np.zeros(len(view.item_index), np.int64) for metric in metrics}
+    for at, codes in _ranked_blocks(view, X, queries, max(metric.k for metric in metrics), protocol):
+        hits: dict[str, Hits] = {}
+        for metric in metrics:
+            if metric.kind in OF_ALL_LISTS:
+                shown = codes[:, : metric.k]
+                exposures[metric.name] += np.bincount(shown[shown >= 0], minlength=len(view.item_index))
+            elif metric.kind in RANKING:
+                kind = "graded" if metric.kind == "ndcg" else "binary"
+                if kind not in hits:
+                    hits[kind] = Hits.match(relevant[kind][at], codes, codes.shape[1])
+                parts[metric.name].append(RANKING[metric.kind](hits[kind], metric.k))
+            else:
+                parts[metric.name].append(_of_each_list(metric, codes, view, vectors))
     values: dict[str, NDArray[np.float64] | float] = {}
     for metric in metrics:
-        if metric.kind in RANKING:
-            graded = metric.kind == "ndcg"
-            if graded not in hits:
-                relevant = (_gains if graded else _binary)(queries.strengths, view, protocol)
-                hits[graded] = Hits.match(relevant, codes, k)
-            values[metric.name] = RANKING[metric.kind](hits[graded], metric.k)
+        if metric.kind in OF_ALL_LISTS:
+            values[metric.name] = metric.sign * _of_all_lists(metric.kind, exposures[metric.name])
         else:
-            values[metric.name] = metric.sign * _beyond_accuracy(metric, codes, view, protocol)
+            values[metric.name] = metric.sign * np.concatenate([np.zeros(0), *parts[metric.name]])
     return Measured(queries, values)
 
 
@@ -166,13 +178,14 @@ def measure_all(
     return measured
 
 
-def _rank(view: RecommenderView, X: Any, queries: HeldOut, k: int, protocol: Protocol) -> NDArray[np.integer]:
-    if not len(queries):
-        return np.zeros((0, k), np.int32)
+def _ranked_blocks(
+    view: RecommenderView, X: Any, queries: HeldOut, k: int, protocol: Protocol
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.integer]]]:
+    """Numbers of queries, and the codes of their lists: blocks bound the memory, however long the lists are."""
     candidates = read_events(X).items if isinstance(protocol.candidates, str) else protocol.candidates
-    # recommend copies the history of the user for every query: blocks bound the memory.
-    size = _REQUESTS if queries.by_event else len(queries)
-    codes = []
+    size = max(1, _CELLS // k)
+    if queries.by_event:  # recommend copies the history of the user for every query
+        size = min(size, _REQUESTS)
     for start in range(0, len(queries), size):
         at = np.arange(start, min(start + size, len(queries)))
         ranked, _ = view.rank(
@@ -183,8 +196,7 @@ def _rank(view: RecommenderView, X: Any, queries: HeldOut, k: int, protocol: Pro
             candidates=candidates,
             exclude_seen=protocol.exclude_seen,
         )
-        codes.append(ranked)
-    return np.vstack(codes)
+        yield at, ranked
 
 
 def _gains(strengths: sp.csr_array, view: RecommenderView, protocol: Protocol) -> sp.csr_array:
@@ -203,26 +215,35 @@ def _binary(strengths: sp.csr_array, view: RecommenderView, protocol: Protocol) 
     return relevant
 
 
-def _beyond_accuracy(metric: Metric, codes: NDArray, view: RecommenderView, protocol: Protocol) -> Any:
-    if metric.kind in OF_ALL_LISTS:
-        if not (codes[:, : metric.k] >= 0).any():
-            return float("nan")
-        of_all = catalogue_coverage if metric.kind == "coverage" else gini_index
-        return of_all(codes, len(view.item_index), k=metric.k)
+def _of_all_lists(kind: str, exposures: NDArray[np.int64]) -> float:
+    """Coverage or Gini index, by how often each item of the catalogue is recommended."""
+    shown = exposures[exposures > 0]
+    if not len(shown):
+        return float("nan")
+    return len(shown) / len(exposures) if kind == "coverage" else gini_of_exposures(shown, len(exposures))
+
+
+def _of_each_list(metric: Metric, codes: NDArray, view: RecommenderView, vectors: Any) -> NDArray[np.float64]:
     if metric.kind == "diversity":
-        if protocol.item_vectors is None:
-            raise ValueError(
-                f"{metric.name!r} needs item_vectors=(ids, matrix), the vectors that distances are measured between."
-            )
-        vectors, row_of_item = _vectors(protocol.item_vectors, view)
-        return intra_list_diversity(np.where(codes >= 0, row_of_item[codes], -1), vectors, k=metric.k, average=False)
+        matrix, row_of_item = vectors
+        return intra_list_diversity(np.where(codes >= 0, row_of_item[codes], -1), matrix, k=metric.k, average=False)
     of_each = novelty if metric.kind == "novelty" else mean_popularity
     return of_each(codes, view.popularity(), k=metric.k, average=False)
 
 
-def _vectors(table: Any, view: RecommenderView) -> tuple[Any, NDArray[np.int64]]:
-    """The matrix of a table, and the row of each item of the catalogue, -1 for items without a row."""
-    features = read_features(table, "item_vectors")
+def _vectors(protocol: Protocol, view: RecommenderView) -> tuple[Any, NDArray[np.int64]]:
+    """The matrix of item vectors, and the row of each item of the catalogue, -1 for items without a row.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    if protocol.item_vectors is None:
+        raise ValueError(
+            "'diversity@k' needs item_vectors=(ids, matrix), the vectors that distances are measured between."
+        )
+    features = read_features(protocol.item_vectors, "item_vectors")
     matrix = nw.from_native(features.values, eager_only=True, pass_through=True)
     matrix = matrix.to_numpy() if isinstance(matrix, nw.DataFrame) else matrix
     codes = view.item_index.codes(features.ids, "item_vectors ids")

@@ -170,12 +170,13 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
         self.center_: NDArray[np.float32] | None = None
         self.axes_: NDArray[np.float32] | None = None
         if item_matrix is None:
-            warnings.warn(
-                "EmbeddingKNNRecommender was fitted without item_features: it has no vectors to compare and ranks "
-                "by popularity. Pass item_features=..., with item_encoder=LLMTextEmbedder() for text.",
-                ColdStartWarning,
-                stacklevel=caller_level(),
-            )
+            if self.item_encoder is None:  # otherwise the encoder without a table was warned of
+                warnings.warn(
+                    "EmbeddingKNNRecommender was fitted without item_features: it has no vectors to compare and ranks "
+                    "by popularity. Pass item_features=..., with item_encoder=LLMTextEmbedder() for text.",
+                    ColdStartWarning,
+                    stacklevel=caller_level(),
+                )
             item_matrix = np.zeros((data.n_items, 1), np.float32)
         elif not sp.issparse(item_matrix):
             self._place_center(item_matrix[~is_zero_row(item_matrix)])

@@ -10,8 +10,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
+from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Normalizer, OneHotEncoder, StandardScaler
 
 from skrec.decomposition import HybridMFRecommender
 from skrec.exceptions import LanguageModelWarning
@@ -150,6 +152,21 @@ class TestSearchWithAColumnTransformer:
         if not sparse_threshold and not getattr(rec, "whitening", False):
             assert_allclose(found.scores, expected.scores, atol=1e-5)
         assert [set(row[:2]) for row in found.items] == [{"b1", "b3"}, {"b4", "b5"}]
+
+    @pytest.mark.parametrize(
+        "later", [[TruncatedSVD(8, random_state=0)], [TruncatedSVD(8, random_state=0), Normalizer()], []]
+    )
+    @pytest.mark.parametrize("sparse_threshold", [0.0, 1.0])
+    @pytest.mark.parametrize("rec", AUTO, ids=lambda rec: type(rec).__name__)
+    def test_first_in_a_pipeline(self, rec, sparse_threshold, later):
+        """The text says nothing of the other columns, whatever the later steps make of them."""
+        mixed, items = self.encoder((TfidfVectorizer(), "about"), sparse_threshold=sparse_threshold)
+        rec = clone(rec).set_params(item_encoder=make_pipeline(mixed, *later, "passthrough"))
+        rec.fit(EVENTS, item_features=items)
+        queries = ["roses garden", "detective killer"]
+        found = rec.search(queries, k=6)
+        assert [set(row[:2]) for row in found.items] == [{"b1", "b3"}, {"b4", "b5"}]
+        assert rec.recommend(["a"], k=1, request="detective", request_weight=1.0).items.shape == (1, 1)
 
     def test_no_part_reads_text(self):
         encoder = make_column_transformer((OneHotEncoder(), ["about", "kind"]))

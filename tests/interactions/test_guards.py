@@ -11,10 +11,17 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
+import skrec
 from skrec.datasets import load_bookshop
-from skrec.decomposition import HybridMFRecommender
+from skrec.decomposition import BPRRecommender, HybridMFRecommender
 from skrec.dummy import PopularRecommender
-from skrec.exceptions import SuspiciousDataWarning
+from skrec.exceptions import (
+    DatesAsTextWarning,
+    RatingsAsContextWarning,
+    SuspiciousDataWarning,
+    TimeAsContextWarning,
+    UnusedEncoderWarning,
+)
 from skrec.feature_extraction import ContextEncoder
 from skrec.interactions import read_log
 from skrec.neighbors import ItemKNNRecommender
@@ -67,6 +74,40 @@ def test_columns_that_look_like_something_else(column, message, convert, model):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=SuspiciousDataWarning)
         model.fit(X)
+
+
+NAMED = {
+    TimeAsContextWarning: FRAME.assign(time=[1.7e9, 1.8e9, 1.7e9, 1.7e9]),
+    DatesAsTextWarning: FRAME.assign(day=DATES),
+    RatingsAsContextWarning: FRAME.assign(stars=[1, 2, 3, 4]),
+    UnusedEncoderWarning: FRAME,
+}
+
+
+@pytest.mark.parametrize("category", NAMED)
+def test_each_guard_is_silenced_alone(category, model):
+    """By the filter that the message names, and by no other."""
+    if category is UnusedEncoderWarning:
+        model = HybridMFRecommender(2, max_iter=2, item_encoder="auto")
+    with pytest.warns(category, match=rf"filterwarnings\('ignore', category=skrec.{category.__name__}\)"):
+        model.fit(NAMED[category])
+    assert issubclass(category, SuspiciousDataWarning)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=getattr(skrec, category.__name__))
+        model.fit(NAMED[category])
+    for other in set(NAMED) - {category}:
+        assert not issubclass(category, other)
+
+
+@pytest.mark.parametrize("side", ["item", "user"])
+def test_an_encoder_without_a_table(side):
+    rec = BPRRecommender(2, max_iter=2, **{f"{side}_encoder": "auto"})
+    message = f"BPRRecommender has {side}_encoder=.*no {side}_features.*Pass {side}_features=table"
+    for wrapped in (rec, make_pipeline(rec)):
+        with pytest.warns(UnusedEncoderWarning, match=message):
+            wrapped.fit(FRAME)
+    table = pd.DataFrame({side: FRAME[side].unique(), "age": 1.0})
+    rec.fit(FRAME, **{f"{side}_features": table}).partial_fit(FRAME)
 
 
 @pytest.mark.parametrize(

@@ -5,16 +5,20 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
 
 from skrec.dummy import PopularRecommender
 from skrec.exceptions import TemporalLeakWarning
 from skrec.interactions import FeatureTable
 from skrec.linear_model import EASERecommender
+from skrec.llm import LLMReranker
 from skrec.metrics import _leaks, evaluate, ranking_scorer
 from skrec.model_selection import ColdItemSplit, ColdUserSplit, LeaveLastOut, TimeSplit
+from skrec.pipeline import make_pipeline
 
 pytestmark = pytest.mark.filterwarnings("error")
+ITEMS = pd.DataFrame({"item": range(25), "title": [f"Item {i}" for i in range(25)]})
 SCORING = ranking_scorer("ndcg@5")
 
 
@@ -57,6 +61,14 @@ def test_what_order_misleads_is_named(X):
     with pytest.warns(TemporalLeakWarning) as caught:
         SCORING(EASERecommender(order="none").fit(train), test)
     assert "order=" not in str(caught[0].message)
+    _leaks._warned = False
+    with pytest.warns(TemporalLeakWarning, match="EASERecommender .* order='none'"):
+        SCORING(
+            LLMReranker(make_pipeline(EASERecommender(item_encoder=TfidfVectorizer())), llm=len, blend=0.0).fit(
+                train, item_features=ITEMS
+            ),
+            test,
+        )
 
 
 @pytest.mark.parametrize(
