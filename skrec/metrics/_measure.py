@@ -226,9 +226,10 @@ def _of_all_lists(kind: str, exposures: NDArray[np.int64]) -> float:
 def _of_each_list(metric: Metric, codes: NDArray, view: RecommenderView, vectors: Any) -> NDArray[np.float64]:
     if metric.kind == "diversity":
         matrix, row_of_item = vectors
-        return intra_list_diversity(np.where(codes >= 0, row_of_item[codes], -1), matrix, k=metric.k, average=False)
+        rows = np.where(codes >= 0, row_of_item[codes], -1)
+        return np.asarray(intra_list_diversity(rows, matrix, k=metric.k, average=False))
     of_each = novelty if metric.kind == "novelty" else mean_popularity
-    return of_each(codes, view.popularity(), k=metric.k, average=False)
+    return np.asarray(of_each(codes, view.popularity(), k=metric.k, average=False))
 
 
 def _vectors(protocol: Protocol, view: RecommenderView) -> tuple[Any, NDArray[np.int64]]:
