@@ -4,13 +4,16 @@ import warnings
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import _check_sample_weight
 
 from skrec.base._no_events import check_tables_alone
 from skrec.interactions import (
+    EventTable,
     FeatureSource,
     Interactions,
     Table,
+    check_target_size,
     read_events,
     read_target,
     warn_of_ratings_in_array,
@@ -51,6 +54,19 @@ class SampleWeightMixin:
         self : object
         """
         return self._fit_events(X, y, sample_weight, item_features, user_features)  # type: ignore[attr-defined]
+
+    def _weighted(self: Any, events: EventTable, y: NDArray, sample_weight: Any) -> tuple[EventTable, NDArray]:
+        if self._feedback == "explicit":
+            raise ValueError("sample_weight multiplies y and is for feedback='implicit'; omit it for ratings.")
+        weight = _check_sample_weight(sample_weight, np.empty((len(events), 1)), ensure_non_negative=True)
+        if not weight.any():
+            raise ValueError("sample_weight is 0 for every event; at least one must be positive.")
+        weighted = y * weight
+        check_target_size(weighted, "y times sample_weight")
+        if (weight > 0).all():
+            return events, weighted.astype(np.float32)
+        kept = np.flatnonzero(weight)
+        return events.take(kept), weighted[kept].astype(np.float32)
 
 
 class PartialFitMixin:

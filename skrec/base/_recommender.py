@@ -9,7 +9,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from skrec._explain import ExplainMixin
 from skrec.base._contract import RecommenderMixin
@@ -23,7 +23,6 @@ from skrec.interactions import (
     CandidateIds,
     Candidates,
     ContextColumns,
-    EventTable,
     FeatureMatrix,
     FeatureSource,
     Histories,
@@ -37,7 +36,6 @@ from skrec.interactions import (
     as_column,
     check_k,
     check_rows,
-    check_target_size,
     is_empty,
     read_events,
     read_exclusions,
@@ -139,7 +137,7 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
             warn_of_ratings_in_array(X, y)
             target = read_target(y, len(events), feedback=self._feedback, is_fit=True)
             if sample_weight is not None:
-                events, target = self._weighted(events, target, sample_weight)
+                events, target = self._weighted(events, target, sample_weight)  # of SampleWeightMixin
             data = Interactions.from_events(events, target)
         self._frame_backend = frame_backend(item_features if X is None else X)
         self._read_event_context(data, reset=True)
@@ -153,19 +151,6 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
 
     def __sklearn_is_fitted__(self) -> bool:
         return getattr(self, "_is_fitted", False)
-
-    def _weighted(self, events: EventTable, y: NDArray, sample_weight: Any) -> tuple[EventTable, NDArray]:
-        if self._feedback == "explicit":
-            raise ValueError("sample_weight multiplies y and is for feedback='implicit'; omit it for ratings.")
-        weight = _check_sample_weight(sample_weight, np.empty((len(events), 1)), ensure_non_negative=True)
-        if not weight.any():
-            raise ValueError("sample_weight is 0 for every event; at least one must be positive.")
-        weighted = y * weight
-        check_target_size(weighted, "y times sample_weight")
-        if (weight > 0).all():
-            return events, weighted.astype(np.float32)
-        kept = np.flatnonzero(weight)
-        return events.take(kept), weighted[kept].astype(np.float32)
 
     def _read_event_context(self, data: Interactions, *, reset: bool) -> None:
         """Replace ``data.context`` by numbers in the order of the events, for a model that uses context."""

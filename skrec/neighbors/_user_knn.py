@@ -254,7 +254,7 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
         # Squares of tiny strengths would be 0 in float32: first each row is scaled, by a power of two, which is exact.
         exponent = np.frexp(weighted.max(axis=1).toarray().ravel())[1]
         weighted.data = np.ldexp(values, -np.repeat(exponent, np.diff(strength.indptr)))
-        return normalize(weighted)
+        return normalize(weighted) if weighted.shape[0] else weighted
 
     # Rank ------------------------------------------------------------------------------------------
 
