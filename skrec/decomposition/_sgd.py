@@ -67,13 +67,13 @@ class SGDSolver(Solver[SGDState]):
         max_iter, scores = settings.max_iter, None
         parts = split(events, counts, settings.validation_fraction, np.random.default_rng(seed))
         if parts is not None:
-            train = Problem(settings, scales, parts[0], n_users, n_items)
+            train = Problem.of_events(settings, scales, parts[0], n_users, n_items)
             trainer, rng = train.trainer(), np.random.default_rng(seed)
-            state = train.state(trainer, rng, features)
+            state = train.first_state(trainer, rng, features)
             _, scores = run_epochs(
                 trainer,
                 state,
-                train.events,
+                parts[0],
                 rng,
                 max_iter,
                 validate=HeldOutRank(parts[1], train.seen),
@@ -81,9 +81,9 @@ class SGDSolver(Solver[SGDState]):
                 callback=self.report,
             )
             max_iter = int(np.argmax(scores)) + 1
-        everything = Problem(settings, scales, events, n_users, n_items)
+        everything = Problem.of_events(settings, scales, events, n_users, n_items)
         trainer, rng = everything.trainer(), np.random.default_rng(seed)
-        state = everything.state(trainer, rng, features)
+        state = everything.first_state(trainer, rng, features)
         losses, _ = run_epochs(trainer, state, events, rng, max_iter, callback=self.report)
         _lower_unknown_items(state)
         per_user, per_item = (
@@ -137,11 +137,11 @@ class SGDSolver(Solver[SGDState]):
         order = counted[np.lexsort((events.items[counted], events.users[counted]))]
         context = None if scales.context is None or events.context is None else events.context[order]
         new = scales.weighted_events(events.users[order], events.items[order], events.y[order], context)
-        everything = _without_context(scales, data.histories)
-        problem = Problem(self.settings, scales, everything, events.n_users, events.n_items)
-        problem.context_totals = state.context_totals + np.abs(new.context).sum(axis=0)
+        totals = state.context_totals + np.abs(new.context).sum(axis=0)
+        users = np.unique(events.users[counted])
+        problem = Problem.of_update(self.settings, scales, data.histories, users, events.n_items, totals)
         trainer, rng = problem.trainer(), np.random.default_rng(check_random_state(random_state).randint(2**31))
-        learning = problem.state(trainer, rng, _NO_FEATURES)
+        learning = problem.state(trainer, _NO_FEATURES)
         grow(state, learning.users, learning.items, events, features, random_state)
         if state.context_map is not None and scales.context is not None:
             learning.context.factors[:] = state.context_map * scales.context[:, None]
@@ -212,13 +212,6 @@ class SGDSolver(Solver[SGDState]):
         strength = histories.y / state.event_scales.mean_strength
         added: NDArray[np.float64] = strength * np.einsum("ij,ij->i", beyond, scored)
         return added
-
-
-def _without_context(scales: EventScales, histories: Histories) -> Events:
-    """Users and items of all events, old and new; their contexts are not kept."""
-    counted = histories.y > 0
-    users, items = histories.row_of_event()[counted], histories.items[counted]
-    return scales.weighted_events(users, items, histories.y[counted], None)
 
 
 def _lower_unknown_items(state: State) -> None:

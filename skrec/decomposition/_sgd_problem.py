@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from skrec.decomposition._factor_state import SideFeatures, SolverSettings
 from skrec.decomposition._hyperparameters import feature_penalty, row_penalties
+from skrec.interactions import Histories
 from skrec.utils import Matrix, resolve_device
 
 if TYPE_CHECKING:
@@ -54,29 +55,70 @@ class EventScales:
         return Events(users.astype(np.int32), items.astype(np.int32), weight, np.ascontiguousarray(scaled))
 
 
+@dataclass
 class Problem:
-    """Events, and what follows from them.
+    """Counts of events, and what follows from them.
 
-    Parameters
+    Attributes
     ----------
     settings : SolverSettings
     scales : EventScales
-    events : Events
-    n_users, n_items : int
+    user_counts, item_counts : int64 arrays of shape (n_users,) and (n_items,)
+        Events of each.
+    context_totals : float array of shape (n_context,)
+        Sum of the absolute values of each context column.
+    seen : CSR array of shape (n_users, n_items), or None
+        What is no negative sample for the users who are trained. None in context: what a user has chosen in one may
+        well be a negative sample in another.
     """
 
-    def __init__(
-        self, settings: SolverSettings, scales: EventScales, events: Events, n_users: int, n_items: int
-    ) -> None:
-        self.settings, self.scales, self.events = settings, scales, events
-        self.context_totals = np.abs(events.context).sum(axis=0)
-        self.user_counts = np.bincount(events.users, minlength=n_users)
-        self.item_counts = np.bincount(events.items, minlength=n_items)
-        self.seen: sp.csr_array | None = None
-        # In another context, what a user has chosen may well be a negative sample.
+    settings: SolverSettings
+    scales: EventScales
+    user_counts: NDArray[np.int64]
+    item_counts: NDArray[np.int64]
+    context_totals: NDArray[np.floating]
+    seen: sp.csr_array | None
+
+    @classmethod
+    def of_events(
+        cls, settings: SolverSettings, scales: EventScales, events: Events, n_users: int, n_items: int
+    ) -> Problem:
+        """The problem of ``fit``."""
+        return cls(
+            settings,
+            scales,
+            np.bincount(events.users, minlength=n_users),
+            np.bincount(events.items, minlength=n_items),
+            np.abs(events.context).sum(axis=0),
+            None if scales.context is not None else _pairs(events.users, events.items, n_users, n_items),
+        )
+
+    @classmethod
+    def of_update(
+        cls,
+        settings: SolverSettings,
+        scales: EventScales,
+        histories: Histories,
+        users: NDArray[np.int64],
+        n_items: int,
+        context_totals: NDArray[np.floating],
+    ) -> Problem:
+        """The problem of ``partial_fit``, where ``users`` have new events and ``histories`` are those of all."""
+        counted, counts = histories.y > 0, histories.lengths
+        if not counted.all():
+            counts = np.bincount(histories.row_of_event()[counted], minlength=len(histories))
+        seen = None
         if scales.context is None:
-            ones = np.ones(len(events), np.float32)
-            self.seen = sp.csr_array((ones, (events.users, events.items)), shape=(n_users, n_items))
+            own = histories.take(users)
+            at = own.y > 0
+            seen = _pairs(users[own.row_of_event()[at]], own.items[at], len(histories), n_items)
+        of_items = histories.items if counted.all() else histories.items[counted]
+        return cls(settings, scales, counts, np.bincount(of_items, minlength=n_items), context_totals, seen)
+
+    @property
+    def n_events(self) -> int:
+        """All that are counted."""
+        return int(self.item_counts.sum())
 
     def trainer(self) -> Trainer:
         """The trainer of the loss, on the device of the settings."""
@@ -89,7 +131,7 @@ class Problem:
         if settings.solver == "softmax":
             from skrec._kernels.sgd.softmax import SoftmaxTrainer
 
-            popularity = self.item_counts / max(1, len(self.events))
+            popularity = self.item_counts / max(1, self.n_events)
             return SoftmaxTrainer(popularity, batch_size=settings.batch_size, device=device or "cpu", **options)
         negatives = np.flatnonzero(self.item_counts)
         if device is None:
@@ -102,21 +144,25 @@ class Problem:
             settings.solver, negatives, self.seen, batch_size=settings.batch_size, device=device, **options
         )
 
-    def state(self, trainer: Trainer, rng: np.random.Generator, features: SideFeatures) -> State:
+    def first_state(self, trainer: Trainer, rng: np.random.Generator, features: SideFeatures) -> State:
         """First factors, small and random; the context starts at zero."""
-        from skrec._kernels.sgd.epochs import State
-
-        n_factors = self.settings.n_factors
-        touches = trainer.item_touches(self.item_counts, len(self.events))
-        users = self._rows(self.user_counts, self.user_counts, features.users)
-        items = self._rows(self.item_counts, touches, features.items)
-        for rows in (items, users):
+        state, n_factors = self.state(trainer, features), self.settings.n_factors
+        for rows in (state.items, state.users):
             drawn = rng.standard_normal((len(rows.factors), n_factors), dtype=np.float32)
             rows.factors[:, :n_factors] = drawn * np.float32(_INIT_SCALE / np.sqrt(n_factors))
             rows.factors[~rows.active] = 0
+        return state
+
+    def state(self, trainer: Trainer, features: SideFeatures) -> State:
+        """All parameters, zero."""
+        from skrec._kernels.sgd.epochs import State
+
+        touches = trainer.item_touches(self.item_counts, self.n_events)
+        users = self._rows(self.user_counts, self.user_counts, features.users)
+        items = self._rows(self.item_counts, touches, features.items)
         context = self._rows(self.context_totals, self.context_totals, None)
         context.active[:] = True
-        return State(users, items, context, n_factors)
+        return State(users, items, context, self.settings.n_factors)
 
     def _rows(self, counts: NDArray, touches: NDArray, features: Matrix | None) -> ParameterRows:
         from skrec._kernels.als.ridge import RidgeMap
@@ -132,6 +178,10 @@ class Problem:
             rho = feature_penalty(features, regularization, settings.feature_regularization)
             rows.ridge = RidgeMap(features, penalty * active, rho)
         return rows
+
+
+def _pairs(users: NDArray, items: NDArray, n_users: int, n_items: int) -> sp.csr_array:
+    return sp.csr_array((np.ones(len(users), np.float32), (users, items)), shape=(n_users, n_items))
 
 
 def split(

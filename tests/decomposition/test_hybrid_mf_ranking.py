@@ -92,10 +92,10 @@ def test_new_histories_and_later_events(rec):
     history = X[X[:, 0] < 12]
     folded = rec.recommend(history=history, k=2)
     assert own_taste(folded.items, folded.users) > 0.8
-    before = rec.item_factors_[5].copy()
+    before = rec.item_factors_.copy()
     rec.partial_fit(history)
     assert own_taste(rec.recommend(np.arange(12), k=2).items, range(12)) > 0.8
-    assert np.abs(rec.item_factors_[5] - before).max() < 0.5 * np.abs(before).max()
+    assert np.abs(rec.item_factors_ - before).mean() < 0.5 * np.abs(before).mean()
 
 
 def test_parts_of_a_history_add_up_to_its_score(rec):
