@@ -1,12 +1,15 @@
 """A server on the loopback that writes whatever bytes a test wants, at whatever pace."""
 
 import contextlib
+import re
 import socket
 import threading
 
+_LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+
 
 class RawServer:
-    """Calls ``behave(connection)`` with the socket of each request, once its head has been read."""
+    """Calls ``behave(connection)`` with the socket of each request, once that has been read."""
 
     def __init__(self, behave):
         self.behave = behave
@@ -32,9 +35,14 @@ class RawServer:
     def _answer(self, connection):
         with connection, contextlib.suppress(OSError):
             self.n_requests += 1
-            head = b""
-            while b"\r\n\r\n" not in head:
-                head += connection.recv(65536)
+            request, length = b"", None
+            while length is None or len(request) < length:
+                if not (piece := connection.recv(65536)):
+                    return
+                request += piece
+                head, end, _ = request.partition(b"\r\n\r\n")
+                if end and length is None:
+                    length = len(head) + len(end) + int(_LENGTH.search(head)[1])
             self.behave(connection)
 
     def drip(self, connection, head, piece, pause=0.05):

@@ -60,22 +60,23 @@ class EndpointEncoder:
         return MOST_BYTES + n_texts * (self.dimension or _MOST_DIMENSIONS) * _BYTES_PER_NUMBER
 
     def _request(self, texts: list[str], client: Any) -> NDArray[np.float32]:
-        options = {} if self.dimension is None else {"dimensions": self.dimension}
-        response = client.embeddings.create(model=self.endpoint.model, input=texts, encoding_format="float", **options)
-        data = getattr(response, "data", None)
+        body: dict[str, Any] = {"model": self.endpoint.model, "input": texts, "encoding_format": "float"}
+        if self.dimension is not None:
+            body["dimensions"] = self.dimension
+        response = client.post("/embeddings", cast_to=object, body=body)
+        data = response.get("data") if isinstance(response, dict) else None
         if not isinstance(data, list):
             raise BadResponse("an answer without a list of embeddings")
-        indices = [getattr(item, "index", None) for item in data]
+        data = [item if isinstance(item, dict) else {} for item in data]
+        indices = [item.get("index") for item in data]
         if all(index is None for index in indices):
             indices = list(range(len(data)))  # some servers give no index, and the order of the texts
-        by_index = {
-            i: getattr(item, "embedding", None) for i, item in zip(indices, data, strict=True) if type(i) is int
-        }
+        by_index = {i: item.get("embedding") for i, item in zip(indices, data, strict=True) if type(i) is int}
         if len(data) != len(texts) or set(by_index) != set(range(len(texts))):
             raise BadResponse(f"{len(data)} embeddings for {len(texts)} texts")
         try:
             vectors = np.array([by_index[i] for i in range(len(texts))], dtype=np.float32)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise BadResponse("embeddings of different lengths, or not of numbers") from None
         if vectors.ndim != 2 or not vectors.shape[1] or not np.isfinite(vectors).all():
             raise BadResponse("embeddings that are empty, NaN or infinite")
