@@ -196,14 +196,14 @@ class _Exchange:
                 if is_status or type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout"):
                     reservation.settle(0)  # nothing was read or written
                 if is_status:
-                    self._raise_refusal(str(error.message))
+                    self._raise_refusal(error.status_code, str(error.message))
                 raise
             usage = _usage(response)
             self.usage += usage
             reservation.settle(usage.n_tokens or None)
         return _result(response, self.settings, self.connection.redacted)
 
-    def _raise_refusal(self, said: str) -> None:
+    def _raise_refusal(self, status: int, said: str) -> None:
         """Some servers answer 500 to what they do not take, and a retry would get the same.
 
         Of a system message, where the model's chat template raises; of a schema, where llama-cpp-python or a grammar
@@ -212,7 +212,7 @@ class _Exchange:
         why = None
         if refuses_system(said):
             why = "takes no system message"
-        elif self.settings.schema is not None and refuses_format(said):
+        elif status >= 500 and self.settings.schema is not None and refuses_format(said):
             why = "takes no such schema"
         if why is not None:
             raise RequestRejected(f"The model {why}.", f"the model {why}", 400, said) from None
