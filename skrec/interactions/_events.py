@@ -78,7 +78,10 @@ def read_events(
         raise ValueError(f"{what} is None; pass the events: one row each, with the user id, then the item id.")
     frame = None if isinstance(X, np.ndarray | list) else nw.from_native(X, pass_through=True)
     if isinstance(frame, nw.LazyFrame):
-        raise TypeError(f"{what} is a lazy {type(X).__name__}; pass {what}.collect().")
+        raise TypeError(
+            f"{what} is a lazy {type(X).__name__}; pass {what}.collect() (of DuckDB {what}.df()), or read the columns "
+            "that are needed by skrec.interactions.read_log."
+        )
     if not isinstance(frame, nw.DataFrame):
         array = _as_table_array(X, what)
         if reset:
@@ -143,6 +146,11 @@ def _as_table_array(X: Table, what: str) -> NDArray:
             numbers = np.asarray(X)
             array = numbers if is_exact(numbers, array.tolist()) else array
         X = array
+    if np.ndim(X) != 2:
+        raise ValueError(
+            f"{what} has {np.ndim(X)} dimension(s); expected 2D, one row per event. Reshape your data: write "
+            f"{what}=[[user, item], [user, item]], or pass a frame."
+        )
     return check_array(X, dtype=None, ensure_all_finite="allow-nan", input_name=what)
 
 

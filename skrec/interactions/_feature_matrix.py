@@ -40,7 +40,7 @@ def read_fit_features(
     """
     features = read_features(ids_in_front(table, what, index, id_name), what)
     side = what.split("_")[0]
-    rows = index.codes(features.ids, f"{what} ids")
+    rows = index.codes(features.ids, f"{what} ids", check_kind=False)
     n_missing = len(index) - len(np.unique(rows[rows >= 0]))
     if features.is_bare_frame and n_missing and len(features) == n_events:
         raise ValueError(
@@ -50,8 +50,9 @@ def read_fit_features(
         )
     if n_missing and n_missing == len(index):
         raise ValueError(
-            f"{what} covers none of the {len(index)} {side}s of X (ids as {index.values[:1].tolist()[0]!r} in X); "
-            f"the first column must hold {side} ids."
+            f"{what} covers none of the {len(index)} {side}s of X: the ids are as {index.values[:1].tolist()[0]!r} in "
+            f"X, and as {as_unique_ids(features)[:1].tolist()[0]!r} in the table. Put the {side} ids in its first "
+            "column, and convert them where one is a number and the other a text."
         )
     return features, index.extended(as_unique_ids(features)), n_missing
 

@@ -79,6 +79,10 @@ def read_features(table: FeatureSource, what: str) -> Features:
                 "pass one row per id."
             )
     else:
+        if isinstance(nw.from_native(inner, pass_through=True), nw.LazyFrame):
+            raise TypeError(
+                f"{what} is a lazy {type(inner).__name__}; pass {what}=table.collect(), or table.df() of DuckDB."
+            )
         raise TypeError(
             f"{what} must be a frame whose first column is the id, a pair (ids, matrix), or a FeatureTable of "
             f"one of them; got {type(inner).__name__}."

@@ -89,7 +89,10 @@ def read_items(items: Ids, item_index: IdIndex) -> tuple[NDArray, NDArray[np.int
     ids = np.asarray(column)
     if (codes < 0).any():
         unknown = ids[codes < 0].tolist()
-        raise KeyError(f"{len(unknown)} unknown item ids, as {unknown[0]!r}; items_ lists the {len(item_index)} known.")
+        raise KeyError(
+            f"{len(unknown)} unknown item ids, as {unknown[0]!r}; pass ids that items_ lists, which holds "
+            f"{len(item_index)} (as {item_index.values[:1].tolist()[0]!r})."
+        )
     return ids, codes
 
 

@@ -342,3 +342,23 @@ def test_a_long_file_with_line_breaks_in_quotes(tmp_path):
     log = read_log(_csv(tmp_path, text), context=["note"])
     assert len(log) == 200
     assert log.X["note"][7] == "one\ntwo; 7"
+
+
+def test_a_duckdb_relation():
+    """Its columns are collected, the rows in their order; what takes no lazy table says what to pass."""
+    duckdb = pytest.importorskip("duckdb")
+    with duckdb.connect() as connection:
+        connection.execute("create table orders (customer_id int, product_id text, ordered_at timestamp, note text)")
+        rows = [(1, "a", "2024-01-02"), (1, "b", "2024-01-01"), (2, "b", "2024-01-03")]
+        connection.executemany("insert into orders values (?, ?, ?, 'x')", rows)
+        relation = connection.table("orders")
+        log = read_log(relation, context=["note"])
+        assert log.X["product_id"].tolist() == ["a", "b", "b"]
+        assert log.X["timestamp"].dt.day.tolist() == [2, 1, 3]
+        assert log.X.columns.tolist() == ["customer_id", "product_id", "timestamp", "note"]
+        assert "source: DuckDBPyRelation" in str(log.report)
+        assert ItemKNNRecommender().fit(log.X[log.X.columns[:3]]).items_.tolist() == ["a", "b"]
+        with pytest.raises(TypeError, match=r"lazy DuckDBPyRelation; pass X.collect\(\) \(of DuckDB X.df\(\)\)"):
+            ItemKNNRecommender().fit(relation)
+        with pytest.raises(TypeError, match=r"lazy DuckDBPyRelation; pass item_features=.*table.df\(\) of DuckDB"):
+            ItemKNNRecommender().fit(log.X, item_features=relation)
