@@ -146,10 +146,11 @@ def _as_table_array(X: Table, what: str) -> NDArray:
             numbers = np.asarray(X)
             array = numbers if is_exact(numbers, array.tolist()) else array
         X = array
-    if np.ndim(X) != 2:
+    n_dimensions = X.ndim if isinstance(X, np.ndarray) else 0
+    if n_dimensions != 2 and (isinstance(X, np.ndarray) or np.isscalar(X)):
         raise ValueError(
-            f"{what} has {np.ndim(X)} dimension(s); expected 2D, one row per event. Reshape your data: write "
-            f"{what}=[[user, item], [user, item]], or pass a frame."
+            f"Expected 2D array, got {n_dimensions}D array instead: {what} has one row per event. Reshape your data: "
+            f"write {what}=[[user, item], [user, item]], or pass a frame."
         )
     return check_array(X, dtype=None, ensure_all_finite="allow-nan", input_name=what)
 
