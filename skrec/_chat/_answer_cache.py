@@ -54,6 +54,10 @@ class ChatCache(SQLiteStore):
     def __init__(self, path: str | os.PathLike, ttl: float | None = None) -> None:
         if ttl is not None and not ttl > 0:
             raise ValueError(f"ttl={ttl!r} must be a positive number of seconds, or None to keep answers for ever.")
+        if not os.fspath(path).strip():
+            raise ValueError(
+                f"path={path!r} names no file; name one, such as 'answers.sqlite', or pass cache=None for no cache."
+            )
         super().__init__(path)
         if self.path.is_symlink():
             raise ValueError(f"path={str(path)!r} is a link; pass the file that it points to.")

@@ -7,6 +7,8 @@ import threading
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from difflib import get_close_matches
+from inspect import signature
 from typing import Any
 
 from skrec._chat._answer_cache import ChatCache, cache_key, to_keep
@@ -17,6 +19,18 @@ from skrec.utils import read_scrub
 
 _PRICES = {"prompt", "completion", "cached"}
 _counting = threading.Lock()  # one for all clients, so that none has a lock to leave out of its pickle
+
+
+def _unknown_keywords(client: type, names: list[str]) -> str:
+    """What is wrong with keywords that no class of a client takes."""
+    makers = [vars(kind)["__init__"] for kind in client.__mro__ if "__init__" in vars(kind)]
+    parameters = [one for maker in makers for one in signature(maker).parameters.values()]
+    named = [one.name for one in parameters if one.kind in (one.KEYWORD_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    known = [one for one in dict.fromkeys(named) if one != "self"]
+    name = names[0]
+    close = get_close_matches(name, known, n=1)
+    hint = f" Did you mean {close[0]}?" if close else ""
+    return f"{client.__name__} has no parameter {name!r}.{hint} Its parameters are {', '.join(known)}."
 
 
 class Metering:
@@ -37,7 +51,10 @@ class Metering:
         cache: ChatCache | str | os.PathLike | None = None,
         prices: dict[str, float] | None = None,
         scrub: Any = "auto",
+        **unknown: Any,
     ) -> None:
+        if unknown:
+            raise TypeError(_unknown_keywords(type(self), list(unknown)))
         if budget is not None and not isinstance(budget, Budget):
             raise TypeError(f"budget must be a Budget, such as Budget(max_calls=1000); got {budget!r}.")
         if isinstance(cache, str | os.PathLike):

@@ -94,6 +94,10 @@ class OpenAICompatibleChat(BaseChat):
         if "api_key" in options:
             raise TypeError("Keys are not passed: put the key into an environment variable and name it in api_key_env.")
         super().__init__(**options)
+        if not isinstance(model, str):
+            raise TypeError(f"model must be the name of a model at the server; got {model!r}.")
+        if not model.strip():
+            raise ValueError(f"model={model!r} names no model; pass its name at the server, such as 'gpt-4.1-mini'.")
         if not timeout > 0:
             raise ValueError(f"timeout={timeout!r} must be a positive number of seconds.")
         for name, value, least in (("max_retries", max_retries, 0), ("n_jobs", n_jobs, 1)):
@@ -195,7 +199,7 @@ class _Exchange:
                 is_status = isinstance(error, openai.APIStatusError)
                 if is_status or type(error.__cause__).__name__ in ("ConnectError", "ConnectTimeout"):
                     reservation.settle(0)  # nothing was read or written
-                if is_status:
+                if isinstance(error, openai.APIStatusError):
                     self._raise_refusal(error.status_code, str(error.message))
                 raise
             usage = _usage(response)

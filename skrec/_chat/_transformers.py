@@ -99,6 +99,8 @@ class TransformersChat(BaseChat):
         super().__init__(**options)
         if isinstance(model, os.PathLike):
             model = os.fspath(model)
+        if isinstance(model, str) and not model.strip():
+            raise ValueError(f"model={model!r} names no model; pass a folder or the name of a model on the hub.")
         if not isinstance(model, str) and not is_live_pair(model):
             raise TypeError(
                 "model must be a folder, the name of a model on the hub, or a pair (model, tokenizer) of "

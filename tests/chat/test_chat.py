@@ -10,7 +10,7 @@ from skrec._chat._base import as_chat
 from skrec._chat._json import parse_json
 from skrec._chat._messages import read_conversation
 from skrec._chat._prompts import Prompt
-from skrec.llm import CallableChat, Usage
+from skrec.llm import CallableChat, ChatCache, HeuristicChat, OpenAICompatibleChat, TransformersChat, Usage
 
 SCHEMA = {
     "type": "object",
@@ -124,3 +124,45 @@ def test_prompts_are_filled_once():
     assert prompt.write(a="{b}", b="{a.__class__}")[1]["content"] == "{b} and {a.__class__}"
     with pytest.raises(ValueError, match="names"):
         prompt.write(a="x")
+
+
+CLIENTS = {
+    "OpenAICompatibleChat": lambda **options: OpenAICompatibleChat("m", **options),
+    "TransformersChat": lambda **options: TransformersChat("m", **options),
+    "HeuristicChat": HeuristicChat,
+    "CallableChat": lambda **options: CallableChat(str, **options),
+}
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_an_unknown_keyword_is_named_with_the_closest(name):
+    with pytest.raises(TypeError, match=rf"^{name} has no parameter 'budgt'. Did you mean budget\? .* cache, prices"):
+        CLIENTS[name](budgt=None)
+    with pytest.raises(TypeError, match=rf"^{name} has no parameter 'zzz'. Its parameters are "):
+        CLIENTS[name](zzz=1)
+
+
+def test_the_parameters_of_a_client_itself_are_among_the_known():
+    with pytest.raises(TypeError, match="Did you mean max_retries"):
+        OpenAICompatibleChat("m", max_retry=1)
+    with pytest.raises(TypeError, match="Did you mean device"):
+        TransformersChat("m", devise="cpu")
+
+
+@pytest.mark.parametrize("blank", ["", " "])
+def test_a_blank_name_writes_nowhere(blank, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for client in CLIENTS.values():
+        with pytest.raises(ValueError, match="names no file; name one, such as"):
+            client(cache=blank)
+    with pytest.raises(ValueError, match="names no file"):
+        ChatCache(blank)
+    for kind in (OpenAICompatibleChat, TransformersChat):
+        with pytest.raises(ValueError, match="names no model; pass"):
+            kind(blank)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_that_is_no_name():
+    with pytest.raises(TypeError, match="model must be the name of a model at the server; got None"):
+        OpenAICompatibleChat(None)

@@ -27,13 +27,15 @@ def select_encoder(embedder: "LLMTextEmbedder") -> Encoder:
         If the model cannot be found or loaded.
     """
     model = os.fspath(embedder.model) if isinstance(embedder.model, os.PathLike) else embedder.model
-    if model == "":
+    if isinstance(model, str) and not model.strip():
         raise ValueError(
-            "model='' names no model; pass the path of a model folder, a name on the Hugging Face hub, or leave the "
-            "default 'all-MiniLM-L6-v2'."
+            f"model={model!r} names no model; pass the path of a model folder, a name on the Hugging Face hub, or "
+            "leave the default 'all-MiniLM-L6-v2'."
         )
-    if embedder.cache == "":
-        raise ValueError("cache='' names no folder; pass 'memory', the path of a folder, or None for no cache.")
+    if isinstance(embedder.cache, str) and not embedder.cache.strip():
+        raise ValueError(
+            f"cache={embedder.cache!r} names no folder; pass 'memory', the path of a folder, or None for no cache."
+        )
     if isinstance(model, str) and embedder.base_url is not None:
         _refuse_local_settings(embedder, "an endpoint")
         endpoint = Endpoint(
