@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -13,13 +14,17 @@ from sklearn.utils import check_random_state
 
 from skrec.decomposition._factor_state import FactorState, Scales, SideFeatures, SolverData
 from skrec.decomposition._growth import GrownSide, draw, grow
+from skrec.decomposition._held_out import HeldOutRank, held_out_shares
 from skrec.decomposition._hyperparameters import (
     auto_alpha,
     auto_regularization,
     feature_penalty,
     mean_events,
+    noise_edge,
+    rank_regularization,
     row_penalties,
 )
+from skrec.decomposition._penalty_search import SEARCH_TOL, PenaltyPath, best_regularization
 from skrec.decomposition._solver import Solver
 from skrec.interactions import Histories, Interactions, Queries
 from skrec.utils import Matrix, RandomState, resolve_device
@@ -28,6 +33,8 @@ if TYPE_CHECKING:
     from skrec._kernels.als.sweeps import Design, RowSolver, Side
 
 _UPDATE_SWEEPS = 3
+_LEAST_SHARE = 0.1  # of the mean number of events
+_REPEATS = 2  # events per pair, above which the seen items are what is wanted
 _FOLD_IN_STEPS = 32
 _FOLD_IN_TOL = 1e-5
 
@@ -41,35 +48,89 @@ class ALSSolver(Solver[FactorState]):
         """Learn both sides from all pairs; the attributes set are those of :meth:`Solver.fit`."""
         from skrec._kernels.als.sweeps import fit_als
 
+        settings = self.settings
         entries = self.entries(data.histories, data.events.n_items)
-        by_item = sp.csr_array(entries.T.tocsr())
-        scales = self._scales(entries, by_item)
-        users, items = self.sides(scales, entries, by_item)
-        self.add_features(scales, users, features.users)
-        self.add_features(scales, items, features.items)
-        draw(items.factors, self.settings.n_factors, check_random_state(random_state))
+        scales = self._scales(entries)
+        if settings.searches_regularization:
+            scales = replace(scales, regularization=self._search(scales, entries, data.histories, features))
+        users, items = self._first_sides(scales, entries, features, check_random_state(random_state))
         losses = fit_als(
             users,
             items,
-            max_iter=self.settings.max_iter,
-            tol=self.settings.tol,
-            bias=self.settings.bias,
+            max_iter=settings.max_iter,
+            tol=settings.tol,
+            bias=settings.bias,
             mean=scales.mean,
             callback=self.report,
         )
-        return FactorState.learned(self.settings, scales, users, items, data, loss_curve=losses)
+        return FactorState.learned(settings, scales, users, items, data, loss_curve=losses)
 
-    def _scales(self, entries: sp.csr_array, by_item: sp.csr_array) -> Scales:
+    def _first_sides(
+        self, scales: Scales, entries: sp.csr_array, features: SideFeatures, rng: np.random.RandomState
+    ) -> tuple[Side, Side]:
+        users, items = self.sides(scales, entries, sp.csr_array(entries.T.tocsr()))
+        return self.start(scales, users, items, features, rng)
+
+    def start(
+        self, scales: Scales, users: Side, items: Side, features: SideFeatures, rng: np.random.RandomState
+    ) -> tuple[Side, Side]:
+        """Give both sides what their priors come from, and items their first factors."""
+        self.add_features(scales, users, features.users)
+        self.add_features(scales, items, features.items)
+        if not self.settings.explicit:  # with ratings, the biases are what users have in common
+            users.intercept = np.zeros(users.factors.shape[1], np.float32)
+        draw(items.factors, self.settings.n_factors, rng)
+        return users, items
+
+    def _scales(self, entries: sp.csr_array) -> Scales:
         settings = self.settings
         mean, alpha = 0.0, None
+        mean_y = float(entries.data.mean(dtype=np.float64)) if entries.nnz else 1.0
         if settings.explicit:
-            mean = float(entries.data.mean(dtype=np.float64))
+            mean = mean_y
         else:
             alpha = auto_alpha(entries) if isinstance(settings.alpha, str) else settings.alpha
         regularization = settings.regularization
-        if isinstance(regularization, str):
-            regularization = auto_regularization(entries, alpha)
-        return Scales(mean, alpha, regularization, (mean_events(entries), mean_events(by_item)))
+        if isinstance(regularization, str) and alpha is not None:
+            users, items = entries.tocoo().coords
+            edge = noise_edge(users, items, np.ones(entries.nnz))
+            regularization = rank_regularization(edge, alpha, mean_y)
+        elif isinstance(regularization, str):
+            regularization = auto_regularization(entries)
+        counts = np.bincount(entries.indices)
+        per_item = entries.nnz / max(1, np.count_nonzero(counts))
+        return Scales(mean, alpha, regularization, (mean_events(entries), float(per_item)))
+
+    def _search(self, scales: Scales, entries: sp.csr_array, histories: Histories, features: SideFeatures) -> float:
+        """The regularization that ranks held-out events best; the one of ``scales`` where these are too few.
+
+        Pairs are held out, and ranked among the items that the user has not seen. Where most events repeat a pair,
+        single events are, and ranked among all items.
+        """
+        from skrec._kernels.als.sweeps import fit_als
+
+        n_events = histories.to_csr(entries.shape[1], values=histories.y > 0)
+        n_events.eliminate_zeros()
+        repeats = n_events.data.sum() > _REPEATS * entries.nnz
+        counts = n_events.data.astype(np.int64) if repeats else np.ones(entries.nnz, np.int64)
+        share = held_out_shares(entries.indices, counts, self.settings.validation_fraction, np.random.default_rng(0))
+        if share is None:
+            return scales.regularization
+        pairs, kept = entries.tocoo(), share < 1
+        values = (pairs.data * (1 - share))[kept]
+        train = sp.csr_array((values, tuple(at[kept] for at in pairs.coords)), shape=entries.shape)
+        users, items = self._first_sides(scales, train, features, check_random_state(0))
+        out = np.flatnonzero((share > 0) & items.active[pairs.coords[1]])
+        of_users, of_items = (at[out] for at in pairs.coords)
+        rank = HeldOutRank(of_items, (pairs.data * share)[out], None if repeats else train[of_users])
+        penalties = PenaltyPath((users, items), scales.regularization)
+
+        def score_at(regularization: float) -> float:
+            n_sweeps = penalties.move_to(regularization)
+            fit_als(users, items, max_iter=n_sweeps, tol=SEARCH_TOL)
+            return rank(lambda at: users.factors[of_users[at]], items.factors, items.active)
+
+        return best_regularization(scales.regularization, score_at)
 
     def sides(
         self,
@@ -87,7 +148,7 @@ class ALSSolver(Solver[FactorState]):
             Side(
                 self.rows(scales, rows),
                 aligned_zeros(rows.shape[0], self.settings.n_columns),
-                row_penalties(n, mean, scales.regularization, self.settings.frequency_scaling),
+                self.penalties(scales, n, mean),
             )
             for rows, n, mean in zip((entries, by_item), counts, scales.mean_events, strict=True)
         )
@@ -158,7 +219,7 @@ class ALSSolver(Solver[FactorState]):
     ) -> Callable[[Design], None]:
         """Solves the rows ``codes`` of a side, given the design of the other."""
         rows, n_events = self.rows(scales, entries), np.diff(entries.indptr)
-        penalty = row_penalties(n_events, mean_events, scales.regularization, self.settings.frequency_scaling)
+        penalty = self.penalties(scales, n_events, mean_events)
         prior = side.prior[codes] if len(side.prior) > 1 else side.prior
 
         def solve(design: Design) -> None:
@@ -205,6 +266,7 @@ class ALSSolver(Solver[FactorState]):
         scales, design = state.scales, state.design
         entries = self.entries(histories, len(state.items))
         prior = aligned_zeros(len(users), self.settings.n_columns)
+        prior[:] = state.unknown_user
         if state.user_coef is not None:
             prior[users >= 0] = state.user_prior[users[users >= 0]]
         factors = aligned_zeros(*prior.shape)
@@ -225,7 +287,12 @@ class ALSSolver(Solver[FactorState]):
 
     def user_penalties(self, scales: Scales, n_events: NDArray) -> NDArray[np.float32]:
         """The L2 penalty of users with so many events."""
-        return row_penalties(n_events, scales.mean_events[0], scales.regularization, self.settings.frequency_scaling)
+        return self.penalties(scales, n_events, scales.mean_events[0])
+
+    def penalties(self, scales: Scales, n_events: NDArray, mean_events: float) -> NDArray[np.float32]:
+        """The L2 penalty of rows with so many events; a row of very few is not freed of it."""
+        scaling = self.settings.frequency_scaling
+        return row_penalties(n_events, mean_events, scales.regularization, scaling, _LEAST_SHARE)
 
     def contributions(self, state: FactorState, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.float64]:
         """What each event of a query's history adds to the score of one item per query.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
@@ -16,11 +19,15 @@ from skrec.decomposition._context_als_update import (
     equal_ratings,
 )
 from skrec.decomposition._factor_state import FactorState, Scales, SideFeatures, SolverData
-from skrec.decomposition._growth import draw
-from skrec.decomposition._hyperparameters import alpha_at, column_scale, confidence_spread, noise_level
+from skrec.decomposition._held_out import HeldOutRank, held_out_shares
+from skrec.decomposition._hyperparameters import alpha_at, column_scale, noise_edge, noise_level, rank_regularization
+from skrec.decomposition._penalty_search import SEARCH_TOL, PenaltyPath, best_regularization
 from skrec.decomposition._weighted_events import WeightedEvents, counted_events, distinct_events
 from skrec.interactions import Histories, Queries
 from skrec.utils import RandomState
+
+if TYPE_CHECKING:
+    from skrec._kernels.als.context import ContextALS
 
 _CONTEXT_PENALTY = 0.1  # a context has many more events than a user or an item
 _UPDATE_SWEEPS = 3
@@ -36,47 +43,82 @@ class ContextALSSolver(ALSSolver):
 
     def fit(self, data: SolverData, features: SideFeatures, random_state: RandomState) -> FactorState:
         """Learn both sides and the context map; sets ``context_map`` and ``query_gram`` too."""
-        from skrec._kernels.als.context import ContextALS, ContextEvents
-        from skrec._kernels.als.sweeps import aligned_zeros
-
-        settings, n_users, n_items = self.settings, data.events.n_users, data.events.n_items
+        settings, shape = self.settings, (data.events.n_users, data.events.n_items)
         counted = counted_events(data.events, explicit=settings.explicit)
         distinct = distinct_events(data.events, counted, data.sample_weight)
+        scales = self._context_scales(distinct)
         assert distinct.context is not None
-        scales, scale = self._context_scales(distinct), column_scale(distinct.context)
-        events = ContextEvents(distinct.users, distinct.items, distinct.y, distinct.weight, distinct.context / scale)
-        (by_user, _), (by_item, _) = (events.entries(n_users, n_items, by=by) for by in ("users", "items"))
-        counts = (
-            np.bincount(distinct.users, distinct.weight, n_users),
-            np.bincount(distinct.items, distinct.weight, n_items),
-        )
-        users, items = self.sides(scales, by_user, by_item, counts)
-        self.add_features(scales, users, features.users)
-        self.add_features(scales, items, features.items)
-        draw(items.factors, settings.n_factors, check_random_state(random_state))
-        coef = aligned_zeros(len(scale), settings.n_columns)
-        sweeps = ContextALS(
-            events,
-            users,
-            items,
-            coef,
-            alpha=scales.alpha,
-            penalty=_CONTEXT_PENALTY * scales.regularization,
-            bias=settings.bias,
-            mean=scales.mean,
-            make=lambda matrix: self.rows(scales, matrix),
-        )
+        scale = column_scale(distinct.context)
+        distinct = replace(distinct, context=distinct.context / scale)
+        if settings.searches_regularization:
+            scales = replace(scales, regularization=self._search_in_context(scales, distinct, shape, features))
+        sweeps = self._first_sweeps(scales, distinct, shape, features, check_random_state(random_state))
         losses = sweeps.fit(settings.max_iter, settings.tol, self.report)
         return FactorState.learned(
             settings,
             scales,
-            users,
-            items,
+            sweeps.users,
+            sweeps.items,
             data,
-            context_map=coef / scale[:, None],
+            context_map=sweeps.coef / scale[:, None],
             query_gram=sweeps.query_gram(),
             loss_curve=losses,
         )
+
+    def _first_sweeps(
+        self,
+        scales: Scales,
+        events: WeightedEvents,
+        shape: tuple[int, int],
+        features: SideFeatures,
+        rng: np.random.RandomState,
+    ) -> ContextALS:
+        """Sweeps over events with scaled context, from the first factors on; ``shape`` is (n_users, n_items)."""
+        from skrec._kernels.als.context import ContextALS, ContextEvents
+        from skrec._kernels.als.sweeps import aligned_zeros
+
+        assert events.context is not None
+        requests = ContextEvents(events.users, events.items, events.y, events.weight, events.context)
+        (by_user, _), (by_item, _) = (requests.entries(*shape, by=by) for by in ("users", "items"))
+        counts = (
+            np.bincount(events.users, events.weight, shape[0]),
+            np.bincount(events.items, events.weight, shape[1]),
+        )
+        users, items = self.start(scales, *self.sides(scales, by_user, by_item, counts), features, rng)
+        return ContextALS(
+            requests,
+            users,
+            items,
+            aligned_zeros(events.context.shape[1], self.settings.n_columns),
+            alpha=scales.alpha,
+            penalty=_CONTEXT_PENALTY * scales.regularization,
+            bias=self.settings.bias,
+            mean=scales.mean,
+            make=lambda matrix: self.rows(scales, matrix),
+        )
+
+    def _search_in_context(
+        self, scales: Scales, events: WeightedEvents, shape: tuple[int, int], features: SideFeatures
+    ) -> float:
+        """The regularization that ranks held-out events best; the one of ``scales`` where these are too few."""
+        fraction, n_events = self.settings.validation_fraction, events.n_events()
+        share = held_out_shares(events.items, n_events, fraction, np.random.default_rng(0))
+        if share is None:
+            return scales.regularization
+        sweeps = self._first_sweeps(scales, events.scaled(1 - share), shape, features, check_random_state(0))
+        users, items, coef = sweeps.users, sweeps.items, sweeps.coef
+        out = events.scaled(share * items.active[events.items])
+        rank, penalties = HeldOutRank(out.items, out.weight, None), PenaltyPath((users, items), scales.regularization)
+        assert out.context is not None
+        of_events = out.context
+
+        def score_at(regularization: float) -> float:
+            n_sweeps = penalties.move_to(regularization)
+            sweeps.penalty = _CONTEXT_PENALTY * regularization
+            sweeps.fit(n_sweeps, SEARCH_TOL)
+            return rank(lambda at: users.factors[out.users[at]] + of_events[at] @ coef, items.factors, items.active)
+
+        return best_regularization(scales.regularization, score_at)
 
     def _context_scales(self, events: WeightedEvents) -> Scales:
         settings = self.settings
@@ -84,15 +126,14 @@ class ContextALSSolver(ALSSolver):
         n_users, n_items = max(1, len(np.unique(events.users))), max(1, len(np.unique(events.items)))
         mean_y = float(np.average(events.y, weights=events.weight)) if total else 1.0
         per_user, per_item = total / n_users, total / n_items
-        alpha = None
-        if settings.explicit:
-            spread = float(events.y.std()) or 1.0
-        else:
+        alpha, regularization = None, settings.regularization
+        if not settings.explicit:
             alpha = alpha_at(1 / n_items, mean_y) if isinstance(settings.alpha, str) else settings.alpha
-            spread = confidence_spread(alpha, mean_y)
-        regularization = settings.regularization
-        if isinstance(regularization, str):
-            regularization = noise_level(per_user, per_item, spread) or 1.0
+        if isinstance(regularization, str) and alpha is not None:
+            edge = noise_edge(events.users, events.items, events.weight)
+            regularization = rank_regularization(edge, alpha, mean_y)
+        elif isinstance(regularization, str):
+            regularization = noise_level(per_user, per_item, float(events.y.std()) or 1.0) or 1.0
         return Scales(mean_y if settings.explicit else 0.0, alpha, regularization, (per_user, per_item))
 
     # More events -----------------------------------------------------------------------------------

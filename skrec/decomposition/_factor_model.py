@@ -106,6 +106,12 @@ class FactorModel(VectorRecommender):
         return self._state.user_coef
 
     @property
+    def user_intercept_(self) -> NDArray[np.float32] | None:
+        """The vector of a user of whom nothing is known; None where items have biases instead."""
+        intercept = self._state.user_intercept
+        return None if intercept is None else intercept[: self._state.settings.n_factors]
+
+    @property
     def item_coef_(self) -> NDArray[np.float32] | None:
         """B, transposed. Where items have biases, the last column gives them. None without item features."""
         return self._state.item_coef
@@ -143,6 +149,7 @@ class FactorModel(VectorRecommender):
         if queries.features is not None:
             shift = state.shift_of_priors(queries.users, queries.features)
             factors += shift
+            factors[queries.features.is_given & ~known] += state.unknown_user
             is_changed |= queries.features.is_given & (lengths > 0)
             known |= queries.features.is_given
         changed = np.flatnonzero(is_changed)
@@ -150,6 +157,8 @@ class FactorModel(VectorRecommender):
             of_changed = None if shift is None else shift[changed]
             factors[changed] = self._fold_in(queries.users[changed], queries.histories.take(changed), of_changed)
             known[changed] = True
+        if state.context_coef is not None and queries.context is not None:
+            factors[~known] = state.unknown_user
         vectors = factors[:, : state.settings.n_query]
         if state.context_coef is not None and queries.context is not None:
             with np.errstate(over="ignore", invalid="ignore"):

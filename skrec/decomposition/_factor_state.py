@@ -59,6 +59,11 @@ class SolverSettings:
         return self.n_factors if self.explicit or self.solver != "als" else None
 
     @property
+    def searches_regularization(self) -> bool:
+        """Whether least squares find the regularization on held-out events."""
+        return isinstance(self.regularization, str) and not self.explicit
+
+    @property
     def n_columns(self) -> int:
         """Columns of the factors that are learned."""
         return self.n_factors + (self.bias is not None)
@@ -121,12 +126,16 @@ class Scales:
 
 
 class LearnedSide(Protocol):
-    """Users or items as a kernel leaves them: factors, what features say of them, and which rows have events."""
+    """Users or items as a kernel leaves them: factors, their priors and what these come from, and the active rows."""
 
     factors: NDArray[np.float32]
     prior: NDArray[np.float32]
     active: NDArray[np.bool_]
     ridge: RidgeMap | None
+
+    @property
+    def intercept(self) -> NDArray[np.float32] | None:
+        """The part of the prior that all rows have; None where it is not learned."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +157,8 @@ class FactorState:
         Rows with events.
     user_coef, item_coef : float32 arrays of shape (n_features, n_columns) or None
         The maps from features.
+    user_intercept : float32 array of shape (width,) or None
+        What all users have in common, a part of ``user_prior``; None where it is not learned.
     histories : Histories
         All events that were learned from.
     mean_context : float32 array of shape (n_context,) or None
@@ -173,6 +184,7 @@ class FactorState:
     active_items: NDArray[np.bool_]
     user_coef: NDArray[np.float32] | None
     item_coef: NDArray[np.float32] | None
+    user_intercept: NDArray[np.float32] | None
     histories: Histories
     mean_context: NDArray[np.float32] | None
     context_map: NDArray[np.float32] | None
@@ -209,6 +221,7 @@ class FactorState:
             active_items=items.active,
             user_coef=_coef(users, settings.n_columns),
             item_coef=_coef(items, settings.n_columns),
+            user_intercept=users.intercept,
             histories=data.histories,
             mean_context=data.mean_context,
             context_map=context_map,
@@ -279,9 +292,14 @@ class FactorState:
         """The columns of ``context_map`` that a query vector has."""
         return None if self.context_map is None else self.context_map[:, : self.settings.n_query]
 
+    @property
+    def unknown_user(self) -> NDArray[np.float32]:
+        """Row of a user without events and features, of shape (width,)."""
+        return np.zeros(self.users.shape[1], np.float32) if self.user_intercept is None else self.user_intercept
+
     def rows_of_users(self, users: NDArray[np.int64], shift: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-        """Rows of user codes, zeros for -1, moved by ``shift``."""
-        rows = np.where(users[:, None] >= 0, self.users[users], np.float32(0))
+        """Rows of user codes, what all users have in common for -1, moved by ``shift``."""
+        rows = np.where(users[:, None] >= 0, self.users[users], self.unknown_user)
         return rows if shift is None else rows + shift
 
     def shift_of_priors(self, users: NDArray[np.int64], features: GivenFeatures) -> NDArray[np.float32]:
@@ -292,7 +310,7 @@ class FactorState:
         given = np.flatnonzero(features.is_given)
         shift[given, : self.user_coef.shape[1]] = features.matrix[given] @ self.user_coef
         known = given[users[given] >= 0]
-        shift[known] -= self.user_prior[users[known]]
+        shift[known] -= self.user_prior[users[known]] - self.unknown_user
         return shift
 
     def is_finite(self) -> bool:

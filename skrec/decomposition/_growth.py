@@ -27,6 +27,7 @@ class GrownSide:
     prior: NDArray[np.float32]
     active: NDArray[np.bool_]
     ridge: RidgeMap | None = None
+    intercept: NDArray[np.float32] | None = None
 
     @classmethod
     def of(cls, active: NDArray[np.bool_], n_rows: int, n_columns: int) -> GrownSide:
@@ -60,25 +61,33 @@ def grow(
     for side, factors in ((users, state.users), (items, state.items)):
         side.factors[: len(factors)] = factors
         draw(side.factors[len(factors) :], state.settings.n_factors, rng)
-    _set_prior(users, state.user_prior, state.user_coef, features.users, events.user_rows)
-    _set_prior(items, state.item_prior, state.item_coef, features.items, events.item_rows)
+    _set_prior(users, state.user_prior, state.user_coef, state.user_intercept, features.users, events.user_rows)
+    _set_prior(items, state.item_prior, state.item_coef, None, features.items, events.item_rows)
 
 
 def _set_prior(
     side: LearnedSide,
     prior: NDArray[np.float32],
     coef: NDArray[np.float32] | None,
+    intercept: NDArray[np.float32] | None,
     features: Matrix | None,
     codes: NDArray[np.int64] | None,
 ) -> None:
-    """Copy the priors of a state; those of ``codes`` follow from their features."""
+    """Copy the priors of a state; new rows have the intercept, and those of ``codes`` what their features add."""
     from skrec._kernels.als.sweeps import aligned_zeros
 
     if coef is None:
+        if intercept is not None:
+            side.prior = prior
+            side.factors[~side.active] = intercept
         return
     # As wide as the factors are: the columns of ``coef`` up to a full register.
     side.prior = aligned_zeros(len(side.factors), side.factors.shape[1])
     side.prior[: len(prior)] = prior
+    if intercept is not None:
+        side.prior[len(prior) :] = intercept
     if features is not None:
         side.prior[codes, : coef.shape[1]] = features[codes] @ coef
+        if intercept is not None:
+            side.prior[codes] += intercept
     side.factors[~side.active] = side.prior[~side.active]

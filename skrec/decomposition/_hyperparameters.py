@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from skrec.utils import Matrix
 
 _NOISE_SHARE = 0.7
+_EDGE_SHARE = 0.5
+_POWER_STEPS = 12
 _MAX_ALPHA = 40.0
 _LEAST_SCALE = 1e-30  # below it, one over the scale leaves float32
 
@@ -32,19 +34,41 @@ def alpha_at(density: float, mean_y: float) -> float:
     return float(min(0.07 * density**-0.75, _MAX_ALPHA) / mean_y)
 
 
-def auto_regularization(entries: sp.csr_array, alpha: float | None) -> float:
-    """About the largest singular value of noise in a matrix of this shape and density.
-
-    ``alpha`` is None for explicit feedback.
-    """
-    if not entries.nnz:
+def auto_regularization(ratings: sp.csr_array) -> float:
+    """About the largest singular value of noise in a matrix of ratings of this shape and density."""
+    if not ratings.nnz:
         return 1.0
-    per_item = entries.nnz / len(np.unique(entries.indices))
-    if alpha is None:
-        spread = float(entries.data.std(dtype=np.float64)) or 1.0
-    else:
-        spread = confidence_spread(alpha, float(entries.data.mean(dtype=np.float64)))
-    return noise_level(mean_events(entries), per_item, spread)
+    per_item = ratings.nnz / len(np.unique(ratings.indices))
+    return noise_level(mean_events(ratings), per_item, float(ratings.data.std(dtype=np.float64)) or 1.0)
+
+
+def noise_edge(users: NDArray[np.int64], items: NDArray[np.int64], weight: NDArray[np.floating]) -> float:
+    """Largest singular value of the events with their items shuffled, less what popularity explains.
+
+    Signal stands out from noise above it (parallel analysis; Horn, "A Rationale and Test for the Number of Factors in
+    Factor Analysis", Psychometrika 1965). By the power method from a fixed start.
+    """
+    if not len(items):
+        return 0.0
+    rng = np.random.default_rng(0)
+    entries = sp.csr_array((weight.astype(np.float64), (users, items[rng.permutation(len(items))])))
+    entries.sum_duplicates()
+    of_users, of_items = entries.sum(axis=1), entries.sum(axis=0)
+    total, by_item = max(float(of_users.sum()), _LEAST_SCALE), sp.csr_array(entries.T)
+    x, length = rng.standard_normal(entries.shape[1]), 0.0
+    for _ in range(_POWER_STEPS):
+        image = entries @ x - of_users * (of_items @ x / total)
+        x = by_item @ image - of_items * (of_users @ image / total)
+        length = float(np.linalg.norm(x))
+        if length == 0:
+            return 0.0
+        x /= length
+    return float(np.sqrt(length))
+
+
+def rank_regularization(edge: float, alpha: float, mean_y: float) -> float:
+    """Regularization of implicit feedback: half the edge of noise, weighted as seen pairs are."""
+    return (_EDGE_SHARE * edge * confidence_spread(alpha, mean_y)) or 1.0
 
 
 def confidence_spread(alpha: float, mean_y: float) -> float:
@@ -57,9 +81,15 @@ def noise_level(per_user: float, per_item: float, spread: float) -> float:
     return float(_NOISE_SHARE * spread * (np.sqrt(per_user) + np.sqrt(per_item)))
 
 
-def row_penalties(counts: NDArray, mean: float, regularization: float, scaling: float) -> NDArray[np.float32]:
-    """L2 penalty of rows with ``counts`` events: that of a row with ``mean`` events is ``regularization``."""
-    return (regularization * (np.maximum(counts, 1) / max(mean, 1.0)) ** scaling).astype(np.float32)
+def row_penalties(
+    counts: NDArray, mean: float, regularization: float, scaling: float, least_share: float = 0.0
+) -> NDArray[np.float32]:
+    """L2 penalty of rows with ``counts`` events: that of a row with ``mean`` events is ``regularization``.
+
+    No row has less than that of a row with ``least_share * mean`` events.
+    """
+    share = np.maximum(np.maximum(counts, 1) / max(mean, 1.0), least_share)
+    return (regularization * share**scaling).astype(np.float32)
 
 
 def feature_penalty(features: Matrix, regularization: float, feature_regularization: float) -> float:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from skrec.decomposition._factor_state import FactorState, Scales, SideFeatures, SolverData
 from skrec.decomposition._growth import grow
+from skrec.decomposition._held_out import HeldOutRank
 from skrec.decomposition._hyperparameters import column_scale
 from skrec.decomposition._sgd_fold_in import NegativeSamples
 from skrec.decomposition._sgd_problem import EventScales, Problem, split
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 _REGULARIZATION = {"bpr": 1.0, "warp": 5.0, "softmax": 5.0}
 _N_NEGATIVES = {"bpr": 1, "warp": 20, "softmax": 256}
 _UPDATE_EPOCHS = 10
+_FEW_EVENTS_SHARE = 0.05
 _NO_FEATURES = SideFeatures(None, None)
 _CELLS = 1 << 22
 
@@ -59,13 +63,15 @@ class SGDSolver(Solver[SGDState]):
 
         Sets ``validation_scores``, ``event_scales``, ``accumulated`` and ``context_totals`` too.
         """
-        from skrec._kernels.sgd.epochs import HeldOutRank, run_epochs
+        from skrec._kernels.sgd.epochs import run_epochs
 
         settings, n_users, n_items = self.settings, data.events.n_users, data.events.n_items
         scales, events, counts = self._weighted(data)
         seed = check_random_state(random_state).randint(2**31)
         max_iter, scores = settings.max_iter, None
         parts = split(events, counts, settings.validation_fraction, np.random.default_rng(seed))
+        if parts is None and isinstance(settings.regularization, str):
+            scales = replace(scales, regularization=_of_few_events(events, scales.regularization))
         if parts is not None:
             train = Problem.of_events(settings, scales, parts[0], n_users, n_items)
             trainer, rng = train.trainer(), np.random.default_rng(seed)
@@ -76,7 +82,7 @@ class SGDSolver(Solver[SGDState]):
                 parts[0],
                 rng,
                 max_iter,
-                validate=HeldOutRank(parts[1], train.seen),
+                validate=_held_out_rank(parts[1], train.seen),
                 patience=settings.n_iter_no_change,
                 callback=self.report,
             )
@@ -212,6 +218,27 @@ class SGDSolver(Solver[SGDState]):
         strength = histories.y / state.event_scales.mean_strength
         added: NDArray[np.float64] = strength * np.einsum("ij,ij->i", beyond, scored)
         return added
+
+
+def _of_few_events(events: Events, regularization: float) -> float:
+    """A penalty that no row of a few events vanishes under: a twentieth of a bound of their largest singular value."""
+    if not len(events):
+        return regularization
+    largest = [float(np.bincount(codes, events.weight).max()) for codes in (events.users, events.items)]
+    return min(regularization, _FEW_EVENTS_SHARE * float(np.sqrt(largest[0] * largest[1])))
+
+
+def _held_out_rank(events: Events, seen: sp.csr_array | None) -> Callable[[State], float]:
+    """The score of a state on held-out events."""
+    rank = HeldOutRank(events.items, events.weight, None if seen is None else seen[events.users])
+
+    def score(state: State) -> float:
+        def queries(at: slice) -> NDArray[np.float32]:
+            return state.queries(events.take(np.arange(at.start, at.stop)))
+
+        return rank(queries, state.items.factors, state.items.active)
+
+    return score
 
 
 def _lower_unknown_items(state: State) -> None:

@@ -10,7 +10,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from skrec.decomposition._factor_state import SideFeatures, SolverSettings
+from skrec.decomposition._held_out import held_out_shares
 from skrec.decomposition._hyperparameters import feature_penalty, row_penalties
+from skrec.decomposition._weighted_events import whole_events
 from skrec.interactions import Histories
 from skrec.utils import Matrix, resolve_device
 
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
 
 _INIT_SCALE = 0.1
 _MAX_WEIGHT = 10.0
-_MIN_HELD_OUT, _MAX_HELD_OUT = 20, 10_000
-_MAX_EVENTS = 1 << 31  # that an entry stands for, when some are drawn
 
 
 @dataclass(frozen=True)
@@ -194,13 +194,12 @@ def split(
     """
     n_events = np.ones(len(counts), np.int64)
     if events.context.shape[1]:
-        n_events = np.clip(np.rint(counts), 1, _MAX_EVENTS).astype(np.int64)
-    fraction = min(fraction, _MAX_HELD_OUT / max(1, n_events.sum()))
-    share = (rng.binomial(n_events, fraction) / n_events).astype(np.float32)
+        n_events = whole_events(counts)
+    share = held_out_shares(events.items, n_events, fraction, rng)
+    if share is None:
+        return None
     train, out = events.take(np.flatnonzero(share < 1)), np.flatnonzero(share)
     out = out[np.isin(events.items[out], train.items)]
-    if len(out) < _MIN_HELD_OUT:
-        return None
     held_out = events.take(out)
     train.weight *= (1 - share)[share < 1]
     held_out.weight *= share[out]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from skrec.interactions import Interactions
 
 _HASH_BLOCK = 1 << 16
+_MAX_EVENTS = 1 << 31  # that an entry stands for, when some are drawn
 
 
 @dataclass
@@ -34,6 +35,21 @@ class WeightedEvents:
 
     def __len__(self) -> int:
         return len(self.users)
+
+    def n_events(self) -> NDArray[np.int64]:
+        """Whole events that each stands for, at least one."""
+        return whole_events(self.weight)
+
+    def scaled(self, share: NDArray[np.float32]) -> WeightedEvents:
+        """A share of each; those of which none is left are gone."""
+        at = np.flatnonzero(share > 0)
+        context = None if self.context is None else self.context[at]
+        return WeightedEvents(self.users[at], self.items[at], self.y[at], (self.weight * share)[at], context)
+
+
+def whole_events(weight: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Whole numbers of events, at least one each."""
+    return np.clip(np.rint(weight), 1, _MAX_EVENTS).astype(np.int64)
 
 
 def counted_events(data: Interactions, *, explicit: bool) -> NDArray[np.int64]:

@@ -35,7 +35,7 @@ MODELS = {
     "als, encoded": lambda: HybridMFRecommender(n_factors=4, max_iter=5, user_encoder=StandardScaler(), random_state=0),
     "bpr": lambda: HybridMFRecommender(n_factors=4, max_iter=5, solver="bpr", random_state=0),
     "warp": lambda: HybridMFRecommender(n_factors=4, max_iter=5, solver="warp", random_state=0),
-    "softmax": lambda: HybridMFRecommender(n_factors=4, max_iter=5, solver="softmax", random_state=0),
+    "softmax": lambda: HybridMFRecommender(n_factors=4, max_iter=5, solver="softmax", regularization=5, random_state=0),
     "implicit bpr": lambda: BPRRecommender(n_factors=4, max_iter=10, random_state=0),
     "logistic": lambda: LogisticMFRecommender(n_factors=4, max_iter=10, random_state=0),
     "user knn": lambda: UserKNNRecommender(n_neighbors=10, feature_weight=0.5),

@@ -55,19 +55,20 @@ def test_recommends_the_taste_of_the_user():
 
 @pytest.mark.parametrize("alpha", [0.0, 5.0])
 def test_each_side_is_optimal_given_the_other(alpha):
-    """At convergence a user's row solves its weighted least squares, written out densely."""
+    """At convergence a user's row solves its weighted least squares, written out densely, around the common row."""
     X = events()
     rec = make(alpha=alpha, regularization=2.0, frequency_scaling=1.0, max_iter=500, tol=0).fit(X)
     seen = np.zeros((N_USERS, N_ITEMS))
     np.add.at(seen, (X[:, 0], X[:, 1]), 1)
     q = rec.item_factors_.astype(np.float64)
-    penalty = 2.0 * (seen > 0).sum(axis=1) / (seen > 0).sum(axis=1).mean()
+    n_seen = (seen > 0).sum(axis=1)
+    penalty = 2.0 * n_seen / n_seen.mean()
     for user in range(0, N_USERS, 7):
         confidence = 1 + alpha * seen[user]
         normal = q.T @ (confidence[:, None] * q) + penalty[user] * np.eye(6)
-        assert_allclose(
-            rec.user_factors_[user], np.linalg.solve(normal, q.T @ (confidence * (seen[user] > 0))), atol=2e-3
-        )
+        target = q.T @ (confidence * (seen[user] > 0)) + penalty[user] * rec.user_intercept_
+        assert_allclose(rec.user_factors_[user], np.linalg.solve(normal, target), atol=2e-3)
+    assert_allclose(rec.user_intercept_, np.average(rec.user_factors_, axis=0, weights=penalty), atol=2e-3)
 
 
 @pytest.mark.parametrize("feedback", ["implicit", "explicit"])
@@ -148,7 +149,8 @@ def test_cold_users_come_from_their_features():
     X = events()
     rec = make().fit(X, user_features=taste_table(N_USERS + 8))
     cold = np.arange(N_USERS, N_USERS + 8)
-    assert_allclose(rec.user_factors_[cold], rec.user_coef_[cold % N_TASTES], rtol=1e-5)
+    from_features = rec.user_intercept_ + rec.user_coef_[cold % N_TASTES]
+    assert_allclose(rec.user_factors_[cold], from_features, rtol=1e-5, atol=1e-6)
     items = rec.recommend(cold, k=3).items
     assert (items % N_TASTES == cold[:, None] % N_TASTES).mean() > 0.95
 

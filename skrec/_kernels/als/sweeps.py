@@ -1,6 +1,6 @@
 """Alternating least squares: the sweeps over both sides, the side features and the loss.
 
-Minimises ``sum_ui c_ui (r_ui - p_u.q_i)^2 + sum_u l_u |p_u - A x_u|^2 + sum_i l_i |q_i - B z_i|^2
+Minimises ``sum_ui c_ui (r_ui - p_u.q_i)^2 + sum_u l_u |p_u - a - A x_u|^2 + sum_i l_i |q_i - B z_i|^2
 + rho (|A|^2 + |B|^2)`` where the rows with entries alone count. Ratings have biases: the last used column of the
 factors, beside a column of ones on the other side.
 """
@@ -22,6 +22,7 @@ from skrec._kernels.threads import single_threaded_blas
 _LANES = 16  # float32 numbers in the widest vector register
 _ALIGNMENT = 64
 _NORM_ROWS = 8192
+_TINY = float(np.finfo(np.float32).tiny)
 
 
 class RowSolver(Protocol):
@@ -77,6 +78,8 @@ class Side:
     penalty : (n_rows,) float32 array
     ridge : RidgeMap or None
         The map from features.
+    intercept : (width,) float32 array or None
+        What all rows have in common, a part of the prior that is learned without a penalty; None leaves it out.
     prior : (n_rows, width) or (1, width) float32 array
     active : (n_rows,) bool array
         Rows with entries.
@@ -86,6 +89,7 @@ class Side:
     factors: NDArray[np.float32]
     penalty: NDArray[np.float32]
     ridge: RidgeMap | None = None
+    intercept: NDArray[np.float32] | None = None
     prior: NDArray[np.float32] = field(init=False)
     active: NDArray[np.bool_] = field(init=False)
 
@@ -94,10 +98,18 @@ class Side:
         self.active = np.diff(self.rows.matrix.indptr) > 0
 
     def update_prior(self) -> None:
-        """Fit the map from features to the factors of the active rows."""
+        """Fit what the rows have in common, and the map from features, to the factors of the active rows."""
+        if self.ridge is None and self.intercept is None:
+            return
+        mapped = self.prior - (0 if self.intercept is None else self.intercept)
+        if self.intercept is not None:
+            weight = self.penalty * self.active
+            beyond = weight @ self.factors - (weight @ mapped if len(mapped) > 1 else weight.sum() * mapped[0])
+            self.intercept = beyond / max(float(weight.sum()), _TINY)
         if self.ridge is not None:
-            self.prior = self.ridge.fit(self.factors)
-            self.factors[~self.active] = self.prior[~self.active]
+            mapped = self.ridge.fit(self.factors if self.intercept is None else self.factors - self.intercept)
+        self.prior = mapped if self.intercept is None else mapped + self.intercept
+        self.factors[~self.active] = self.prior[~self.active] if len(self.prior) > 1 else self.prior
 
     def deviations(self) -> NDArray[np.float64]:
         """``l |f - prior|^2`` of each row; 0 for one that is not active."""

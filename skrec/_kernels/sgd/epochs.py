@@ -12,13 +12,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from skrec._kernels.als.ridge import RidgeMap
 from skrec._kernels.als.sweeps import aligned_zeros
-
-_CELLS = 1 << 22
 
 
 @dataclass
@@ -45,6 +42,7 @@ class ParameterRows:
     penalty: NDArray[np.float32]
     active: NDArray[np.bool_]
     ridge: RidgeMap | None = None
+    intercept: None = None  # items have biases: what users have in common needs no vector
     prior: NDArray[np.float32] = field(init=False)
     accumulated: NDArray[np.float32] = field(init=False)
 
@@ -144,36 +142,3 @@ def run_epochs(
         if scores and iteration - int(np.argmax(scores)) >= patience:
             break
     return losses, scores
-
-
-class HeldOutRank:
-    """The rank of held-out items: the mean of ``1 / log2(1 + rank)``, which is NDCG without a cut.
-
-    Parameters
-    ----------
-    events : Events
-    seen : CSR array of shape (n_users, n_items), or None
-        Items that are not ranked for a user, but for the held-out item itself.
-    """
-
-    def __init__(self, events: Events, seen: sp.csr_array | None) -> None:
-        self.events, self.seen = events, seen
-
-    def __call__(self, state: State) -> float:
-        gains = np.empty(len(self.events))
-        block = max(1, _CELLS // len(state.items.factors))
-        for start in range(0, len(self.events), block):
-            part = self.events.take(np.arange(start, min(start + block, len(self.events))))
-            gains[start : start + block] = 1 / np.log2(2 + self._above(state, part))
-        return float(np.average(gains, weights=self.events.weight))
-
-    def _above(self, state: State, events: Events) -> NDArray[np.int64]:
-        """How many items score above the one held out."""
-        scores = state.queries(events) @ state.items.factors.T
-        scores[:, ~state.items.active] = -np.inf
-        own = scores[np.arange(len(events)), events.items]
-        if self.seen is not None:
-            seen = self.seen[events.users]
-            scores[np.repeat(np.arange(len(events)), np.diff(seen.indptr)), seen.indices] = -np.inf
-        above: NDArray[np.int64] = (scores > own[:, None]).sum(axis=1)
-        return above
