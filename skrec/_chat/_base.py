@@ -16,6 +16,7 @@ from skrec._chat._budget import BudgetExhausted, Reservation, about_tokens, sett
 from skrec._chat._messages import Conversation, Message, read_conversation
 from skrec._chat._metering import Metering
 from skrec._chat._results import ChatResult, ChatSettings, Usage, result_of, safe_result
+from skrec.utils import advance, progress
 
 _CHUNK = 64  # conversations after which answers are put into a cache
 
@@ -95,11 +96,13 @@ class BaseChat(Metering, ABC):
         keys = self._keys(messages, settings)
         results = self._remembered(keys, settings)
         missing = [i for i in range(len(messages)) if i not in results]
-        for batch in self._answers([messages[i] for i in missing], settings):
-            new = {missing[at]: self._priced(safe_result(result)) for at, result in batch.items()}
-            self._count(new.values())
-            self._remember({keys[i]: result for i, result in new.items()} if keys else {})
-            results.update(new)
+        with progress(len(messages), "Language model", "call", done=len(results)) as bar:
+            for batch in self._answers([messages[i] for i in missing], settings):
+                new = {missing[at]: self._priced(safe_result(result)) for at, result in batch.items()}
+                self._count(new.values())
+                self._remember({keys[i]: result for i, result in new.items()} if keys else {})
+                results.update(new)
+                bar.reach(len(results))
         return [replace(results[i], usage=results[i].usage + usage) for i, usage in enumerate(scrubbed)]
 
     def estimate(
@@ -233,7 +236,11 @@ class CallableChat(BaseChat):
         return own if isinstance(own, str) else None
 
     def _answer(self, conversations: list[list[Message]], settings: ChatSettings) -> list[ChatResult]:
-        return [self._answer_one(messages, settings) for messages in conversations]
+        results = []
+        for messages in conversations:
+            results.append(self._answer_one(messages, settings))
+            advance()
+        return results
 
     def _answer_one(self, messages: list[Message], settings: ChatSettings) -> ChatResult:
         usage = Usage(n_calls=1)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from skrec._chat._causal_model import CausalModel, halving
+from skrec.utils import advance
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ def generate(
             )
 
         for i, answered in zip(batch, halving(answer, batch), strict=True):
+            advance()
             failed = isinstance(answered, RuntimeError)
             found[i] = Generated(error=f"the model raised {type(answered).__name__}") if failed else answered
     return found

@@ -14,6 +14,8 @@ from weakref import WeakSet
 
 from threadpoolctl import ThreadpoolController
 
+from skrec.utils import block_progress
+
 _BLOCK_CELLS = 1 << 22
 _MAX_ROWS = 1024
 
@@ -98,22 +100,28 @@ def single_threaded_blas() -> Iterator[None]:
         blas.exit(stay)
 
 
-def run_blocks(task: Callable[[int, int], None], n_rows: int, block: int, n_jobs: int | None) -> None:
-    """Call ``task(start, stop)`` for every block of rows, on threads; the first error is raised."""
+def run_blocks(
+    task: Callable[[int, int], None], n_rows: int, block: int, n_jobs: int | None, label: str | None = None
+) -> None:
+    """Call ``task(start, stop)`` for every block of rows, on threads; the first error is raised.
+
+    With a ``label``, or inside ``watched_blocks``, long work shows its progress.
+    """
     starts = range(0, n_rows, block)
     if len(starts) <= 1:
         if n_rows:
             task(0, n_rows)
         return
     n_threads = min(effective_n_threads(n_jobs), len(starts))
-    with single_threaded_blas():
+    with single_threaded_blas(), block_progress(n_rows, "row", label) as bar:
         if n_threads == 1:
             for start in starts:
                 task(start, min(start + block, n_rows))
+                bar.update(block)
             return
         with ThreadPoolExecutor(n_threads) as pool:
             for _ in pool.map(lambda start: task(start, min(start + block, n_rows)), starts):
-                pass
+                bar.update(block)
 
 
 def block_rows(n_items: int) -> int:

@@ -138,7 +138,9 @@ class Similarity:
 
         dtype = self.pairs.source.dtype
         read = items, self.pairs, self.row_scale.astype(dtype), self.column_scale.astype(dtype), self.is_jaccard
-        rows.fill(lambda start, stop, *out: best_pair_rows(start, stop, *read, *out), len(items), n_jobs)
+        rows.fill(
+            lambda start, stop, *out: best_pair_rows(start, stop, *read, *out), len(items), n_jobs, "Item similarities"
+        )
 
 
 def classical(
@@ -197,12 +199,12 @@ class BestRows:
         """The number of rows."""
         return len(self.sizes)
 
-    def fill(self, kernel: Callable[..., None], n: int, n_jobs: int | None) -> None:
-        """Call ``kernel(start, stop, values, columns, sizes)`` for blocks of 0 to n."""
+    def fill(self, kernel: Callable[..., None], n: int, n_jobs: int | None, label: str | None = None) -> None:
+        """Call ``kernel(start, stop, values, columns, sizes)`` for blocks of 0 to n, with progress under a label."""
         from skrec._kernels.threads import run_blocks
 
         out = self.values, self.columns, self.sizes
-        run_blocks(lambda start, stop: kernel(start, stop, *out), n, _BLOCK, n_jobs)
+        run_blocks(lambda start, stop: kernel(start, stop, *out), n, _BLOCK, n_jobs, label)
 
     def to_csr(self, n_jobs: int | None) -> sp.csr_array:
         """The rows put together."""

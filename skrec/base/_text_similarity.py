@@ -41,7 +41,7 @@ def text_similarity(vectors: Matrix, n_neighbors: int, exponent: float, n_jobs: 
         block = np.asarray(safe_sparse_dot(unit[at], unit.T, dense_output=True))
         nearest_columns(block, np.arange(start, stop), codes[at], cosines[at], sizes[at])
 
-    run_blocks(nearest, n_items, block_rows(n_items), n_jobs)
+    run_blocks(nearest, n_items, block_rows(n_items), n_jobs, "Similarities of features")
     kept = np.arange(shape[1]) < sizes[:, None]
     indptr = np.concatenate([[0], np.cumsum(sizes)])
     graph = sp.csr_array((cosines[kept] ** unit.dtype.type(exponent), codes[kept], indptr), shape=(n_items, n_items))
@@ -76,5 +76,10 @@ def blend(
 
     read = scaled, forward, backward, cosines, share, weight, scale
     rows = BestRows.empty(graph.shape[0], n_neighbors, dtype)
-    rows.fill(lambda start, stop, *out: best_blended_rows(start, stop, *read, *out), rows.n_items, n_jobs)
+    rows.fill(
+        lambda start, stop, *out: best_blended_rows(start, stop, *read, *out),
+        rows.n_items,
+        n_jobs,
+        "Blended similarities",
+    )
     return rows.to_csr(n_jobs)

@@ -54,15 +54,16 @@ class ALSSolver(Solver[FactorState]):
         if settings.searches_regularization:
             scales = replace(scales, regularization=self._search(scales, entries, data.histories, features))
         users, items = self._first_sides(scales, entries, features, check_random_state(random_state))
-        losses = fit_als(
-            users,
-            items,
-            max_iter=settings.max_iter,
-            tol=settings.tol,
-            bias=settings.bias,
-            mean=scales.mean,
-            callback=self.report,
-        )
+        with self.reported(settings.max_iter) as report:
+            losses = fit_als(
+                users,
+                items,
+                max_iter=settings.max_iter,
+                tol=settings.tol,
+                bias=settings.bias,
+                mean=scales.mean,
+                callback=report,
+            )
         return FactorState.learned(settings, scales, users, items, data, loss_curve=losses)
 
     def _first_sides(

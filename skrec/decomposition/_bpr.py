@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
 from skrec.decomposition._implicit_models import SHARED_CONSTRAINTS, ImplicitFactorRecommender
+from skrec.utils import Verbose
 
 
 class BPRRecommender(ImplicitFactorRecommender):
@@ -48,8 +49,9 @@ class BPRRecommender(ImplicitFactorRecommender):
         implicit write over each other: the result is then the same for any ``n_jobs``.
     n_jobs : int, default=None
         Threads; None means all cores.
-    verbose : int, default=0
-        1 shows implicit's progress bar.
+    verbose : bool, int or "auto", default="auto"
+        Whether to show a progress bar. "auto" shows one on a terminal or in a notebook, once the work has lasted two
+        seconds. What is nested does the same, unless it has a setting of its own.
 
     Attributes
     ----------
@@ -133,7 +135,7 @@ class BPRRecommender(ImplicitFactorRecommender):
         feature_regularization: float = 10.0,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
-        verbose: int = 0,
+        verbose: Verbose = "auto",
     ) -> None:
         super().__init__(
             n_factors,

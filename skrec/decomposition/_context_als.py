@@ -53,7 +53,8 @@ class ContextALSSolver(ALSSolver):
         if settings.searches_regularization:
             scales = replace(scales, regularization=self._search_in_context(scales, distinct, shape, features))
         sweeps = self._first_sweeps(scales, distinct, shape, features, check_random_state(random_state))
-        losses = sweeps.fit(settings.max_iter, settings.tol, self.report)
+        with self.reported(settings.max_iter) as report:
+            losses = sweeps.fit(settings.max_iter, settings.tol, report)
         return FactorState.learned(
             settings,
             scales,

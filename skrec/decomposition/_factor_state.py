@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrec.interactions import GivenFeatures, Histories, Interactions
-from skrec.utils import Matrix
+from skrec.utils import Matrix, Verbose
 
 if TYPE_CHECKING:
     from skrec._kernels.als.grams import GramBlocks
@@ -51,7 +51,7 @@ class SolverSettings:
     n_iter_no_change: int
     n_jobs: int | None
     device: str | None
-    verbose: int
+    verbose: Verbose
 
     @property
     def bias(self) -> int | None:

@@ -20,7 +20,7 @@ from skrec.decomposition._factor_state import SideFeatures, SolverData, SolverSe
 from skrec.decomposition._sgd import SGDSolver
 from skrec.decomposition._solver import Solver
 from skrec.interactions import EventTable, Interactions
-from skrec.utils import Matrix, with_rows
+from skrec.utils import Matrix, Verbose, with_rows
 
 _MAX_ITER = {"als": 30, "bpr": 300, "warp": 300, "softmax": 100}
 
@@ -99,8 +99,9 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
     device : str, default=None
         None and "cpu" fit by compiled loops on the CPU; "cuda", or another device of torch, fits there;
         "auto" takes CUDA where there is one. Recommending is done on the CPU.
-    verbose : int, default=0
-        1 prints the loss after every sweep or epoch.
+    verbose : bool, int or "auto", default="auto"
+        Whether to show a progress bar. "auto" shows one on a terminal or in a notebook, once the work has lasted two
+        seconds. What is nested does the same, unless it has a setting of its own.
 
     Attributes
     ----------
@@ -208,7 +209,7 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         "random_state": ["random_state"],
         "n_jobs": [None, Integral],
         "device": [None, str],
-        "verbose": ["verbose"],
+        "verbose": [StrOptions({"auto"}), "verbose"],
     }
     search_space: ClassVar[dict[str, Any]] = {
         "n_factors": [16, 32, 64, 128],
@@ -239,7 +240,7 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
         device: str | None = None,
-        verbose: int = 0,
+        verbose: Verbose = "auto",
     ) -> None:
         self.n_factors = n_factors
         self.regularization = regularization

@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skrec.base import PartialFitMixin, VectorRecommender, text_space
 from skrec.interactions import Histories, Interactions, Queries
-from skrec.utils import Matrix, is_zero_row, with_rows
+from skrec.utils import Matrix, Verbose, is_zero_row, progress, with_rows
 
 _MAX_SEED = 2**31 - 1
 SHARED_CONSTRAINTS: dict[str, list[Any]] = {
@@ -28,7 +28,7 @@ SHARED_CONSTRAINTS: dict[str, list[Any]] = {
     "feature_regularization": [Interval(Real, 0, None, closed="left")],
     "random_state": ["random_state"],
     "n_jobs": [None, Integral],
-    "verbose": ["verbose"],
+    "verbose": [StrOptions({"auto"}), "verbose"],
 }
 
 
@@ -60,7 +60,7 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
         feature_regularization: float,
         random_state: int | np.random.RandomState | None,
         n_jobs: int | None,
-        verbose: int,
+        verbose: Verbose,
     ) -> None:
         self.n_factors = n_factors
         self.learning_rate = learning_rate
@@ -141,7 +141,7 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
         model = self._make_model(random_state=seed, num_threads=self._n_threads())
         if warm_start:
             self._warm_start(model, chosen.shape[0], chosen.shape[1], np.random.default_rng(seed))
-        fit_model(model, self._entries(chosen), verbose=self.verbose)
+        fit_model(model, self._entries(chosen), label=type(self).__name__, verbose=self.verbose)
         self._read(model)
 
     def _n_threads(self) -> int:
@@ -240,15 +240,15 @@ def _predict(ridge: Ridge, features: Matrix) -> NDArray[np.float32]:
     return ridge.predict(features).reshape(features.shape[0], -1).astype(np.float32)
 
 
-def fit_model(model: Any, entries: sp.csr_matrix, *, verbose: int) -> None:
+def fit_model(model: Any, entries: sp.csr_matrix, *, label: str, verbose: Verbose) -> None:
     """Fit a model of implicit; if it diverges, the error says what to change."""
     from implicit.recommender_base import ModelFitError
     from threadpoolctl import threadpool_limits
 
     # Set now, after implicit is loaded: the limit applies to libraries that are loaded already.
     try:
-        with threadpool_limits(1, user_api="blas"):
-            model.fit(entries, show_progress=bool(verbose))
+        with threadpool_limits(1, user_api="blas"), progress(model.iterations, label, "epoch", verbose=verbose) as bar:
+            model.fit(entries, show_progress=False, callback=lambda *_: bar.update())
     except ModelFitError as error:
         raise ValueError(
             f"{type(model).__name__} of implicit diverged ({error}); lower learning_rate={model.learning_rate} "

@@ -76,21 +76,23 @@ class SGDSolver(Solver[SGDState]):
             train = Problem.of_events(settings, scales, parts[0], n_users, n_items)
             trainer, rng = train.trainer(), np.random.default_rng(seed)
             state = train.first_state(trainer, rng, features)
-            _, scores = run_epochs(
-                trainer,
-                state,
-                parts[0],
-                rng,
-                max_iter,
-                validate=_held_out_rank(parts[1], train.seen),
-                patience=settings.n_iter_no_change,
-                callback=self.report,
-            )
+            with self.reported(max_iter) as report:
+                _, scores = run_epochs(
+                    trainer,
+                    state,
+                    parts[0],
+                    rng,
+                    max_iter,
+                    validate=_held_out_rank(parts[1], train.seen),
+                    patience=settings.n_iter_no_change,
+                    callback=report,
+                )
             max_iter = int(np.argmax(scores)) + 1
         everything = Problem.of_events(settings, scales, events, n_users, n_items)
         trainer, rng = everything.trainer(), np.random.default_rng(seed)
         state = everything.first_state(trainer, rng, features)
-        losses, _ = run_epochs(trainer, state, events, rng, max_iter, callback=self.report)
+        with self.reported(max_iter) as report:
+            losses, _ = run_epochs(trainer, state, events, rng, max_iter, callback=report)
         _lower_unknown_items(state)
         per_user, per_item = (
             float(n[n > 0].mean()) if n.any() else 1.0 for n in (everything.user_counts, everything.item_counts)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,9 +14,11 @@ from numpy.typing import NDArray
 
 from skrec.decomposition._factor_state import FactorState, SideFeatures, SolverData, SolverSettings
 from skrec.interactions import Histories, Queries
-from skrec.utils import RandomState
+from skrec.utils import RandomState, progress
 
 StateT = TypeVar("StateT", bound=FactorState)
+Report: TypeAlias = Callable[..., None]
+"""Called with the iteration, its loss, and the score of held-out events where there is one."""
 
 
 class Solver(ABC, Generic[StateT]):
@@ -111,12 +115,14 @@ class Solver(ABC, Generic[StateT]):
         entries.eliminate_zeros()
         return entries
 
-    def report(self, iteration: int, loss: float, score: float | None = None) -> None:
-        """Print the loss, where ``verbose`` says so."""
-        if not self.settings.verbose:
-            return
-        held_out = "" if score is None else f", held-out score {score:.4f}"
-        print(
-            f"HybridMFRecommender: {self._step_name} {iteration + 1} of at most {self.settings.max_iter}, "
-            f"loss {loss:.6g}{held_out}"
-        )
+    @contextmanager
+    def reported(self, max_iter: int) -> Iterator[Report]:
+        """The progress of a fit; what it yields is told of every iteration."""
+        label = f"HybridMFRecommender, solver={self.settings.solver!r}"
+        with progress(max_iter, label, self._step_name, verbose=self.settings.verbose) as bar:
+
+            def report(iteration: int, loss: float, score: float | None = None) -> None:
+                held_out = "" if score is None else f", held-out score {score:.4f}"
+                bar.update(note=f"loss {loss:.6g}{held_out}")
+
+            yield report

@@ -22,7 +22,7 @@ from skrec.feature_extraction._encoders import (
 from skrec.feature_extraction._reading import read_texts
 from skrec.feature_extraction._text_transformer import TextTransformer, plain_texts
 from skrec.interactions import Table
-from skrec.utils import Scrubber, Text, fit_context, read_scrub
+from skrec.utils import Scrubber, Text, Verbose, fit_context, read_scrub
 
 
 class LLMTextEmbedder(SharedModelMixin, ClassNamePrefixFeaturesOutMixin, TextTransformer):
@@ -119,8 +119,9 @@ class LLMTextEmbedder(SharedModelMixin, ClassNamePrefixFeaturesOutMixin, TextTra
     pickle_weights : bool, default=False
         Whether a pickle carries the weights. By default it carries the name or path of the model; a live
         model is replaced by the path it came from if it still equals what is there, and refused otherwise.
-    verbose : int, default=0
-        Above 0, a progress bar.
+    verbose : bool, int or "auto", default="auto"
+        Whether to show a progress bar. "auto" shows one on a terminal or in a notebook, once the work has lasted two
+        seconds. What is nested does the same, unless it has a setting of its own.
 
     Attributes
     ----------
@@ -196,7 +197,7 @@ class LLMTextEmbedder(SharedModelMixin, ClassNamePrefixFeaturesOutMixin, TextTra
         "timeout": [Interval(Real, 0, None, closed="neither")],
         "max_retries": [Interval(Integral, 0, None, closed="left")],
         "pickle_weights": ["boolean"],
-        "verbose": ["verbose"],
+        "verbose": [StrOptions({"auto"}), "verbose"],
     }
 
     def __init__(
@@ -229,7 +230,7 @@ class LLMTextEmbedder(SharedModelMixin, ClassNamePrefixFeaturesOutMixin, TextTra
         timeout: float = 60.0,
         max_retries: int = 5,
         pickle_weights: bool = False,
-        verbose: int = 0,
+        verbose: Verbose = "auto",
     ):
         self.model = model
         self.columns = columns

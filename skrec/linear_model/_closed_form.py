@@ -81,7 +81,7 @@ def gram_matrix(
             near = safe_sparse_dot(features[start:stop], features.T, dense_output=True)
             gram[start:stop] += side_weight * near
 
-    run_blocks(add_rows, n_items, _BLOCK, n_jobs)
+    run_blocks(add_rows, n_items, _BLOCK, n_jobs, "Pairs of items")
     return gram
 
 
@@ -259,6 +259,6 @@ def sparse_weights(
         ridge_columns(start, stop, arrays, *tables, dense, float(side_weight), penalty, values)
 
     # Each block sets up lists of all users and events, so blocks are few.
-    run_blocks(solve_rows, n_items, max(_BLOCK, -(-n_items // 64)), n_jobs)
+    run_blocks(solve_rows, n_items, max(_BLOCK, -(-n_items // 64)), n_jobs, "Item weights")
     columns = sp.csr_array((values.astype(dtype), nearest.indices, nearest.indptr), shape=nearest.shape)
     return sp.csr_array(columns.T)

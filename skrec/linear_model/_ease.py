@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skrec.base import ItemGraphRecommender, PartialFitMixin
 from skrec.interactions import Interactions
-from skrec.utils import Matrix, with_rows
+from skrec.utils import Matrix, Verbose, with_rows
 
 
 class EASERecommender(PartialFitMixin, ItemGraphRecommender):
@@ -52,6 +52,9 @@ class EASERecommender(PartialFitMixin, ItemGraphRecommender):
         by cosine of X (and of F): a sparse approximation for a catalogue whose dense matrix exceeds the memory.
     n_jobs : int, default=None
         Threads, besides those of BLAS; None means all cores.
+    verbose : bool, int or "auto", default="auto"
+        Whether to show a progress bar. "auto" shows one on a terminal or in a notebook, once the work has lasted two
+        seconds. What is nested does the same, unless it has a setting of its own.
 
     Attributes
     ----------
@@ -116,6 +119,7 @@ class EASERecommender(PartialFitMixin, ItemGraphRecommender):
         "side_weight": [Interval(Real, 0, None, closed="left")],
         "n_neighbors": [Interval(Integral, 1, None, closed="left"), None],
         "n_jobs": [None, int],
+        "verbose": [StrOptions({"auto"}), "verbose"],
     }
     search_space: ClassVar[dict[str, Any]] = {
         "regularization": loguniform(10, 3000),
@@ -140,6 +144,7 @@ class EASERecommender(PartialFitMixin, ItemGraphRecommender):
         side_weight: float = 10.0,
         n_neighbors: int | None = None,
         n_jobs: int | None = None,
+        verbose: Verbose = "auto",
     ) -> None:
         self.regularization = regularization
         self.regularization_exponent = regularization_exponent
@@ -151,6 +156,7 @@ class EASERecommender(PartialFitMixin, ItemGraphRecommender):
         self.side_weight = side_weight
         self.n_neighbors = n_neighbors
         self.n_jobs = n_jobs
+        self.verbose = verbose
 
     def _fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
         self._use_time = data.check_order(self.order)

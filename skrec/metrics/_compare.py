@@ -13,7 +13,7 @@ from skrec.metrics._evaluate import as_matrix, bootstrap_interval, check_resampl
 from skrec.metrics._measure import Protocol, measure_all
 from skrec.metrics._names import parse_metrics
 from skrec.metrics._resampling import sign_flip_p_values, sums_by_user
-from skrec.utils import RandomState
+from skrec.utils import RandomState, Verbose, verbosity, watched_blocks
 
 
 def compare(
@@ -35,6 +35,7 @@ def compare(
     item_vectors: FeatureSource | None = None,
     gain: str = "auto",
     per: str = "auto",
+    verbose: Verbose = "auto",
 ) -> Any:
     """Compare two fitted recommenders query by query on the same held-out events.
 
@@ -52,7 +53,7 @@ def compare(
         Sign flips of the paired permutation test.
     random_state : int, RandomState instance or None, default=None
         Seed of resamples and sign flips.
-    relevance_threshold, n_history, exclude_seen, candidates, item_vectors, gain, per
+    relevance_threshold, n_history, exclude_seen, candidates, item_vectors, gain, per, verbose
         As in :func:`evaluate`.
 
     Returns
@@ -84,7 +85,8 @@ def compare(
     check_scalar(n_permutations, "n_permutations", int, min_val=1)
     parsed = parse_metrics(metrics, k)
     protocol = Protocol(relevance_threshold, n_history, exclude_seen, candidates, item_vectors, gain, per)
-    a, b = measure_all([recommender_a, recommender_b], X_test, y_test, parsed, protocol)
+    with verbosity(verbose), watched_blocks("Evaluation"):
+        a, b = measure_all([recommender_a, recommender_b], X_test, y_test, parsed, protocol)
     names = [metric.name for metric in parsed]
     _, in_a, in_b = np.intersect1d(a.queries.keys, b.queries.keys, assume_unique=True, return_indices=True)
     values_a, values_b = as_matrix(a, names)[in_a], as_matrix(b, names)[in_b]

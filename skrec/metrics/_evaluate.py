@@ -13,7 +13,7 @@ from skrec.interactions import FeatureSource, Ids, Table
 from skrec.metrics._measure import Measured, Protocol, measure_all
 from skrec.metrics._names import parse_metrics
 from skrec.metrics._resampling import bootstrap_means, interval, sums_by_user
-from skrec.utils import RandomState, installed_frame_library
+from skrec.utils import RandomState, Verbose, installed_frame_library, verbosity, watched_blocks
 
 DEFAULT_METRICS = ("ndcg@10", "recall@10", "map@10", "coverage@10", "novelty@10")
 
@@ -35,6 +35,7 @@ def evaluate(
     item_vectors: FeatureSource | None = None,
     gain: str = "auto",
     per: str = "auto",
+    verbose: Verbose = "auto",
 ) -> Any:
     """Measure fitted recommenders on held-out events, with bootstrap confidence intervals.
 
@@ -60,6 +61,9 @@ def evaluate(
     relevance_threshold, n_history, exclude_seen, candidates, item_vectors, gain, per
         As in :func:`ranking_scorer`. With ``per="auto"``, each event is a query for all recommenders if it is for
         one of them.
+    verbose : bool or "auto", default="auto"
+        Whether to show a progress bar. "auto" shows one on a terminal or in a notebook, once the work has lasted two
+        seconds.
 
     Returns
     -------
@@ -97,7 +101,8 @@ def evaluate(
     if not recommenders:
         raise ValueError("recommenders is empty; pass a fitted recommender, or a dict from name to recommender.")
     seed = draw_seed(random_state)
-    measured = measure_all(list(recommenders.values()), X_test, y_test, parsed, protocol)
+    with verbosity(verbose), watched_blocks("Evaluation"):
+        measured = measure_all(list(recommenders.values()), X_test, y_test, parsed, protocol)
     rows = []
     for model, found in zip(recommenders, measured, strict=True):
         rows += _rows(str(model), found, n_bootstrap, confidence, seed)

@@ -24,7 +24,7 @@ from skrec.metrics._beyond_accuracy import (
 from skrec.metrics._held_out import HeldOut, hold_out, unwrap
 from skrec.metrics._hits import Hits
 from skrec.metrics._names import OF_ALL_LISTS, RANKING, Metric
-from skrec.utils import unwrap_recommender
+from skrec.utils import block_progress, unwrap_recommender
 
 _REQUESTS = 1 << 14
 _CELLS = 1 << 21
@@ -115,19 +115,24 @@ def measure(
     vectors = _vectors(protocol, view) if any(metric.kind == "diversity" for metric in metrics) else None
     parts: dict[str, list[NDArray[np.float64]]] = {metric.name: [] for metric in metrics}
     exposures = {metric.name: np.zeros(len(view.item_index), np.int64) for metric in metrics}
-    for at, codes in _ranked_blocks(view, X, queries, max(metric.k for metric in metrics), protocol):
-        hits: dict[str, Hits] = {}
-        for metric in metrics:
-            if metric.kind in OF_ALL_LISTS:
-                shown = codes[:, : metric.k]
-                exposures[metric.name] += np.bincount(shown[shown >= 0], minlength=len(view.item_index))
-            elif metric.kind in RANKING:
-                kind = "graded" if metric.kind == "ndcg" else "binary"
-                if kind not in hits:
-                    hits[kind] = Hits.match(relevant[kind][at], codes, codes.shape[1])
-                parts[metric.name].append(RANKING[metric.kind](hits[kind], metric.k))
-            else:
-                parts[metric.name].append(_of_each_list(metric, codes, view, vectors))
+    k = max(metric.k for metric in metrics)
+    # recommend copies the history of the user for every query, and lists may be long: blocks bound the memory.
+    size = min(max(1, _CELLS // k), _REQUESTS if queries.by_event else len(queries) or 1)
+    with block_progress(-(-len(queries) // size), "block") as bar:
+        for at, codes in _ranked_blocks(view, X, queries, k, size, protocol):
+            hits: dict[str, Hits] = {}
+            for metric in metrics:
+                if metric.kind in OF_ALL_LISTS:
+                    shown = codes[:, : metric.k]
+                    exposures[metric.name] += np.bincount(shown[shown >= 0], minlength=len(view.item_index))
+                elif metric.kind in RANKING:
+                    kind = "graded" if metric.kind == "ndcg" else "binary"
+                    if kind not in hits:
+                        hits[kind] = Hits.match(relevant[kind][at], codes, codes.shape[1])
+                    parts[metric.name].append(RANKING[metric.kind](hits[kind], metric.k))
+                else:
+                    parts[metric.name].append(_of_each_list(metric, codes, view, vectors))
+            bar.update()
     values: dict[str, NDArray[np.float64] | float] = {}
     for metric in metrics:
         if metric.kind in OF_ALL_LISTS:
@@ -164,7 +169,11 @@ def measure_all(
     """
     metrics = list(metrics)
     check_same_gain(estimators, metrics, protocol)
-    measured = [measure(estimator, X, y, metrics, protocol) for estimator in estimators]
+    measured = []
+    with block_progress(len(estimators), "recommender") as bar:
+        for estimator in estimators:
+            measured.append(measure(estimator, X, y, metrics, protocol))
+            bar.update()
     if len({one.queries.by_event for one in measured}) > 1:
         warnings.warn(
             "Some of the recommenders get context columns and others do not, so each held-out event is a query, for "
@@ -179,13 +188,10 @@ def measure_all(
 
 
 def _ranked_blocks(
-    view: RecommenderView, X: Any, queries: HeldOut, k: int, protocol: Protocol
+    view: RecommenderView, X: Any, queries: HeldOut, k: int, size: int, protocol: Protocol
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.integer]]]:
-    """Numbers of queries, and the codes of their lists: blocks bound the memory, however long the lists are."""
+    """Numbers of ``size`` queries at a time, and the codes of their lists."""
     candidates = read_events(X).items if isinstance(protocol.candidates, str) else protocol.candidates
-    size = max(1, _CELLS // k)
-    if queries.by_event:  # recommend copies the history of the user for every query
-        size = min(size, _REQUESTS)
     for start in range(0, len(queries), size):
         at = np.arange(start, min(start + size, len(queries)))
         ranked, _ = view.rank(

@@ -7,11 +7,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
-from sklearn.metrics import get_scorer_names
-from sklearn.model_selection import BaseCrossValidator, ParameterSampler
+from sklearn.metrics import check_scoring, get_scorer_names
+from sklearn.model_selection import BaseCrossValidator, ParameterSampler, check_cv
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import get_tags
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from skrec.base import DelegatingMixin
 from skrec.interactions import FeatureSource, FeatureTable, Table, given_options, read_events
@@ -20,7 +20,7 @@ from skrec.model_selection._base import Split, user_codes
 from skrec.model_selection._per_user import LeaveLastOut
 from skrec.model_selection._search_spaces import search_space
 from skrec.model_selection._time import TimeSplit
-from skrec.utils import PersistenceMixin, RandomState, atomic_update
+from skrec.utils import PersistenceMixin, RandomState, Verbose, atomic_update, progress
 
 _LAST_SHARE = 0.2
 
@@ -54,8 +54,10 @@ class TunedRecommender(DelegatingMixin, PersistenceMixin, BaseSearchCV):
         Candidates fitted in parallel, in processes; the recommenders use threads of their own.
     error_score : "raise" or float, default=nan
         The score of a candidate that fails.
-    verbose : int, default=0
-        Messages of the search.
+    verbose : bool, int or "auto", default="auto"
+        Whether to show a progress bar. "auto" shows one on a terminal or in a notebook, once the work has lasted two
+        seconds; candidates in other processes are not counted. A number from 1 on also prints the messages of
+        scikit-learn's searches.
 
     Attributes
     ----------
@@ -98,12 +100,15 @@ class TunedRecommender(DelegatingMixin, PersistenceMixin, BaseSearchCV):
     _estimator_type = "recommender"
     cv: Any
     scoring: Any
+    verbose: Any
+    scorer_: Any
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseSearchCV._parameter_constraints,
         "param_distributions": [dict, list, None],
         "n_iter": [Interval(Integral, 1, None, closed="left")],
         "scoring": [str, callable, list, tuple, dict, None],
         "random_state": ["random_state"],
+        "verbose": [StrOptions({"auto"}), "verbose"],
     }
 
     def __init__(
@@ -118,7 +123,7 @@ class TunedRecommender(DelegatingMixin, PersistenceMixin, BaseSearchCV):
         random_state: RandomState = None,
         n_jobs: int | None = None,
         error_score: float | str = np.nan,
-        verbose: int = 0,
+        verbose: Verbose = "auto",
     ) -> None:
         super().__init__(
             estimator=estimator,
@@ -169,25 +174,42 @@ class TunedRecommender(DelegatingMixin, PersistenceMixin, BaseSearchCV):
         -------
         self : object
         """
+        self._validate_params()
         given = given_options(item_features=item_features, user_features=user_features)
-        cv, scoring = self.cv, self.scoring
-        # scikit-learn reads both from here, and knows neither our splitters nor our metrics.
-        self.cv = last_events(X) if cv is None else cv
+        cv, scoring, verbose = self.cv, self.scoring, self.verbose
+        # scikit-learn reads all three from here, and knows neither our splitters nor our metrics nor "auto".
+        self.cv = check_cv(last_events(X) if cv is None else cv)
         self.scoring = _as_scorer(scoring, self.estimator)
+        self.verbose = 0 if isinstance(verbose, str) else int(verbose)
         try:
-            super().fit(X, y, **{name: _whole(table) for name, table in given.items()})
+            with progress(self._n_fits(X, y), "Candidates", "fit", verbose=verbose) as bar:
+                if self.scoring is None or isinstance(self.scoring, str):
+                    self.scoring = check_scoring(self.estimator, self.scoring)
+                if callable(self.scoring):
+                    self.scoring = _Counted(self.scoring, bar)
+                super().fit(X, y, **{name: _whole(table) for name, table in given.items()})
+            if isinstance(self.scorer_, _Counted):
+                self.scorer_ = self.scorer_.scorer
         except ValueError:
             # Where no candidate could be fitted, the cause is in the data: let the recommender say it.
             clone(self.estimator).fit(X, y, **given)
             raise
         finally:
-            self.cv, self.scoring = cv, scoring
+            self.cv, self.scoring, self.verbose = cv, scoring, verbose
         return self
 
     def _run_search(self, evaluate_candidates: Callable[[Iterable[dict[str, Any]]], Any]) -> None:
-        space = search_space(self.estimator) if self.param_distributions is None else self.param_distributions
-        drawn = ParameterSampler(space, _n_draws(space, self.n_iter - 1), random_state=self.random_state)
+        drawn = ParameterSampler(self._space(), self._n_drawn(), random_state=self.random_state)
         evaluate_candidates([{}, *drawn])
+
+    def _space(self) -> Any:
+        return search_space(self.estimator) if self.param_distributions is None else self.param_distributions
+
+    def _n_drawn(self) -> int:
+        return _n_draws(self._space(), self.n_iter - 1)
+
+    def _n_fits(self, X: Any, y: Any) -> int:
+        return (1 + self._n_drawn()) * int(self.cv.get_n_splits(X, y))
 
     # The recommender inside ------------------------------------------------------------------------
 
@@ -210,6 +232,27 @@ def last_events(X: Any) -> list[Split]:
     if np.bincount(user_codes(events)).max() > 1:
         return list(LeaveLastOut().split(X))
     return list(TimeSplit(1, test_size=max(1, round(_LAST_SHARE * len(events)))).split(X))
+
+
+class _Counted:
+    """A scorer that advances a progress bar, but not in another process."""
+
+    def __init__(self, scorer: Callable[..., Any], bar: Any = None) -> None:
+        self.scorer, self.bar = scorer, bar
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("scorer", "bar") or name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.scorer, name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"scorer": self.scorer, "bar": None}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        found = self.scorer(*args, **kwargs)
+        if self.bar is not None:
+            self.bar.update()
+        return found
 
 
 def _as_scorer(scoring: Any, estimator: Any) -> Any:

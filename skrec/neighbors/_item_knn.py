@@ -22,7 +22,7 @@ from skrec.base import (
 )
 from skrec.interactions import Histories, Interactions
 from skrec.neighbors._asymmetric import asymmetric, distance_weights
-from skrec.utils import Matrix, with_rows
+from skrec.utils import Matrix, Verbose, with_rows
 
 _LARGEST_UPDATE = 0.25
 
@@ -98,6 +98,9 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
         Saturation and length normalisation of ``similarity="bm25"``.
     n_jobs : int, default=None
         Threads; None means all cores. The result does not depend on it.
+    verbose : bool, int or "auto", default="auto"
+        Whether to show a progress bar. "auto" shows one on a terminal or in a notebook, once the work has lasted two
+        seconds. What is nested does the same, unless it has a setting of its own.
 
     Attributes
     ----------
@@ -166,6 +169,7 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
         "bm25_k1": [Interval(Real, 0, None, closed="left")],
         "bm25_b": [Interval(Real, 0, 1, closed="both")],
         "n_jobs": [None, int],
+        "verbose": [StrOptions({"auto"}), "verbose"],
     }
     search_space: ClassVar[dict[str, Any]] = {
         "n_neighbors": [50, 100, 200, 400],
@@ -205,6 +209,7 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
         bm25_k1: float = 1.2,
         bm25_b: float = 0.75,
         n_jobs: int | None = None,
+        verbose: Verbose = "auto",
     ) -> None:
         self.n_neighbors = n_neighbors
         self.similarity = similarity
@@ -225,6 +230,7 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
         self.bm25_k1 = bm25_k1
         self.bm25_b = bm25_b
         self.n_jobs = n_jobs
+        self.verbose = verbose
 
     def _fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
         self._use_time = data.check_order(self.order)

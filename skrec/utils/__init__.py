@@ -33,6 +33,7 @@ from skrec.utils._metaestimators import unwrap_recommender
 from skrec.utils._missing import is_missing_value, missing_cells
 from skrec.utils._plain_output import plain_output
 from skrec.utils._privacy import Scrubber, read_scrub
+from skrec.utils._progress import Verbose, advance, block_progress, progress, verbosity, watched_blocks
 from skrec.utils._snapshots import atomic_update, detached, on_snapshot, snapshot
 from skrec.utils._sqlite_cache import SQLiteStore
 from skrec.utils._text_rendering import (

@@ -17,6 +17,8 @@ from weakref import finalize
 
 from sklearn.frozen import FrozenEstimator
 
+from skrec.utils._progress import verbosity
+
 E = TypeVar("E")
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,7 +54,8 @@ def atomic_update(method: Method) -> Method:
         with _writer_lock(self):
             before = dict(self.__dict__)
             work = _with_state(self, dict(before))
-            method(work, *args, **kwargs)
+            with verbosity(getattr(self, "verbose", "auto")):
+                method(work, *args, **kwargs)
             _publish(self, before, work.__dict__)
         return self
 

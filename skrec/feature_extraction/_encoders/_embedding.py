@@ -5,7 +5,6 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from skrec.exceptions import TruncationWarning
 from skrec.feature_extraction._encoders._encoder import Encoder, ObjectEncoder
 from skrec.feature_extraction._encoders._vector_cache import NoCache, Vector, VectorCache, cache_keys, open_cache
-from skrec.utils import Scrubber
+from skrec.utils import Scrubber, Verbose, progress
 
 _CHUNK = (64, 256, 4096)  # fewest, first and most texts a chunk
 _CHUNK_SECONDS = 2.0
@@ -24,7 +23,7 @@ def embed(
     encoder: Encoder,
     prompt: str,
     cache: str | os.PathLike | None,
-    verbose: int,
+    verbose: Verbose,
     scrubber: Scrubber | None = None,
     scrubbed: dict[str, int] | None = None,
 ) -> NDArray[np.float32] | None:
@@ -58,7 +57,7 @@ def embed(
 
 
 def _embed_distinct(
-    texts: list[str], encoder: Encoder, prompt: str, cache: str | os.PathLike | None, verbose: int
+    texts: list[str], encoder: Encoder, prompt: str, cache: str | os.PathLike | None, verbose: Verbose
 ) -> NDArray[np.float32]:
     store, name = _store_for(encoder, cache)
     # The prompt is not simply put before the text: some poolings leave it out.
@@ -68,7 +67,7 @@ def _embed_distinct(
     # Texts of about one length share a chunk, and the longest come first: what will not fit fails early.
     missing.sort(key=lambda i: -len(texts[i]))
     size, start, n_truncated = _CHUNK[1], 0, 0
-    with _progress(len(texts), len(texts) - len(missing), verbose) as bar:
+    with progress(len(texts), "Embedding", "text", done=len(texts) - len(missing), verbose=verbose) as bar:
         while start < len(missing):
             chunk, began = missing[start : start + size], time.perf_counter()
             with store.exclusive():
@@ -117,9 +116,3 @@ def _stack(vectors: list[Vector | None]) -> NDArray[np.float32]:
 def _valid_unicode(text: str) -> str:
     """Text without lone surrogates, which no tokenizer and no JSON takes."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
-def _progress(total: int, done: int, verbose: int) -> Any:
-    from tqdm import tqdm
-
-    return tqdm(total=total, initial=done, unit="text", desc="Embedding", disable=not verbose or done == total)
