@@ -44,7 +44,9 @@ _NAMES = {
     ),
     "exceptions": (
         "ColdStartWarning",
+        "DamagedStateError",
         "DatesAsTextWarning",
+        "ExternalAccessError",
         "FeatureCoverageWarning",
         "FormatVersionError",
         "LanguageModelWarning",
@@ -134,7 +136,11 @@ _NAMES = {
         "ItemKNNRecommender",
         "UserKNNRecommender",
     ),
-    "persistence": ("skops_trusted_types",),
+    "persistence": (
+        "allow_external",
+        "external_access",
+        "skops_trusted_types",
+    ),
     "pipeline": (
         "Pipeline",
         "as_recommender",

@@ -38,7 +38,9 @@ from skrec.decomposition import LogisticMFRecommender as LogisticMFRecommender
 from skrec.dummy import PopularRecommender as PopularRecommender
 from skrec.dummy import RandomRecommender as RandomRecommender
 from skrec.exceptions import ColdStartWarning as ColdStartWarning
+from skrec.exceptions import DamagedStateError as DamagedStateError
 from skrec.exceptions import DatesAsTextWarning as DatesAsTextWarning
+from skrec.exceptions import ExternalAccessError as ExternalAccessError
 from skrec.exceptions import FeatureCoverageWarning as FeatureCoverageWarning
 from skrec.exceptions import FormatVersionError as FormatVersionError
 from skrec.exceptions import LanguageModelWarning as LanguageModelWarning
@@ -115,6 +117,8 @@ from skrec.model_selection import search_space as search_space
 from skrec.neighbors import EmbeddingKNNRecommender as EmbeddingKNNRecommender
 from skrec.neighbors import ItemKNNRecommender as ItemKNNRecommender
 from skrec.neighbors import UserKNNRecommender as UserKNNRecommender
+from skrec.persistence import allow_external as allow_external
+from skrec.persistence import external_access as external_access
 from skrec.persistence import skops_trusted_types as skops_trusted_types
 from skrec.pipeline import Pipeline as Pipeline
 from skrec.pipeline import as_recommender as as_recommender

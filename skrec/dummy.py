@@ -1,6 +1,7 @@
 """Baselines to compare recommenders with."""
 
 from numbers import Integral, Real
+from types import NoneType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,8 +15,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skrec._explain import Evidence, popularity_of
 from skrec.base import BaseRecommender, PartialFitMixin, Queries, SampleWeightMixin
-from skrec.interactions import Histories, Interactions
-from skrec.utils import Matrix
+from skrec.interactions import ContextColumns, Histories, Interactions, check_histories
+from skrec.utils import Matrix, check_array, check_kind, check_number
 
 __all__ = ["PopularRecommender", "RandomRecommender"]
 
@@ -121,6 +122,23 @@ class PopularRecommender(SampleWeightMixin, PartialFitMixin, BaseRecommender):
             self._log = self._log.followed_by(self._in_segments(data))
         self._count()
 
+    def _check_state(self) -> None:
+        super()._check_state()
+        if not self.__dict__.get("_is_fitted", False):
+            return
+        n_items = len(self._item_index)
+        check_array(self.item_scores_, "item_scores_", (n_items,), dtype=np.float32)
+        if self.segment_scores_ is None:
+            for name in ("_log", "segmenter_"):
+                check_kind(getattr(self, name), name, NoneType)
+            return
+        n_segments = len(self.segment_scores_)
+        check_array(self.segment_scores_, "segment_scores_", (n_segments, n_items), dtype=np.float32)
+        check_histories(self._log, "_log", n_segments, n_items)
+        check_kind(self._context, "_context", ContextColumns)
+        assert self._context is not None
+        _check_segmenter(self.segmenter_, n_segments, len(self._context.mean))
+
     def _find_segments(self, context: NDArray[np.float32]) -> Pipeline:
         rng = check_random_state(self.random_state)
         sample = resample(context, replace=False, n_samples=min(len(context), _MAX_KMEANS_ROWS), random_state=rng)
@@ -190,6 +208,19 @@ class PopularRecommender(SampleWeightMixin, PartialFitMixin, BaseRecommender):
         return self.item_scores_ if items is None else self.item_scores_[items]
 
 
+def _check_segmenter(segmenter: Any, n_segments: int, n_context: int) -> None:
+    """Check that loaded segments are of the fitted contexts."""
+    check_kind(segmenter, "segmenter_", Pipeline)
+    scaler, kmeans = (step for _, step in segmenter.steps)
+    check_kind(scaler, "segmenter_[0]", StandardScaler)
+    check_array(scaler.mean_, "segmenter_[0].mean_", (n_context,))
+    check_array(scaler.scale_, "segmenter_[0].scale_", (n_context,))
+    check_kind(kmeans, "segmenter_[1]", KMeans)
+    check_array(kmeans.cluster_centers_, "segmenter_[1].cluster_centers_", (n_segments, n_context))
+    for name, expected in (("n_clusters", n_segments), ("n_features_in_", n_context)):
+        check_number(getattr(kmeans, name), f"segmenter_[1].{name}", expected, expected, whole=True)
+
+
 class RandomRecommender(SampleWeightMixin, PartialFitMixin, BaseRecommender):
     """Recommend items at random: the lower bound of every comparison.
 
@@ -235,6 +266,11 @@ class RandomRecommender(SampleWeightMixin, PartialFitMixin, BaseRecommender):
 
     def _partial_fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
         """Nothing to update: the seed stays."""
+
+    def _check_state(self) -> None:
+        super()._check_state()
+        if self.__dict__.get("_is_fitted", False):
+            check_number(self._seed, "_seed", 0, 2**31, whole=True)
 
     def _score(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
         columns = np.arange(len(self._item_index)) if items is None else items

@@ -2,7 +2,9 @@
 
 __all__ = [
     "ColdStartWarning",
+    "DamagedStateError",
     "DatesAsTextWarning",
+    "ExternalAccessError",
     "FeatureCoverageWarning",
     "FormatVersionError",
     "LanguageModelWarning",
@@ -57,6 +59,14 @@ class TruncationWarning(UserWarning):
 
 class LanguageModelWarning(UserWarning):
     """A language model gave no answer that could be used; what there is without it was given."""
+
+
+class DamagedStateError(ValueError):
+    """A file holds a state that no fit could have left, as an item code beyond the catalogue; nothing was loaded."""
+
+
+class ExternalAccessError(RuntimeError):
+    """Something that skops has loaded would reach out of this process, and was not allowed to."""
 
 
 class FormatVersionError(ValueError):

@@ -1,8 +1,13 @@
-"""What a file of a saved estimator may hold."""
+"""What a file of a saved estimator may hold, and what an estimator from a file may do."""
+
+from typing import Any, TypeVar
 
 from skrec.testing import all_estimators
+from skrec.utils import external_parts
 
-__all__ = ["skops_trusted_types"]
+__all__ = ["allow_external", "external_access", "skops_trusted_types"]
+
+E = TypeVar("E")
 
 _PARTS = [
     "collections.Counter",
@@ -43,11 +48,10 @@ def skops_trusted_types() -> list[str]:
     """Names of the types in saved estimators of skrec, for ``trusted=`` of :func:`skops.io.load`.
 
     Every public estimator, and the plain holders of arrays and ids inside. What a user nests in one, such as
-    an encoder of another library, is not among them. Nor are chat clients and caches that a file could turn to
-    its ends, by an address that gets texts and a key, code that comes with a model, or a path that is written
-    to: look at what such a file holds before you trust :class:`~skrec.llm.OpenAICompatibleChat`,
-    :class:`~skrec.llm.TransformersChat` or :class:`~skrec.llm.ChatCache` in it, and at ``base_url`` and
-    ``trust_remote_code`` of an embedder before you use it.
+    an encoder of another library, is not among them. Nor are chat clients and caches that reach out of this
+    process, :class:`~skrec.llm.OpenAICompatibleChat`, :class:`~skrec.llm.TransformersChat` and
+    :class:`~skrec.llm.ChatCache`. Where one of them, or an embedder, is loaded, its addresses, keys, models and
+    paths stay inactive until :func:`allow_external` is called.
 
     Examples
     --------
@@ -56,3 +60,53 @@ def skops_trusted_types() -> list[str]:
     True
     """
     return sorted({f"{type(e).__module__}.{type(e).__qualname__}" for e in all_estimators()} | set(_PARTS))
+
+
+def allow_external(estimator: E) -> E:
+    """Let an estimator that skops has loaded contact servers, load models and write to paths.
+
+    skops is for files that may come from strangers, and a stranger may have put an address of their own in one, that
+    gets texts and a key, a model that comes with code, or a path. So all of that is inactive in what skops loads: a use
+    raises :class:`~skrec.exceptions.ExternalAccessError`, which lists what it would do. Look at
+    :func:`external_access` before you allow it. What pickle and joblib load is active: it has run code already.
+
+    Parameters
+    ----------
+    estimator : estimator or chat client
+        As loaded; encoders, chat clients and caches in it are allowed too.
+
+    Returns
+    -------
+    estimator
+        The same object.
+
+    Examples
+    --------
+    >>> import skops.io
+    >>> from skrec.feature_extraction import LLMTextEmbedder
+    >>> from skrec.persistence import allow_external, external_access, skops_trusted_types
+    >>> data = skops.io.dumps(LLMTextEmbedder("text-embedding-3-small", base_url="https://api.openai.com/v1"))
+    >>> loaded = skops.io.loads(data, trusted=skops_trusted_types())
+    >>> external_access(loaded)
+    ["send texts to base_url='https://api.openai.com/v1', with the key in the environment variable 'OPENAI_API_KEY'"]
+    >>> loaded = allow_external(loaded)
+    """
+    for part in external_parts(estimator):
+        part._set_active(True)
+    return estimator
+
+
+def external_access(estimator: Any) -> list[str]:
+    """What an estimator would contact, load or write, whoever loaded it.
+
+    Parameters
+    ----------
+    estimator : estimator or chat client
+
+    Returns
+    -------
+    list of str
+        Empty where everything happens in this process.
+    """
+    found = [line for part in external_parts(estimator) for line in part._external()]
+    return list(dict.fromkeys(found))

@@ -14,7 +14,7 @@ from skrec.base import is_recommender
 from skrec.dummy import PopularRecommender
 from skrec.interactions import FeatureTable
 from skrec.llm import Budget, CallableChat, HeuristicChat, LLMReranker, OpenAICompatibleChat, Scrubber
-from skrec.persistence import skops_trusted_types
+from skrec.persistence import allow_external, skops_trusted_types
 from skrec.testing import all_estimators
 from skrec.testing._data import checkerboard, item_table
 
@@ -108,6 +108,6 @@ def test_a_client_that_sends_texts_away_is_trusted_by_name_alone(openai_server, 
     assert "skrec._chat._openai.OpenAICompatibleChat" in further
     with pytest.raises(skops_io.exceptions.UntrustedTypesFoundException):
         skops_io.loads(data, trusted=skops_trusted_types())
-    loaded = skops_io.loads(data, trusted=untrusted)
+    loaded = allow_external(skops_io.loads(data, trusted=untrusted))
     assert loaded.llm.complete(["x"])[0].text == '{"order": []}'
     assert openai_server.requests[-1][1]["authorization"] == "Bearer sk-very-secret-0123456789"

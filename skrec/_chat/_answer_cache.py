@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sqlite3
 import time
 import warnings
 import zlib
@@ -12,10 +13,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from skrec._chat._results import ChatResult, ChatSettings
-from skrec.utils import SQLiteStore
+from skrec.utils import ExternalMixin, SQLiteStore
 
 
-class ChatCache(SQLiteStore):
+class ChatCache(ExternalMixin, SQLiteStore):
     """Answers in a SQLite file, for any number of clients, threads and processes.
 
     An answer is found again by the fingerprint of the client, the name and version of the prompt, the messages,
@@ -67,6 +68,13 @@ class ChatCache(SQLiteStore):
 
     def __repr__(self) -> str:
         return f"ChatCache({str(self.path)!r}, ttl={self.ttl})"
+
+    def _external(self) -> list[str]:
+        return [f"write answers to {str(self.path)!r}"]
+
+    def _connect(self) -> sqlite3.Connection:
+        self._check_active()
+        return super()._connect()
 
     def clear(self) -> None:
         """Forget every answer."""

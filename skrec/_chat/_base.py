@@ -16,12 +16,12 @@ from skrec._chat._budget import BudgetExhausted, Reservation, about_tokens, sett
 from skrec._chat._messages import Conversation, Message, read_conversation
 from skrec._chat._metering import Metering
 from skrec._chat._results import ChatResult, ChatSettings, Usage, result_of, safe_result
-from skrec.utils import advance, progress
+from skrec.utils import ExternalMixin, advance, progress
 
 _CHUNK = 64  # conversations after which answers are put into a cache
 
 
-class BaseChat(Metering, ABC):
+class BaseChat(ExternalMixin, Metering, ABC):
     """A chat model behind one protocol, with a budget, a cache and counts.
 
     A subclass gives ``_answer(conversations, settings)``: one :class:`ChatResult` per conversation, in order,
@@ -50,6 +50,9 @@ class BaseChat(Metering, ABC):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
+
+    def _external(self) -> list[str]:
+        return [] if self.cache is None else self.cache._external()
 
     @abstractmethod
     def _answer(self, conversations: list[list[Message]], settings: ChatSettings) -> list[ChatResult]:
@@ -89,6 +92,7 @@ class BaseChat(Metering, ABC):
         list of n ChatResult
             In order. A conversation that failed has an ``error``; none raises.
         """
+        self._check_active()
         settings = ChatSettings.read(schema, max_tokens, temperature, seed, prompt)
         conversations = [conversations] if isinstance(conversations, str) else conversations
         messages, scrubbed = self._without_personal_data([read_conversation(one) for one in conversations])

@@ -10,6 +10,7 @@ from typing import Any
 from skrec._chat._base import BaseChat
 from skrec._chat._messages import Message
 from skrec._chat._results import Usage
+from skrec.exceptions import ExternalAccessError
 from skrec.utils import EndpointError
 
 
@@ -64,6 +65,8 @@ def complete_batch(
             seed=seed,
             prompt=prompt,
         )
+    except ExternalAccessError:
+        raise
     except Exception as error:  # nothing is lost because a model failed
         statistics.n_failed += len(first)
         statistics.errors[reason_of(error)] += len(first)

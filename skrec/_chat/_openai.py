@@ -112,6 +112,11 @@ class OpenAICompatibleChat(BaseChat):
     def __repr__(self) -> str:
         return f"OpenAICompatibleChat({self.model!r}, base_url={self._endpoint.base_url!r})"
 
+    def _external(self) -> list[str]:
+        endpoint = self._endpoint
+        key = f", with the key in the environment variable {endpoint.api_key_env!r}" if endpoint.api_key_env else ""
+        return [f"send texts to base_url={endpoint.base_url!r}{key}", *super()._external()]
+
     @property
     def fingerprint(self) -> str:
         """The server and the model's name there; what the server makes of the name cannot be known."""

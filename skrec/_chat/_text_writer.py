@@ -18,7 +18,7 @@ from skrec._chat._data_blocks import content_rng, delimited
 from skrec._chat._messages import Message
 from skrec._chat._prompts import Prompt
 from skrec._chat._results import ChatResult, Usage
-from skrec.exceptions import LanguageModelWarning
+from skrec.exceptions import ExternalAccessError, LanguageModelWarning
 from skrec.utils import Text, identity_token, template_fields
 
 _BLOCK = 256  # prompts after which texts are put into the memory
@@ -162,6 +162,8 @@ class TextWriter:
     def _complete(self, conversations: list[list[Message]]) -> list[ChatResult]:
         try:
             return self.chat.complete(conversations, max_tokens=self.max_tokens, seed=0, prompt=self.prompt.name)
+        except ExternalAccessError:
+            raise
         except Exception as error:  # no row is lost because a model failed
             return [ChatResult(error=reason_of(error))] * len(conversations)
 

@@ -254,7 +254,15 @@ class TransformersChat(BaseChat):
     def _settings(self) -> CausalSettings:
         return CausalSettings(self.device, self.dtype, self.revision, self.trust_remote_code)
 
+    def _external(self) -> list[str]:
+        if not isinstance(self.model, str):
+            return super()._external()
+        load = f"load model={self.model!r} from a folder or from the Hugging Face hub"
+        code = ", and run the code that comes with it (trust_remote_code)" if self.trust_remote_code else ""
+        return [load + code, *super()._external()]
+
     def _causal(self) -> CausalModel:
+        self._check_active()
         if isinstance(self.model, str):
             return causal_model(self.model, self._settings())
         known = self.__dict__.get("_live")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrec.interactions import Features
+from skrec.utils import check_kind, check_texts
 
 _NAME_COLUMNS = ("title", "name", "item_name", "product", "headline", "label")
 _NAME_LENGTH = 80
@@ -90,6 +91,19 @@ class ItemTexts:
                     counts[word] = counts.get(word, 0) + 1
             self._counts = counts
         return self._counts
+
+
+def check_item_texts(value: object, name: str, n_items: int) -> None:
+    """Check loaded texts of a catalogue.
+
+    Raises
+    ------
+    DamagedStateError
+    """
+    check_kind(value, name, ItemTexts)
+    assert isinstance(value, ItemTexts)
+    check_texts(value.names, f"{name}.names", n_items)
+    check_texts(value.texts, f"{name}.texts", n_items)
 
 
 def _text_columns(values: Any) -> dict[str, list[Any]]:

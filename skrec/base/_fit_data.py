@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any
 
 import narwhals as nw
@@ -21,7 +22,7 @@ from skrec.interactions import (
     read_fit_features,
     warn_of_missing_rows,
 )
-from skrec.utils import Matrix, align
+from skrec.utils import Matrix, align, check_choice, check_flag, check_kind, check_number
 
 
 def read_encoder(encoder: Any) -> Any:
@@ -151,6 +152,22 @@ class FeatureSide:
                 "pass the columns of fit."
             )
         return features  # an encoder may need some of them only; it says what is missing
+
+
+def check_side(value: object, name: str) -> None:
+    """Check what a loaded model keeps of a feature table.
+
+    Raises
+    ------
+    DamagedStateError
+    """
+    check_kind(value, name, FeatureSide)
+    assert isinstance(value, FeatureSide)
+    check_choice(value.name, f"{name}.name", ("item", "user"))
+    check_flag(value.is_used, f"{name}.is_used")
+    check_kind(value.id_name, f"{name}.id_name", (str, NoneType))
+    if value.n_features is not None:
+        check_number(value.n_features, f"{name}.n_features", 0, whole=True)
 
 
 @dataclass(frozen=True)

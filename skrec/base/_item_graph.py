@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skrec._kernels.csr import csr_arrays
-from skrec.base._item_graph_ranker import ItemGraph, ItemGraphRanker
+from skrec.base._item_graph_ranker import ItemGraph, ItemGraphRanker, check_graph
 from skrec.base._ranker import ExactRanker, Ranker
 from skrec.base._recommender import BaseRecommender
 from skrec.base._text_search import SearchMixin
 from skrec.base._text_space import text_space
 from skrec.interactions import CandidateIds, Candidates, Histories, Ids, Queries, Recommendations, check_k, read_items
-from skrec.utils import Matrix, on_snapshot
+from skrec.utils import Matrix, check_flag, check_matrix, on_snapshot
 
 _PAIR_BLOCK = 1 << 18
 
@@ -41,6 +41,15 @@ class ItemGraphRecommender(SearchMixin, BaseRecommender):
         scale = np.float32(1e-7) * (largest if largest > 0 else 1)
         prior = (self.popularity_ * (scale / max(self.popularity_.max(), 1))).astype(np.float32)
         self._item_graph = ItemGraph.with_prior(graph, prior)
+
+    def _check_state(self) -> None:
+        super()._check_state()
+        if not self.__dict__.get("_is_fitted", False):
+            return
+        check_graph(self._item_graph, "_item_graph", len(self._item_index))
+        if self._item_matrix is not None:
+            check_matrix(self._item_matrix, "_item_matrix", (len(self._item_index), None))
+        check_flag(self._use_time, "_use_time")
 
     def _history_weights(self, histories: Histories) -> NDArray[np.float32]:
         return histories.decayed(getattr(self, "recency_decay", 1.0)) if self._use_time else histories.y

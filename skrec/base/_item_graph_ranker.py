@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from skrec._kernels.csr import csr_arrays
 from skrec.base._ranker import ExactRanker, Ranker, Scores, TopK
 from skrec.interactions import Candidates, Histories, Queries
-from skrec.utils import Matrix
+from skrec.utils import Matrix, check_array, check_codes, check_kind, check_matrix
 
 _FUSED_ROWS = 256
 _FUSED_K = 256
@@ -58,6 +58,20 @@ class ItemGraph:
         scores = np.tile(prior, (len(histories), 1))
         score_dense(*read, matrix, scores)
         return scores if narrow or items is None else scores[:, items]
+
+
+def check_graph(value: object, name: str, n_items: int) -> None:
+    """Check a loaded graph.
+
+    Raises
+    ------
+    DamagedStateError
+    """
+    check_kind(value, name, ItemGraph)
+    assert isinstance(value, ItemGraph)
+    check_matrix(value.matrix, f"{name}.matrix", (n_items, n_items))
+    check_array(value.prior, f"{name}.prior", (n_items,), dtype=np.float32)
+    check_codes(value.by_prior, f"{name}.by_prior", n_items, size=n_items, dtype=np.int32)
 
 
 @dataclass(slots=True, eq=False)

@@ -24,7 +24,7 @@ from skrec.interactions import (
     is_empty,
     read_history,
 )
-from skrec.utils import PersistenceMixin, atomic_update, fit_context, on_snapshot, unwrap_recommender
+from skrec.utils import PersistenceMixin, atomic_update, fit_context, on_snapshot, refuse_state, unwrap_recommender
 
 
 class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseEstimator):
@@ -91,6 +91,13 @@ class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseE
                 index = self._item_index if side == "item" else IdIndex(np.asarray(self.users_))
                 tables[at] = ids_in_front(table, f"{side}_features", index, str(names[1 - at]))
         return tables[0], tables[1]
+
+    def _check_state(self) -> None:
+        """Refuse a loaded wrapper around something that is no recommender; what is inside checks itself."""
+        super()._check_state()
+        if "recommender_" in self.__dict__ and not hasattr(self.recommender_, "recommend"):
+            refuse_state("recommender_", f"a {type(self.recommender_).__name__}", "a recommender")
+        self.__dict__.pop("_catalogue", None)  # it follows from the recommender
 
     def _replace_delegate(self, recommender: Any) -> None:
         self.recommender_ = recommender

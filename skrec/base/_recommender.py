@@ -15,6 +15,7 @@ from skrec._explain import ExplainMixin
 from skrec.base._contract import RecommenderMixin
 from skrec.base._fit_data import FeatureSide, SideTable
 from skrec.base._given_features import GivenTable
+from skrec.base._loaded_state import LoadedStateMixin
 from skrec.base._no_events import check_without_events
 from skrec.base._predict import PredictMixin
 from skrec.base._ranker import ExactRanker, Ranker
@@ -44,12 +45,12 @@ from skrec.interactions import (
     warn_of_ratings_in_array,
     warn_of_unused_encoder,
 )
-from skrec.utils import Matrix, PersistenceMixin, atomic_update, fit_context, frame_backend, on_snapshot
+from skrec.utils import Matrix, atomic_update, fit_context, frame_backend, on_snapshot
 
 
 # Think twice before adding anything here: every model carries it. What one family needs belongs in the family,
 # what two need in one of the two ways to rank, and what reads tables or requests in interactions.
-class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceMixin, BaseEstimator):
+class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, LoadedStateMixin, BaseEstimator):
     """The way of the data: tables in, codes through the model, rankings out.
 
     A subclass gives
@@ -381,8 +382,7 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, PersistenceM
 
     def _score_with_cold_start(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
         """Scores of a block, the cold start included."""
-        scores = self._score(queries, items)
-        cold = self._is_cold(queries)
+        scores, cold = self._score(queries, items), self._is_cold(queries)
         if cold.any():
             scores[cold] = self._cold_start_scores(items)
         return scores

@@ -10,7 +10,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import normalize
 
 from skrec.base._text_parts import effective_steps, only_step, text_part, text_parts
-from skrec.utils import Matrix, finite_matrix, is_zero_row, plain_output
+from skrec.utils import Matrix, check_array, check_kind, check_matrix, finite_matrix, is_zero_row, plain_output
 
 
 def text_space(encoder: Any, texts: list[str], item_matrix: Matrix | None) -> tuple[Matrix, Matrix]:
@@ -147,6 +147,20 @@ class TextSpace:
             return np.zeros(self.items.shape[0])
         cosines = np.asarray(self.items @ (vector / norm), dtype=np.float64).ravel()
         return standard(cosines)
+
+
+def check_text_space(value: object, name: str, n_items: int) -> None:
+    """Check loaded text vectors of a catalogue.
+
+    Raises
+    ------
+    DamagedStateError
+    """
+    check_kind(value, name, TextSpace)
+    assert isinstance(value, TextSpace)
+    check_matrix(value.items, f"{name}.items", (n_items, None))
+    if value.center is not None:
+        check_array(value.center, f"{name}.center", (value.items.shape[1],))
 
 
 def _dense(vectors: Matrix) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ from skrec.base._recommender import BaseRecommender
 from skrec.base._text_search import SearchMixin
 from skrec.base._text_space import encode_texts, text_space
 from skrec.interactions import CandidateIds, Histories, Ids, Queries, Recommendations, check_k, read_items
-from skrec.utils import Matrix, inner_products, is_zero_row, on_snapshot, row_dots
+from skrec.utils import Matrix, check_array, check_matrix, inner_products, is_zero_row, on_snapshot, row_dots
 
 __all__ = ["VectorRecommender", "encode_texts", "inner_products", "is_zero_row", "row_dots", "text_space"]
 
@@ -25,6 +25,15 @@ class VectorRecommender(SearchMixin, BaseRecommender):
 
     _item_vectors: Matrix
     _item_bias: NDArray[np.float32] | None = None
+
+    def _check_state(self) -> None:
+        super()._check_state()
+        if not self.__dict__.get("_is_fitted", False) or "_item_vectors" not in self.__dict__:
+            return
+        n_items = len(self._item_index)
+        check_matrix(self._item_vectors, "_item_vectors", (n_items, None), kinds="fiub")
+        if self._item_bias is not None:
+            check_array(self._item_bias, "_item_bias", (n_items,))
 
     def _query_vectors(self, queries: Queries) -> Matrix:
         raise NotImplementedError(f"{type(self).__name__} must define _query_vectors(queries)")

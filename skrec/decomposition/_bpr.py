@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
 from skrec.decomposition._implicit_models import SHARED_CONSTRAINTS, ImplicitFactorRecommender
-from skrec.utils import Verbose
+from skrec.utils import Verbose, check_array
 
 
 class BPRRecommender(ImplicitFactorRecommender):
@@ -168,6 +168,11 @@ class BPRRecommender(ImplicitFactorRecommender):
             verify_negative_samples=self.verify_negative_samples,
             **options,
         )
+
+    def _check_state(self) -> None:
+        super()._check_state()
+        if self.__dict__.get("_is_fitted", False):
+            check_array(self._learned_biases, "_learned_biases", (len(self._item_index),), dtype=np.float32)
 
     def _read(self, model: Any) -> None:
         # The last column of implicit's items is their bias; the last column of its users is ones.

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from skrec.base import VectorRecommender, text_space
 from skrec.decomposition._factor_state import FactorState, SolverSettings
 from skrec.decomposition._solver import Solver
+from skrec.decomposition._state_checks import check_factors
 from skrec.interactions import Histories, Queries
-from skrec.utils import Matrix, is_zero_row
+from skrec.utils import Matrix, check_matrix, check_number, is_zero_row
 
 
 class FactorModel(VectorRecommender):
@@ -62,6 +63,18 @@ class FactorModel(VectorRecommender):
         if hasattr(self, "_state"):
             self._state = self._solver.ready(self._state)
             self._set_item_vectors()
+
+    def _check_state(self) -> None:
+        super()._check_state()
+        if not self.__dict__.get("_is_fitted", False):
+            return
+        n_users, n_items = len(self._user_index), len(self._item_index)
+        n_context = 0 if self._context is None else len(self._context.mean)
+        check_factors(self._state, "_state", n_users, n_items, n_context)
+        self._solver.check(self._state)
+        check_number(self._best_rating, "_best_rating")
+        if self._item_matrix is not None:
+            check_matrix(self._item_matrix, "_item_matrix", (n_items, None))
 
     # What was learned ------------------------------------------------------------------------------
 

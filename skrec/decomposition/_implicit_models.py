@@ -14,8 +14,19 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skrec.base import PartialFitMixin, VectorRecommender, text_space
+from skrec.decomposition._state_checks import check_ridge
 from skrec.interactions import Histories, Interactions, Queries
-from skrec.utils import Matrix, Verbose, is_zero_row, progress, with_rows
+from skrec.utils import (
+    Matrix,
+    Verbose,
+    check_array,
+    check_codes,
+    check_matrix,
+    check_number,
+    is_zero_row,
+    progress,
+    with_rows,
+)
 
 _MAX_SEED = 2**31 - 1
 SHARED_CONSTRAINTS: dict[str, list[Any]] = {
@@ -181,6 +192,24 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
         learned = np.square(self.user_factors_[active], dtype=np.float64).sum()
         length = np.square(self._sums(self._histories)[active], dtype=np.float64).sum()
         self.fold_in_scale_ = float(np.sqrt(learned / length)) if length else 1.0
+
+    def _check_state(self) -> None:
+        super()._check_state()
+        if not self.__dict__.get("_is_fitted", False):
+            return
+        n_users, n_items, width = len(self._user_index), len(self._item_index), self._item_vectors.shape[1]
+        check_array(self.user_factors_, "user_factors_", (n_users, width), dtype=np.float32)
+        check_array(self.item_factors_, "item_factors_", (n_items, width), dtype=np.float32)
+        check_array(self.item_biases_, "item_biases_", (n_items,), dtype=np.float32)
+        check_array(self._user_is_active, "_user_is_active", (n_users,), kinds="b")
+        check_array(self._item_is_active, "_item_is_active", (n_items,), kinds="b")
+        check_codes(self._item_counts, "_item_counts", n_users + 1, size=n_items)
+        check_ridge(self.user_map_, "user_map_", width)
+        check_ridge(self.item_map_, "item_map_", width + 1)
+        for name, n in (("_item_matrix", n_items), ("_user_matrix", n_users)):
+            if getattr(self, name) is not None:
+                check_matrix(getattr(self, name), name, (n, None))
+        check_number(self.fold_in_scale_, "fold_in_scale_", 0)
 
     # Rank ------------------------------------------------------------------------------------------
 

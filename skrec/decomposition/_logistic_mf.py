@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval
 
 from skrec.base import SampleWeightMixin
 from skrec.decomposition._implicit_models import SHARED_CONSTRAINTS, ImplicitFactorRecommender
-from skrec.utils import Verbose
+from skrec.utils import Verbose, check_array
 
 
 class LogisticMFRecommender(SampleWeightMixin, ImplicitFactorRecommender):
@@ -168,6 +168,11 @@ class LogisticMFRecommender(SampleWeightMixin, ImplicitFactorRecommender):
     def _entries(self, chosen: sp.csr_matrix) -> sp.csr_matrix:
         chosen.data = 1 + np.float32(self.alpha) * chosen.data
         return chosen
+
+    def _check_state(self) -> None:
+        super()._check_state()
+        if self.__dict__.get("_is_fitted", False):
+            check_array(self.user_biases_, "user_biases_", (len(self._user_index),), dtype=np.float32)
 
     def _read(self, model: Any) -> None:
         # Column -2 is ones for users and the bias for items; column -1 the reverse.

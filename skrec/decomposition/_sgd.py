@@ -18,9 +18,10 @@ from skrec.decomposition._hyperparameters import column_scale
 from skrec.decomposition._sgd_fold_in import NegativeSamples
 from skrec.decomposition._sgd_problem import EventScales, Problem, split
 from skrec.decomposition._solver import Solver
+from skrec.decomposition._state_checks import check_sgd
 from skrec.decomposition._weighted_events import distinct_events
 from skrec.interactions import Histories, Queries
-from skrec.utils import RandomState
+from skrec.utils import RandomState, check_kind
 
 if TYPE_CHECKING:
     from skrec._kernels.sgd.epochs import Events, State
@@ -168,6 +169,12 @@ class SGDSolver(Solver[SGDState]):
         )
 
     # Histories -------------------------------------------------------------------------------------
+
+    def check(self, state: SGDState) -> None:
+        """Refuse a loaded state without scales of events or sums of Adagrad."""
+        check_kind(state, "_state", SGDState)
+        check_kind(state.event_scales, "_state.event_scales", EventScales)
+        check_sgd(state, "_state", 0 if state.mean_context is None else len(state.mean_context))
 
     def derive(self, state: SGDState) -> NegativeSamples:
         """A sample of the items, which stands for all that a history did not choose."""

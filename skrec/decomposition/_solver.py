@@ -107,6 +107,9 @@ class Solver(ABC, Generic[StateT]):
         """The same state with its ``design``: after a fit, an update or a load."""
         return replace(state, design=self.derive(state))
 
+    def check(self, state: StateT) -> None:
+        """Refuse a loaded state that lacks what this solver adds to every :class:`FactorState`."""
+
     def entries(self, histories: Histories, n_items: int) -> sp.csr_array:
         """What is fitted: strengths above 0 added up, or the last ratings."""
         if self.settings.explicit:

@@ -1,7 +1,7 @@
 """The one place that reads tables: events, histories, feature tables and requests become ids, codes and CSR."""
 
 from skrec.interactions._columns import Column, as_column, column_kind, factorize
-from skrec.interactions._context import ContextColumns, check_rows
+from skrec.interactions._context import ContextColumns, check_context, check_rows
 from skrec.interactions._event_template import EventTemplate, check_same_ids
 from skrec.interactions._events import (
     TIMESTAMP,
@@ -21,8 +21,8 @@ from skrec.interactions._feature_matrix import (
 )
 from skrec.interactions._feature_table import Features, FeatureSource, FeatureTable, feature_names, read_features
 from skrec.interactions._guards import warn_of_ratings_in_array, warn_of_unused_encoder
-from skrec.interactions._histories import Histories
-from skrec.interactions._id_index import IdIndex, unknown_ids
+from skrec.interactions._histories import Histories, check_histories
+from skrec.interactions._id_index import IdIndex, check_index, unknown_ids
 from skrec.interactions._interactions import Interactions
 from skrec.interactions._log_report import ColumnReport, LogReport
 from skrec.interactions._queries import (

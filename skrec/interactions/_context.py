@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from skrec.interactions._events import without_timestamp
 from skrec.interactions._types import Table
+from skrec.utils import check_array, check_kind, check_number, check_texts
 
 
 @dataclass
@@ -84,6 +85,23 @@ class ContextColumns:
     @staticmethod
     def _listed(names: list[str]) -> str:
         return ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
+
+
+def check_context(value: object, name: str) -> int:
+    """Check loaded context columns, and return their number.
+
+    Raises
+    ------
+    DamagedStateError
+    """
+    check_kind(value, name, ContextColumns)
+    assert isinstance(value, ContextColumns)
+    check_array(value.mean, f"{name}.mean", (None,), dtype=np.float32)
+    check_kind(value.model, f"{name}.model", str)
+    if value.names is not None:
+        check_texts(value.names, f"{name}.names", len(value.mean), optional=False)
+    check_number(value.n_events, f"{name}.n_events", 1, whole=True)
+    return len(value.mean)
 
 
 def check_rows(context: Table, n_queries: int) -> None:

@@ -14,6 +14,10 @@ from skrec.interactions._events import TIMESTAMP, read_events, without_timestamp
 from skrec.interactions._types import Table
 from skrec.utils import is_missing_value
 
+_TYPES = frozenset(  # and no other function of narwhals
+    name for name, kind in vars(nw).items() if isinstance(kind, type) and issubclass(kind, nw.dtypes.DType)
+)
+
 
 @dataclass
 class EventTemplate:
@@ -190,6 +194,8 @@ def _describe(dtype: Any) -> list[Any]:
 
 def _restore(described: list[Any]) -> Any:
     name, *arguments = described
+    if name not in _TYPES:
+        raise ValueError(f"{name!r} is no type of a column; the template was damaged.")
     return getattr(nw, name)(*arguments)
 
 

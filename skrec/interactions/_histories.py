@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from skrec.interactions._log_values import unit_of_numbers
-from skrec.utils import replace_rows
+from skrec.utils import check_array, check_codes, check_indptr, check_kind, replace_rows
 
 _FEW_ROWS = 256
 _LARGEST_STEP = 1e7  # numbers up to here count steps or days, and are no seconds since 1970
@@ -206,6 +206,25 @@ class Histories:
         keep = np.sort(len(pair) - 1 - last)
         rows = self.row_of_event()[keep]
         return sp.coo_array((self.y[keep], (rows, self.items[keep])), shape=(len(self), n_items)).tocsr()
+
+
+def check_histories(value: object, name: str, n_rows: int, n_items: int) -> None:
+    """Check histories that were loaded.
+
+    Raises
+    ------
+    DamagedStateError
+        If they are not histories of so many rows, or an item is not in the catalogue.
+    """
+    check_kind(value, name, Histories)
+    assert isinstance(value, Histories)
+    check_codes(value.items, f"{name}.items", n_items, dtype=np.int32)
+    n_events = len(value.items)
+    check_indptr(value.indptr, f"{name}.indptr", n_rows, n_events)
+    check_array(value.indptr, f"{name}.indptr", (None,), dtype=np.int64)
+    check_array(value.y, f"{name}.y", (n_events,), dtype=np.float32)
+    if value.timestamp is not None:
+        check_array(value.timestamp, f"{name}.timestamp", (n_events,), kinds="iuf")
 
 
 def _check_units(fitted: NDArray, given: NDArray) -> None:

@@ -6,6 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrec.interactions._columns import Column, as_column, column_kind, factorize
+from skrec.utils import check_array, check_kind
+
+_ID_KINDS = "iufbUSOMm"
 
 
 class IdIndex:
@@ -31,6 +34,7 @@ class IdIndex:
         return {"values": self.values}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        check_array(state["values"], "the ids", (None,), kinds=_ID_KINDS, finite=False)
         self.__init__(state["values"])  # type: ignore[misc]
 
     def has_values(self, values: NDArray) -> bool:
@@ -131,3 +135,16 @@ def unknown_ids(ids: NDArray, n: int) -> NDArray:
 def _first(ids: NDArray) -> object:
     """The first id as Python shows it: 1, and not np.int64(1)."""
     return ids[:1].tolist()[0]
+
+
+def check_index(value: object, name: str, *, n: int | None = None) -> None:
+    """Check a loaded catalogue of ids.
+
+    Raises
+    ------
+    DamagedStateError
+        If it is none, or not of ``n`` ids.
+    """
+    check_kind(value, name, IdIndex)
+    assert isinstance(value, IdIndex)
+    check_array(value.values, f"{name}.values", (n,), kinds=_ID_KINDS, finite=False)

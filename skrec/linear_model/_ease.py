@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skrec.base import ItemGraphRecommender, PartialFitMixin
 from skrec.interactions import Interactions
-from skrec.utils import Matrix, Verbose, with_rows
+from skrec.utils import Matrix, Verbose, check_array, check_matrix, check_number, with_rows
 
 
 class EASERecommender(PartialFitMixin, ItemGraphRecommender):
@@ -157,6 +157,16 @@ class EASERecommender(PartialFitMixin, ItemGraphRecommender):
         self.n_neighbors = n_neighbors
         self.n_jobs = n_jobs
         self.verbose = verbose
+
+    def _check_state(self) -> None:
+        super()._check_state()
+        if not self.__dict__.get("_is_fitted", False):
+            return
+        n_items = len(self._item_index)
+        check_matrix(self.weights_, "weights_", (n_items, n_items))
+        if self._inverse_diagonal is not None:
+            check_array(self._inverse_diagonal, "_inverse_diagonal", (n_items,))
+        check_number(self._fitted_regularization, "_fitted_regularization", 0)
 
     def _fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
         self._use_time = data.check_order(self.order)

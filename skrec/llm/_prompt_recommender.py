@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval
 
 from skrec.base import MetaRecommender
 from skrec.exceptions import FeatureCoverageWarning
-from skrec.llm._row_texts import RowTexts
+from skrec.llm._row_texts import RowTexts, check_row_texts
 from skrec.utils import caller_level, template_fields, unwrap_recommender
 
 PROMPT_CONSTRAINTS: dict[str, list[Any]] = {
@@ -39,6 +39,12 @@ class PromptRecommender(MetaRecommender):
     _effect_of_no_text: ClassVar[str]
     _item_rows: RowTexts
     _user_rows: RowTexts
+
+    def _check_state(self) -> None:
+        super()._check_state()
+        for name in ("_item_rows", "_user_rows"):
+            if name in self.__dict__:
+                check_row_texts(getattr(self, name), name)
 
     def _check_templates(self) -> None:
         for template in (self.item_template, self.user_template):

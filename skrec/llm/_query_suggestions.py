@@ -19,7 +19,16 @@ from skrec.base import MetaRecommender
 from skrec.exceptions import FeatureCoverageWarning
 from skrec.feature_extraction import KeywordExtractor
 from skrec.interactions import History, Ids, Table, check_k, read_features
-from skrec.utils import Recommender, align, caller_level, on_snapshot, plain_output, with_rows
+from skrec.utils import (
+    Recommender,
+    align,
+    caller_level,
+    check_csr,
+    check_texts,
+    on_snapshot,
+    plain_output,
+    with_rows,
+)
 
 
 class QuerySuggester(MetaRecommender):
@@ -108,6 +117,12 @@ class QuerySuggester(MetaRecommender):
                 FeatureCoverageWarning,
                 stacklevel=caller_level(),
             )
+
+    def _check_state(self) -> None:
+        super()._check_state()
+        if "keywords_" in self.__dict__:
+            check_csr(self.keywords_, "keywords_", (len(self.items_), len(self._phrases)))
+            check_texts(self._phrases, "_phrases", len(self._phrases), optional=False)
 
     def _after_partial_fit(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
         self.keywords_ = sp.csr_array(with_rows(self.keywords_, None, None, len(self.items_)))

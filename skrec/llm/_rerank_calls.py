@@ -19,6 +19,7 @@ from skrec._chat import (
     reason_of,
     token_in,
 )
+from skrec.exceptions import ExternalAccessError
 from skrec.llm._orders import read_order
 from skrec.llm._prompt_context import PromptContext, PromptWriter
 
@@ -93,6 +94,8 @@ class Calls:
         before = self.chat.usage_
         try:
             yes_no = self.chat.score(messages, [["Yes", "No"]] * len(messages))
+        except ExternalAccessError:
+            raise
         except Exception as error:  # no list is lost because a model failed
             yes_no = np.full((len(messages), 2), np.nan)
             self.counts.errors[reason_of(error)] += len(messages)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from skrec.interactions import Column, IdIndex, as_unique_ids, read_features
-from skrec.utils import Text, as_text, table_cells, write_rows
+from skrec.interactions import Column, IdIndex, as_unique_ids, check_index, read_features
+from skrec.utils import Text, as_text, check_kind, check_texts, table_cells, write_rows
 
 _WIDEST = 32
 """A numeric matrix with more columns holds vectors, which are not written as text."""
@@ -75,6 +75,19 @@ class RowTexts:
         for code, text in zip(index.codes(later.index.values, "ids").tolist(), later.texts, strict=True):
             texts[code] = text
         return RowTexts(index, texts)
+
+
+def check_row_texts(value: object, name: str) -> None:
+    """Check loaded texts of rows.
+
+    Raises
+    ------
+    DamagedStateError
+    """
+    check_kind(value, name, RowTexts)
+    assert isinstance(value, RowTexts)
+    check_index(value.index, f"{name}.index")
+    check_texts(value.texts, f"{name}.texts", len(value.index))
 
 
 def _is_wide(values: Any) -> bool:

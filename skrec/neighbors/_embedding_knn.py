@@ -18,12 +18,26 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from skrec.base import ExactRanker, PartialFitMixin, Ranker, VectorRecommender, encode_texts, text_columns
 from skrec.exceptions import ColdStartWarning
 from skrec.interactions import Histories, Interactions, Queries
-from skrec.utils import Matrix, caller_level, inner_products, is_zero_row, row_dots, with_rows
+from skrec.neighbors._faiss import FaissRanker, SavedIndexMixin
+from skrec.neighbors._vector_space import squared_norms, whitening_axes
+from skrec.utils import (
+    Matrix,
+    caller_level,
+    check_array,
+    check_choice,
+    check_flag,
+    check_matrix,
+    inner_products,
+    is_zero_row,
+    refuse_state,
+    row_dots,
+    with_rows,
+)
 
 _OFF_CENTER = 0.0123
 
 
-class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
+class EmbeddingKNNRecommender(SavedIndexMixin, PartialFitMixin, VectorRecommender):
     """Recommend items whose vectors are near those of a user's history.
 
     Nothing is learned from other users. So an item without events is recommended like any other, and a new user
@@ -188,7 +202,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
         if len(vectors) > 1 and self._metric == "cosine" and self.center:
             center = vectors.mean(axis=0)
             self.center_ = center
-            self.axes_ = _whitening_axes(vectors - center, self.whitening) if self.whitening else None
+            self.axes_ = whitening_axes(vectors - center, self.whitening) if self.whitening else None
         elif len(vectors) > 1 and self._metric == "euclidean":
             # Distances do not depend on it. Off the mean, since a zero vector stands for an item without features.
             mean, spread = vectors.mean(axis=0, dtype=np.float64), vectors.std(axis=0, dtype=np.float64)
@@ -205,12 +219,26 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
         self._has_vector = ~is_zero_row(vectors)
         self._item_bias = None
         if self._metric == "euclidean":
-            self._item_bias = _squared_norms(vectors) * np.float32(-0.5)
+            self._item_bias = squared_norms(vectors) * np.float32(-0.5)
         self._faiss_index = None
         if self.index == "faiss":
-            from skrec.neighbors._faiss import build_index
+            self._build_index()
 
-            self._faiss_index = build_index(vectors, self._metric)
+    def _check_state(self) -> None:
+        super()._check_state()
+        if not self.__dict__.get("_is_fitted", False):
+            return
+        n_items, width = len(self._item_index), self._item_vectors.shape[1]
+        check_matrix(self.item_vectors_, "item_vectors_", (n_items, width))
+        check_array(self._has_vector, "_has_vector", (n_items,), dtype=np.bool_)
+        check_choice(self._metric, "_metric", ("cosine", "dot", "euclidean"))
+        check_flag(self._use_time, "_use_time")
+        if (self._item_bias is None) != (self._metric != "euclidean"):
+            refuse_state("_item_bias", "there for another metric", "one for 'euclidean' alone")
+        if self.axes_ is not None:
+            check_array(self.axes_, "axes_", (None, width))
+        if self.center_ is not None:
+            check_array(self.center_, "center_", (width if self.axes_ is None else len(self.axes_),))
 
     def _to_space(self, vectors: Matrix) -> Matrix:
         """Centre and whiten vectors, to unit length under "cosine"; a zero vector stays zero."""
@@ -240,7 +268,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
     def _link(self, scores: NDArray, vectors: Matrix) -> NDArray:
         if self._metric != "euclidean":
             return scores
-        squared = np.maximum(_squared_norms(vectors)[:, None] - 2 * scores, 0)
+        squared = np.maximum(squared_norms(vectors)[:, None] - 2 * scores, 0)
         return 1 / (1 + np.sqrt(squared))
 
     def _score_with_cold_start(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
@@ -269,8 +297,6 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
         exact = self._exact_ranker()
         if self._faiss_index is None or self.aggregation != "mean" or self.min_score is not None:
             return exact
-        from skrec.neighbors._faiss import FaissRanker
-
         return FaissRanker(self._faiss_index, self._metric, self._query_vectors, exact)
 
     def _judge(self, events: NDArray, weight: NDArray, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
@@ -310,7 +336,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
                 by_item = sp.csr_array(
                     (share, histories.items, histories.indptr), (len(histories), len(self._has_vector))
                 )
-                lengths = np.sqrt(_squared_norms(by_item @ self.item_vectors_))
+                lengths = np.sqrt(squared_norms(by_item @ self.item_vectors_))
                 added /= np.maximum(lengths, np.finfo(np.float32).tiny)[rows]
             return added
         for row, (start, stop) in enumerate(pairwise(histories.indptr)):
@@ -341,25 +367,7 @@ class EmbeddingKNNRecommender(PartialFitMixin, VectorRecommender):
         back, center = np.linalg.pinv(self.axes_), self.center_
         if columns is not None:
             back, center = back[:, columns], center[columns]
-        lengths = np.sqrt(_squared_norms(self.item_vectors_ @ back))
+        lengths = np.sqrt(squared_norms(self.item_vectors_ @ back))
         scale = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
         centered = np.where(is_zero_row(queries)[:, None], 0, queries - center)
         return normalize(centered) @ back.T, self.item_vectors_ * scale[:, None]
-
-
-def _squared_norms(vectors: Matrix) -> NDArray[np.float32]:
-    if sp.issparse(vectors):
-        return np.asarray(sp.csr_array(vectors).power(2).sum(axis=1), dtype=np.float32).ravel()
-    return np.einsum("ij,ij->i", vectors, vectors)
-
-
-def _whitening_axes(centered: NDArray[np.float32], power: float) -> NDArray[np.float32]:
-    """(d, min(n, d)) principal axes, each divided by its standard deviation to a power; 0 for axes without variance."""
-    if len(centered) < centered.shape[1]:
-        _, lengths, rows = np.linalg.svd(centered.astype(np.float64), full_matrices=False)
-        variance, axes = lengths**2 / len(centered), rows.T
-    else:
-        variance, axes = np.linalg.eigh(centered.T.astype(np.float64) @ centered / len(centered))
-    varies = variance > variance.max() * np.finfo(np.float32).eps
-    scale = np.where(varies, np.where(varies, variance, 1) ** (-power / 2), 0)
-    return (axes * scale).astype(np.float32)

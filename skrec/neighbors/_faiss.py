@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from skrec.base import ExactRanker, Ranker, TopK
 from skrec.interactions import Candidates, Histories, Queries
-from skrec.utils import Matrix, is_zero_row
+from skrec.utils import Matrix, PersistenceMixin, check_choice, is_zero_row
 
 _NEIGHBORS_A_NODE = 32
 _MIN_EF = 128
+_TO_BUILD = "to be built"
 
 
 def build_index(vectors: Matrix, metric: str) -> NDArray[np.uint8]:
@@ -49,6 +50,8 @@ def search_index(
     """Best k codes and scores of each query, hidden items excluded; -1 and -inf where fewer are found."""
     faiss = _import_faiss()
     graph = faiss.deserialize_index(index)
+    if graph.d != vectors.shape[1]:
+        raise ValueError(f"The index of faiss has vectors of length {graph.d}, and queries have {vectors.shape[1]}.")
     wanted = min(graph.ntotal, k + int(hidden.lengths.max(initial=0)))
     parameters = faiss.SearchParametersHNSW(efSearch=max(_MIN_EF, 2 * wanted))
     scores, codes = graph.search(np.ascontiguousarray(vectors), wanted, params=parameters)
@@ -92,6 +95,37 @@ class FaissRanker(Ranker):
         vectors = self.query_vectors(queries)
         codes, scores = search_index(self.index, vectors, k, hidden, self.metric)
         return self.exact.replace_rows(is_zero_row(vectors) | (codes[:, -1] < 0), (codes, scores), queries, hidden)
+
+
+class SavedIndexMixin(PersistenceMixin):
+    """The index of a recommender that ranks by vectors, in pickles and not in files of skops.
+
+    faiss follows the bytes of an index without a check. A pickle is trusted, and takes them along; from a file of skops
+    the index is built again.
+    """
+
+    _faiss_index: NDArray[np.uint8] | None
+    _item_vectors: Matrix
+    _metric: str
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        return {**state, "_faiss_index": _TO_BUILD} if state.get("_faiss_index") is not None else state
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        create, given, state = super().__reduce__()
+        index = self.__dict__.get("_faiss_index")
+        return create, given, state if index is None else {**state, "_faiss_index": index}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        is_pickle = self._is_unpickled()
+        super().__setstate__(state)
+        if not is_pickle and self.__dict__.get("_faiss_index") is not None:
+            check_choice(self._faiss_index, "_faiss_index", (_TO_BUILD,))
+            self._build_index()
+
+    def _build_index(self) -> None:
+        self._faiss_index = build_index(self._item_vectors, self._metric)
 
 
 def _import_faiss() -> Any:

@@ -22,7 +22,7 @@ from skrec.base import (
 )
 from skrec.interactions import Histories, Interactions
 from skrec.neighbors._asymmetric import asymmetric, distance_weights
-from skrec.utils import Matrix, Verbose, with_rows
+from skrec.utils import Matrix, Verbose, check_array, check_csr, check_kind, with_rows
 
 _LARGEST_UPDATE = 0.25
 
@@ -231,6 +231,18 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
         self.bm25_b = bm25_b
         self.n_jobs = n_jobs
         self.verbose = verbose
+
+    def _check_state(self) -> None:
+        super()._check_state()
+        if not self.__dict__.get("_is_fitted", False):
+            return
+        n_items = len(self._item_index)
+        for name in ("similarity_", "_text_graph"):
+            if name == "similarity_" or self._text_graph is not None:
+                check_csr(getattr(self, name), name, (n_items, n_items))
+        check_kind(self._scales, "_scales", tuple)
+        for at, scale in enumerate(self._scales):
+            check_array(scale, f"_scales[{at}]", (n_items,), dtype=np.float32)
 
     def _fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
         self._use_time = data.check_order(self.order)

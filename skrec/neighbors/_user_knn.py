@@ -14,7 +14,18 @@ from sklearn.utils.extmath import safe_sparse_dot
 
 from skrec.base import PartialFitMixin, VectorRecommender
 from skrec.interactions import Histories, Interactions, Queries
-from skrec.utils import Matrix, align, replace_rows, with_rows
+from skrec.utils import (
+    Matrix,
+    align,
+    check_array,
+    check_choice,
+    check_csr,
+    check_flag,
+    check_matrix,
+    check_number,
+    replace_rows,
+    with_rows,
+)
 
 _BLOCK_CELLS = 1 << 19
 _LARGEST_UPDATE = 0.25
@@ -255,6 +266,21 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
         exponent = np.frexp(weighted.max(axis=1).toarray().ravel())[1]
         weighted.data = np.ldexp(values, -np.repeat(exponent, np.diff(strength.indptr)))
         return normalize(weighted) if weighted.shape[0] else weighted
+
+    def _check_state(self) -> None:
+        super()._check_state()
+        if not self.__dict__.get("_is_fitted", False):
+            return
+        n_users, n_items = len(self._user_index), len(self._item_index)
+        check_choice(self._similarity, "_similarity", ("cosine", "jaccard", "tfidf", "bm25"))
+        check_flag(self._use_time, "_use_time")
+        check_number(self._mean_length, "_mean_length", 0)
+        check_array(self.item_weights_, "item_weights_", (n_items,))
+        check_csr(self._item_vectors, "_item_vectors", (n_items, n_users))
+        check_csr(self._votes, "_votes", (n_users, n_items))
+        check_array(self._set_sizes, "_set_sizes", (n_users,), dtype=np.float32)
+        if self.user_vectors_ is not None:
+            check_matrix(self.user_vectors_, "user_vectors_", (n_users, None))
 
     # Rank ------------------------------------------------------------------------------------------
 

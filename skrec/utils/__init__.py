@@ -16,9 +16,24 @@ from skrec.utils._fingerprint import (
 )
 from skrec.utils._fit_context import fit_context
 from skrec.utils._fork import use_one_thread_after_fork
-from skrec.utils._format_version import PersistenceMixin
 from skrec.utils._http_limits import MOST_BYTES, BadResponse
 from skrec.utils._hub import dtype_argument, hub_is_out_of_reach, is_path, quiet, torch_dtype
+from skrec.utils._loading import (
+    ExternalMixin,
+    PersistenceMixin,
+    check_array,
+    check_choice,
+    check_codes,
+    check_csr,
+    check_flag,
+    check_indptr,
+    check_kind,
+    check_matrix,
+    check_number,
+    check_texts,
+    external_parts,
+    refuse_state,
+)
 from skrec.utils._matrix import (
     Matrix,
     align,

@@ -66,6 +66,9 @@ def finite_matrix(matrix: Any, what: str) -> Matrix:
     if sp.issparse(matrix):
         matrix = sp.csr_array(matrix).astype(np.float32)
         values = matrix.data
+        if len(values) and not (matrix.indices.min() >= 0 and matrix.indices.max() < matrix.shape[1]):
+            # Compiled code would read beyond the matrix: an encoder that was loaded may make such a one.
+            raise ValueError(f"{what}: the sparse matrix has entries outside of its shape {matrix.shape}.")
     else:
         frame = nw.from_native(matrix, eager_only=True, pass_through=True)
         matrix = np.ascontiguousarray(frame.to_numpy() if isinstance(frame, nw.DataFrame) else matrix, dtype=np.float32)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from sklearn.base import clone
 
 from skrec.feature_extraction._encoders._encoder import is_sentence_transformer
-from skrec.feature_extraction._encoders._loading import LoadSettings, local_model
-from skrec.utils import weights_fingerprint
+from skrec.feature_extraction._encoders._loading import LoadSettings, local_model, packaged_folder
+from skrec.utils import OPENAI_URL, ExternalMixin, weights_fingerprint
 
 if TYPE_CHECKING:
     from skrec.feature_extraction._text_embedder import LLMTextEmbedder
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _same_as_source: dict[tuple[str, str], bool] = {}
 
 
-class SharedModelMixin:
+class SharedModelMixin(ExternalMixin):
     """An estimator whose clones and copies share a live ``model``, and whose pickles leave weights out.
 
     Placed before :class:`~skrec.utils.PersistenceMixin` in the bases.
@@ -27,6 +27,7 @@ class SharedModelMixin:
         """A clone that shares a live model, which would otherwise be copied with all its weights."""
         own: Any = self.get_params(deep=False)  # type: ignore[attr-defined]
         twin = type(self)(**{name: v if name == "model" else clone(v, safe=False) for name, v in own.items()})
+        twin._set_active(not self._is_inactive)
         for name in ("_metadata_request", "_sklearn_output_config"):
             if hasattr(self, name):
                 setattr(twin, name, copy.deepcopy(getattr(self, name)))
@@ -38,9 +39,32 @@ class SharedModelMixin:
         twin.__dict__.update({k: v if k in shared else copy.deepcopy(v, memo) for k, v in self.__dict__.items()})
         return twin
 
+    def _external(self) -> list[str]:
+        return external_access(cast("LLMTextEmbedder", self))
+
     def __getstate__(self) -> dict[str, Any]:
         state: Any = super().__getstate__()
         return state_to_pickle(cast("LLMTextEmbedder", self), state)
+
+
+def external_access(embedder: "LLMTextEmbedder") -> list[str]:
+    """What an embedder would contact, load or write."""
+    found, model = [], embedder.model
+    if embedder.base_url is not None:
+        key = embedder.api_key_env
+        if key is None and embedder.base_url.startswith(OPENAI_URL):
+            key = "OPENAI_API_KEY"
+        with_key = f", with the key in the environment variable {key!r}" if key else ""
+        found.append(f"send texts to base_url={embedder.base_url!r}{with_key}")
+    elif isinstance(model, str | os.PathLike):
+        is_packaged = embedder.revision is None and not os.path.isdir(model) and packaged_folder(os.fspath(model))
+        if embedder.trust_remote_code:
+            found.append(f"run the code that comes with model={model!r} (trust_remote_code)")
+        elif not is_packaged:
+            found.append(f"load model={model!r} from a folder or from the Hugging Face hub")
+    if embedder.cache not in (None, "memory"):
+        found.append(f"write vectors to cache={embedder.cache!r}")
+    return found
 
 
 def state_to_pickle(embedder: "LLMTextEmbedder", state: dict[str, Any]) -> dict[str, Any]:
@@ -54,6 +78,7 @@ def state_to_pickle(embedder: "LLMTextEmbedder", state: dict[str, Any]) -> dict[
     model = embedder.model
     if embedder.pickle_weights:
         if embedder.base_url is None and isinstance(model, str | os.PathLike) and state.get("_stored") is None:
+            embedder._check_active()
             loaded, _ = local_model(os.fspath(model), LoadSettings(device="cpu"))
             state["_stored"] = (os.fspath(model), loaded.model)
         if is_sentence_transformer(model) and model.device.type != "cpu":

@@ -25,7 +25,10 @@ def select_encoder(embedder: "LLMTextEmbedder") -> Encoder:
         If a parameter does not apply to this kind of model.
     OSError
         If the model cannot be found or loaded.
+    ExternalAccessError
+        If skops has loaded the embedder, and :func:`skrec.persistence.allow_external` was not called.
     """
+    embedder._check_active()
     model = os.fspath(embedder.model) if isinstance(embedder.model, os.PathLike) else embedder.model
     if isinstance(model, str) and not model.strip():
         raise ValueError(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from skrec.base import TextSpace
+from skrec.interactions import Recommendations
 from skrec.llm._conversation._item_facts import ItemFacts
 from skrec.llm._conversation._lexicon import concept_text
 from skrec.llm._conversation._state import Constraint
@@ -117,3 +119,12 @@ def ranked(
     final = scores[codes] - _STEP * violations[codes]
     best = np.lexsort((codes, -final))
     return codes[best], final[best], n_matching
+
+
+def one_list(base: Recommendations, codes: NDArray, scores: NDArray, k: int, user: Any) -> Recommendations:
+    """One row of ``k`` places for a user."""
+    row, row_scores = np.full((1, k), -1, np.int32), np.full((1, k), -np.inf, np.float32)
+    row[0, : len(codes)], row_scores[0, : len(codes)] = codes, scores
+    users = np.empty(1, dtype=object)
+    users[0] = user
+    return base.with_lists(row, row_scores, users)

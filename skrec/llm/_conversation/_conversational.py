@@ -17,11 +17,11 @@ from skrec._chat import LanguageModel, Prompt, as_chat, read_prompt
 from skrec.base import MetaRecommender
 from skrec.exceptions import ColdStartWarning, UnparsedLanguageWarning
 from skrec.interactions import CandidateIds, History, Recommendations, Table, check_k, unknown_ids
-from skrec.llm._conversation._constraint_ranking import ranked, taste_scores
+from skrec.llm._conversation._constraint_ranking import one_list, ranked, taste_scores
 from skrec.llm._conversation._critique import Critique
 from skrec.llm._conversation._critique_llm import LLMCritiqueReader
 from skrec.llm._conversation._critique_parser import CritiqueReader
-from skrec.llm._conversation._item_knowledge import ItemKnowledge, codes_of
+from skrec.llm._conversation._item_knowledge import ItemKnowledge, check_knowledge, codes_of
 from skrec.llm._conversation._lexicon import load_lexicon
 from skrec.llm._conversation._phrasing import Phrasing
 from skrec.llm._conversation._questions import best_question, random_question
@@ -170,6 +170,11 @@ class ConversationalRecommender(MetaRecommender):
         self._items = ItemKnowledge.read(item_features, self._item_index, self.title_column, self.item_encoder, inner)
         self.item_encoder_ = self._items.encoder
 
+    def _check_state(self) -> None:
+        super()._check_state()
+        if "_items" in self.__dict__:
+            check_knowledge(self._items, "_items", len(self.items_))
+
     def _after_partial_fit(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
         self._items = self._items.updated(item_features, self._item_index)
 
@@ -276,7 +281,7 @@ class ConversationalRecommender(MetaRecommender):
         )
         phrasing = Phrasing(load_lexicon(after.language), self._items.facts)
         message, asked = phrasing.message(critique, after, shown.tolist(), violated, n_matching, is_first=is_first)
-        return Turn(message, _one_list(taste, shown, scores[:k], k, after.user), after, asked, report)
+        return Turn(message, one_list(taste, shown, scores[:k], k, after.user), after, asked, report)
 
     def _begin(self, state: Any, user: Any) -> ConversationState:
         state = as_state(state)
@@ -383,15 +388,6 @@ class ConversationalRecommender(MetaRecommender):
             pairs[:, 0], pairs[:, 1] = [user] * len(liked), liked
             options = {**options, "history": pairs}
         return self._retrieve([user], len(self.items_), **options)
-
-
-def _one_list(base: Recommendations, codes: NDArray, scores: NDArray, k: int, user: Any) -> Recommendations:
-    """One row of ``k`` places for a user."""
-    row, row_scores = np.full((1, k), -1, np.int32), np.full((1, k), -np.inf, np.float32)
-    row[0, : len(codes)], row_scores[0, : len(codes)] = codes, scores
-    users = np.empty(1, dtype=object)
-    users[0] = user
-    return base.with_lists(row, row_scores, users)
 
 
 def _excluded_items(state: ConversationState) -> list[Any]:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec.base import TextSpace, read_encoder, reads_text
+from skrec.base import TextSpace, check_text_space, read_encoder, reads_text
 from skrec.interactions import Features, IdIndex, encode_features, read_features
 from skrec.llm._conversation._constraint_ranking import ConstraintRanking
 from skrec.llm._conversation._item_facts import ItemFacts, merge_cells, read_cells
 from skrec.llm._conversation._lexicon import catalogue_themes
-from skrec.utils import Matrix, align, with_rows
+from skrec.utils import Matrix, align, check_array, check_kind, check_matrix, refuse_state, with_rows
 
 
 class ItemKnowledge:
@@ -83,6 +83,28 @@ class ItemKnowledge:
         facts = ItemFacts(merge_cells(self.facts.cells, cells, codes, len(ids)), self.facts.title_column, ids)
         grown = None if self.matrix is None else with_rows(self.matrix, new, codes, len(ids))
         return ItemKnowledge(facts, self.encoder, grown)
+
+
+def check_knowledge(value: object, name: str, n_items: int) -> None:
+    """Check loaded facts and text vectors of a catalogue.
+
+    Raises
+    ------
+    DamagedStateError
+    """
+    check_kind(value, name, ItemKnowledge)
+    assert isinstance(value, ItemKnowledge)
+    check_kind(value.facts, f"{name}.facts", ItemFacts)
+    if value.facts.n_items != n_items:
+        refuse_state(f"{name}.facts", f"facts of {value.facts.n_items} items", f"{n_items}")
+    for column, cells in value.facts.cells.items():
+        if len(cells) != n_items:
+            refuse_state(f"{name}.facts.cells[{column!r}]", f"a list of {len(cells)}", f"{n_items} cells")
+    for theme, items in value.themes.items():
+        check_array(items, f"{name}.themes[{theme!r}]", (n_items,), kinds="b")
+    if value.matrix is not None:
+        check_matrix(value.matrix, f"{name}.matrix", (n_items, None))
+        check_text_space(value.space, f"{name}.space", n_items)
 
 
 def codes_of(index: IdIndex, ids: Sequence[Any]) -> list[int]:
