@@ -45,6 +45,8 @@ def check_factors(state: Any, name: str, n_users: int, n_items: int, n_context: 
             check_array(coef, f"{name}.{side}_coef", (None, None), dtype=np.float32)
             if coef.shape[1] not in (settings.n_columns, settings.n_factors):
                 refuse_state(f"{name}.{side}_coef", f"of {coef.shape[1]} columns", f"{settings.n_columns}")
+    if state.user_intercept is not None:
+        check_array(state.user_intercept, f"{name}.user_intercept", (width,), dtype=np.float32)
     check_histories(state.histories, f"{name}.histories", n_users, n_items)
     for part, shape in (("mean_context", (n_context,)), ("context_map", (n_context, width))):
         if n_context or getattr(state, part) is not None:
