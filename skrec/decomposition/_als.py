@@ -26,7 +26,7 @@ from skrec.decomposition._hyperparameters import (
 )
 from skrec.decomposition._penalty_search import SEARCH_TOL, PenaltyPath, best_regularization
 from skrec.decomposition._solver import Solver
-from skrec.interactions import Histories, Interactions, Queries
+from skrec.interactions import Histories, Queries
 from skrec.utils import Matrix, RandomState, resolve_device
 
 if TYPE_CHECKING:
@@ -229,19 +229,6 @@ class ALSSolver(Solver[FactorState]):
             side.factors[codes] = factors
 
         return solve
-
-    def grown_sides(
-        self,
-        state: FactorState,
-        entries: sp.csr_array,
-        events: Interactions,
-        features: SideFeatures,
-        random_state: RandomState,
-    ) -> tuple[Side, Side]:
-        """Copies of both sides with all entries, and with rows for the users and items that are new."""
-        users, items = self.sides(state.scales, entries, sp.csr_array(entries.T.tocsr()))
-        grow(state, users, items, events, features, random_state)
-        return users, items
 
     # Histories -------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from skrec.decomposition._context_als_update import (
     equal_ratings,
 )
 from skrec.decomposition._factor_state import FactorState, Scales, SideFeatures, SolverData
+from skrec.decomposition._growth import GrownSide, grow
 from skrec.decomposition._held_out import HeldOutRank, held_out_shares
 from skrec.decomposition._hyperparameters import alpha_at, column_scale, noise_edge, noise_level, rank_regularization
 from skrec.decomposition._penalty_search import SEARCH_TOL, PenaltyPath, best_regularization
@@ -150,38 +151,50 @@ class ContextALSSolver(ALSSolver):
         assert data.mean_context is not None
         assert state.context_map is not None
         assert state.query_gram is not None
-        entries = self.entries(data.histories, n_items)
-        users, items = self.grown_sides(state, entries, data.events, features, random_state)
-        counted = counted_events(data.events, explicit=settings.explicit)
+        events = data.events
+        counted = counted_events(events, explicit=settings.explicit)
         new = NewEvents(
-            data.events.users[counted],
-            data.events.items[counted],
-            data.events.y[counted],
+            events.users[counted],
+            events.items[counted],
+            events.y[counted],
             np.ones(len(counted), np.float32),
             data.events.context[counted] @ state.context_map,
         )
-        old = different_entries(entries, self.entries(data.events.histories, n_items), explicit=settings.explicit)
-        mean_vector = data.mean_context[None] @ state.context_map
-        first_users, first_items = users.factors.copy(), items.factors.copy()
         at, rows = np.unique(new.rows, return_inverse=True)
+        item_codes = np.unique(new.items)
+        # The rows that the changed ones are computed from: those users, and whoever has one of those items.
+        read = np.union1d(at, data.histories.rows_with(item_codes))
+        entries = self.entries(data.histories.take(read), n_items)
+        later = self.entries(events.histories.take(read), n_items)
+        old = different_entries(entries, later, explicit=settings.explicit)
+        n_of_items = np.bincount(entries.indices, minlength=n_items)[item_codes]
+        users = GrownSide.of(state.active_users, events.n_users, settings.n_columns)
+        items = GrownSide.of(state.active_items, events.n_items, settings.n_columns)
+        users.active[at], items.active[item_codes] = True, True
+        grow(state, users, items, events, features, random_state)
+        mean_vector = data.mean_context[None] @ state.context_map
+        first_users, first_items = users.factors[at], items.factors[item_codes]
         of_users = NewEvents(rows, new.items, new.y, new.counts, new.context_vectors)
+        old_of_users, old_of_items = old[np.searchsorted(read, at)], sp.csr_array(old[:, item_codes].T.tocsr())
         n_events = self._counts(data.histories.take(at), n_items).sum(axis=1)
         penalty = self.user_penalties(scales, n_events)
-        for _ in range(_UPDATE_SWEEPS):
+        item_penalty = self.penalties(scales, n_of_items, scales.mean_events[1])
+        for _ in range(_UPDATE_SWEEPS if len(counted) else 0):
             design = Design.of(items.factors, items.active, settings.bias, scales.mean)
             users.factors[at] = changed_users(
-                first_users[at], old[at], of_users, design, alpha=scales.alpha, n_events=n_events, penalty=penalty
+                first_users, old_of_users, of_users, design, alpha=scales.alpha, n_events=n_events, penalty=penalty
             )
-            changed_items(
-                items,
-                users,
+            items.factors[item_codes] = changed_items(
                 first_items,
-                old,
+                item_codes,
+                users.factors[read] + mean_vector,
+                users.factors[new.rows] + new.context_vectors,
+                old_of_items,
                 new,
                 scales=scales,
                 bias=settings.bias,
                 query_gram=state.query_gram,
-                mean_vector=mean_vector,
+                penalty=item_penalty,
                 n_jobs=settings.n_jobs,
             )
         queries = users.factors[new.rows] + new.context_vectors

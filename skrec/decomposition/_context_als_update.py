@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from skrec.decomposition._factor_state import Scales
 
 if TYPE_CHECKING:
-    from skrec._kernels.als.sweeps import Design, Side
+    from skrec._kernels.als.sweeps import Design
 
 _ROUNDING = 1e-5
 
@@ -93,59 +93,67 @@ def changed_users(
 
 
 def changed_items(
-    items: Side,
-    users: Side,
-    first: NDArray[np.float32],
+    base: NDArray[np.float32],
+    codes: NDArray[np.int64],
+    old_queries: NDArray[np.float32],
+    queries: NDArray[np.float32],
     old: sp.csr_array,
     new: NewEvents,
     *,
     scales: Scales,
     bias: int | None,
     query_gram: NDArray[np.float32],
-    mean_vector: NDArray[np.float32],
+    penalty: NDArray[np.float32],
     n_jobs: int | None,
-) -> None:
-    """Set ``items.factors`` of the items of the new events, given the users.
+) -> NDArray[np.float32]:
+    """The vectors of the items of the new events, given the users.
 
     Parameters
     ----------
-    items, users : Side
-    first : float32 array of shape (n_items, width)
+    base : float32 array of shape (n_rows, width)
         The item vectors before.
-    old : CSR array of shape (n_users, n_items)
-        What they were fitted to.
+    codes : int64 array of shape (n_rows,)
+        The items, in ascending order.
+    old_queries : float32 array of shape (n_old, width)
+        User vectors in the mean context, which that of old events counts as.
+    queries : float32 array of shape (n_new, width)
+        User vectors in the contexts of the new events.
+    old : CSR array of shape (n_rows, n_old)
+        What the items were fitted to.
     new : NewEvents
     scales : Scales
     bias : int or None
         The column of the biases.
     query_gram : float32 array of shape (width, width)
         Of the queries of the old events.
-    mean_vector : float32 array of shape (1, width)
-        What the mean context adds to a user vector: the contexts of old events count as the mean.
+    penalty : float32 array of shape (n_rows,)
     n_jobs : int or None
+
+    Returns
+    -------
+    float32 array of shape (n_rows, width)
     """
     from skrec._kernels.als.updates import NewRequests, changed_rows
 
-    at, rows = np.unique(new.items, return_inverse=True)
-    base, queries, y = first[at], users.factors[new.rows] + new.context_vectors, new.y
-    others = np.concatenate([users.factors + mean_vector, queries])
+    rows, y = np.searchsorted(codes, new.items), new.y
+    others = np.concatenate([old_queries, queries])
     if bias is not None:
         y = y - queries[:, bias] - np.float32(scales.mean)
+        queries = queries.copy()
         others[:, bias] = queries[:, bias] = 1.0
-    by_item = sp.csr_array(sp.csr_array(old.T.tocsr())[at])
-    by_item.resize((len(at), len(others)))
+    entries = sp.csr_array((old.data, old.indices, old.indptr), shape=(len(codes), len(others)))
     gram = queries.T @ queries
     scores = np.einsum("ij,ij->i", queries, base[rows])
-    items.factors[at] = changed_rows(
+    return changed_rows(
         base,
-        by_item,
-        NewRequests(rows, len(users.factors) + np.arange(len(rows)), y, new.counts, scores),
+        entries,
+        NewRequests(rows, len(old_queries) + np.arange(len(rows)), y, new.counts, scores),
         others,
         alpha=scales.alpha,
         gram=query_gram + gram,
-        n_grams=np.ones(len(at), np.float32),
+        n_grams=np.ones(len(codes), np.float32),
         moved=np.zeros_like(base) if bias is not None else base @ gram,
-        penalty=items.penalty[at],
+        penalty=penalty,
         n_jobs=n_jobs,
     )
 

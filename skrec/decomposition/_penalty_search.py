@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skrec.utils import progress
+
 if TYPE_CHECKING:
     from skrec._kernels.als.sweeps import Side
 
@@ -43,16 +45,23 @@ def best_regularization(first: float, score_at: Callable[[float], float]) -> flo
         Takes a regularization and returns its score. Calls follow each other closely, so that each can start from
         what the one before has learned.
     """
-    scores = {0: score_at(first)}
-    for direction in (-1, 1):
-        step = direction
-        while abs(step) <= _MOST_STEPS and step not in scores:
-            scores[step] = score_at(first * 2.0**step)
-            if scores[step] <= scores[step - direction]:
+    scores: dict[int, float] = {}
+    with progress(2 * _MOST_STEPS + 1, "Regularization", "try") as bar:
+
+        def try_step(step: int) -> float:
+            scores[step] = score_at(first * 2.0**step if step else first)
+            bar.update(note=f"score {scores[step]:.4f}")
+            return scores[step]
+
+        try_step(0)
+        for direction in (-1, 1):
+            step = direction
+            while abs(step) <= _MOST_STEPS and step not in scores:
+                if try_step(step) <= scores[step - direction]:
+                    break
+                step += direction
+            if len(scores) > 2:
                 break
-            step += direction
-        if len(scores) > 2:
-            break
     best = max(scores, key=lambda step: (scores[step], step))
     return float(first * 2.0 ** (best + _vertex(scores, best)))
 

@@ -1,6 +1,7 @@
 """HybridMFRecommender with context."""
 
 import pickle
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -307,3 +308,36 @@ def test_behind_an_encoder():
     assert pipe.recommend([1], context=request).items.shape == (1, 10)
     other = data.X[["moment"]].iloc[[0]].assign(moment="moment_3")
     assert set(pipe.recommend([1], context=request).items[0]) != set(pipe.recommend([1], context=other).items[0])
+
+
+@pytest.mark.parametrize("feedback", ["implicit", "explicit"])
+def test_an_update_reads_the_users_of_its_items_and_no_others(feedback):
+    """By users that share no item with the new events: without them, the same rows come out."""
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.integers(0, 30, 300), rng.integers(0, 12, 300), rng.random(300)])
+    apart = np.column_stack([rng.integers(30, 60, 300), rng.integers(12, 24, 300), rng.random(300)])
+    new = np.array([[0, 3, 0.5], [1, 4, 0.25], [1, 4, 0.75]])
+    y, later = np.full(600, 2.0), np.array([3.0, 4.0, 5.0])
+    rec = make(feedback=feedback, max_iter=3).fit(np.vstack([X, apart]), y)
+    before = rec.item_factors_, rec.user_factors_
+    read = []
+    entries = type(rec._make_solver(rec._state.settings)).entries
+
+    def watched(self, histories, n_items):
+        read.append(histories)
+        return entries(self, histories, n_items)
+
+    with patch("skrec.decomposition._context_als.ContextALSSolver.entries", watched):
+        rec.partial_fit(new, later)
+    assert max(histories.items.max(initial=0) for histories in read) < 12
+    changed = np.flatnonzero((rec.item_factors_ != before[0]).any(axis=1)).tolist()
+    assert changed == [3, 4]
+    assert np.flatnonzero((rec.user_factors_ != before[1]).any(axis=1)).tolist() == [0, 1]
+
+
+def test_an_event_of_strength_zero_changes_no_vector(choices):
+    rec = make(max_iter=2).fit(choices[0])
+    before = rec.item_factors_, rec.user_factors_
+    rec.partial_fit(choices[1][:1], [0.0])
+    assert_array_equal(rec.item_factors_, before[0])
+    assert_array_equal(rec.user_factors_, before[1])
