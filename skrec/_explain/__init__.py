@@ -4,4 +4,5 @@ from skrec._explain._explanations import Evidence, Explanations
 from skrec._explain._item_texts import ItemTexts, check_item_texts
 from skrec._explain._leave_one_out import LeaveOneOut, popularity_of
 from skrec._explain._mixin import ExplainMixin, paired
+from skrec._explain._moments import context_words
 from skrec._explain._templates import LANGUAGES, by_raw_columns, write_reasons

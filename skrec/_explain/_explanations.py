@@ -9,9 +9,12 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec.utils import installed_frame_library
+from skrec._explain._moments import context_words
+from skrec.utils import installed_frame_library, one_line, table_text
 
 _HTML_ROWS = 20
+_TEXT_ROWS = 10
+_LONGEST_REASON = 100
 _PHRASES = {"history": "chosen before", "context": "the moment", "features": "a like profile", "chance": "chance"}
 
 
@@ -38,6 +41,8 @@ class Evidence:
         For "popularity", how many there are.
     despite_history : bool
         For "popularity", whether the user has a history, of which nothing supports the item.
+    value : str, datetime64 or None
+        For "context", what the column holds, where a pipeline knows it: a moment to the minute, the day or the month.
     """
 
     kind: str
@@ -48,11 +53,13 @@ class Evidence:
     rank: int | None = None
     n_items: int | None = None
     despite_history: bool = False
+    value: Any = None
 
     def __str__(self) -> str:
         if self.kind == "popularity":
             return f"number {self.rank} of {self.n_items} by popularity"
-        name = self.name if self.name is not None else self.item
+        name = context_words(self.name, self.value) if self.kind == "context" else self.name
+        name = self.item if name is None else name
         shared = f" (in common: {', '.join(self.keywords)})" if self.keywords else ""
         return f"{_PHRASES[self.kind]}{'' if name is None else f': {name}'}{shared}"
 
@@ -103,7 +110,13 @@ class Explanations:
         return iter(self.text)
 
     def __repr__(self) -> str:
-        return f"Explanations(n={len(self)})"
+        n_hidden = max(len(self) - _TEXT_ROWS, 0)
+        cells = {
+            "user": [one_line(user) for user in self.user[:_TEXT_ROWS].tolist()],
+            "item": [one_line(item) for item in self.item[:_TEXT_ROWS].tolist()],
+            "why": [one_line(text, _LONGEST_REASON) for text in self.text[:_TEXT_ROWS]],
+        }
+        return table_text(cells, n_hidden)
 
     def to_frame(self) -> Any:
         """One row a pair: user, item, text, method and the evidence in a few words.

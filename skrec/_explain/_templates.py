@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
+from typing import Any
 
 from skrec._explain._explanations import Evidence, Explanations
+from skrec._explain._moments import context_words
 
 _TEMPLATES = {
     "en": {
@@ -93,10 +95,11 @@ def write_reasons(evidence: Sequence[Evidence], *, explicit: bool = False, langu
         shared = list(dict.fromkeys(word for reason in history for word in reason.keywords))[:3]
         if shared:
             sentences.append(words["shared"].format(", ".join(shared)))
-    columns = [reason.name for reason in evidence if reason.kind == "context" and reason.name]
+    in_context = [context_words(reason.name, reason.value, language) for reason in evidence if reason.kind == "context"]
+    columns = [words for words in in_context if words]
     if columns:
         sentences.append(words["context"].format(_listed(columns, words["and"])))
-    elif any(reason.kind == "context" for reason in evidence):
+    elif in_context:
         sentences.append(words["moment"])
     for reason in evidence:
         if reason.kind in ("features", "chance"):
@@ -106,8 +109,14 @@ def write_reasons(evidence: Sequence[Evidence], *, explicit: bool = False, langu
     return " ".join(sentences)
 
 
-def by_raw_columns(explanations: Explanations, columns: Sequence[str], *, explicit: bool) -> Explanations:
-    """The same with context named as it was before it was encoded: "device" for "device_phone".
+def by_raw_columns(
+    explanations: Explanations,
+    columns: Sequence[str],
+    values: Mapping[str, Sequence[Any]] | None = None,
+    *,
+    explicit: bool,
+) -> Explanations:
+    """The same with context named as it was before it was encoded: "device: phone" for "device_phone".
 
     Of several features of one column the strongest stays. A text that is not the template of the evidence stays.
 
@@ -116,11 +125,16 @@ def by_raw_columns(explanations: Explanations, columns: Sequence[str], *, explic
     explanations : Explanations
     columns : sequence of str
         The context columns before the steps.
+    values : mapping from a column to n values, default=None
+        What each column holds, in words or as datetime64; None where it is not known.
     explicit : bool
         Whether events are ratings.
     """
     renamed = copy(explanations)
-    renamed.evidence = [_with_raw_columns(reasons, columns) for reasons in explanations.evidence]
+    renamed.evidence = [
+        _with_raw_columns(reasons, columns, {name: of_column[row] for name, of_column in (values or {}).items()})
+        for row, reasons in enumerate(explanations.evidence)
+    ]
     renamed.text = [
         write_reasons(after, explicit=explicit) if text == write_reasons(before, explicit=explicit) else text
         for text, before, after in zip(explanations.text, explanations.evidence, renamed.evidence, strict=True)
@@ -128,7 +142,9 @@ def by_raw_columns(explanations: Explanations, columns: Sequence[str], *, explic
     return renamed
 
 
-def _with_raw_columns(evidence: Sequence[Evidence], columns: Sequence[str]) -> list[Evidence]:
+def _with_raw_columns(
+    evidence: Sequence[Evidence], columns: Sequence[str], values: Mapping[str, Any]
+) -> list[Evidence]:
     kept: list[Evidence] = []
     named: set[str] = set()
     for reason in evidence:
@@ -138,7 +154,7 @@ def _with_raw_columns(evidence: Sequence[Evidence], columns: Sequence[str]) -> l
             if name in named:
                 continue
             named.add(name)
-            reason = replace(reason, name=name)
+            reason = replace(reason, name=name, value=values.get(name))
         kept.append(reason)
     return kept
 

@@ -16,6 +16,7 @@ from skrec.datasets._amazon_files import (
     read_review_lines,
     read_sequences,
 )
+from skrec.datasets._dataset import Dataset
 from skrec.datasets._frames import FRAMES, FrameName, make_events, make_features, resolve_frame
 from skrec.datasets._home import PathLike, RemoteFile, fetch_file, find_folder
 
@@ -141,7 +142,7 @@ def fetch_amazon_reviews(
     reviews = _read(category, EDITIONS[edition], tested, data_home, folder, download_if_missing)
     X = make_events(reviews.users, reviews.items, reviews.timestamp, frame_name)
     source = f"folder {Path(folder).name}" if folder is not None else f"edition of {edition}"
-    data = Bunch(
+    data = Dataset(
         X=X,
         interactions=X,
         y=reviews.y,

@@ -6,9 +6,9 @@ from importlib import resources
 from typing import Any
 
 import numpy as np
-from sklearn.utils import Bunch
 from sklearn.utils._param_validation import StrOptions, validate_params
 
+from skrec.datasets._dataset import Dataset
 from skrec.datasets._frames import FRAMES, FrameName, make_events, make_features, resolve_frame
 from skrec.datasets._readers import simulate_readers
 
@@ -90,7 +90,7 @@ def load_bookshop(*, return_X_y: bool = False, frame: FrameName = "auto") -> Any
     if return_X_y:
         return X, readers.ratings
     years = {"year": np.array(books["year"], dtype=np.int64)}
-    return Bunch(
+    return Dataset(
         interactions=X,
         X=X,
         y=readers.ratings,

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from skrec.datasets._dataset import Dataset
 from skrec.datasets._frames import FRAMES, FrameName, make_table, resolve_frame
 
 __all__ = ["make_context_choices"]
@@ -111,7 +112,7 @@ def make_context_choices(
         utility = item_bias + (user_factors[users[rows]] + context_factors[contexts[rows]]) @ item_factors.T
         # The largest utility after Gumbel noise is a draw from the softmax.
         items[rows] = np.argmax(utility + random.gumbel(size=utility.shape), axis=1)
-    return Bunch(
+    return Dataset(
         X=_table(users, items, contexts, n_contexts, frame_name),
         codes=np.column_stack([users, items, contexts]),
         user_factors=user_factors.astype(np.float32),

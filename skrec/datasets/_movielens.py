@@ -9,6 +9,7 @@ from typing import Any
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import StrOptions, validate_params
 
+from skrec.datasets._dataset import Dataset
 from skrec.datasets._frames import FRAMES, FrameName, make_events, make_features, resolve_frame
 from skrec.datasets._home import PathLike, RemoteFile, fetch_file, find_folder
 from skrec.datasets._movielens_tables import (
@@ -130,7 +131,7 @@ def fetch_movielens(
     root = _locate(variant, release, folder, data_home, download_if_missing)
     tables = release.read(root)
     X, y = _events(tables.ratings, frame_name)
-    data = Bunch(
+    data = Dataset(
         X=X,
         interactions=X,
         y=y,

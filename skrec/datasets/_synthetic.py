@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from skrec.datasets._dataset import Dataset
 from skrec.datasets._frames import FRAMES, FrameName, make_events, make_features, resolve_frame
 from skrec.datasets._vocabulary import AGE_BANDS, KINDS, TOPICS, TRADES
 
@@ -156,7 +157,7 @@ def make_interactions(
 
     user_ids, item_ids = _ids(n_users, "u", ids), _ids(n_items, "i", ids)
     X = make_events(user_ids[users], item_ids[items], times, frame_name)
-    return Bunch(
+    return Dataset(
         X=X,
         interactions=X,
         y=_ratings(user_factors, item_factors, users, items, random),

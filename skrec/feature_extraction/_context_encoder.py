@@ -18,6 +18,7 @@ from skrec.feature_extraction._context_cells import SECONDS
 from skrec.feature_extraction._context_parts import CYCLES, Categories, Numbers, Places, Texts, Times
 from skrec.feature_extraction._context_roles import find_roles
 from skrec.feature_extraction._context_table import EventColumns, distinct_names, join
+from skrec.feature_extraction._context_words import values_in_words
 from skrec.feature_extraction._encoding import default_encoder
 from skrec.feature_extraction._event_transformer import EventTransformer
 from skrec.interactions import TIMESTAMP, Column, Table
@@ -263,6 +264,28 @@ class ContextEncoder(EventTransformer):
         check_is_fitted(self)
         ids = _check_feature_names_in(self, input_features)[:2].tolist()
         return np.asarray(ids + [TIMESTAMP] * self._has_timestamp + self._feature_names(ids), dtype=object)
+
+    def context_values(self, X: Table) -> dict[str, list[Any]]:
+        """What the context columns hold, as an explanation names it.
+
+        Parameters
+        ----------
+        X : array-like or frame of shape (n_events, n_columns)
+            As in :meth:`transform`.
+
+        Returns
+        -------
+        dict from column to list of n_events str, datetime64 or None
+            Date-times in the time zone ``tz``: to the minute where hours are encoded, else to the day or the month.
+            None for missing values, and for latitudes and longitudes.
+        """
+        check_is_fitted(self)
+        events = EventColumns.read(X, self, reset=False)
+        return values_in_words(
+            (inputs, part, self._columns_of(events, inputs))
+            for inputs, part in self._parts
+            if not isinstance(part, Places)
+        )
 
     @property
     def text_encoders_(self) -> dict[str, Any]:

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skrec.interactions._id_index import IdIndex
-from skrec.interactions._printing import one_line, table_html, table_text
-from skrec.utils import installed_frame_library
+from skrec.utils import installed_frame_library, one_line, table_html, table_text
 
 _TEXT_ROWS = 20
 _HTML_ROWS = 50

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from skrec._chat import (
     BaseChat,
     CallStatistics,
@@ -21,7 +23,7 @@ from skrec._chat import (
     names_of,
     token_in,
 )
-from skrec._explain import LANGUAGES, Evidence
+from skrec._explain import LANGUAGES, Evidence, context_words
 from skrec.utils import Text, template_fields
 
 _SENTENCE = {
@@ -231,13 +233,20 @@ def entries_of(
             entries.append(Entry("rated before" if explicit else "chosen before", text, reason))
         if reason.keywords:
             entries.append(Entry("words that both texts share", ", ".join(reason.keywords), reason))
-        if reason.kind == "context" and (text := context or reason.name):
+        if reason.kind == "context" and (text := _situation(reason, context)):
             entries.append(Entry("situation of the user", text, reason))
         if reason.kind == "features":
             entries.append(Entry("what is known of the user", user or "people with a like profile choose it", reason))
         if reason.kind == "popularity" and reason.weight > 0:
             entries.append(Entry("popularity", f"number {reason.rank} of {reason.n_items}", reason))
     return list({(entry.block, entry.text): entry for entry in reversed(entries)}.values())[::-1]
+
+
+def _situation(reason: Evidence, context: Text) -> Text:
+    """The context of a user, and the moment, which the text of the context lacks."""
+    words = context_words(reason.name, reason.value)
+    is_moment = isinstance(reason.value, np.datetime64)
+    return "; ".join(part for part in (context, words if is_moment or not context else None) if part) or None
 
 
 def language_name(language: str) -> str:

@@ -311,7 +311,7 @@ class Pipeline(StepsMixin, PersistenceMixin, sklearn.pipeline.Pipeline):
         history: History | None = None,
         n_evidence: int | None = None,
     ) -> Explanations:
-        """Say why items are recommended to users, with context columns named as in X.
+        """Say why items are recommended to users, with the context in words: "Monday, 08:00".
 
         Parameters
         ----------
@@ -328,6 +328,7 @@ class Pipeline(StepsMixin, PersistenceMixin, sklearn.pipeline.Pipeline):
         """
         check_is_fitted(self)
         users, items, context = explained_pairs(users, items, context)
+        given = context
         if context is not None:
             context = self._encoded_context(users, context)
         history = self._encoded_history(self._ids_first(history))
@@ -337,7 +338,9 @@ class Pipeline(StepsMixin, PersistenceMixin, sklearn.pipeline.Pipeline):
         if not isinstance(found, Explanations):
             return found
         columns = [] if self._template is None else [str(name) for name in self._template.context_names]
-        return by_raw_columns(found, columns, explicit=getattr(rec, "feedback", "implicit") == "explicit")
+        names_context = given is not None and any(reason.kind == "context" for row in found.evidence for reason in row)
+        values = self._context_values(found.user, given) if names_context else {}
+        return by_raw_columns(found, columns, values, explicit=getattr(rec, "feedback", "implicit") == "explicit")
 
     # Of the recommender ----------------------------------------------------------------------------
 

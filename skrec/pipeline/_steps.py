@@ -32,6 +32,19 @@ class StepsMixin:
         columns = [j for j, name in enumerate(frame.columns) if name != TIMESTAMP]
         return frame[:, columns[2:]].to_native()
 
+    def _context_values(self, users: Any, context: Any) -> dict[str, list[Any]]:
+        """What the context columns hold, in the words of the step that encodes them; nothing where none has words."""
+        if self._template is None or not self._template.has_context or not len(users):
+            return {}
+        X = self._template.rebuild(users, context)
+        for _, step in self.steps[:-1]:
+            if hasattr(step, "context_values"):
+                found: dict[str, list[Any]] = step.context_values(X)
+                return found
+            if step not in (None, "passthrough"):
+                X = step.transform(X)
+        return {}
+
     def _ids_first(self, history: Any) -> Any:
         """The history with its id columns where X had them, if it is a frame with the names of X."""
         if history is None or self._template is None:

@@ -586,3 +586,16 @@ def test_the_best_question_needs_fewer_turns_than_a_random_one():
         pairs = known[["user", "item"]].itertuples(index=False)
         turns[question] = np.mean([n_turns(rec, user, item, 20, rng) for user, item in pairs])
     assert turns["best"] < 0.8 * turns["random"] < turns["random"] < turns[None]
+
+
+def test_a_turn_is_printed_and_escaped():
+    rec = shop()
+    turn = rec.reply("like Emma")
+    assert str(turn).startswith(turn.message)
+    assert "Persuasion" in repr(turn)
+    html = turn._repr_html_()
+    assert html.startswith("<p>")
+    assert "<table>" in html
+    hostile = replace(turn, message="<script>alert(1)</script>\nSecond line")
+    assert "<script" not in hostile._repr_html_()
+    assert "&lt;/script&gt;<br>Second line</p>" in hostile._repr_html_()

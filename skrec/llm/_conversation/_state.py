@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Hashable, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -122,7 +123,7 @@ class ConversationState:
         return _read(state)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Turn:
     """The result of ``reply``.
 
@@ -149,6 +150,13 @@ class Turn:
     state: ConversationState
     question: str | None = None
     report: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"{self.message}\n\n{self.recommendations!r}"
+
+    def _repr_html_(self) -> str:
+        message = "<br>".join(escape(line) for line in self.message.splitlines())
+        return f"<p>{message}</p>{self.recommendations._repr_html_()}"
 
 
 def as_state(state: Any) -> ConversationState:

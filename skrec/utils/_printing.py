@@ -5,10 +5,10 @@ from html import escape
 _LONGEST_CELL = 48
 
 
-def one_line(value: object) -> str:
+def one_line(value: object, longest: int = _LONGEST_CELL) -> str:
     """A cell of a printed table: one line, without control characters, not too long."""
     text = " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
-    return text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…"
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def table_text(columns: dict[str, list[str]], n_hidden: int) -> str:
