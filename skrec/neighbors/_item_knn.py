@@ -284,7 +284,10 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
         n_items, histories = len(self._item_index), self._histories
         changed = np.unique(histories.take(users).items).astype(np.int64)
         is_small = len(changed) < _LARGEST_UPDATE * n_items
-        if self.similarity != "asymmetric" or self._settings() != self._fitted_settings or not is_small:
+        # A loaded file may hold longer rows than the kernel has room for.
+        is_cut = np.diff(self.similarity_.indptr).max(initial=0) <= max(1, min(self.n_neighbors, n_items - 1))
+        same = self.similarity == "asymmetric" and self._settings() == self._fitted_settings
+        if not (same and is_small and is_cut):
             self._build()
             return
         scales = np.ones((2, n_items), np.float32)

@@ -478,3 +478,13 @@ def test_text_similarities_are_kept_until_features_change():
     kept = rec._text_graph
     rec.partial_fit(log[:1], item_features=books)
     assert rec._text_graph is not kept
+
+
+def test_rows_that_are_too_long_for_an_update_are_computed_from_scratch():
+    """As a damaged file may hold them."""
+    X = np.random.default_rng(0).integers(0, 20, (200, 2))
+    got, whole = ItemKNNRecommender(3).fit(X), ItemKNNRecommender(3).fit(X)
+    got.similarity_ = ItemKNNRecommender(15).fit(X).similarity_
+    with patch("skrec.neighbors._item_knn._LARGEST_UPDATE", 2):
+        got.partial_fit([[1, 2]])
+    assert (got.similarity_ != whole.partial_fit([[1, 2]]).similarity_).nnz == 0
