@@ -16,6 +16,8 @@ from skrec._explain._leave_one_out import history_evidence, popularity_of, score
 from skrec._explain._templates import write_reasons
 from skrec.interactions import (
     Column,
+    FeatureMatrix,
+    FeatureSource,
     Histories,
     History,
     Ids,
@@ -52,6 +54,7 @@ class ExplainMixin:
         context: Table | None = None,
         history: History | None = None,
         n_evidence: int = 3,
+        user_features: FeatureSource | FeatureMatrix | None = None,
     ) -> Explanations:
         """Say why items are, or would be, recommended to users.
 
@@ -70,6 +73,8 @@ class ExplainMixin:
             Events that were not in fit, as in :meth:`recommend`.
         n_evidence : int, default=3
             Maximum number of reasons per pair. Those weaker than a tenth of the strongest are dropped.
+        user_features : frame, pair (ids, matrix) or array-like of shape (n, n_features), default=None
+            As in :meth:`recommend`.
 
         Returns
         -------
@@ -90,7 +95,7 @@ class ExplainMixin:
         n_evidence = check_k(n_evidence, "n_evidence")
         users, items = paired(users, items)
         item_ids, codes = read_items(items, self._item_index)
-        user_ids, queries = self._read_queries(users, context, history)
+        user_ids, queries = self._read_queries(users, context, history, user_features)
         evidence = []
         for start in range(0, len(codes), _PAIRS_A_BLOCK):
             stop = min(start + _PAIRS_A_BLOCK, len(codes))
@@ -133,14 +138,13 @@ class ExplainMixin:
         for column in given:
             context = np.array(queries.context)
             context[:, column] = mean[column]
-            added[:, column] = scores - self._score_pairs(
-                Queries(queries.users, queries.histories, context), rows, items
-            )
+            added[:, column] = scores - self._score_pairs(replace(queries, context=context), rows, items)
         return added, names if names is not None else [None] * len(mean)
 
     def _other_evidence(self: Any, queries: Queries, row: int, item: int) -> Evidence:
         """The reason where no event of the user supports an item."""
-        if self._user_side.n_features is not None and queries.users[row] >= 0:
+        is_given = queries.features is not None and queries.features.is_given[row]
+        if self._user_side.n_features is not None and (is_given or queries.users[row] >= 0):
             one = queries.block(row, row + 1)
             if not one.histories.lengths[0] and not self._is_cold(one)[0]:
                 return Evidence("features", float(self._score_pairs(one, np.array([0]), np.array([item]))[0]))
@@ -203,7 +207,7 @@ def left_out(rec: Any, queries: Queries, items: NDArray[np.int64]) -> NDArray[np
     """Decrease of the score of one item per query when an item leaves the history, by event."""
 
     def score(rows: NDArray[np.int64], histories: Histories) -> NDArray:
-        context = None if queries.context is None else queries.context[rows]
-        return rec._score_pairs(Queries(queries.users[rows], histories, context), np.arange(len(rows)), items[rows])
+        some = replace(queries.take(rows), histories=histories)
+        return rec._score_pairs(some, np.arange(len(rows)), items[rows])
 
     return score_drops(queries.histories, len(rec._item_index), score)

@@ -184,6 +184,7 @@ class DelegatingMixin:
         context: Table | None = None,
         history: History | None = None,
         n_evidence: int = 3,
+        user_features: FeatureSource | FeatureMatrix | None = None,
     ) -> Explanations:
         """Explain why items are recommended to users, as the recommender does.
 
@@ -191,7 +192,7 @@ class DelegatingMixin:
         ----------
         users, items : array-like of ids, or Recommendations alone
             Pairs of a user and an item. A single id is used for all pairs.
-        context, history
+        context, history, user_features
             As in :meth:`recommend`.
         n_evidence : int, default=3
             Maximum number of reasons per pair.
@@ -202,7 +203,7 @@ class DelegatingMixin:
         """
         check_is_fitted(self)
         users, items, context = explained_pairs(users, items, context)
-        options = given_options(context=context, history=history, n_evidence=n_evidence)
+        options = given_options(context=context, history=history, n_evidence=n_evidence, user_features=user_features)
         return self._delegate.explain(users, items, **options)
 
 

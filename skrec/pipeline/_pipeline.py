@@ -310,6 +310,7 @@ class Pipeline(StepsMixin, PersistenceMixin, sklearn.pipeline.Pipeline):
         context: Table | None = None,
         history: History | None = None,
         n_evidence: int | None = None,
+        user_features: FeatureSource | FeatureMatrix | None = None,
     ) -> Explanations:
         """Say why items are recommended to users, with the context in words: "Monday, 08:00".
 
@@ -317,7 +318,7 @@ class Pipeline(StepsMixin, PersistenceMixin, sklearn.pipeline.Pipeline):
         ----------
         users, items : array-like of n ids, or Recommendations alone
             The first user is paired with the first item, and so on. A single one is paired with all.
-        context, history
+        context, history, user_features
             As in :meth:`recommend`.
         n_evidence : int, default=None
             Most reasons per pair. None means the default of the recommender.
@@ -333,7 +334,7 @@ class Pipeline(StepsMixin, PersistenceMixin, sklearn.pipeline.Pipeline):
             context = self._encoded_context(users, context)
         history = self._encoded_history(self._ids_first(history))
         rec = self.steps[-1][1]
-        options = given_options(context=context, history=history, n_evidence=n_evidence)
+        options = given_options(context=context, history=history, n_evidence=n_evidence, user_features=user_features)
         found: Explanations = rec.explain(users, items, **options)
         if not isinstance(found, Explanations):
             return found

@@ -245,3 +245,17 @@ def test_a_request_is_blended_with_the_features():
     assert (found.items % 3 == 1).all()
     blended = rec.recommend([100], k=3, request="green", request_weight=0.3, user_features=NEW)
     assert not np.array_equal(blended.scores, rec.recommend([100], k=3, request="green", request_weight=0.3).scores)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_explanations_name_the_features(name):
+    rec = make_pipeline(MODELS[name]()).fit(X, user_features=USERS)
+    found = rec.recommend(NEW.user, k=2, user_features=NEW)
+    kinds = [reasons[0].kind for reasons in rec.explain(found, user_features=NEW).evidence]
+    if name == "user knn":  # its evidence is what neighbours did
+        assert set(kinds) <= {"features", "popularity"}
+    else:
+        assert set(kinds) == {"features"}
+    known = rec.explain([0], found.items[0, :1], user_features=USERS[:1]).evidence[0]
+    assert known[0].kind == "history"
+    assert {reasons[0].kind for reasons in rec.explain(found).evidence} == {"popularity"}
