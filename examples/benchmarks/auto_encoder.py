@@ -1,8 +1,8 @@
 """``item_encoder="auto"`` beside the same rows written out as text, and beside no features at all.
 
-    python examples/benchmarks/auto_encoder.py [FOLDER ...]
+    python examples/benchmarks/auto_encoder.py [FOLDER ...] [--models NAME ...]
 
-On the bookshop, and on every folder: Amazon Beauty (``user_sequence.txt``, ``item_text.txt``) or MovieLens 100K
+On the bookshop, or on every folder: Amazon Beauty (``user_sequence.txt``, ``item_text.txt``) or MovieLens 100K
 (``u.data``, ``u.item``, ``u.user``). Two protocols, the models as they come: the last event of every user among the
 whole catalogue (NDCG@10), and a tenth of the items hidden from training, ranked among themselves (recall@10, the mean
 of three draws). "text" is ``LLMTextEmbedder()``, which writes all columns of a row out as one text; "auto" embeds the
@@ -47,14 +47,14 @@ def fitted(model, encoder, X, table):
     return model.fit(X, item_features=FeatureTable(table)) if encoder is not None else model.fit(X)
 
 
-def measure(name, X, table):
+def measure(models, name, X, table):
     """Print one row per model and encoder."""
     print(f"\n{name}: {len(X):,} events, {X['item'].nunique():,} items; columns {list(table.columns[1:])}")
     print(f"{'model':24}{'features':10}{'ndcg@10':>9}{'cold recall@10':>16}   difference from text")
     train, test = next(LeaveLastOut().split(X))
     cold = [next(ColdItemSplit(10, random_state=seed).split(X)) for seed in range(3)]
     among_cold = ranking_scorer("recall@10", candidates="test")
-    for model in MODELS:
+    for model in models:
         by_encoder = {}
         for label, encoder in (("none", None), ("text", LLMTextEmbedder()), ("auto", "auto")):
             if encoder is None and isinstance(model, EmbeddingKNNRecommender):
@@ -76,8 +76,11 @@ def measure(name, X, table):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = {type(model).__name__.removesuffix("Recommender"): model for model in MODELS}
     parser.add_argument("folders", nargs="*", type=Path)
+    parser.add_argument("--models", nargs="+", choices=list(names), default=list(names))
+    arguments = parser.parse_args()
     for category in (FeatureCoverageWarning, TemporalLeakWarning, TruncationWarning):
         warnings.simplefilter("ignore", category)
-    for source in [None, *parser.parse_args().folders]:
-        measure(*read(source))
+    for source in arguments.folders or [None]:
+        measure([names[name] for name in arguments.models], *read(source))

@@ -17,6 +17,7 @@ from skrec._chat import LanguageModel, Prompt, as_chat, read_prompt
 from skrec._explain import LANGUAGES, Evidence, Explanations, ItemTexts, LeaveOneOut, paired, write_reasons
 from skrec.exceptions import LanguageModelWarning
 from skrec.interactions import (
+    FeatureMatrix,
     FeatureSource,
     History,
     IdIndex,
@@ -27,6 +28,7 @@ from skrec.interactions import (
     check_k,
     check_rows,
     explained_pairs,
+    given_options,
     read_features,
     read_items,
 )
@@ -41,6 +43,7 @@ from skrec.llm._grounding import (
 )
 from skrec.llm._prompt_context import context_texts
 from skrec.llm._prompt_recommender import PROMPT_CONSTRAINTS, PromptRecommender
+from skrec.llm._row_texts import RowTexts
 from skrec.utils import RandomState, Recommender, Text, caller_level, on_snapshot, unwrap_recommender
 
 
@@ -195,6 +198,7 @@ class LLMExplainer(PromptRecommender):
         context: Table | None = None,
         history: History | None = None,
         n_evidence: int = 3,
+        user_features: FeatureSource | FeatureMatrix | None = None,
     ) -> Explanations:
         """Explain why items are, or would be, recommended to users.
 
@@ -206,6 +210,9 @@ class LLMExplainer(PromptRecommender):
             As in :meth:`recommend`.
         n_evidence : int, default=3
             Maximum number of reasons per pair.
+        user_features : frame, pair (ids, matrix) or FeatureTable, default=None
+            Features of users, found by id. The language model reads them, and the recommender does where it uses user
+            features.
 
         Returns
         -------
@@ -229,7 +236,13 @@ class LLMExplainer(PromptRecommender):
         self._check_wrapper()
         pairs = explained_pairs(users, items, context)
         context = pairs[2]
-        base = self.base_explanations(pairs[0], pairs[1], context=context, history=history, n_evidence=n_evidence)
+        options: dict[str, Any] = {"context": context, "history": history, "n_evidence": n_evidence}
+        about_users = self._user_rows
+        if user_features is not None:
+            table, given = self._read_given(user_features)
+            about_users = about_users.updated(given)
+            options |= {"user_features": table} if self._uses_user_features() else {}
+        base = self.base_explanations(pairs[0], pairs[1], **options)
         explicit = self.feedback == "explicit"
         language = template_language(self.language) or "en"
         evidence = [named(reasons, self._item_names) for reasons in base.evidence]
@@ -237,7 +250,7 @@ class LLMExplainer(PromptRecommender):
         method = ["template"] * len(text)
         counts = GroundedCounts(n_pairs=len(text))
         if self.llm is not None and len(text):
-            cases = self._cases(base, evidence, context)
+            cases = self._cases(base, evidence, context, about_users)
             for row, sentences in self._writer(counts).write(cases):
                 if kept := sentences[: self.max_sentences]:
                     text[row] = " ".join(sentence.text for sentence in kept)
@@ -258,11 +271,19 @@ class LLMExplainer(PromptRecommender):
         return base.rewritten(text, evidence, method)
 
     def base_explanations(
-        self, users: Ids, items: Ids, *, context: Table | None, history: History | None, n_evidence: int
+        self,
+        users: Ids,
+        items: Ids,
+        *,
+        context: Table | None,
+        history: History | None,
+        n_evidence: int,
+        user_features: FeatureSource | None = None,
     ) -> Explanations:
         """The explanations of the recommender; by leave-one-out, without texts, where it has no ``explain``."""
         if hasattr(self.recommender_, "explain"):
-            return self.recommender_.explain(users, items, context=context, history=history, n_evidence=n_evidence)
+            options = given_options(context=context, history=history, user_features=user_features)
+            return self.recommender_.explain(users, items, n_evidence=n_evidence, **options)
         n_evidence = check_k(n_evidence, "n_evidence")
         users, items = paired(users, items)
         item_ids, codes = read_items(items, self._item_index)
@@ -281,9 +302,11 @@ class LLMExplainer(PromptRecommender):
         """Names of items from ``item_features``, by id, where the recommender has none of its own."""
         return dict(self._item_names)
 
-    def _cases(self, base: Explanations, evidence: list[list[Evidence]], context: Any) -> list[Case | None]:
+    def _cases(
+        self, base: Explanations, evidence: list[list[Evidence]], context: Any, about_users: RowTexts
+    ) -> list[Case | None]:
         contexts = context_texts(context, self._context_names(), len(base))
-        users, items = self._user_rows.of(base.user), self._item_rows.of(base.item)
+        users, items = about_users.of(base.user), self._item_rows.of(base.item)
         explicit = self.feedback == "explicit"
         text_of = self._text_lookup(evidence)
         cases: list[Case | None] = []

@@ -69,6 +69,11 @@ class PromptRecommender(MetaRecommender):
         items = RowTexts.read(item_features, "item_features", self.item_template)
         return items, RowTexts.read(user_features, "user_features", self.user_template)
 
+    def _read_given(self, user_features: Any) -> tuple[Any, RowTexts]:
+        """A table of users that came with a call, with its ids first, and their texts."""
+        table = self._tables_in_front(None, user_features)[1]
+        return table, RowTexts.read(table, "user_features", self.user_template)
+
     def _uses_user_features(self) -> bool:
         """Whether the recommender inside has a use of its own for ``user_features``."""
         return hasattr(unwrap_recommender(self.recommender_), "user_encoder")

@@ -278,8 +278,7 @@ class LLMReranker(PromptRecommender):
         retrieval: dict[str, Any] = {"request": request, "request_weight": request_weight} if request_weight else {}
         about_users = self._user_rows
         if user_features is not None:
-            user_features = self._tables_in_front(None, user_features)[1]
-            given = RowTexts.read(user_features, "user_features", self.user_template)
+            user_features, given = self._read_given(user_features)
             about_users = about_users.updated(given)
             if self._uses_user_features():
                 retrieval["user_features"] = user_features

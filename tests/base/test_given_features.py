@@ -14,7 +14,7 @@ from skrec.dummy import PopularRecommender
 from skrec.feature_extraction import ContextEncoder
 from skrec.interactions import FeatureTable
 from skrec.linear_model import EASERecommender
-from skrec.llm import ConversationalRecommender, LLMReranker
+from skrec.llm import ConversationalRecommender, LLMExplainer, LLMReranker
 from skrec.model_selection import TunedRecommender
 from skrec.neighbors import EmbeddingKNNRecommender, ItemKNNRecommender, UserKNNRecommender
 from skrec.pipeline import make_pipeline
@@ -259,3 +259,21 @@ def test_explanations_name_the_features(name):
     known = rec.explain([0], found.items[0, :1], user_features=USERS[:1]).evidence[0]
     assert known[0].kind == "history"
     assert {reasons[0].kind for reasons in rec.explain(found).evidence} == {"popularity"}
+
+
+def test_the_explainer_reads_the_rows():
+    prompts = []
+
+    def llm(messages):
+        prompts.append(messages[-1]["content"])
+        return "[]"
+
+    titles = pd.DataFrame({"item": range(N_ITEMS), "price": 1.0, "b": np.arange(N_ITEMS) % 3})
+    users = USERS.assign(age=33)
+    rec = LLMExplainer(MODELS["als"](), llm=llm).fit(X, item_features=titles, user_features=users)
+    new = NEW.assign(age=77)
+    found = rec.recommend([101], k=1, user_features=new)
+    with pytest.warns(UserWarning, match="No answer"):
+        explained = rec.explain(found, user_features=new)
+    assert explained.evidence[0][0].kind == "features"
+    assert any("77" in prompt for prompt in prompts)
