@@ -72,7 +72,8 @@ class Subject:
         return pd.concat([log, CONTEXT[: len(log)]], axis=1) if self.has_context else log
 
     def table(self, items):
-        return table_for(self.rec)(items)
+        rec = self.rec.steps[-1][1] if hasattr(self.rec, "steps") else self.rec
+        return table_for(rec)(items)
 
     def fit(self):
         with warnings.catch_warnings(action="ignore"):
@@ -93,7 +94,8 @@ def answers(rec):
     users = [0, 3, 101, 7777]
     with warnings.catch_warnings(action="ignore"):
         found = rec.recommend(users, k=5, history=pd.DataFrame({"user": [3], "item": [20], "timestamp": [999]}))
-        scores = rec.predict(pd.DataFrame({"user": users, "item": [0, 10, 20, 30]}))
+        pairs = pd.DataFrame({"user": users, "item": [0, 10, 20, 30]})
+        scores = rec.predict(pairs if rec.n_features_in_ == 2 else pairs.assign(hour=1.0, heat=0.5))
     return found.items.tolist(), found.scores.tolist(), scores.tolist(), rec.items_.tolist(), rec.users_.tolist()
 
 

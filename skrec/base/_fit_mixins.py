@@ -15,6 +15,7 @@ from skrec.interactions import (
     Table,
     check_target_size,
     read_events,
+    read_numbers,
     read_target,
     warn_of_ratings_in_array,
 )
@@ -58,9 +59,10 @@ class SampleWeightMixin:
     def _weighted(self: Any, events: EventTable, y: NDArray, sample_weight: Any) -> tuple[EventTable, NDArray]:
         if self._feedback == "explicit":
             raise ValueError("sample_weight multiplies y and is for feedback='implicit'; omit it for ratings.")
-        weight = _check_sample_weight(sample_weight, np.empty((len(events), 1)), ensure_non_negative=True)
+        weight = read_numbers(sample_weight, "sample_weight", len(events))
         if not weight.any():
-            raise ValueError("sample_weight is 0 for every event; at least one must be positive.")
+            raise ValueError("sample_weight is zero for every event; at least one must be positive.")
+        weight = _check_sample_weight(weight, np.empty((len(events), 1)), ensure_non_negative=True)
         weighted = y * weight
         check_target_size(weighted, "y times sample_weight")
         if (weight > 0).all():

@@ -17,7 +17,9 @@ from skrec.interactions import (
     GivenFeatures,
     IdIndex,
     as_column,
+    as_frame,
     as_unique_ids,
+    plain_array,
 )
 from skrec.utils import Matrix, align
 
@@ -109,15 +111,15 @@ class GivenTable:
 def _rows_alone(table: Any, side: FeatureSide) -> Features | None:
     """The table as rows in the order of the users, where it has no ids; else None."""
     inner = table.table if isinstance(table, FeatureTable) else table
-    frame = nw.from_native(inner, eager_only=True, pass_through=True)
-    if isinstance(frame, nw.DataFrame):
+    frame = as_frame(inner, "user_features")
+    if frame is not None:
         names = [str(name) for name in frame.columns]
         if side.columns is None or side.id_column in names or set(names) != set(side.columns):
             return None
         return Features(nw.new_series("users", range(len(frame)), backend=frame.implementation), inner, False)
     if isinstance(inner, tuple) or not (sp.issparse(inner) or isinstance(inner, np.ndarray | list)):
         return None
-    matrix: Matrix = inner if sp.issparse(inner) else np.asarray(inner)
+    matrix: Matrix = inner if sp.issparse(inner) else plain_array(np.asanyarray(inner), "user_features")
     if matrix.ndim != 2:
         raise ValueError(f"user_features must have two dimensions; got shape {matrix.shape}: pass one row per user.")
     return Features(as_column(np.arange(matrix.shape[0]), "users"), matrix, False)

@@ -13,7 +13,16 @@ from skrec.base._ranker import ExactRanker, Ranker
 from skrec.base._recommender import BaseRecommender
 from skrec.base._text_search import SearchMixin
 from skrec.base._text_space import text_space
-from skrec.interactions import CandidateIds, Candidates, Histories, Ids, Queries, Recommendations, check_k, read_items
+from skrec.interactions import (
+    CandidateIds,
+    Candidates,
+    Histories,
+    Ids,
+    Queries,
+    Recommendations,
+    list_length,
+    read_items,
+)
 from skrec.utils import Matrix, check_flag, check_matrix, on_snapshot
 
 _PAIR_BLOCK = 1 << 18
@@ -140,7 +149,7 @@ class ItemGraphRecommender(SearchMixin, BaseRecommender):
             If an id is unknown.
         """
         check_is_fitted(self)
-        k = check_k(k)
+        k = list_length(k, len(self._item_index))
         ids, sources = read_items(items, self._item_index)
         own = Histories(np.arange(len(sources) + 1), sources.astype(np.int32), np.ones(len(sources), np.float32))
         eligible = None if candidates is None else Candidates(candidates, self._item_index, len(sources))

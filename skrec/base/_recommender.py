@@ -35,11 +35,12 @@ from skrec.interactions import (
     Recommendations,
     Table,
     as_column,
-    check_k,
     check_rows,
     is_empty,
+    list_length,
     read_events,
     read_exclusions,
+    read_flag,
     read_history,
     read_target,
     warn_of_ratings_in_array,
@@ -255,7 +256,7 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, LoadedStateM
             Repeats are allowed. An unknown user gets the cold start. None means every known user, or those
             of ``history`` in order of first appearance and those of ``user_features``.
         k : int, default=10
-            Items per user; rows are padded beyond the catalogue.
+            Items per user. Lists are as long as the catalogue at most, and padded where fewer items are eligible.
         context : array-like of shape (n_users, n_context) or (1, n_context), default=None
             The context columns of X: one row per user, or one for all. None means the mean of training. Models
             that cannot use context ignore it.
@@ -295,10 +296,10 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, LoadedStateM
             If no user is known and the ids are text where numbers were fitted, or the reverse.
         """
         check_is_fitted(self)
-        k = check_k(k)
+        k = list_length(k, len(self._item_index))
         user_ids, queries = self._read_queries(users, context, history, user_features)
         eligible = None if candidates is None else Candidates(candidates, self._item_index, len(queries))
-        hidden = queries.histories if exclude_seen else Histories.empty(len(queries))
+        hidden = queries.histories if read_flag(exclude_seen, "exclude_seen") else Histories.empty(len(queries))
         if exclude is not None and not is_empty(exclude):
             excluded = read_exclusions(exclude, self._item_index, self._column_names).by_query(user_ids, "exclude")
             hidden = hidden.followed_by(excluded)

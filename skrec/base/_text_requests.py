@@ -30,10 +30,15 @@ def read_requests(request: str | Sequence[str | None] | None, weight: float, n_q
     TypeError
         If a request is not a string.
     """
-    if not isinstance(weight, int | float | np.number) or not 0 <= weight <= 1:
-        raise ValueError(f"request_weight must be a number from 0 (taste alone) to 1 (request alone); got {weight!r}.")
+    check_request_weight(weight)
     texts = request_texts(request, n_queries)
     return texts if any(texts) else None
+
+
+def check_request_weight(weight: object) -> None:
+    """Raise ValueError where a weight is no number from 0 to 1."""
+    if not isinstance(weight, int | float | np.floating | np.integer) or not 0 <= weight <= 1:
+        raise ValueError(f"request_weight must be a number from 0 (taste alone) to 1 (request alone); got {weight!r}.")
 
 
 @dataclass(slots=True, eq=False)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skrec.base._block_ranking import rank
-from skrec.interactions import CandidateIds, Candidates, Histories, Recommendations, check_k
+from skrec.interactions import CandidateIds, Candidates, Histories, Recommendations, list_length
 from skrec.utils import Matrix, inner_products, is_zero_row, on_snapshot
 
 
@@ -38,7 +38,7 @@ class SearchMixin:
             If the items have no text vectors, or the item encoder does not read text.
         """
         check_is_fitted(self)
-        k = check_k(k)
+        k = list_length(k, len(self._item_index))
         if isinstance(texts, bytes) or not isinstance(texts, Iterable):
             raise TypeError(f"texts must be a string or a list of strings; got {texts!r}.")
         texts = [texts] if isinstance(texts, str) else list(texts)

@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 from skrec.base._recommender import BaseRecommender
 from skrec.base._text_search import SearchMixin
 from skrec.base._text_space import encode_texts, text_space
-from skrec.interactions import CandidateIds, Histories, Ids, Queries, Recommendations, check_k, read_items
+from skrec.interactions import CandidateIds, Histories, Ids, Queries, Recommendations, list_length, read_items
 from skrec.utils import Matrix, check_array, check_matrix, inner_products, is_zero_row, on_snapshot, row_dots
 
 __all__ = ["VectorRecommender", "encode_texts", "inner_products", "is_zero_row", "row_dots", "text_space"]
@@ -93,7 +93,7 @@ class VectorRecommender(SearchMixin, BaseRecommender):
             If an id is unknown.
         """
         check_is_fitted(self)
-        k = check_k(k)
+        k = list_length(k, len(self._item_index))
         ids, codes = read_items(items, self._item_index)
         vectors = normalize(self._item_vectors)
         own = Histories.group(np.arange(len(codes)), codes, np.ones(len(codes), np.float32), None, len(codes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,8 @@ from skrec.utils import Matrix, check_matrix, check_number, is_zero_row
 class FactorModel(VectorRecommender):
     """Scores are p.q, and with ratings the mean and the biases; histories that were not in fit are folded in.
 
-    All that was learned is in ``_state``. A subclass gives ``_make_solver(settings)``, and passes what a solver
-    returns to ``_set_state``.
+    All that was learned is in ``_state``. A subclass gives ``_make_solver(settings)``, and learns by
+    ``_learn_state``.
     """
 
     _state: FactorState
@@ -35,9 +36,19 @@ class FactorModel(VectorRecommender):
         """The solver that learned the state."""
         return self._make_solver(self._state.settings)
 
-    def _set_state(self, state: FactorState) -> None:
-        """Rank by a state from here on."""
-        if not state.is_finite():
+    def _learn_state(self, learn: Callable[..., FactorState], *args: Any) -> None:
+        """Rank by the state that ``learn(*args)`` returns from here on.
+
+        Raises
+        ------
+        ValueError
+            If the factors have left the range of float32.
+        """
+        try:
+            state: FactorState | None = learn(*args)
+        except np.linalg.LinAlgError:  # a decomposition of a matrix with infinite entries
+            state = None
+        if state is None or not state.is_finite():
             raise ValueError(
                 f"{type(self).__name__} diverged: the factors leave the range of float32. Lower learning_rate or "
                 "regularization if one is very large, and rescale y, sample_weight, features or context."

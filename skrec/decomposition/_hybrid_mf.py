@@ -19,8 +19,8 @@ from skrec.decomposition._factor_model import FactorModel
 from skrec.decomposition._factor_state import SideFeatures, SolverData, SolverSettings
 from skrec.decomposition._sgd import SGDSolver
 from skrec.decomposition._solver import Solver
-from skrec.interactions import EventTable, Interactions
-from skrec.utils import Matrix, Verbose, with_rows
+from skrec.interactions import EventTable, Interactions, read_numbers
+from skrec.utils import MOST_FACTORS, Matrix, Verbose, with_rows
 
 _MAX_ITER = {"als": 30, "bpr": 300, "warp": 300, "softmax": 100}
 
@@ -190,7 +190,7 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
 
     _uses_context = True
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_factors": [Interval(Integral, 1, None, closed="left")],
+        "n_factors": [Interval(Integral, 1, MOST_FACTORS, closed="both")],
         "regularization": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "alpha": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "frequency_scaling": [Interval(Real, 0, 1, closed="both")],
@@ -282,7 +282,7 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
 
     def _weighted(self, events: EventTable, y: NDArray, sample_weight: Any) -> tuple[EventTable, NDArray]:
         kept, weighted = super()._weighted(events, y, sample_weight)
-        weight = np.asarray(sample_weight, np.float32)
+        weight = read_numbers(sample_weight, "sample_weight", len(events)).astype(np.float32)
         self._sample_weight = weight[weight > 0]
         return kept, weighted
 
@@ -302,7 +302,7 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         events, features = self._solver_data(data, weight), SideFeatures(user_matrix, item_matrix)
         solver = self._make_solver(self._settings(in_context=data.context is not None))
         with single_threaded_blas():
-            self._set_state(solver.fit(events, features, self.random_state))
+            self._learn_state(solver.fit, events, features, self.random_state)
 
     def _partial_fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
         from skrec._kernels.threads import single_threaded_blas
@@ -319,7 +319,7 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         )
         solver, features = self._make_solver(settings), SideFeatures(user_matrix, item_matrix)
         with single_threaded_blas():
-            self._set_state(solver.partial_fit(self._state, self._solver_data(data), features, self.random_state))
+            self._learn_state(solver.partial_fit, self._state, self._solver_data(data), features, self.random_state)
 
     def _solver_data(self, data: Interactions, sample_weight: NDArray[np.float32] | None = None) -> SolverData:
         mean_context = None if self._context is None else self._context.mean

@@ -17,6 +17,7 @@ from skrec.base import PartialFitMixin, VectorRecommender, text_space
 from skrec.decomposition._state_checks import check_ridge
 from skrec.interactions import Histories, Interactions, Queries
 from skrec.utils import (
+    MOST_FACTORS,
     Matrix,
     Verbose,
     check_array,
@@ -24,13 +25,15 @@ from skrec.utils import (
     check_matrix,
     check_number,
     is_zero_row,
+    note_pools,
+    pools_are_lost,
     progress,
     with_rows,
 )
 
 _MAX_SEED = 2**31 - 1
 SHARED_CONSTRAINTS: dict[str, list[Any]] = {
-    "n_factors": [Interval(Integral, 1, None, closed="left")],
+    "n_factors": [Interval(Integral, 1, MOST_FACTORS, closed="both")],
     "learning_rate": [Interval(Real, 0, None, closed="neither")],
     "regularization": [Interval(Real, 0, None, closed="left")],
     "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -158,7 +161,10 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
     def _n_threads(self) -> int:
         from skrec._kernels.threads import effective_n_threads
 
-        return 1 if self.random_state is not None else effective_n_threads(self.n_jobs)
+        if self.random_state is not None or pools_are_lost():
+            return 1
+        note_pools()  # implicit's loops run on the pool of OpenMP
+        return effective_n_threads(self.n_jobs)
 
     def _map_features(self, features: Matrix | None, active: NDArray[np.bool_], targets: NDArray) -> Ridge | None:
         """A ridge map from features to the learned vectors of the rows with events."""

@@ -25,6 +25,7 @@ from skrec.interactions._histories import Histories, check_histories
 from skrec.interactions._id_index import IdIndex, check_index, unknown_ids
 from skrec.interactions._interactions import Interactions
 from skrec.interactions._log_report import ColumnReport, LogReport
+from skrec.interactions._plain_input import as_frame, errors_name, plain_array, read_numbers
 from skrec.interactions._queries import (
     Candidates,
     GivenFeatures,
@@ -33,7 +34,9 @@ from skrec.interactions._queries import (
     first_appearance,
     ids_first,
     is_empty,
+    list_length,
     read_exclusions,
+    read_flag,
     read_history,
     read_items,
     split_history,

@@ -11,7 +11,9 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
+from skrec.interactions._plain_input import WIDE_INTEGERS, plain_array
 from skrec.interactions._types import Ids
+from skrec.utils import is_missing_value
 
 FIRST_ROUNDED = 2**53  # from here on, a float64 may stand for several integers
 _SORT_SPAN = 16
@@ -37,14 +39,19 @@ def as_column(values: Ids, what: str) -> Column:
     if isinstance(native, nw.Series):
         if native.dtype == nw.Boolean:
             raise _mask_as_ids(what)
-        return native
+        if native.dtype not in WIDE_INTEGERS:
+            return native
+        values = native.to_list()
     if not isinstance(values, np.ndarray):
+        if not hasattr(values, "to_pylist") and not isinstance(values, Iterable):
+            raise TypeError(f"{what} must be a list or an array of ids; got a {type(values).__name__}.")
         values = values.to_pylist() if hasattr(values, "to_pylist") else list(cast(Iterable[Any], values))
         array = None if _has_text(values) else np.asarray(values)
         if array is None or array.ndim != 1 or not is_exact(array, values):
             array = np.empty(len(values), dtype=object)
             array[:] = values
         values = array
+    values = plain_array(values, what)
     if values.dtype.kind == "b":
         raise _mask_as_ids(what)
     if values.ndim != 1:
@@ -93,6 +100,7 @@ def factorize(column: Column, what: str) -> tuple[NDArray, NDArray[np.int64]]:
     """
     if isinstance(column, nw.Series):
         return _factorize_series(column, what)
+    column = plain_array(column, what)
     kind = column.dtype.kind
     if kind in "iub":
         return _factorize_integers(column)
@@ -146,8 +154,8 @@ def _factorize_objects(values: NDArray, what: str) -> tuple[NDArray, NDArray[np.
 def _sort_distinct(distinct: list, codes: NDArray, what: str) -> tuple[NDArray, NDArray[np.int64]]:
     distinct = [value.item() if isinstance(value, np.generic) else value for value in distinct]
     for value in distinct:
-        if value is None or value != value or (isinstance(value, float) and np.isinf(value)):
-            found = "NaN" if value is not None and value != value else repr(value)
+        if is_missing_value(value) or (isinstance(value, float) and np.isinf(value)):
+            found = "NaN" if isinstance(value, float) and value != value else repr(value)
             raise ValueError(f"{what} contain {found}; drop those rows, or give them an id.")
         if isinstance(value, float) and abs(value) >= FIRST_ROUNDED:
             raise _rounded_ids(what, value)
@@ -173,6 +181,8 @@ def _sort_distinct(distinct: list, codes: NDArray, what: str) -> tuple[NDArray, 
 def _factorize_series(series: nw.Series, what: str) -> tuple[NDArray, NDArray[np.int64]]:
     if series.null_count():
         raise ValueError(f"{what} contain {series.null_count()} missing values; drop those rows, or give them an id.")
+    if series.dtype in WIDE_INTEGERS or series.dtype.is_nested():
+        return _factorize_objects(_objects(series.to_list()), what)
     if series.dtype.is_numeric() or series.dtype == nw.Boolean:
         return factorize(series.to_numpy(), what)
     if series.dtype.is_temporal():
@@ -181,7 +191,10 @@ def _factorize_series(series: nw.Series, what: str) -> tuple[NDArray, NDArray[np
     if series.implementation.is_pandas():
         import pandas as pd
 
-        codes, distinct = pd.factorize(native)
+        try:
+            codes, distinct = pd.factorize(native)
+        except TypeError:  # a cell has no hash; the next function says which
+            return _factorize_objects(_objects(native.tolist()), what)
         return _sort_distinct(list(distinct), codes, what)
     if series.implementation.is_polars():
         import polars as pl

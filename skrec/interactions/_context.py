@@ -6,9 +6,11 @@ from typing import Any
 
 import narwhals as nw
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from skrec.interactions._events import without_timestamp
+from skrec.interactions._plain_input import as_frame, errors_name, plain_array
 from skrec.interactions._types import Table
 from skrec.utils import check_array, check_kind, check_number, check_texts
 
@@ -132,7 +134,10 @@ def _shape(context: Any) -> tuple[int, ...]:
             "context is a dict or a list of dicts; make a frame of it, with one row per user or one row for all: "
             "pandas.DataFrame([{'hour': 8.5, 'home': True}])."
         )
-    frame = nw.from_native(context, pass_through=True)
+    if sp.issparse(context):
+        raise ValueError("context is a sparse matrix; pass context.toarray().")
+    with errors_name("context"):
+        frame = nw.from_native(context, pass_through=True)
     if isinstance(frame, nw.LazyFrame):
         raise ValueError("context is a lazy frame; pass context.collect().")
     try:
@@ -160,8 +165,7 @@ def check_names(given: Sequence[str], expected: list[str], what: str) -> None:
 
 
 def _as_frame(context: Any) -> nw.DataFrame | None:
-    frame = nw.from_native(context, eager_only=True, pass_through=True)
-    return frame if isinstance(frame, nw.DataFrame) else None
+    return as_frame(context, "context")
 
 
 def _mean(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -185,7 +189,11 @@ def _matrix(context: Any, what: str, model: str) -> NDArray[np.float32]:
                 raise _needs_encoder(what, f"{name} holds {dtype}", model)
         matrix = np.ascontiguousarray(frame.to_numpy(), dtype=np.float32)
     else:
-        array = np.asarray(context)
+        array = plain_array(np.asanyarray(context), what)
+        if array.dtype.kind == "c":
+            raise ValueError(f"Complex data not supported: {what} must have real numbers.")
+        if array.ndim != 2:
+            raise TypeError(f"{what} is a {type(context).__name__}; pass context as a frame, an array or rows.")
         names = [f"context column {j}" for j in range(array.shape[1])]
         matrix = np.empty(array.shape, np.float32)
         for j, name in enumerate(names):

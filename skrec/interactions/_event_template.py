@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from skrec.interactions._columns import FIRST_ROUNDED, Column, as_column
 from skrec.interactions._context import check_names, check_rows
 from skrec.interactions._events import TIMESTAMP, read_events, without_timestamp
+from skrec.interactions._plain_input import WIDE_INTEGERS
 from skrec.interactions._types import Table
 from skrec.utils import is_missing_value
 
@@ -257,20 +258,28 @@ def check_same_ids(before: Column, after: Column, what: str, where: str) -> None
 
 def _changed(before: Column, after: Column) -> NDArray[np.bool_]:
     """Where ids differ; missing ids are ignored here, since the recommender refuses them."""
-    series = [column for column in (before, after) if isinstance(column, nw.Series)]
-    if len(series) == 2 and len({(column.implementation, str(column.dtype)) for column in series}) == 1:
-        changed = (before != after).fill_null(False).to_numpy().astype(bool)
-        if changed.any():
-            both = [column.to_numpy() for column in (before, after)]
-            changed &= ~np.asarray(
-                (both[0] != both[0]) & (both[1] != both[1]), dtype=bool
-            )  # NaN is not equal to itself
-        return changed
-    before, after = (column.to_numpy() if isinstance(column, nw.Series) else column for column in (before, after))
-    if before.dtype.kind in "iu" and after.dtype.kind == "f":
-        wide = before.astype(np.float64)
-        return (wide != after) | (np.abs(wide) >= FIRST_ROUNDED)
-    if before.dtype.kind not in "iufb" or after.dtype.kind not in "iufb":
-        before, after = before.astype(object), after.astype(object)
-    missing = (before != before) & (after != after)
-    return np.asarray((before != after) & ~missing, dtype=bool)
+    columns = [column.to_numpy() if _is_plain(column) else column for column in (before, after)]
+    if all(isinstance(column, np.ndarray) and column.dtype.kind in "iufb" for column in columns):
+        old, new = columns
+        if old.dtype.kind in "iu" and new.dtype.kind == "f":
+            wide = old.astype(np.float64)
+            return (wide != new) | (np.abs(wide) >= FIRST_ROUNDED)
+        return np.asarray((old != new) & ~((old != old) & (new != new)), dtype=bool)
+    cells = [column.to_list() if isinstance(column, nw.Series) else column.tolist() for column in (before, after)]
+    return np.fromiter(map(_differ, *cells), bool, len(before))
+
+
+def _is_plain(column: Column) -> bool:
+    """Whether a Series is of numbers that NumPy holds as they are."""
+    if not isinstance(column, nw.Series) or column.dtype in WIDE_INTEGERS or column.null_count():
+        return False
+    return column.dtype.is_integer() or column.dtype.is_float()
+
+
+def _differ(old: Any, new: Any) -> bool:
+    if is_missing_value(old) and is_missing_value(new):
+        return False
+    try:
+        return bool(old != new)
+    except (TypeError, ValueError):  # of arrays and the like, which the recommender refuses
+        return old is not new

@@ -10,11 +10,13 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_array, column_or_1d, validate_data
+from sklearn.utils.validation import check_array, validate_data
 
 from skrec.interactions._columns import Column, is_exact
 from skrec.interactions._guards import check_array_columns, check_context_columns, check_not_columns, check_not_pivot
+from skrec.interactions._plain_input import as_frame, check_is_table, errors_name, plain_array, read_numbers
 from skrec.interactions._types import Table
+from skrec.utils import is_missing_value
 
 TARGET_NAMES = ("rating", "ratings", "score", "weight")
 TIMESTAMP = "timestamp"
@@ -76,19 +78,15 @@ def read_events(
     """
     if X is None:
         raise ValueError(f"{what} is None; pass the events: one row each, with the user id, then the item id.")
-    frame = None if isinstance(X, np.ndarray | list) else nw.from_native(X, pass_through=True)
-    if isinstance(frame, nw.LazyFrame):
-        raise TypeError(
-            f"{what} is a lazy {type(X).__name__}; pass {what}.collect() (of DuckDB {what}.df()), or read the columns "
-            "that are needed by skrec.interactions.read_log."
-        )
-    if not isinstance(frame, nw.DataFrame):
+    frame = as_frame(X, what)
+    if frame is None:
         array = _as_table_array(X, what)
         if reset:
             check_not_pivot(array, what)
             check_array_columns(array, what)
         if estimator is not None:
-            validate_data(estimator, array, reset=reset, skip_check_array=True)
+            with errors_name(what):
+                validate_data(estimator, array, reset=reset, skip_check_array=True)
         if array.shape[1] < 2:
             raise _too_narrow(what, array.shape, X)
         context: Any = array[:, 2:] if array.shape[1] > 2 else None
@@ -103,7 +101,8 @@ def read_events(
     if targets:
         raise _target_in_table(what, targets[0])
     if estimator is not None:
-        validate_data(estimator, frame.to_native(), reset=reset, skip_check_array=True)
+        with errors_name(what):
+            validate_data(estimator, frame.to_native(), reset=reset, skip_check_array=True)
     if frame.shape[1] < 2:
         raise _too_narrow(what, frame.shape, X)
     if frame.shape[0] == 0:
@@ -140,6 +139,9 @@ def _as_table_array(X: Table, what: str) -> NDArray:
             "items write log = skrec.interactions.read_log(matrix) and fit(log.X, log.y)."
         )
     check_not_columns(X, what)
+    check_is_table(X, what, "a table with one row per event: a frame, an array, or a list of rows")
+    if isinstance(X, np.ndarray):
+        X = plain_array(X, what)
     if isinstance(X, list | tuple):
         array = np.asarray(X, dtype=object)
         if array.ndim == 2 and all(isinstance(v, int | float | np.number) for v in array.ravel()):
@@ -152,7 +154,8 @@ def _as_table_array(X: Table, what: str) -> NDArray:
             f"Expected 2D array, got {n_dimensions}D array instead: {what} has one row per event. Reshape your data: "
             f"write {what}=[[user, item], [user, item]], or pass a frame."
         )
-    return check_array(X, dtype=None, ensure_all_finite="allow-nan", input_name=what)
+    with errors_name(what):
+        return check_array(X, dtype=None, ensure_all_finite="allow-nan", input_name=what)
 
 
 def _too_narrow(what: str, shape: tuple, X: Any) -> ValueError:
@@ -198,7 +201,7 @@ def read_timestamp(column: nw.Series, what: str) -> NDArray:
 
 def _plain_times(column: nw.Series) -> nw.Series:
     """Decimals as floats, and Python dates and date-times as date-times in UTC; anything else as it is."""
-    cells = [None if cell is None or cell != cell else cell for cell in column.to_list()]
+    cells = [None if is_missing_value(cell) else cell for cell in column.to_list()]
     given = [cell for cell in cells if cell is not None]
     if given and all(isinstance(cell, Decimal) for cell in given):
         cells = [None if cell is None else float(cell) for cell in cells]
@@ -218,7 +221,9 @@ def _in_utc(moment: date) -> datetime:
     return moment if offset is None else moment.replace(tzinfo=None) - offset
 
 
-def read_target(y: ArrayLike | None, n_events: int, *, feedback: str, is_fit: bool = False) -> NDArray[np.float32]:
+def read_target(
+    y: ArrayLike | None, n_events: int, *, feedback: str, is_fit: bool = False, what: str = "y"
+) -> NDArray[np.float32]:
     """One finite value per event; all ones for ``None``; never negative for implicit feedback.
 
     Raises
@@ -234,15 +239,13 @@ def read_target(y: ArrayLike | None, n_events: int, *, feedback: str, is_fit: bo
         )
     if y is None:
         return np.ones(n_events, np.float32)
-    values = column_or_1d(check_array(y, ensure_2d=False, dtype="numeric", input_name="y"), warn=True)
-    if len(values) != n_events:
-        raise ValueError(f"y has {len(values)} values and X has {n_events} rows; pass one value per event.")
+    values = read_numbers(y, what, n_events)
     if feedback == "implicit" and (values < 0).any():
         raise ValueError(
-            f"y has negative values (the least is {values.min()}), but implicit feedback is a strength of at least 0; "
-            "pass ratings to a model with feedback='explicit', or clip them."
+            f"{what} has negative values (the least is {values.min()}), but implicit feedback is a strength of at "
+            "least 0; pass ratings to a model with feedback='explicit', or clip them."
         )
-    check_target_size(values, "y")
+    check_target_size(values, what)
     return values.astype(np.float32)
 
 

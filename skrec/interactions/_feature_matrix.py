@@ -17,6 +17,7 @@ from skrec.interactions._events import named_index
 from skrec.interactions._feature_table import Features, FeatureSource, FeatureTable, read_features
 from skrec.interactions._id_index import IdIndex
 from skrec.interactions._missing_features import check_numbers, check_numeric_parts
+from skrec.interactions._plain_input import as_frame, errors_name
 from skrec.utils import Matrix, caller_level, finite_matrix, plain_output
 
 
@@ -85,8 +86,8 @@ def ids_in_front(table: Any, what: str, index: IdIndex, id_name: str | None, *, 
         index of the frame.
     """
     inner = table.table if isinstance(table, FeatureTable) else table
-    frame = nw.from_native(inner, eager_only=True, pass_through=True)
-    if not isinstance(frame, nw.DataFrame) or frame.shape[1] < 2:
+    frame = as_frame(inner, what)
+    if frame is None or frame.shape[1] < 2:
         return table
     names = [str(name) for name in frame.columns]
     if names[0] in (known_as, id_name):
@@ -157,12 +158,13 @@ def encode_features(features: Features, encoder: Any, what: str, *, fit: bool) -
             "texts; pass LLMTextEmbedder(), which writes rows out as text, or a ColumnTransformer."
         )
     values = one_column_as_list(features.values, encoder)
-    if fit:
-        check_numeric_parts(values, encoder, what)
-        encoder = clone(encoder)
-        matrix = encoder.fit_transform(values)
-    else:
-        matrix = encoder.transform(values)
+    with errors_name(what):
+        if fit:
+            check_numeric_parts(values, encoder, what)
+            encoder = clone(encoder)
+            matrix = encoder.fit_transform(values)
+        else:
+            matrix = encoder.transform(values)
     return finite_matrix(matrix, f"{what} as encoded by {type(encoder).__name__}"), encoder
 
 
@@ -189,7 +191,7 @@ def _numeric_matrix(values: Any, what: str) -> Matrix:
         columns = {str(name): _as_float(frame[:, j]) for j, name in enumerate(frame.columns)}
         check_numbers(columns, what)
         values = np.column_stack(list(columns.values()))
-    elif not sp.issparse(values) and values.dtype.kind not in "iufb":
+    elif not sp.issparse(values) and values.dtype.kind not in "iufbc":
         try:
             values = values.astype(np.float32)
         except (TypeError, ValueError):

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from skrec.interactions._columns import Column, as_column, factorize
+from skrec.interactions._plain_input import as_frame, check_is_table, plain_array
 from skrec.interactions._types import FeatureMatrix, Frame, Ids
 
 
@@ -65,8 +66,8 @@ def read_features(table: FeatureSource, what: str) -> Features:
     """
     wrapped = isinstance(table, FeatureTable)
     inner: Any = table.table if isinstance(table, FeatureTable) else table
-    frame = nw.from_native(inner, eager_only=True, pass_through=True)
-    if isinstance(frame, nw.DataFrame):
+    frame = as_frame(inner, what)
+    if frame is not None:
         if frame.shape[1] < 2:
             raise ValueError(f"{what} has {frame.shape[1]} column(s); expected the id and at least one feature.")
         features = Features(frame[:, 0], frame[:, 1:].to_native(), not wrapped)
@@ -79,10 +80,6 @@ def read_features(table: FeatureSource, what: str) -> Features:
                 "pass one row per id."
             )
     else:
-        if isinstance(nw.from_native(inner, pass_through=True), nw.LazyFrame):
-            raise TypeError(
-                f"{what} is a lazy {type(inner).__name__}; pass {what}=table.collect(), or table.df() of DuckDB."
-            )
         raise TypeError(
             f"{what} must be a frame whose first column is the id, a pair (ids, matrix), or a FeatureTable of "
             f"one of them; got {type(inner).__name__}."
@@ -108,7 +105,13 @@ def feature_names(features: Features) -> tuple[str, ...]:
 
 
 def _two_dimensional(matrix: Any, what: str) -> NDArray:
-    matrix = np.asarray(matrix)
-    if matrix.ndim != 2:
-        raise ValueError(f"{what}: the matrix must have two dimensions; got shape {matrix.shape}.")
+    check_is_table(matrix, what, "a pair (ids, matrix), with a matrix of one row per id")
+    try:
+        matrix = plain_array(np.asanyarray(matrix), what)
+    except ValueError as error:
+        if "inhomogeneous" not in str(error):
+            raise
+        raise ValueError(f"{what}: the rows of the matrix have different lengths; pass one cell per feature.") from None
+    if matrix.ndim != 2 or not matrix.shape[1]:
+        raise ValueError(f"{what}: the matrix must have two dimensions and a column; got shape {matrix.shape}.")
     return matrix

@@ -167,7 +167,7 @@ def warn_of_ratings_in_array(X: Any, y: object, what: str = "X") -> None:
     try:
         rows = np.asarray(X[:_SAMPLED_CELLS], dtype=object)
         third = rows[:, 2].astype(np.float64) if rows.ndim == 2 and rows.shape[1] in (3, 4) else np.zeros(0)
-    except (TypeError, ValueError):
+    except (IndexError, TypeError, ValueError):
         return
     stars = np.unique(third)
     if len(stars) > 2 and stars[0] >= 0.5 and stars[-1] == 5 and (stars * 2 == np.floor(stars * 2)).all():

@@ -13,6 +13,7 @@ from skrec.interactions._columns import Column, as_column, factorize
 from skrec.interactions._events import TIMESTAMP, read_events, read_target
 from skrec.interactions._histories import Histories
 from skrec.interactions._id_index import IdIndex
+from skrec.interactions._plain_input import as_frame
 from skrec.interactions._types import History, Ids, Table
 from skrec.utils import Matrix
 
@@ -82,6 +83,25 @@ def check_k(k: object, name: str = "k") -> int:
     return int(k)
 
 
+def list_length(k: object, n_items: int) -> int:
+    """Places of each list: ``k``, and never more than the catalogue has items."""
+    return min(check_k(k), n_items)
+
+
+def read_flag(value: object, name: str) -> bool:
+    """A yes or no as a bool.
+
+    Raises
+    ------
+    TypeError
+        If it is neither a bool nor 0 or 1.
+    """
+    is_number = isinstance(value, Integral | np.bool_)
+    if not is_number or value not in (0, 1):
+        raise TypeError(f"{name} must be True or False; got {value!r}.")
+    return bool(value)
+
+
 def read_items(items: Ids, item_index: IdIndex) -> tuple[NDArray, NDArray[np.int64]]:
     """Item ids and their codes; an unknown id is a KeyError."""
     column = as_column(items, "items")
@@ -114,8 +134,8 @@ def ids_first(events: Table, names: Sequence[str] | None, what: str) -> Any:
     """
     if names is None or isinstance(events, np.ndarray | list):
         return events
-    frame = nw.from_native(events, eager_only=True, pass_through=True)
-    if not isinstance(frame, nw.DataFrame):
+    frame = as_frame(events, what)
+    if frame is None:
         return events
     given = [str(name) for name in frame.columns]
     ids = [str(name) for name in names[:2]]
@@ -140,7 +160,7 @@ def read_history(
     """Events ``[user, item, ...]``, or a pair ``(events, y)``; unknown items are skipped."""
     events, y = split_history(history)
     table = read_events(ids_first(events, names, "history"), what="history")
-    values = read_target(y, len(table), feedback=feedback)
+    values = read_target(y, len(table), feedback=feedback, what="y of history")
     if y is None:
         values = values * np.float32(default_y)
     items = item_index.codes(table.items, "item ids of history")
@@ -174,8 +194,8 @@ def read_exclusions(exclude: Table, item_index: IdIndex, names: Sequence[str] | 
 
 def _two_columns(pairs: Any) -> Any:
     """The id columns of a frame: what else it has, as the scores of recommendations, does not count."""
-    frame = None if isinstance(pairs, np.ndarray | list) else nw.from_native(pairs, eager_only=True, pass_through=True)
-    if not isinstance(frame, nw.DataFrame) or frame.shape[1] <= 2:
+    frame = as_frame(pairs, "exclude")
+    if frame is None or frame.shape[1] <= 2:
         return pairs
     return frame[:, [j for j, name in enumerate(frame.columns) if name != TIMESTAMP][:2]].to_native()
 

@@ -90,8 +90,9 @@ class RecommenderView:
         Raises
         ------
         ValueError
-            If ``recommend`` does not give k items and scores per user.
+            If ``recommend`` does not give k items and scores per user, or as many as the catalogue has.
         """
+        k = min(k, len(self.item_index))
         found = self.recommender.recommend(users, k, **given_options(**options))
         ranked = Recommendations.read(found, users, self.item_index)
         if ranked.codes.shape != (len(users), k) or ranked.scores.shape != ranked.codes.shape:
@@ -117,14 +118,14 @@ class RecommenderView:
         return self.rank(users, k, history=history, candidates=candidates, exclude_seen=False)
 
 
+def _is_default(name: str, value: object) -> bool:
+    return isinstance(value, int) and value == _DEFAULTS.get(name)  # arrays, and pandas' NA, have no truth value
+
+
 def given_options(**options: Any) -> dict[str, Any]:
     """The keywords of ``recommend`` and its like that differ from their defaults.
 
     Only these are passed to a recommender, so it needs no keyword that nobody uses. A default is None where
     ``_DEFAULTS`` names no other.
     """
-    return {
-        name: value
-        for name, value in options.items()
-        if value is not None and not (name in _DEFAULTS and value == _DEFAULTS[name])
-    }
+    return {name: value for name, value in options.items() if value is not None and not _is_default(name, value)}

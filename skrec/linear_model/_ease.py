@@ -110,13 +110,13 @@ class EASERecommender(PartialFitMixin, ItemGraphRecommender):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "regularization": [Interval(Real, 0, None, closed="neither")],
-        "regularization_exponent": [Interval(Real, 0, None, closed="left")],
+        "regularization_exponent": [Interval(Real, 0, 10, closed="both")],
         "order_weight": [Interval(Real, 0, None, closed="left")],
         "pair_decay": [Interval(Real, 0, 1, closed="right")],
         "recency_decay": [Interval(Real, 0, 1, closed="right")],
         "order": [StrOptions({"auto", "time", "none"})],
         "item_encoder": [HasMethods(["fit_transform", "transform"]), StrOptions({"auto"}), None],
-        "side_weight": [Interval(Real, 0, None, closed="left")],
+        "side_weight": [Interval(Real, 0, 1e6, closed="both")],
         "n_neighbors": [Interval(Integral, 1, None, closed="left"), None],
         "n_jobs": [None, int],
         "verbose": [StrOptions({"auto"}), "verbose"],

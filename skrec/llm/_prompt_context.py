@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
 from skrec._chat import Message, Prompt, content_rng, delimited
-from skrec.interactions import TIMESTAMP, Histories, check_rows
+from skrec.interactions import TIMESTAMP, Histories, as_frame, check_rows, errors_name, plain_array
 from skrec.utils import Text, as_object_array, as_text, table_cells, template_fields
 
 _NOTHING = "(nothing is known)"
@@ -145,11 +144,14 @@ def context_texts(context: Any, names: Sequence[Any] | None, n_queries: int) -> 
     if context is None:
         return [None] * n_queries
     check_rows(context, n_queries)
-    frame = nw.from_native(context, eager_only=True, pass_through=True)
-    if isinstance(frame, nw.DataFrame):
+    if as_frame(context, "context") is not None:
         cells = table_cells(context)
     else:
-        matrix = context if isinstance(context, np.ndarray) else as_object_array(list(context))
+        with errors_name("context"):
+            matrix = context if hasattr(context, "dtype") else as_object_array(list(context))
+        if not isinstance(matrix, np.ndarray):
+            raise TypeError(f"context is of type {type(context).__name__}; pass a frame, an array or a list of rows.")
+        matrix = plain_array(matrix, "context")
         if matrix.dtype.kind in "iufb" and matrix.shape[1] > _WIDEST_CONTEXT:
             return [None] * n_queries
         given = names if names is not None and len(names) == matrix.shape[1] else None
@@ -158,8 +160,10 @@ def context_texts(context: Any, names: Sequence[Any] | None, n_queries: int) -> 
     if not columns:
         return [None] * n_queries
     rows = zip(*columns.values(), strict=True)
-    texts = [
-        "; ".join(f"{name}: {text}" for name, cell in zip(columns, row, strict=True) if (text := as_text(cell))) or None
-        for row in rows
-    ]
+    with errors_name("context"):
+        texts = [
+            "; ".join(f"{name}: {text}" for name, cell in zip(columns, row, strict=True) if (text := as_text(cell)))
+            or None
+            for row in rows
+        ]
     return texts * n_queries if len(texts) == 1 else texts

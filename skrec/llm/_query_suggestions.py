@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from skrec.base import MetaRecommender
 from skrec.exceptions import FeatureCoverageWarning
 from skrec.feature_extraction import KeywordExtractor
-from skrec.interactions import History, Ids, Table, check_k, read_features
+from skrec.interactions import History, Ids, Table, check_k, errors_name, read_features
 from skrec.utils import (
     Recommender,
     align,
@@ -136,12 +136,14 @@ class QuerySuggester(MetaRecommender):
         features = read_features(item_features, "item_features")
         if self.extractor_ is None:
             extractor = KeywordExtractor(min_df=2, n_keywords=8) if self.extractor is None else clone(self.extractor)
-            self.extractor_ = extractor.set_params(output="matrix").fit(features.values)
+            with errors_name("item_features"):
+                self.extractor_ = extractor.set_params(output="matrix").fit(features.values)
             self._phrases = [str(phrase) for phrase in self.extractor_.get_feature_names_out()]
             self.keywords_ = sp.csr_array((len(self.items_), len(self._phrases)), dtype=np.float32)
         codes, n_items = self._item_index.codes(features.ids, "item_features"), len(self.items_)
         rows = np.flatnonzero(codes >= 0)  # a recommender without feature tables may not know every item
-        found = sp.csr_array(self.extractor_.transform(features.values))[rows]
+        with errors_name("item_features"):
+            found = sp.csr_array(self.extractor_.transform(features.values))[rows]
         self.keywords_ = sp.csr_array(
             with_rows(self.keywords_, align(found, codes[rows], n_items), codes[rows], n_items)
         )
@@ -219,7 +221,7 @@ class QuerySuggester(MetaRecommender):
 
 
 def _prefixes(prefix: Any, n: int | None) -> list[str]:
-    if not (prefix is None or isinstance(prefix, Iterable)):
+    if not (prefix is None or isinstance(prefix, Iterable)) or getattr(prefix, "shape", None) == ():
         raise TypeError(f"prefix must be a string, or one per user; got {prefix!r} of type {type(prefix).__name__}.")
     given = [prefix] * (n if n is not None else 1) if prefix is None or isinstance(prefix, str) else list(prefix)
     for one in given:

@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skrec._chat import LanguageModel, Prompt, as_chat, read_prompt
-from skrec.base import request_texts
+from skrec.base import check_request_weight, request_texts
 from skrec.exceptions import LanguageModelWarning, TruncationWarning
 from skrec.interactions import (
     CandidateIds,
@@ -24,7 +24,7 @@ from skrec.interactions import (
     Ids,
     Recommendations,
     Table,
-    check_k,
+    list_length,
 )
 from skrec.llm._orders import blend_orders, limit_rise, penalize_popularity
 from skrec.llm._prompt_context import (
@@ -148,7 +148,7 @@ class LLMReranker(PromptRecommender):
         "n_candidates": [Interval(Integral, 1, None, closed="left")],
         "blend": [Interval(Real, 0, 1, closed="both")],
         "window_size": [Interval(Integral, 2, None, closed="left")],
-        "n_shuffles": [Interval(Integral, 1, None, closed="left")],
+        "n_shuffles": [Interval(Integral, 1, 100, closed="both")],
         "popularity_prior": [Interval(Real, 0, None, closed="left")],
         "max_rise": [Interval(Integral, 0, None, closed="left"), None],
         "n_history": [Interval(Integral, 0, None, closed="left")],
@@ -274,7 +274,9 @@ class LLMReranker(PromptRecommender):
         check_is_fitted(self)
         self._validate_params()
         self._check_wrapper()
-        k = check_k(k)
+        k = list_length(k, len(self.items_))
+        if request_weight is not None:
+            check_request_weight(request_weight)
         retrieval: dict[str, Any] = {"request": request, "request_weight": request_weight} if request_weight else {}
         about_users = self._user_rows
         if user_features is not None:
@@ -286,7 +288,7 @@ class LLMReranker(PromptRecommender):
                 users = given.index.values
         base = self._retrieve(
             users,
-            max(k, self.n_candidates),
+            list_length(max(k, self.n_candidates), len(self.items_)),
             context=context,
             history=history,
             candidates=candidates,

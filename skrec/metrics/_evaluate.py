@@ -144,9 +144,13 @@ def bootstrap_interval(
     return interval(bootstrap_means(sums, counts, n_resamples, seed), confidence)
 
 
+MOST_RESAMPLES = 1_000_000
+"""Of a bootstrap or a permutation test: all means are kept, and more change nothing that anyone could see."""
+
+
 def check_resampling(n_bootstrap: int, confidence: float) -> None:
     """Raise where a number of resamples or a level is out of range."""
-    check_scalar(n_bootstrap, "n_bootstrap", int, min_val=0)
+    check_scalar(n_bootstrap, "n_bootstrap", int, min_val=0, max_val=MOST_RESAMPLES)
     check_scalar(confidence, "confidence", float, min_val=0, max_val=1, include_boundaries="neither")
 
 

@@ -12,11 +12,12 @@ from sklearn.utils import check_scalar
 from skrec._explain import Explanations
 from skrec.interactions import Histories, RecommenderView, factorize
 from skrec.metrics._compare import p_values_of
-from skrec.metrics._evaluate import bootstrap_interval, check_resampling, draw_seed, to_frame
+from skrec.metrics._evaluate import MOST_RESAMPLES, bootstrap_interval, check_resampling, draw_seed, to_frame
 from skrec.metrics._held_out import unwrap
 from skrec.utils import RandomState
 
 _PAIRS_A_BLOCK = 256
+_MOST_RANDOM = 1000
 _MEASURES = ("score", "rank")
 
 
@@ -80,8 +81,8 @@ def explanation_faithfulness(
     ['measure', 'drop', 'random_drop', 'difference', 'ci_low', 'ci_high', 'p_value', 'n_pairs', 'n_skipped']
     """
     check_resampling(n_bootstrap, confidence)
-    check_scalar(n_permutations, "n_permutations", int, min_val=1)
-    check_scalar(n_random, "n_random", int, min_val=1)
+    check_scalar(n_permutations, "n_permutations", int, min_val=1, max_val=MOST_RESAMPLES)
+    check_scalar(n_random, "n_random", int, min_val=1, max_val=_MOST_RANDOM)
     if measure not in _MEASURES:
         raise ValueError(f"measure must be one of {_MEASURES}; got {measure!r}.")
     rec, _ = unwrap(recommender, None)

@@ -13,9 +13,10 @@ class Hits:
 
     Attributes
     ----------
-    gains : float64 array of shape (n_queries, k)
-        Gain of the item at each rank, 0 where it is not relevant.
-    ideal : float64 array of shape (n_queries, k)
+    gains : float64 array of shape (n_queries, n_ranks)
+        Gain of the item at each rank, 0 where it is not relevant. ``n_ranks`` is k, or what lists and relevant items
+        need of it.
+    ideal : float64 array of shape (n_queries, n_ranks)
         The greatest gains among the relevant items of the query, best first, 0 beyond the last.
     n_relevant : int64 array of shape (n_queries,)
     """
@@ -30,6 +31,7 @@ class Hits:
         n_queries, width = relevant.shape
         n_relevant = np.diff(relevant.indptr).astype(np.int64)
         row = np.repeat(np.arange(n_queries), n_relevant)
+        k = min(k, max(codes.shape[1], int(n_relevant.max(initial=1))))
         gains = np.zeros((n_queries, k))
         if relevant.nnz:
             codes = codes[:, :k].astype(np.int64)
@@ -75,7 +77,7 @@ def _n_found(hits: Hits, k: int) -> NDArray[np.float64]:
 
 def ndcg(hits: Hits, k: int) -> NDArray[np.float64]:
     """Discounted gain over the greatest that there could be."""
-    discount = 1.0 / np.log2(np.arange(2, k + 2))
+    discount = 1.0 / np.log2(np.arange(2, hits.gains[:, :k].shape[1] + 2))
     with np.errstate(invalid="ignore"):
         return (hits.gains[:, :k] @ discount) / (hits.ideal[:, :k] @ discount)
 
@@ -83,7 +85,7 @@ def ndcg(hits: Hits, k: int) -> NDArray[np.float64]:
 def average_precision(hits: Hits, k: int) -> NDArray[np.float64]:
     """Mean of the precision at each relevant rank."""
     found = hits.gains[:, :k] > 0
-    precisions = np.cumsum(found, axis=1) / np.arange(1, k + 1)
+    precisions = np.cumsum(found, axis=1) / np.arange(1, found.shape[1] + 1)
     return hits.undefined_to_nan(np.einsum("qr,qr->q", precisions, found) / np.clip(hits.n_relevant, 1, k))
 
 

@@ -117,7 +117,9 @@ def measure(
     exposures = {metric.name: np.zeros(len(view.item_index), np.int64) for metric in metrics}
     k = max(metric.k for metric in metrics)
     # recommend copies the history of the user for every query, and lists may be long: blocks bound the memory.
-    size = min(max(1, _CELLS // k), _REQUESTS if queries.by_event else len(queries) or 1)
+    size = min(
+        max(1, _CELLS // max(1, min(k, len(view.item_index)))), _REQUESTS if queries.by_event else len(queries) or 1
+    )
     with block_progress(-(-len(queries) // size), "block") as bar:
         for at, codes in _ranked_blocks(view, X, queries, k, size, protocol):
             hits: dict[str, Hits] = {}

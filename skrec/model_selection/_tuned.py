@@ -1,6 +1,6 @@
 """A recommender that chooses its own parameters."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -20,7 +20,15 @@ from skrec.model_selection._base import Split, user_codes
 from skrec.model_selection._per_user import LeaveLastOut
 from skrec.model_selection._search_spaces import search_space
 from skrec.model_selection._time import TimeSplit
-from skrec.utils import PersistenceMixin, RandomState, Verbose, atomic_update, progress
+from skrec.utils import (
+    PersistenceMixin,
+    RandomState,
+    Verbose,
+    atomic_update,
+    note_pools,
+    pools_are_lost,
+    progress,
+)
 
 _LAST_SHARE = 0.2
 
@@ -102,6 +110,7 @@ class TunedRecommender(DelegatingMixin, PersistenceMixin, BaseSearchCV):
     scoring: Any
     verbose: Any
     scorer_: Any
+    n_jobs: int | None
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseSearchCV._parameter_constraints,
         "param_distributions": [dict, list, None],
@@ -176,11 +185,16 @@ class TunedRecommender(DelegatingMixin, PersistenceMixin, BaseSearchCV):
         """
         self._validate_params()
         given = given_options(item_features=item_features, user_features=user_features)
-        cv, scoring, verbose = self.cv, self.scoring, self.verbose
+        cv, scoring, verbose, n_jobs = self.cv, self.scoring, self.verbose, self.n_jobs
+        _check_lists(cv, self.param_distributions)
         # scikit-learn reads all three from here, and knows neither our splitters nor our metrics nor "auto".
         self.cv = check_cv(last_events(X) if cv is None else cv)
         self.scoring = _as_scorer(scoring, self.estimator)
         self.verbose = 0 if isinstance(verbose, str) else int(verbose)
+        if pools_are_lost():
+            self.n_jobs = 1
+        else:
+            note_pools()  # joblib keeps its workers
         try:
             with progress(self._n_fits(X, y), "Candidates", "fit", verbose=verbose) as bar:
                 if self.scoring is None or isinstance(self.scoring, str):
@@ -190,12 +204,12 @@ class TunedRecommender(DelegatingMixin, PersistenceMixin, BaseSearchCV):
                 super().fit(X, y, **{name: _whole(table) for name, table in given.items()})
             if isinstance(self.scorer_, _Counted):
                 self.scorer_ = self.scorer_.scorer
-        except ValueError:
+        except (TypeError, ValueError):
             # Where no candidate could be fitted, the cause is in the data: let the recommender say it.
             clone(self.estimator).fit(X, y, **given)
             raise
         finally:
-            self.cv, self.scoring, self.verbose = cv, scoring, verbose
+            self.cv, self.scoring, self.verbose, self.n_jobs = cv, scoring, verbose, n_jobs
         return self
 
     def _run_search(self, evaluate_candidates: Callable[[Iterable[dict[str, Any]]], Any]) -> None:
@@ -222,6 +236,20 @@ class TunedRecommender(DelegatingMixin, PersistenceMixin, BaseSearchCV):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "best_estimator_")
+
+
+def _check_lists(cv: Any, param_distributions: Any) -> None:
+    """Refuse lists whose elements scikit-learn would not find out about until the search runs.
+
+    Raises
+    ------
+    TypeError
+        If splits are no pairs of rows, or distributions no dicts.
+    """
+    if isinstance(cv, list | tuple | np.ndarray) and not all(np.ndim(s) or isinstance(s, tuple | list) for s in cv):
+        raise TypeError(f"cv must be a splitter, a number of folds, or pairs (train, test) of rows; got {cv!r}.")
+    if isinstance(param_distributions, list) and not all(isinstance(one, Mapping) for one in param_distributions):
+        raise TypeError(f"param_distributions must be a dict, or a list of dicts; got {param_distributions!r}.")
 
 
 def last_events(X: Any) -> list[Split]:

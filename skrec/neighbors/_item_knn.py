@@ -161,11 +161,11 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
         "recency_decay": [Interval(Real, 0, 1, closed="right")],
         "order": [StrOptions({"auto", "time", "none"})],
         "item_encoder": [HasMethods(["fit_transform", "transform"]), StrOptions({"auto"}), None],
-        "text_weight": [Interval(Real, 0, None, closed="left")],
-        "text_smoothing": [Interval(Real, 0, None, closed="left")],
-        "text_exponent": [Interval(Real, 0, None, closed="neither")],
+        "text_weight": [Interval(Real, 0, 1e6, closed="both")],
+        "text_smoothing": [Interval(Real, 0, 1e6, closed="both")],
+        "text_exponent": [Interval(Real, 0, 1000, closed="right")],
         "n_text_neighbors": [Interval(Integral, 1, None, closed="left")],
-        "cold_boost": [Interval(Real, 0, None, closed="left")],
+        "cold_boost": [Interval(Real, 0, 1e6, closed="both")],
         "bm25_k1": [Interval(Real, 0, None, closed="left")],
         "bm25_b": [Interval(Real, 0, 1, closed="both")],
         "n_jobs": [None, int],
@@ -329,7 +329,7 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
             source_exponent=source_exponent,
             target_exponent=target_exponent,
             length_exponent=length_exponent,
-            lags=None if lags is None else distance_weights(*lags),
+            lags=None if lags is None else _distance_weights(histories, *lags),
             merged=is_merged,
             only=items,
             n_jobs=self.n_jobs,
@@ -342,6 +342,11 @@ class ItemKNNRecommender(PartialFitMixin, ItemGraphRecommender):
             self._text_settings = settings
             self._text_graph = text_similarity(item_matrix, self.n_text_neighbors, self.text_exponent, self.n_jobs)
         return self._text_graph
+
+
+def _distance_weights(histories: Histories, decay: float, backward: float, window: int) -> tuple[NDArray, NDArray]:
+    """Weights of pairs by distance; the window need not be longer than the longest history."""
+    return distance_weights(decay, backward, min(window, max(1, int(histories.lengths.max(initial=0)))))
 
 
 def _resolve(value: float | str, default: float) -> float:

@@ -28,7 +28,7 @@ from skrec.interactions import (
     warn_of_ratings_in_array,
 )
 from skrec.pipeline._steps import StepsMixin, events_of
-from skrec.utils import PersistenceMixin
+from skrec.utils import PersistenceMixin, kept_on_failure
 
 
 def _final_has(name: str) -> Any:
@@ -129,7 +129,8 @@ class Pipeline(StepsMixin, PersistenceMixin, sklearn.pipeline.Pipeline):
         tables = given_options(item_features=item_features, user_features=user_features)
         if not sklearn.get_config()["enable_metadata_routing"]:
             tables = {f"{self.steps[-1][0]}__{name}": table for name, table in tables.items()}
-        super().fit(X, y, **params, **tables)
+        with kept_on_failure(self, *(step for _, step in self.steps)):
+            super().fit(X, y, **params, **tables)
         return self
 
     @classmethod

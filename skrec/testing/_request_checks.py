@@ -86,12 +86,17 @@ def check_k(rec: Any) -> None:
 
 
 def check_padding(rec: Any) -> None:
-    """k beyond the catalogue pads with None and -inf, never with an item."""
-    fit(rec, checkerboard())
-    items, scores = rec.recommend([0], k=N_ITEMS + 3, exclude_seen=False)
-    assert items.shape == (1, N_ITEMS + 3) and items.dtype == object
-    assert all(item is None for item in items[0, N_ITEMS:]) and np.isneginf(scores[0, N_ITEMS:]).all()
-    assert len(rec.recommend([0], k=N_ITEMS + 3, exclude_seen=False).to_frame()) == N_ITEMS
+    """Lists are as wide as the catalogue at most; a shorter row ends in None and -inf, never in an item."""
+    X = checkerboard()
+    fit(rec, X)
+    for k in (N_ITEMS + 3, 10**9):
+        items, scores = rec.recommend([0], k=k, exclude_seen=False)
+        assert items.shape == scores.shape == (1, N_ITEMS) and np.isfinite(scores).all()
+    n_new = N_ITEMS - len(np.unique(X[X[:, 0] == 0, 1]))
+    items, scores = rec.recommend([0], k=N_ITEMS + 3)
+    assert items.shape == (1, N_ITEMS) and items.dtype == object
+    assert all(item is None for item in items[0, n_new:]) and np.isneginf(scores[0, n_new:]).all()
+    assert len(rec.recommend([0], k=N_ITEMS + 3).to_frame()) == n_new
 
 
 def check_history(rec: Any) -> None:

@@ -14,8 +14,8 @@ from skrec.utils._fingerprint import (
     weights_fingerprint,
     weights_state,
 )
-from skrec.utils._fit_context import fit_context
-from skrec.utils._fork import use_one_thread_after_fork
+from skrec.utils._fit_context import MOST_FACTORS, fit_context
+from skrec.utils._fork import note_pools, pools_are_lost, use_one_thread_after_fork
 from skrec.utils._http_limits import MOST_BYTES, BadResponse
 from skrec.utils._hub import dtype_argument, hub_is_out_of_reach, is_path, quiet, torch_dtype
 from skrec.utils._loading import (
@@ -50,7 +50,7 @@ from skrec.utils._plain_output import plain_output
 from skrec.utils._printing import one_line, table_html, table_text
 from skrec.utils._privacy import Scrubber, read_scrub
 from skrec.utils._progress import Verbose, advance, block_progress, progress, verbosity, watched_blocks
-from skrec.utils._snapshots import atomic_update, detached, on_snapshot, snapshot
+from skrec.utils._snapshots import atomic_update, detached, kept_on_failure, on_snapshot, snapshot
 from skrec.utils._sqlite_cache import SQLiteStore
 from skrec.utils._text_rendering import (
     Text,

@@ -10,6 +10,8 @@ from sklearn.utils.extmath import safe_sparse_dot
 
 Matrix: TypeAlias = NDArray[np.float32] | sp.csr_array
 
+_LARGEST_CELL = 1e15
+"""Greater ones overflow float32 in sums and squares."""
 _ONE_REQUEST = 1 << 22
 """Multiplications up to which BLAS is not used: its threads gain 0.1 ms, and wait for 8 on a busy machine."""
 
@@ -62,21 +64,37 @@ def replace_rows(old: tuple[NDArray, ...], rows: NDArray[np.int64], new: tuple[N
 
 
 def finite_matrix(matrix: Any, what: str) -> Matrix:
-    """Float32, dense or CSR, from an array, a sparse matrix or a frame; finite, or a ValueError."""
+    """Float32, dense or CSR, from an array, a sparse matrix or a frame.
+
+    Raises
+    ------
+    ValueError
+        If it has not two dimensions, or holds complex, missing, infinite or far too large numbers.
+    """
     if sp.issparse(matrix):
-        matrix = sp.csr_array(matrix).astype(np.float32)
-        values = matrix.data
-        if len(values) and not (matrix.indices.min() >= 0 and matrix.indices.max() < matrix.shape[1]):
+        matrix = sp.csr_array(matrix)
+        if matrix.nnz and not (matrix.indices.min() >= 0 and matrix.indices.max() < matrix.shape[1]):
             # Compiled code would read beyond the matrix: an encoder that was loaded may make such a one.
             raise ValueError(f"{what}: the sparse matrix has entries outside of its shape {matrix.shape}.")
     else:
         frame = nw.from_native(matrix, eager_only=True, pass_through=True)
-        matrix = np.ascontiguousarray(frame.to_numpy() if isinstance(frame, nw.DataFrame) else matrix, dtype=np.float32)
+        matrix = np.asarray(frame.to_numpy() if isinstance(frame, nw.DataFrame) else matrix)
         if matrix.ndim != 2:
             raise ValueError(f"{what} must be a matrix of two dimensions; got shape {matrix.shape}.")
-        values = matrix
-    if not np.isfinite(values).all():
-        raise ValueError(f"{what} contains NaN or infinity; fill or drop those values first.")
+    if matrix.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: {what} must have real numbers.")
+    with np.errstate(over="ignore"):
+        is_sparse = sp.issparse(matrix)
+        matrix = matrix.astype(np.float32) if is_sparse else np.ascontiguousarray(matrix, dtype=np.float32)
+    values = matrix.data if is_sparse else matrix
+    largest = max(values.max(initial=0), -values.min(initial=0))
+    if not np.isfinite(largest):
+        raise ValueError(f"{what} contains NaN or infinity (as float32); fill or drop those values first.")
+    if largest > _LARGEST_CELL:
+        raise ValueError(
+            f"{what} reaches {largest:.3g}, and at most {_LARGEST_CELL:g} adds up in float32: rescale it, as with "
+            "sklearn.preprocessing.StandardScaler."
+        )
     return matrix
 
 

@@ -8,7 +8,8 @@ that is reachable from the state is replaced, and never written into.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from functools import wraps
 from threading import RLock
@@ -83,6 +84,18 @@ def _changes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
 
 def _changed(state: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in {**state, **changes}.items() if value is not _GONE}
+
+
+@contextmanager
+def kept_on_failure(*estimators: Any) -> Iterator[None]:
+    """Give estimators that a block fits in place their state back where the block fails or is interrupted."""
+    before = [(estimator, dict(estimator.__dict__)) for estimator in estimators if hasattr(estimator, "__dict__")]
+    try:
+        yield
+    except BaseException:
+        for estimator, state in before:
+            estimator.__dict__ = state
+        raise
 
 
 def on_snapshot(method: Callable[Concatenate[E, P], R]) -> Callable[Concatenate[E, P], R]:

@@ -34,7 +34,7 @@ def as_text(value: Any) -> Text:
     if isinstance(value, bytes):
         return as_text(value.decode("utf-8", "replace"))
     if isinstance(value, complex | np.complexfloating):
-        raise ValueError("Complex data not supported: cells must be text or real numbers.")
+        raise ValueError("Complex data not supported: cells of a table must be text or real numbers.")
     if isinstance(value, list | tuple | set | frozenset | np.ndarray):
         items = sorted(value) if isinstance(value, set | frozenset) else value
         return ", ".join(text for item in items if (text := as_text(item))) or None

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from skrec._chat import LanguageModel, Prompt, as_chat, read_prompt
 from skrec.base import MetaRecommender
 from skrec.exceptions import ColdStartWarning, UnparsedLanguageWarning
-from skrec.interactions import CandidateIds, History, Recommendations, Table, check_k, unknown_ids
+from skrec.interactions import CandidateIds, History, Recommendations, Table, list_length, unknown_ids
 from skrec.llm._conversation._constraint_ranking import one_list, ranked, taste_scores
 from skrec.llm._conversation._critique import Critique
 from skrec.llm._conversation._critique_llm import LLMCritiqueReader
@@ -242,7 +242,7 @@ class ConversationalRecommender(MetaRecommender):
         prompt = self._check_llm()
         if not isinstance(text, str):
             raise TypeError(f"text must be a string; got {text!r:.80} of type {type(text).__name__}.")
-        k = check_k(k)
+        k = list_length(k, len(self.items_))
         before = self._begin(state, user)
         report: dict[str, Any] = {"truncated": len(text) > _LONGEST_TEXT}
         critique = self._read(text[:_LONGEST_TEXT], before, prompt, report)
