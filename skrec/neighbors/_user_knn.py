@@ -289,6 +289,8 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
         from skrec._kernels.nearest_columns import nearest_columns
 
         n_users = len(self._user_index)
+        if self.n_neighbors < 1:  # changed since fit; the kernel would write beyond an empty row
+            raise ValueError(f"n_neighbors={self.n_neighbors!r} must be at least 1; set it again.")
         shape = (len(queries), min(self.n_neighbors, n_users))
         codes, similarities = np.empty(shape, np.int32), np.empty(shape, self._dtype)
         sizes = np.empty(len(queries), np.int64)

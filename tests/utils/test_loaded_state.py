@@ -22,7 +22,7 @@ from skrec.linear_model import EASERecommender
 from skrec.llm import LLMReranker, QuerySuggester
 from skrec.neighbors import EmbeddingKNNRecommender, ItemKNNRecommender, UserKNNRecommender
 from skrec.pipeline import make_pipeline
-from skrec.utils import check_array, check_codes, check_csr, check_indptr, check_number
+from skrec.utils import check_array, check_codes, check_csr, check_indptr, check_number, finite_matrix
 
 X = np.random.default_rng(0).integers([6, 5], size=(40, 2))
 ITEMS = FeatureTable((np.arange(5), np.random.default_rng(1).random((5, 3)).astype(np.float32)))
@@ -213,6 +213,19 @@ def test_the_check_is_made_once_a_load_and_by_no_copy(monkeypatch):
 def test_an_unfitted_estimator_is_loaded_whatever_its_parameters():
     model = UserKNNRecommender(n_neighbors=0)
     assert pickle.loads(pickle.dumps(model)).n_neighbors == 0
+
+
+def test_a_parameter_that_a_kernel_reads_is_checked_without_a_file_too():
+    model = fitted(UserKNNRecommender()).set_params(n_neighbors=0)
+    with pytest.raises(ValueError, match="n_neighbors=0 must be at least 1"):
+        model.recommend([1], k=2)
+
+
+def test_an_encoder_that_makes_entries_outside_of_its_matrix():
+    matrix = sp.csr_array(np.eye(3))
+    matrix.indices[1] = 50_000_000
+    with pytest.raises(ValueError, match=r"the table: the sparse matrix has entries outside of its shape \(3, 3\)"):
+        finite_matrix(matrix, "the table")
 
 
 def test_an_index_of_faiss_stays_out_of_skops_files():

@@ -5,7 +5,6 @@ from skrec.utils._loading._checks import (
     check_choice,
     check_codes,
     check_csr,
-    check_csr_places,
     check_flag,
     check_indptr,
     check_kind,
@@ -15,5 +14,5 @@ from skrec.utils._loading._checks import (
     refuse_state,
 )
 from skrec.utils._loading._external import ExternalMixin
-from skrec.utils._loading._format_version import FORMAT_VERSION, PersistenceMixin
+from skrec.utils._loading._format_version import PersistenceMixin
 from skrec.utils._loading._nested import external_parts
