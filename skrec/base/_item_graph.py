@@ -31,25 +31,26 @@ _PAIR_BLOCK = 1 << 18
 class ItemGraphRecommender(SearchMixin, BaseRecommender):
     """A recommender that ranks by ``sum over history of weight * graph[history item, item]``.
 
-    ``_fit`` calls ``_set_graph(graph)`` with an (n_items, n_items) matrix, CSR or dense; row: the source
+    ``_fit`` calls ``_set_graph(graph, prior)`` with an (n_items, n_items) matrix, CSR or dense; row: the source
     item, of a history; column: the target item. ``_history_weights(histories)`` gives one weight per event: its
-    strength, decayed by ``recency_decay`` if the model uses time order (``_use_time``). Items without any
-    similarity to a history follow in the order of popularity. A model with an ``item_encoder`` that keeps the
-    encoded items as ``_item_matrix`` can be searched by text.
+    strength, decayed by ``recency_decay`` if the model uses time order (``_use_time``). ``prior`` is added to every
+    row of scores. Items without any similarity to a history follow in the order of popularity. A model with an
+    ``item_encoder`` that keeps the encoded items as ``_item_matrix`` can be searched by text.
     """
 
     _item_graph: ItemGraph
     _item_matrix: Matrix | None = None
     _use_time: bool = False
 
-    def _set_graph(self, graph: Matrix) -> None:
+    def _set_graph(self, graph: Matrix, prior: NDArray[np.float32] | None = None) -> None:
+        """Rank by a graph, and by a score that each item has without any history."""
         if isinstance(graph, sp.csr_array) and not graph.has_sorted_indices:
             graph = graph.sorted_indices()  # pairs are found by binary search
         largest = np.abs(graph.data).max(initial=0) if sp.issparse(graph) else max(graph.max(), -graph.min())
         # Far below the contribution of one neighbour: it only orders the items without any.
         scale = np.float32(1e-7) * (largest if largest > 0 else 1)
-        prior = (self.popularity_ * (scale / max(self.popularity_.max(), 1))).astype(np.float32)
-        self._item_graph = ItemGraph.with_prior(graph, prior)
+        order = (self.popularity_ * (scale / max(self.popularity_.max(), 1))).astype(np.float32)
+        self._item_graph = ItemGraph.with_prior(graph, order if prior is None else prior + order)
 
     def _check_state(self) -> None:
         super()._check_state()
@@ -62,6 +63,13 @@ class ItemGraphRecommender(SearchMixin, BaseRecommender):
 
     def _history_weights(self, histories: Histories) -> NDArray[np.float32]:
         return histories.decayed(getattr(self, "recency_decay", 1.0)) if self._use_time else histories.y
+
+    def _graph_scores(self, graph: Matrix, histories: Histories) -> NDArray[np.float32]:
+        """(n_rows, n_items) scores of histories by a graph alone, without a prior."""
+        no_prior = np.zeros(len(self._item_index), np.float32)
+        return ItemGraph(graph, no_prior, np.zeros(0, np.int32)).score(
+            histories, self._history_weights(histories), None
+        )
 
     # Scores ----------------------------------------------------------------------------------------
 
@@ -107,8 +115,8 @@ class ItemGraphRecommender(SearchMixin, BaseRecommender):
         Returns
         -------
         float32 array of shape (n_events,)
-            In the order of ``queries.histories.items``. With the item's prior (popularity, seven orders
-            of magnitude below the strongest neighbour) the entries of a query add up to its score.
+            In the order of ``queries.histories.items``. The entries of a query and the prior of the item
+            (its popularity, by ``popularity_prior``) add up to its score.
         """
         histories = queries.histories
         if not len(histories.items):

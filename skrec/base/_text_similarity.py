@@ -49,6 +49,12 @@ def text_similarity(vectors: Matrix, n_neighbors: int, exponent: float, n_jobs: 
     return graph
 
 
+def mean_of_maxima(graph: sp.csr_array) -> float:
+    """Mean of the largest entry of each row, over the rows that have a positive one."""
+    largest = graph.max(axis=1).toarray()
+    return float(largest[largest > 0].mean()) if (largest > 0).any() else 1.0
+
+
 def blend(
     graph: sp.csr_array,
     text: sp.csr_array,
@@ -68,9 +74,7 @@ def blend(
 
     dtype = graph.dtype
     near = normalize(text, norm="l1").astype(dtype)
-    largest = graph.max(axis=1).toarray()
-    unit = largest[largest > 0].mean() if (largest > 0).any() else 1
-    scaled, forward = csr_arrays(graph / dtype.type(unit)), csr_arrays(near)
+    scaled, forward = csr_arrays(graph / dtype.type(mean_of_maxima(graph))), csr_arrays(near)
     backward, cosines = csr_arrays(sp.csr_array(near.T)), csr_arrays(text.astype(dtype))
     share, weight, scale = dtype.type(smoothing), dtype.type(text_weight), column_scale.astype(dtype)
 

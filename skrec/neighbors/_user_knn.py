@@ -12,7 +12,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 
-from skrec.base import PartialFitMixin, VectorRecommender
+from skrec.base import HeldOutEvents, PartialFitMixin, PopularityPriorMixin, VectorRecommender
 from skrec.interactions import Histories, Interactions, Queries
 from skrec.utils import (
     Matrix,
@@ -31,7 +31,7 @@ _BLOCK_CELLS = 1 << 19
 _LARGEST_UPDATE = 0.25
 
 
-class UserKNNRecommender(PartialFitMixin, VectorRecommender):
+class UserKNNRecommender(PopularityPriorMixin, PartialFitMixin, VectorRecommender):
     """Recommend what the most similar users have chosen.
 
     A user is compared with all other users by the items they share, and by ``user_features`` if given. The
@@ -53,6 +53,11 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
         Strength of the discount of long histories in BM25.
     amplification : float, default=1.0
         Power of a similarity as the weight of a vote; above 1 the nearest users have more weight.
+    popularity_prior : float or "auto", default="auto"
+        Weight of an item's share of all events, which is added to its score: on sparse data the score alone ranks below
+        popularity. 0 adds nothing. "auto" chooses the weight in ``fit``. Up to 1,000 events are ranked by the scores
+        that the model would give without them, and the weight with the largest mean of 1 / log2(1 + rank) is taken:
+        0 unless a weight is better by two standard errors, and popularity alone unless the model is better by one.
     recency_decay : float in (0, 1], default=0.8
         Factor on the weight of an event of the query's history for each later event; not used by "jaccard".
     vote_decay : float in (0, 1], default=0.9
@@ -75,6 +80,8 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
         Inverse document frequencies; ones for "cosine" and "jaccard".
     user_vectors_ : float32 array or CSR array of shape (n_users, n_features) or None
         Encoded features of unit length; zero for users without a row.
+    popularity_prior_ : float
+        The weight of popularity.
     user_encoder_ : transformer or None
         The fitted encoder.
     popularity_ : float32 array of shape (n_items,)
@@ -91,7 +98,8 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
     vote. Context and ``item_features`` are accepted and ignored: items without events are part of the catalogue
     and score 0.
 
-    ``partial_fit`` equals ``fit`` on all data, except that the encoder stays as first fitted. It computes the vectors
+    ``partial_fit`` equals ``fit`` on all data, except that the encoder stays as first fitted, and a
+    ``popularity_prior`` that is chosen from the data until the events have doubled. It computes the vectors
     of the users with new events, and under "tfidf" those of users who share an item whose weight has changed. Under
     "bm25", and for new users under "tfidf", all weights change, and all vectors are computed. ``similar_items``
     compares items by the users who chose them.
@@ -102,6 +110,8 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
     Filtering of Netnews", CSCW 1994. Breese, Heckerman and Kadie, "Empirical Analysis of Predictive
     Algorithms for Collaborative Filtering", UAI 1998, for inverse frequencies and amplification. Robertson
     and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009.
+    The choice of ``popularity_prior`` follows the one-standard-error rule of Breiman, Friedman, Olshen and Stone,
+    "Classification and Regression Trees", 1984.
 
     Examples
     --------
@@ -121,6 +131,7 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
         "bm25_k1": [Interval(Real, 0, None, closed="left")],
         "bm25_b": [Interval(Real, 0, 1, closed="both")],
         "amplification": [Interval(Real, 0, None, closed="neither")],
+        "popularity_prior": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "recency_decay": [Interval(Real, 0, 1, closed="right")],
         "vote_decay": [Interval(Real, 0, 1, closed="right")],
         "order": [StrOptions({"auto", "time", "none"})],
@@ -138,6 +149,7 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
     }
 
     _dtype: ClassVar[type[np.floating]] = np.float32  # of similarities
+    _prior: NDArray[np.float32] | None = None
 
     def __init__(
         self,
@@ -147,6 +159,7 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
         bm25_k1: float = 1.2,
         bm25_b: float = 0.75,
         amplification: float = 1.0,
+        popularity_prior: float | str = "auto",
         recency_decay: float = 0.8,
         vote_decay: float = 0.9,
         order: str = "auto",
@@ -159,6 +172,7 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
         self.bm25_k1 = bm25_k1
         self.bm25_b = bm25_b
         self.amplification = amplification
+        self.popularity_prior = popularity_prior
         self.recency_decay = recency_decay
         self.vote_decay = vote_decay
         self.order = order
@@ -173,6 +187,7 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
         self._use_time = data.check_order(self.order)
         self.user_vectors_ = None if user_matrix is None else normalize(user_matrix)
         self._index_events()
+        self._prior = self._weighted_popularity(is_update=False)
 
     def _partial_fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
         self._use_time = data.check_order(self.order) and self._use_time
@@ -181,6 +196,7 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
             self.user_vectors_ = with_rows(self.user_vectors_, new, data.user_rows, data.n_users)
         if not self._update(np.unique(data.users)):
             self._index_events()
+        self._prior = self._weighted_popularity(is_update=True)
 
     def _index_events(self) -> None:
         """Compute the vectors of all users."""
@@ -335,13 +351,24 @@ class UserKNNRecommender(PartialFitMixin, VectorRecommender):
 
     def _score_with_cold_start(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
         neighbours = self._query_vectors(queries)
-        scores = np.zeros((len(queries), len(self._item_index)), np.float32)
-        add_product(neighbours, self._votes, scores)
+        scores = self._votes_for(neighbours)
+        if self._prior is not None:
+            scores += self._prior
         scores = scores if items is None else scores[:, items]
         cold = np.diff(neighbours.indptr) == 0
         if cold.any():
             scores[cold] = self._cold_start_scores(items)
         return scores
+
+    def _votes_for(self, neighbours: sp.csr_array) -> NDArray[np.float32]:
+        """(n_queries, n_items) sums of similarity times strength."""
+        scores = np.zeros((neighbours.shape[0], len(self._item_index)), np.float32)
+        add_product(neighbours, self._votes, scores)
+        return scores
+
+    def _leave_one_out_scores(self, events: HeldOutEvents) -> NDArray[np.float32]:
+        """What the neighbours of the other events vote for; a user is not their own neighbour."""
+        return self._votes_for(self._query_vectors(Queries(events.rows, events.histories)))
 
     def _score_pairs(self, queries: Queries, rows: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.floating]:
         return self._score_pairs_from_rows(queries, rows, items)

@@ -133,9 +133,9 @@ def _all_similarities(rec):
 def test_votes_agree_with_brute_force(seed, similarity, n_neighbors, amplification):
     rng = np.random.default_rng(seed)
     log, y = _log(rng)
-    rec = UserKNNRecommender(n_neighbors, similarity=similarity, amplification=amplification, vote_decay=0.7).fit(
-        log, y
-    )
+    rec = UserKNNRecommender(
+        n_neighbors, similarity=similarity, amplification=amplification, vote_decay=0.7, popularity_prior=0
+    ).fit(log, y)
     truth = _BruteForce(rec, log, y)
     # Among equals in float64, rounding decides who is a neighbour; such draws prove nothing.
     for u in rec.users_:
@@ -221,11 +221,13 @@ class TestPartialFit:
         first = log["timestamp"].to_numpy() < 120
         features = np.random.default_rng(4).normal(size=(N_USERS, 2))
         users = np.arange(N_USERS)
-        rec = UserKNNRecommender(similarity=similarity)
+        rec = UserKNNRecommender(similarity=similarity, popularity_prior=0)
         known = np.unique(log["user"][first])
         rec.partial_fit(log[first], y[first], user_features=(known, features[known]))
         rec.partial_fit(log[~first], y[~first], user_features=(users[5:], features[5:]))
-        whole = UserKNNRecommender(similarity=similarity).fit(log, y, user_features=(users, features))
+        whole = UserKNNRecommender(similarity=similarity, popularity_prior=0).fit(
+            log, y, user_features=(users, features)
+        )
         pairs = pd.DataFrame({"user": np.repeat(users, N_ITEMS), "item": np.tile(np.arange(N_ITEMS), N_USERS)})
         np.testing.assert_allclose(rec.predict(pairs), whole.predict(pairs), rtol=1e-5)
 
