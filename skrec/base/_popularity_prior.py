@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrec.interactions import Histories
+from skrec.utils import check_number
 
 _MAX_EVENTS, _MIN_EVENTS, _CELLS = 1000, 200, 1 << 24
 _ROUNDS = 5
@@ -168,6 +169,12 @@ class PopularityPriorMixin:
     popularity_prior: Any = 0.0  # of a model that was saved before there was one
     popularity_prior_: float
     _n_weighed_events: int = 0
+
+    def _check_state(self: Any) -> None:
+        super()._check_state()  # type: ignore[misc]
+        if "popularity_prior_" in self.__dict__:
+            check_number(self.popularity_prior_, "popularity_prior_", 0)
+            check_number(self._n_weighed_events, "_n_weighed_events", 0)
 
     def _leave_one_out_scores(self, events: HeldOutEvents) -> NDArray[np.float32]:
         """(n, n_items) scores for the histories of held-out events, as if the events had not been in fit."""

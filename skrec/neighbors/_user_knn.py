@@ -295,6 +295,8 @@ class UserKNNRecommender(PopularityPriorMixin, PartialFitMixin, VectorRecommende
         check_csr(self._item_vectors, "_item_vectors", (n_items, n_users))
         check_csr(self._votes, "_votes", (n_users, n_items))
         check_array(self._set_sizes, "_set_sizes", (n_users,), dtype=np.float32)
+        if self._prior is not None:
+            check_array(self._prior, "_prior", (n_items,), dtype=np.float32)
         if self.user_vectors_ is not None:
             check_matrix(self.user_vectors_, "user_vectors_", (n_users, None))
 
