@@ -122,7 +122,7 @@ class EASERecommender(PopularityPriorMixin, PartialFitMixin, ItemGraphRecommende
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "regularization": [Interval(Real, 0, None, closed="neither")],
         "regularization_exponent": [Interval(Real, 0, 10, closed="both")],
-        "popularity_prior": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
+        "popularity_prior": [Interval(Real, 0, 1e12, closed="both"), StrOptions({"auto"})],
         "order_weight": [Interval(Real, 0, None, closed="left")],
         "pair_decay": [Interval(Real, 0, 1, closed="right")],
         "recency_decay": [Interval(Real, 0, 1, closed="right")],

@@ -169,7 +169,7 @@ class ItemKNNRecommender(PopularityPriorMixin, PartialFitMixin, ItemGraphRecomme
         "source_exponent": [Interval(Real, 0, None, closed="left")],
         "target_exponent": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "length_exponent": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
-        "popularity_prior": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
+        "popularity_prior": [Interval(Real, 0, 1e12, closed="both"), StrOptions({"auto"})],
         "pair_decay": [Interval(Real, 0, 1, closed="right")],
         "backward_weight": [Interval(Real, 0, None, closed="left")],
         "window": [Interval(Integral, 1, None, closed="left")],

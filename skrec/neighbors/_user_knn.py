@@ -131,7 +131,7 @@ class UserKNNRecommender(PopularityPriorMixin, PartialFitMixin, VectorRecommende
         "bm25_k1": [Interval(Real, 0, None, closed="left")],
         "bm25_b": [Interval(Real, 0, 1, closed="both")],
         "amplification": [Interval(Real, 0, None, closed="neither")],
-        "popularity_prior": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
+        "popularity_prior": [Interval(Real, 0, 1e12, closed="both"), StrOptions({"auto"})],
         "recency_decay": [Interval(Real, 0, 1, closed="right")],
         "vote_decay": [Interval(Real, 0, 1, closed="right")],
         "order": [StrOptions({"auto", "time", "none"})],
