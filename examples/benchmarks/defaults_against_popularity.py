@@ -124,8 +124,9 @@ def read_folder(folder: Path) -> Iterator[Split]:
         yield Split("Last.fm", X[~is_test], X[is_test])
     elif (folder / "user_sequence.txt").exists():
         rows = [line.split() for line in (folder / "user_sequence.txt").read_text().splitlines()]
-        X = np.array([(row[0], item) for row in rows for item in row[1:]], dtype=np.int64)
-        yield last_events("Amazon Beauty", X, 1)
+        X = np.array([(row[0], item) for row in rows for item in row[1:]])
+        codes = [np.unique(column, return_inverse=True)[1] for column in X.T]
+        yield last_events("Amazon Beauty", np.column_stack(codes), 1)
     else:
         raise SystemExit(f"{folder} holds none of the data sets that this script reads.")
 
