@@ -118,8 +118,8 @@ def read_folder(folder: Path) -> Iterator[Split]:
     if (folder / "ua.base").exists():
         yield from movielens(folder)
     elif (folder / "user_artists.dat").exists():
-        lines = (folder / "user_artists.dat").read_text().splitlines()
-        X = np.array([line.split()[:2] for line in lines if line[:1].isdigit()], dtype=np.int64)
+        rows = [line.split() for line in (folder / "user_artists.dat").read_text().splitlines()]
+        X = np.array([row[:2] for row in rows if len(row) == 3 and row[0].isdigit()], dtype=np.int64)
         is_test = np.random.default_rng(0).random(len(X)) < 0.2
         yield Split("Last.fm", X[~is_test], X[is_test])
     elif (folder / "user_sequence.txt").exists():
