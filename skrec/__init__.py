@@ -43,6 +43,7 @@ _NAMES = {
         "RandomRecommender",
     ),
     "exceptions": (
+        "BelowPopularityWarning",
         "ColdStartWarning",
         "DamagedStateError",
         "DatesAsTextWarning",

@@ -37,6 +37,7 @@ from skrec.decomposition import HybridMFRecommender as HybridMFRecommender
 from skrec.decomposition import LogisticMFRecommender as LogisticMFRecommender
 from skrec.dummy import PopularRecommender as PopularRecommender
 from skrec.dummy import RandomRecommender as RandomRecommender
+from skrec.exceptions import BelowPopularityWarning as BelowPopularityWarning
 from skrec.exceptions import ColdStartWarning as ColdStartWarning
 from skrec.exceptions import DamagedStateError as DamagedStateError
 from skrec.exceptions import DatesAsTextWarning as DatesAsTextWarning

@@ -1,6 +1,7 @@
 """Narrow errors and warnings. Each inherits the built-in one that a caller would catch."""
 
 __all__ = [
+    "BelowPopularityWarning",
     "ColdStartWarning",
     "DamagedStateError",
     "DatesAsTextWarning",
@@ -24,6 +25,10 @@ class FeatureCoverageWarning(UserWarning):
 
 class ColdStartWarning(UserWarning):
     """A model has nothing to rank by and falls back to popularity."""
+
+
+class BelowPopularityWarning(UserWarning):
+    """A tuned model does not rank the validation events better than popularity."""
 
 
 class SuspiciousDataWarning(UserWarning):

@@ -9,11 +9,15 @@ A folder holds one of
 - ``ua.base``, ``ua.test``, ``u.item`` (MovieLens 100K);
 - ``user_artists.dat`` and ``artists.dat`` (HetRec Last.fm).
 
-The protocol is printed above each table. Most models stand in it twice: as they come, and tuned by random search on
-the validation events, the given parameters among the candidates. Each model is run in a process of its own; its peak
-memory is what it holds at most while it is fitted and recommends, over what the process held before. Seconds are
-those of this fit, texts embedded before, and of 20 items for all test users. Published numbers are marked as such and
-name their source; where none are listed, none are known to us for this protocol.
+The protocol is printed above each table. Sequences are split as papers do (the code of S3-Rec, eSASRec and RecTools):
+fitted on all but a user's last two events; the last but one is the validation item, and at the test a part of the
+history alone. ``--fit-on-validation`` fits on it too, and prints no published number.
+
+Most models stand in a table twice: as they come, and tuned by random search on the validation events, the given
+parameters among the candidates. Each model is run in a process of its own; its peak memory is what it holds at most
+while it is fitted and recommends, over what the process held before. Seconds are those of this fit, texts embedded
+before, and of 20 items for all test users. Published numbers are marked as such and name their source; where none are
+listed, none are known to us for this protocol.
 """
 
 import argparse
@@ -36,7 +40,7 @@ from skrec.decomposition import BPRRecommender, HybridMFRecommender
 from skrec.dummy import PopularRecommender
 from skrec.exceptions import FeatureCoverageWarning, TemporalLeakWarning, TruncationWarning
 from skrec.feature_extraction import LLMTextEmbedder
-from skrec.interactions import FeatureTable
+from skrec.interactions import FeatureTable, Recommendations
 from skrec.linear_model import EASERecommender
 from skrec.metrics import evaluate
 from skrec.model_selection import LeaveKOut, LeaveLastOut, TunedRecommender, search_space
@@ -52,7 +56,11 @@ AS_THEY_COME = ("Popular", "EmbeddingKNN, text", "EASE, 100 neighbours", "EASE, 
 
 @dataclass
 class Task:
-    """Training events, a validation split of them, and test events."""
+    """Training events, test events, and what settings are searched on.
+
+    ``validation`` is a split of ``X_search``, or of ``X`` where that is None. ``history`` are events that are known
+    at the test and were not fitted.
+    """
 
     name: str
     protocol: str
@@ -60,6 +68,8 @@ class Task:
     X_test: pd.DataFrame
     items: pd.DataFrame
     validation: tuple[np.ndarray, np.ndarray]
+    X_search: pd.DataFrame | None = None
+    history: pd.DataFrame | None = None
     published: dict[str, dict[str, float]] = field(default_factory=dict)
     # Events held out at random lie anywhere in a history, so its end says no more than its beginning.
     fixed: dict[str, Any] = field(default_factory=dict)
@@ -77,14 +87,14 @@ BEAUTY = {
 }
 
 
-def read_task(folder: Path) -> Task:
+def read_task(folder: Path, fit_on_validation: bool = False) -> Task:
     """A folder as a task, by the files it holds."""
     if (folder / "ua.base").exists():
         return movielens(folder)
     if (folder / "user_artists.dat").exists():
         return lastfm(folder)
     if (folder / "user_sequence.txt").exists():
-        return sequences(folder)
+        return sequences(folder, fit_on_validation)
     data = fetch_amazon_reviews(folder=folder)
     protocol = (
         "Training: the histories of both files less the targets of test.csv; validation: each user's last training "
@@ -95,18 +105,24 @@ def read_task(folder: Path) -> Task:
     return Task(folder.name, protocol, data.X, data.X_test, data.item_features, split)
 
 
-def sequences(folder: Path) -> Task:
-    """Leave-last-out, twice."""
+def sequences(folder: Path, fit_on_validation: bool) -> Task:
+    """Leave-last-out, twice: settings are searched on the last but one event, and the last is the test."""
     data = fetch_amazon_reviews(folder=folder)
-    validation, (train, test) = LeaveLastOut(n_splits=2).split(data.X)
+    validation, (search, test) = LeaveLastOut(n_splits=2).split(data.X)
     position = np.full(len(data.X), -1)
-    position[train] = np.arange(len(train))
-    protocol = (
-        "Leave-last-out: a user's last item is the test, the one before it the validation; the whole catalogue is "
-        "ranked, less the history. The final fit has all events but the test items."
-    )
+    position[search] = np.arange(len(search))
     split = (position[validation[0]], position[validation[1]])
+    train = search if fit_on_validation else validation[0]
+    protocol = (
+        "Leave-last-out, in the order of the papers' file: a user's last item is the test, the one before it the "
+        "validation; the whole catalogue is ranked, less the history. "
+    )
+    if fit_on_validation:
+        protocol += "The final fit has all events but the test items: one more a user than published numbers have."
+        return Task(folder.name, protocol, data.X.iloc[train], data.X.iloc[test], data.item_features, split)
+    protocol += "The final fit has neither; at the test, the validation item is a part of the history."
     task = Task(folder.name, protocol, data.X.iloc[train], data.X.iloc[test], data.item_features, split)
+    task.X_search, task.history = data.X.iloc[search], data.X.iloc[validation[1]]
     if data.X["user"].nunique() == 22363 and len(data.item_features) == 12101:
         task.published = BEAUTY
     return task
@@ -173,12 +189,12 @@ def fits(name: str, task: Task) -> bool:
     return True
 
 
-def run(folder: Path, name: str, model: str, cache: str, n_iter: int) -> list[dict[str, Any]]:
+def run(folder: Path, name: str, model: str, cache: str, n_iter: int, fit_on_validation: bool) -> list[dict[str, Any]]:
     """The rows of one model: as it comes, and tuned where ``n_iter`` is positive."""
     warnings.simplefilter("ignore", FeatureCoverageWarning)
     warnings.simplefilter("ignore", TruncationWarning)
     warnings.simplefilter("ignore", TemporalLeakWarning)  # the random splits of the published tables
-    task = read_task(folder)
+    task = read_task(folder, fit_on_validation)
     if "no time" in name:
         task.X, task.X_test = (events.drop(columns="timestamp", errors="ignore") for events in (task.X, task.X_test))
     recommender = models(LLMTextEmbedder(model, cache=cache))[name]
@@ -189,9 +205,13 @@ def run(folder: Path, name: str, model: str, cache: str, n_iter: int) -> list[di
     clone(recommender).fit(task.X, **options).recommend(task.X_test["user"].unique()[:300], k=20)
     rows = [measure(name, recommender, task, options)]
     if n_iter and name not in AS_THEY_COME:
-        space = {key: value for key, value in search_space(recommender).items() if key not in task.fixed}
+        spaces = search_space(recommender)
+        space = [
+            {key: value for key, value in one.items() if key not in task.fixed}
+            for one in ([spaces] if isinstance(spaces, dict) else spaces)
+        ]
         search = TunedRecommender(recommender, space, n_iter=n_iter, cv=[task.validation], random_state=0)
-        search.fit(task.X, **options)
+        search.fit(task.X if task.X_search is None else task.X_search, **options)
         tuned = clone(recommender).set_params(**search.best_params_)
         settings = ", ".join(f"{key}={_short(value)}" for key, value in search.best_params_.items())
         rows.append({**measure(f"{name}, tuned", tuned, task, options), "settings": settings or "as it comes"})
@@ -204,11 +224,26 @@ def measure(name: str, recommender: Any, task: Task, options: dict[str, Any]) ->
     start = time.perf_counter()
     recommender.fit(task.X, **options)
     fitted = time.perf_counter()
-    recommender.recommend(task.X_test["user"].unique(), k=20)
+    users = task.X_test["user"].unique()
+    lists = recommender.recommend(users, k=20, history=task.history)
     done = time.perf_counter()
     row = {"model": name, "fit s": fitted - start, "recommend s": done - fitted, "peak GB": peak_gb() - before}
+    if task.history is not None:
+        return {**row, **of_last_items(lists, task.X_test.set_index("user")["item"][users]), "settings": ""}
     table = evaluate(recommender, task.X_test, metrics=METRICS, n_bootstrap=0)
     return {**row, **dict(zip(table["metric"], table["mean"], strict=True)), "settings": ""}
+
+
+def of_last_items(lists: Recommendations, wanted: pd.Series) -> dict[str, float]:
+    """The metrics of lists with one relevant item each."""
+    hit = lists.items == wanted.to_numpy()[:, None]
+    rank = np.where(hit.any(axis=1), hit.argmax(axis=1), np.inf)
+    found = {}
+    for metric in METRICS:
+        name, k = metric.split("@")
+        gain = np.ones(len(rank)) if name == "recall" else 1 / np.log2(2 + rank)
+        found[metric] = float((gain * (rank < int(k))).mean())
+    return found
 
 
 def _short(value: Any) -> str:
@@ -222,27 +257,30 @@ def main() -> None:
     parser.add_argument("--model", default="all-MiniLM-L6-v2")
     parser.add_argument("--cache", help="folder that keeps the embeddings; a temporary one if not given")
     parser.add_argument("--n-iter", type=int, default=20, help="candidates of the random search; 0 for none")
+    parser.add_argument("--fit-on-validation", action="store_true", help="sequences: fit on all but the test items")
     parser.add_argument("--models", nargs="+", default=list(models(None)), help="which of the models")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         for folder in arguments.folders:
-            print_table(folder, arguments.models, arguments.model, arguments.cache or temporary, arguments.n_iter)
+            print_table(folder, arguments, arguments.cache or temporary)
 
 
-def print_table(folder: Path, names: list[str], model: str, cache: str, n_iter: int) -> None:
+def print_table(folder: Path, arguments: argparse.Namespace, cache: str) -> None:
     """One data set."""
     columns = [*METRICS, "fit s", "recommend s", "peak GB"]
     spawn = multiprocessing.get_context("spawn")
-    task = read_task(folder)
+    task = read_task(folder, arguments.fit_on_validation)
     start = time.perf_counter()
     print(f"\n## {task.name}: {task.X['user'].nunique()} users, {len(task.X)} events, {len(task.X_test)} tested\n")
     print(f"{task.protocol}\n")
     print("| model | " + " | ".join(columns) + " | settings |\n|" + " --- |" * (len(columns) + 2), flush=True)
-    for name in names:
+    for name in arguments.models:
         if not fits(name, task):
             continue
         with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-            rows = pool.submit(run, folder, name, model, cache, n_iter).result()
+            rows = pool.submit(
+                run, folder, name, arguments.model, cache, arguments.n_iter, arguments.fit_on_validation
+            ).result()
         for row in rows:
             cells = [f"{row[c]:.4f}" if c in METRICS else f"{row[c]:.2f}" for c in columns]
             print(f"| {row['model']} | " + " | ".join(cells) + f" | {row['settings']} |", flush=True)

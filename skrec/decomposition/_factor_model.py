@@ -90,6 +90,11 @@ class FactorModel(VectorRecommender):
     # What was learned ------------------------------------------------------------------------------
 
     @property
+    def solver_(self) -> str:
+        """The solver that learned the model."""
+        return self._state.settings.solver
+
+    @property
     def user_factors_(self) -> NDArray[np.float32]:
         """User vectors in catalogue order."""
         return self._state.user_factors

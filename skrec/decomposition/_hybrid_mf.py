@@ -64,7 +64,8 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
     feedback : {"implicit", "explicit"}, default="implicit"
         "explicit" fits observed ratings alone, with a mean and with biases of users, items and context; scores
         are then ratings. For "als" only.
-    solver : {"als", "bpr", "warp", "softmax"}, default="als"
+    solver : {"auto", "als", "bpr", "warp", "softmax"}, default="auto"
+        "auto" is "warp" for implicit feedback in context, else "als"; ``fit`` settles it, and ``partial_fit`` keeps it.
         "als" is alternating least squares: the fastest, and the one for ratings. "softmax" maximises the likelihood
         of each choice among sampled items: the best where context matters, and the slowest. "bpr" compares the
         chosen item with one random item. "warp" compares it with a random item that scores too high, and weights the
@@ -105,6 +106,8 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
 
     Attributes
     ----------
+    solver_ : str
+        The solver used.
     user_factors_, item_factors_ : float32 arrays of shape (n_users, n_factors) and (n_items, n_factors)
         In catalogue order; the part from features is included.
     user_biases_, item_biases_ : float32 arrays of shape (n_users,) and (n_items,)
@@ -196,7 +199,7 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         "frequency_scaling": [Interval(Real, 0, 1, closed="both")],
         "feature_regularization": [Interval(Real, 0, None, closed="neither")],
         "feedback": [StrOptions({"implicit", "explicit"})],
-        "solver": [StrOptions({"als", "bpr", "warp", "softmax"})],
+        "solver": [StrOptions({"auto", "als", "bpr", "warp", "softmax"})],
         "max_iter": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "tol": [Interval(Real, 0, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
@@ -211,12 +214,6 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         "device": [None, str],
         "verbose": [StrOptions({"auto"}), "verbose"],
     }
-    search_space: ClassVar[dict[str, Any]] = {
-        "n_factors": [16, 32, 64, 128],
-        "regularization": loguniform(1, 100),
-        "alpha": [0.0, 1.0, 4.0, 16.0, "auto"],
-        "frequency_scaling": uniform(0, 1),
-    }
 
     def __init__(
         self,
@@ -227,7 +224,7 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         frequency_scaling: float = 0.4,
         feature_regularization: float = 10.0,
         feedback: Literal["implicit", "explicit"] = "implicit",
-        solver: Literal["als", "bpr", "warp", "softmax"] = "als",
+        solver: Literal["auto", "als", "bpr", "warp", "softmax"] = "auto",
         max_iter: int | Literal["auto"] = "auto",
         tol: float = 1e-4,
         learning_rate: float = 0.05,
@@ -271,6 +268,18 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
             *[cls(n_factors=4, solver=s, max_iter=5, random_state=0) for s in ("bpr", "warp", "softmax")],
         ]
 
+    @property
+    def search_space(self) -> dict[str, Any] | list[dict[str, Any]]:
+        """What is worth tuning with the solver that was chosen; with "auto", one space for "als" and one for "warp"."""
+        common = {"n_factors": [16, 32, 64, 128], "frequency_scaling": uniform(0, 1)}
+        als = {**common, "regularization": loguniform(1, 100), "alpha": [0.0, 1.0, 4.0, 16.0, "auto"]}
+        ranking = {**common, "regularization": loguniform(0.5, 50), "learning_rate": loguniform(0.01, 0.2)}
+        if self.feedback == "explicit":
+            return {name: values for name, values in als.items() if name != "alpha"}
+        if self.solver == "auto":
+            return [{"solver": ["als"], **als}, {"solver": ["warp"], **ranking}]
+        return als if self.solver == "als" else ranking
+
     # Fit -------------------------------------------------------------------------------------------
 
     def _fit_events(self, X: Any, y: Any, sample_weight: Any, item_features: Any, user_features: Any) -> Any:
@@ -289,7 +298,7 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
     def _fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
         from skrec._kernels.threads import single_threaded_blas
 
-        if self.feedback == "explicit" and self.solver != "als":
+        if self.feedback == "explicit" and self.solver not in ("auto", "als"):
             raise ValueError(
                 f"solver={self.solver!r} learns rankings, and feedback='explicit' asks for ratings; pass solver='als', "
                 "or feedback='implicit'."
@@ -327,16 +336,19 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
 
     def _settings(self, *, in_context: bool) -> SolverSettings:
         """The parameters as they are now."""
+        explicit, solver = self.feedback == "explicit", self.solver
+        if solver == "auto":
+            solver = "warp" if in_context and not explicit else "als"
         return SolverSettings(
-            solver=self.solver,
-            explicit=self.feedback == "explicit",
+            solver=solver,
+            explicit=explicit,
             in_context=in_context,
             n_factors=self.n_factors,
             regularization=self.regularization,
             alpha=self.alpha,
             frequency_scaling=self.frequency_scaling,
             feature_regularization=self.feature_regularization,
-            max_iter=_MAX_ITER[self.solver] if isinstance(self.max_iter, str) else self.max_iter,
+            max_iter=_MAX_ITER[solver] if isinstance(self.max_iter, str) else self.max_iter,
             tol=self.tol,
             learning_rate=self.learning_rate,
             batch_size=self.batch_size,

@@ -6,7 +6,7 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 
-def search_space(estimator: BaseEstimator) -> dict[str, Any]:
+def search_space(estimator: BaseEstimator) -> dict[str, Any] | list[dict[str, Any]]:
     """Distributions of the parameters that are worth tuning, for a random search.
 
     Parameters
@@ -16,8 +16,9 @@ def search_space(estimator: BaseEstimator) -> dict[str, Any]:
 
     Returns
     -------
-    dict of str to list or distribution
-        A new one at each call, to be changed at will. Names in a pipeline carry the step's prefix.
+    dict of str to list or distribution, or list of such dicts
+        New ones at each call, to be changed at will. A list has one space for each way to fit the model, such as the
+        solvers of :class:`~skrec.decomposition.HybridMFRecommender`. Names in a pipeline carry the step's prefix.
 
     Raises
     ------
@@ -26,18 +27,27 @@ def search_space(estimator: BaseEstimator) -> dict[str, Any]:
 
     Examples
     --------
-    >>> from skrec.decomposition import BPRRecommender
+    >>> from skrec.decomposition import BPRRecommender, HybridMFRecommender
     >>> from skrec.model_selection import search_space
     >>> sorted(search_space(BPRRecommender()))
     ['learning_rate', 'max_iter', 'n_factors', 'popularity_weight', 'regularization']
+    >>> [space["solver"] for space in search_space(HybridMFRecommender())]
+    [['als'], ['warp']]
+    >>> sorted(search_space(HybridMFRecommender(solver="softmax")))
+    ['frequency_scaling', 'learning_rate', 'n_factors', 'regularization']
     """
     if isinstance(estimator, Pipeline):
         name, last = estimator.steps[-1]
-        return {f"{name}__{parameter}": values for parameter, values in search_space(last).items()}
-    space: dict[str, Any] | None = getattr(type(estimator), "search_space", None)
-    if space is not None:
-        return dict(space)
-    raise ValueError(
-        f"There is no default search space for {type(estimator).__name__}; pass param_distributions, as in "
-        "{'n_neighbors': [50, 100, 200]}."
-    )
+        space = search_space(last)
+        return _prefixed(space, name) if isinstance(space, dict) else [_prefixed(one, name) for one in space]
+    spaces: Any = getattr(estimator, "search_space", None)
+    if spaces is None:
+        raise ValueError(
+            f"There is no default search space for {type(estimator).__name__}; pass param_distributions, as in "
+            "{'n_neighbors': [50, 100, 200]}."
+        )
+    return dict(spaces) if isinstance(spaces, dict) else [dict(space) for space in spaces]
+
+
+def _prefixed(space: dict[str, Any], name: str) -> dict[str, Any]:
+    return {f"{name}__{parameter}": values for parameter, values in space.items()}

@@ -1,5 +1,6 @@
 """A recommender that chooses its own parameters."""
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral
 from typing import Any, ClassVar, Self
@@ -10,10 +11,12 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import BaseCrossValidator, ParameterSampler, check_cv
 from sklearn.model_selection._search import BaseSearchCV
-from sklearn.utils import get_tags
+from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skrec.base import DelegatingMixin
+from skrec.exceptions import BelowPopularityWarning
 from skrec.interactions import FeatureSource, FeatureTable, Table, given_options, read_events
 from skrec.metrics import ranking_scorer
 from skrec.model_selection._base import Split, user_codes
@@ -28,9 +31,11 @@ from skrec.utils import (
     note_pools,
     pools_are_lost,
     progress,
+    unwrap_recommender,
 )
 
 _LAST_SHARE = 0.2
+_FIT_CALLER = 4  # frames up, through what makes fit atomic
 
 
 class TunedRecommender(DelegatingMixin, PersistenceMixin, BaseSearchCV):
@@ -75,6 +80,9 @@ class TunedRecommender(DelegatingMixin, PersistenceMixin, BaseSearchCV):
         What was changed; empty where the given parameters did best.
     best_score_ : float
         On the validation events.
+    popularity_score_ : float or None
+        That of :class:`~skrec.dummy.PopularRecommender` on the same events. None where popularity itself is tuned, for
+        explicit feedback, and with scorers of scikit-learn by several names.
     cv_results_ : dict of arrays
         As in scikit-learn's searches.
     users_, items_ : ndarray
@@ -86,6 +94,9 @@ class TunedRecommender(DelegatingMixin, PersistenceMixin, BaseSearchCV):
 
     Notes
     -----
+    A :class:`~skrec.exceptions.BelowPopularityWarning` says that the best candidate does not beat popularity on the
+    validation events.
+
     Frames of ``item_features`` and ``user_features`` are passed to every split whole. The first call of
     ``partial_fit`` tunes; later calls update the recommender with the chosen parameters. ``recommend``,
     ``similar_items``, ``search``, ``explain`` and ``partial_fit`` exist where the recommender has them.
@@ -201,16 +212,46 @@ class TunedRecommender(DelegatingMixin, PersistenceMixin, BaseSearchCV):
                     self.scoring = check_scoring(self.estimator, self.scoring)
                 if callable(self.scoring):
                     self.scoring = _Counted(self.scoring, bar)
-                super().fit(X, y, **{name: _whole(table) for name, table in given.items()})
+                whole = {name: _whole(table) for name, table in given.items()}
+                super().fit(X, y, **whole)
             if isinstance(self.scorer_, _Counted):
                 self.scorer_ = self.scorer_.scorer
+            self.popularity_score_ = self._popularity_score(X, y, whole)
         except (TypeError, ValueError):
             # Where no candidate could be fitted, the cause is in the data: let the recommender say it.
             clone(self.estimator).fit(X, y, **given)
             raise
         finally:
             self.cv, self.scoring, self.verbose, self.n_jobs = cv, scoring, verbose, n_jobs
+        if self.popularity_score_ is not None and not self.best_score_ > self.popularity_score_:
+            warnings.warn(
+                f"The best candidate scores {self.best_score_:.4f} on the validation events, and popularity "
+                f"{self.popularity_score_:.4f}. Collect more events, give the model features or text, try another "
+                "model, or recommend by PopularRecommender.",
+                BelowPopularityWarning,
+                stacklevel=_FIT_CALLER,
+            )
         return self
+
+    def _popularity_score(self, X: Any, y: Any, given: dict[str, Any]) -> float | None:
+        """The mean score of popularity on the splits; None where the score is not one of rankings, or it is tuned."""
+        from skrec.dummy import PopularRecommender
+
+        scorer = self.scorer_
+        if isinstance(unwrap_recommender(self.estimator), PopularRecommender) or not callable(scorer):
+            return None
+        if get_tags(self.estimator).target_tags.required:
+            return None
+        popular: Any = PopularRecommender()
+        if isinstance(self.estimator, Pipeline):  # the scorer asks the same queries of it
+            popular = clone(self.estimator).set_params(**{self.estimator.steps[-1][0]: popular})
+        scores = []
+        for train, test in self.cv.split(X, y):
+            part = [None if y is None else _safe_indexing(y, at) for at in (train, test)]
+            fitted = clone(popular).fit(_safe_indexing(X, train), part[0], **given)
+            score = scorer(fitted, _safe_indexing(X, test), part[1])
+            scores.append(score[self.refit] if isinstance(score, dict) else score)
+        return float(np.mean(scores))
 
     def _run_search(self, evaluate_candidates: Callable[[Iterable[dict[str, Any]]], Any]) -> None:
         drawn = ParameterSampler(self._space(), self._n_drawn(), random_state=self.random_state)
@@ -246,7 +287,7 @@ def _check_lists(cv: Any, param_distributions: Any) -> None:
     TypeError
         If splits are no pairs of rows, or distributions no dicts.
     """
-    if isinstance(cv, list | tuple | np.ndarray) and not all(np.ndim(s) or isinstance(s, tuple | list) for s in cv):
+    if isinstance(cv, list | tuple | np.ndarray) and not all(isinstance(s, tuple | list) or np.ndim(s) for s in cv):
         raise TypeError(f"cv must be a splitter, a number of folds, or pairs (train, test) of rows; got {cv!r}.")
     if isinstance(param_distributions, list) and not all(isinstance(one, Mapping) for one in param_distributions):
         raise TypeError(f"param_distributions must be a dict, or a list of dicts; got {param_distributions!r}.")

@@ -40,7 +40,7 @@ def test_not_below_popularity_where_events_are_few(in_context, alpha):
     X, context = shop()
     X, test, given = X[:-1500], X[-1500:], context[-1500:]
     events = np.hstack([X, context[:-1500]]) if in_context else X
-    rec = HybridMFRecommender(alpha=alpha, random_state=0).fit(events)
+    rec = HybridMFRecommender(solver="als", alpha=alpha, random_state=0).fit(events)
     lists = rec.recommend(test[:, 0], exclude_seen=False, context=given if in_context else None).items
     popular = PopularRecommender().fit(X).recommend(test[:, 0], exclude_seen=False).items
     difference = ndcg(lists, test[:, 1]) - ndcg(popular, test[:, 1])
@@ -134,13 +134,31 @@ def test_own_items_come_first_where_events_are_a_handful(solver, features, event
         assert set(rec.recommend([user], k=len(own), exclude_seen=False).items[0]) == own
 
 
+def test_the_solver_follows_from_the_data_and_stays():
+    X, context = shop(1500, 200)
+    events = np.hstack([X, context])
+    rec = HybridMFRecommender(n_factors=8, random_state=0)
+    assert rec.fit(X).solver_ == "als"
+    assert rec.partial_fit(X[:5]).solver_ == "als"
+    assert rec.fit(events).solver_ == "warp"
+    assert rec.partial_fit(events[:5]).solver_ == "warp"
+    assert_array_equal(
+        rec.fit(events).item_factors_,
+        HybridMFRecommender(n_factors=8, solver="warp", random_state=0).fit(events).item_factors_,
+    )
+    rated = HybridMFRecommender(n_factors=8, feedback="explicit", random_state=0)
+    assert rated.fit(events, np.arange(len(events)) % 5).solver_ == "als"
+
+
 # What users have in common ------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def in_context():
     X, context = shop(3000, 400)
-    return HybridMFRecommender(n_factors=8, regularization=10.0, random_state=0).fit(np.hstack([X, context]))
+    return HybridMFRecommender(n_factors=8, solver="als", regularization=10.0, random_state=0).fit(
+        np.hstack([X, context])
+    )
 
 
 def test_an_unknown_user_is_what_users_have_in_common(in_context):

@@ -1,6 +1,7 @@
 """Tuning that needs no set-up, and the spaces it draws from."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skrec.base import is_recommender
-from skrec.decomposition import BPRRecommender
-from skrec.dummy import PopularRecommender
+from skrec.decomposition import BPRRecommender, HybridMFRecommender
+from skrec.dummy import PopularRecommender, RandomRecommender
+from skrec.exceptions import BelowPopularityWarning
 from skrec.metrics import evaluate, ranking_scorer
 from skrec.model_selection import LeaveKOut, LeaveLastOut, TunedRecommender, search_space
 from skrec.neighbors import EmbeddingKNNRecommender, UserKNNRecommender
@@ -68,6 +70,7 @@ def test_one_event_is_an_error():
         TunedRecommender(PopularRecommender()).fit([[1, 2]])
 
 
+@pytest.mark.filterwarnings("ignore::skrec.exceptions.BelowPopularityWarning")
 def test_own_splits_and_several_metrics(log):
     rec = TunedRecommender(
         UserKNNRecommender(),
@@ -85,6 +88,7 @@ def test_the_same_seed_draws_the_same_candidates(log):
     assert a.cv_results_["params"] == b.cv_results_["params"] != c.cv_results_["params"]
 
 
+@pytest.mark.filterwarnings("ignore::skrec.exceptions.BelowPopularityWarning")
 def test_bare_frames_of_features_stay_whole(log):
     """Of as many rows as X, which a plain search would slice."""
     rng = np.random.default_rng(1)
@@ -165,16 +169,46 @@ def test_an_unknown_metric_is_named(log):
         TunedRecommender(UserKNNRecommender(), {"n_neighbors": [1]}, scoring="ndgc@10").fit(log)
 
 
+def test_popularity_is_scored_on_the_same_events(log):
+    split = next(iter(LeaveLastOut().split(log)))
+    rec = TunedRecommender(UserKNNRecommender(), {"n_neighbors": [5, 20]}, cv=[split], scoring="recall@5")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BelowPopularityWarning)
+        rec.fit(log)
+    popular = PopularRecommender().fit(log.iloc[split[0]])
+    assert rec.popularity_score_ == ranking_scorer("recall@5")(popular, log.iloc[split[1]])
+    assert TunedRecommender(PopularRecommender(), {"recency_decay": [0.5]}).fit(log).popularity_score_ is None
+
+
+def test_a_model_that_does_not_beat_popularity_is_named():
+    rng = np.random.default_rng(0)
+    share = np.arange(1, 41) ** -1.5
+    X = np.column_stack([np.repeat(np.arange(60), 5), rng.choice(40, 300, p=share / share.sum())])
+    with pytest.warns(BelowPopularityWarning, match=r"and popularity 0\.\d+\. Collect more events"):
+        rec = TunedRecommender(RandomRecommender(random_state=0), {"random_state": [1]}, scoring="ndcg@3").fit(X)
+    assert rec.best_score_ <= rec.popularity_score_
+
+
 class TestSearchSpace:
     @pytest.mark.parametrize("recommender", [r for r in all_estimators() if hasattr(r, "search_space")], ids=str)
     def test_every_name_is_a_parameter_and_every_draw_is_valid(self, recommender):
-        space = search_space(recommender)
-        assert set(space) <= set(recommender.get_params())
-        rng = np.random.RandomState(0)
-        for name, values in space.items():
-            draws = values.rvs(size=50, random_state=rng) if hasattr(values, "rvs") else values
-            for value in draws:
-                clone(recommender).set_params(**{name: value})._validate_params()
+        spaces, rng = search_space(recommender), np.random.RandomState(0)
+        for space in [spaces] if isinstance(spaces, dict) else spaces:
+            assert set(space) <= set(recommender.get_params())
+            for name, values in space.items():
+                draws = values.rvs(size=50, random_state=rng) if hasattr(values, "rvs") else values
+                for value in draws:
+                    clone(recommender).set_params(**{name: value})._validate_params()
+
+    def test_a_space_for_each_solver(self):
+        als, warp = search_space(HybridMFRecommender())
+        assert (als["solver"], warp["solver"]) == (["als"], ["warp"])
+        assert set(als) - set(warp) == {"alpha"}
+        assert set(warp) - set(als) == {"learning_rate"}
+        assert "solver" not in search_space(HybridMFRecommender(solver="softmax"))
+        assert "alpha" not in search_space(HybridMFRecommender(feedback="explicit"))
+        prefixed = search_space(make_pipeline(FunctionTransformer(), HybridMFRecommender()))
+        assert [space["hybridmfrecommender__solver"] for space in prefixed] == [["als"], ["warp"]]
 
     def test_the_families_have_one(self):
         assert sum(hasattr(cls, "search_space") for cls in public_estimators()) >= 8
