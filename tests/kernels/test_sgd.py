@@ -6,10 +6,11 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skrec._kernels.als.sweeps import aligned_zeros
-from skrec._kernels.sgd.epochs import Events, HeldOutRank, ParameterRows, State, run_epochs
+from skrec._kernels.sgd.epochs import Events, ParameterRows, State, run_epochs
 from skrec._kernels.sgd.pairwise import PairwiseTrainer
 from skrec._kernels.sgd.pairwise_torch import PairwiseTorchTrainer
 from skrec._kernels.sgd.softmax import SoftmaxTrainer
+from skrec.decomposition._sgd import _held_out_rank
 
 N_USERS, N_ITEMS, N_FACTORS = 30, 24, 5
 
@@ -183,6 +184,6 @@ def test_held_out_score_is_that_of_the_ranks(monkeypatch):
         others = np.setdiff1d(np.flatnonzero(seen[[user]].toarray() == 0), [item])
         gains.append(1 / np.log2(2 + (row[others] > row[item]).sum()))
     expected = np.average(gains, weights=events.weight)
-    assert HeldOutRank(events, seen)(learned) == pytest.approx(expected, rel=1e-6)
-    monkeypatch.setattr("skrec._kernels.sgd.epochs._CELLS", 50)
-    assert HeldOutRank(events, seen)(learned) == pytest.approx(expected, rel=1e-6)
+    assert _held_out_rank(events, seen)(learned) == pytest.approx(expected, rel=1e-6)
+    monkeypatch.setattr("skrec.decomposition._held_out._CELLS", 50)
+    assert _held_out_rank(events, seen)(learned) == pytest.approx(expected, rel=1e-6)
