@@ -26,7 +26,7 @@ class Skrec:
             ),
             "BPR": lambda: BPRRecommender(
                 BPR["factors"], learning_rate=BPR["learning_rate"], regularization=BPR["regularization"],
-                max_iter=BPR["iterations"],
+                max_iter=BPR["iterations"], popularity_weight=0.5,
             ),
         }[model]()  # fmt: skip
 

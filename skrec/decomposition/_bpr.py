@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import loguniform, randint, uniform
+from scipy.stats import loguniform, randint
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval
 
 from skrec.decomposition._implicit_models import SHARED_CONSTRAINTS, ImplicitFactorRecommender
 from skrec.utils import Verbose, check_array
@@ -33,10 +31,12 @@ class BPRRecommender(ImplicitFactorRecommender):
         Passes over the events.
     verify_negative_samples : bool, default=True
         Draw no negative sample that the user has chosen. Slower, and usually better.
-    popularity_weight : float, default=0.5
+    popularity_weight : float or "auto", default="auto"
         How much of the logarithm of an item's number of users is added to its bias. implicit draws negative samples
         by popularity, so that its scores compare a user with other users and lack the popularity of the item; this
-        adds it. 0 keeps the scores of implicit.
+        adds it. 0 keeps the scores of implicit. "auto" holds out a tenth of the events, at most 10,000, fits a first
+        model to the rest, and takes the weight from 0 to 16 by which they rank highest, the larger one in doubt; then
+        all events are fitted. It is 0.5 where fewer than 20 events can be held out. A number spares the first model.
     item_encoder, user_encoder : transformer, "auto" or None, default=None
         Fitted on ``item_features`` and ``user_features`` (without the id column) inside ``fit``. None takes
         numeric features as they are; ``"auto"`` embeds texts, one-hot encodes
@@ -59,6 +59,8 @@ class BPRRecommender(ImplicitFactorRecommender):
         In catalogue order.
     item_biases_ : float32 array of shape (n_items,)
         The part from ``popularity_weight`` is included.
+    popularity_weight_ : float
+        The weight used.
     fold_in_scale_ : float
         Root mean square length of the fitted user vectors, over that of the same users folded in.
     user_map_, item_map_ : Ridge or None
@@ -111,14 +113,13 @@ class BPRRecommender(ImplicitFactorRecommender):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **SHARED_CONSTRAINTS,
         "verify_negative_samples": ["boolean"],
-        "popularity_weight": [Interval(Real, 0, None, closed="left")],
     }
     search_space: ClassVar[dict[str, Any]] = {
         "n_factors": [16, 32, 64, 128],
         "learning_rate": loguniform(0.01, 0.2),
         "regularization": loguniform(0.003, 0.1),
         "max_iter": randint(30, 200),
-        "popularity_weight": uniform(0, 1),
+        "popularity_weight": [0.0, 0.25, 0.5, 1.0, "auto"],
     }
 
     def __init__(
@@ -129,7 +130,7 @@ class BPRRecommender(ImplicitFactorRecommender):
         regularization: float = 0.03,
         max_iter: int = 100,
         verify_negative_samples: bool = True,
-        popularity_weight: float = 0.5,
+        popularity_weight: float | Literal["auto"] = "auto",
         item_encoder: BaseEstimator | Literal["auto"] | None = None,
         user_encoder: BaseEstimator | Literal["auto"] | None = None,
         feature_regularization: float = 10.0,
@@ -145,12 +146,12 @@ class BPRRecommender(ImplicitFactorRecommender):
             item_encoder=item_encoder,
             user_encoder=user_encoder,
             feature_regularization=feature_regularization,
+            popularity_weight=popularity_weight,
             random_state=random_state,
             n_jobs=n_jobs,
             verbose=verbose,
         )
         self.verify_negative_samples = verify_negative_samples
-        self.popularity_weight = popularity_weight
 
     @classmethod
     def __skrec_test_instances__(cls) -> list[Any]:
@@ -178,9 +179,7 @@ class BPRRecommender(ImplicitFactorRecommender):
         # The last column of implicit's items is their bias; the last column of its users is ones.
         self.user_factors_ = np.ascontiguousarray(model.user_factors[:, :-1])
         self.item_factors_ = np.ascontiguousarray(model.item_factors[:, :-1])
-        self._learned_biases = model.item_factors[:, -1].copy()
-        popularity = self.popularity_weight * np.log1p(self._item_counts)
-        self.item_biases_ = self._learned_biases + popularity.astype(np.float32)
+        self.item_biases_ = model.item_factors[:, -1].copy()
 
     def _warm_start(self, model: Any, n_users: int, n_items: int, rng: np.random.Generator) -> None:
         users = self._drawn(n_users, rng)

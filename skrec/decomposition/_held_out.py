@@ -53,7 +53,13 @@ class HeldOutRank:
     def __call__(
         self, queries: Callable[[slice], NDArray[np.float32]], vectors: NDArray[np.float32], active: NDArray[np.bool_]
     ) -> float:
-        """Rank by ``queries(events) @ vectors.T``; items that are not active come last."""
+        """The mean over the events, ranked by ``queries(events) @ vectors.T``; items that are not active come last."""
+        return float(np.average(self.gains(queries, vectors, active), weights=self.weight))
+
+    def gains(
+        self, queries: Callable[[slice], NDArray[np.float32]], vectors: NDArray[np.float32], active: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """``1 / log2(1 + rank)`` of each event."""
         gains = np.empty(len(self.items))
         block = max(1, _CELLS // len(vectors))
         for start in range(0, len(self.items), block):
@@ -61,7 +67,7 @@ class HeldOutRank:
             scores = queries(at) @ vectors.T
             scores[:, ~active] = -np.inf
             gains[at] = 1 / np.log2(2 + self._above(scores, at))
-        return float(np.average(gains, weights=self.weight))
+        return gains
 
     def _above(self, scores: NDArray[np.float32], at: slice) -> NDArray[np.int64]:
         """How many items score above the one held out."""

@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skrec.base import PartialFitMixin, VectorRecommender, text_space
+from skrec.decomposition._popularity_weight import best_popularity_weight, log_popularity
 from skrec.decomposition._state_checks import check_ridge
 from skrec.interactions import Histories, Interactions, Queries
 from skrec.utils import (
@@ -40,6 +41,7 @@ SHARED_CONSTRAINTS: dict[str, list[Any]] = {
     "item_encoder": [HasMethods(["fit_transform", "transform"]), StrOptions({"auto"}), None],
     "user_encoder": [HasMethods(["fit_transform", "transform"]), StrOptions({"auto"}), None],
     "feature_regularization": [Interval(Real, 0, None, closed="left")],
+    "popularity_weight": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
     "random_state": ["random_state"],
     "n_jobs": [None, Integral],
     "verbose": [StrOptions({"auto"}), "verbose"],
@@ -56,6 +58,8 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
     user_factors_: NDArray[np.float32]
     item_factors_: NDArray[np.float32]
     item_biases_: NDArray[np.float32]
+    popularity_weight_: float
+    _learned_biases: NDArray[np.float32]
     _user_is_active: NDArray[np.bool_]
     _item_is_active: NDArray[np.bool_]
     _item_counts: NDArray[np.int64]
@@ -72,6 +76,7 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
         item_encoder: BaseEstimator | Literal["auto"] | None,
         user_encoder: BaseEstimator | Literal["auto"] | None,
         feature_regularization: float,
+        popularity_weight: float | Literal["auto"],
         random_state: int | np.random.RandomState | None,
         n_jobs: int | None,
         verbose: Verbose,
@@ -83,6 +88,7 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
         self.item_encoder = item_encoder
         self.user_encoder = user_encoder
         self.feature_regularization = feature_regularization
+        self.popularity_weight = popularity_weight
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
@@ -96,7 +102,7 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
         return chosen
 
     def _read(self, model: Any) -> None:
-        """Set ``user_factors_``, ``item_factors_`` and ``item_biases_``."""
+        """Set ``user_factors_``, ``item_factors_`` and ``item_biases_``, without popularity."""
         raise NotImplementedError
 
     def _warm_start(self, model: Any, n_users: int, n_items: int, rng: np.random.Generator) -> None:
@@ -152,11 +158,27 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
         self._item_counts = np.bincount(chosen.indices, minlength=chosen.shape[1])
         self._item_is_active = self._item_counts > 0
         seed = int(check_random_state(self.random_state).randint(_MAX_SEED))
-        model = self._make_model(random_state=seed, num_threads=self._n_threads())
+
+        def make() -> Any:
+            return self._make_model(random_state=seed, num_threads=self._n_threads())
+
+        def fit_part(part: sp.csr_matrix) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+            model = make()
+            fit_model(model, self._entries(part), label=type(self).__name__, verbose=self.verbose)
+            return model.user_factors, model.item_factors
+
+        if not isinstance(self.popularity_weight, str):
+            self.popularity_weight_ = float(self.popularity_weight)
+        elif not warm_start:
+            self.popularity_weight_ = best_popularity_weight(chosen, fit_part)
+        model = make()
         if warm_start:
             self._warm_start(model, chosen.shape[0], chosen.shape[1], np.random.default_rng(seed))
         fit_model(model, self._entries(chosen), label=type(self).__name__, verbose=self.verbose)
         self._read(model)
+        self._learned_biases = self.item_biases_
+        popularity = np.float32(self.popularity_weight_) * log_popularity(self._item_counts)
+        self.item_biases_ = self._learned_biases + popularity
 
     def _n_threads(self) -> int:
         from skrec._kernels.threads import effective_n_threads
@@ -216,6 +238,7 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
             if getattr(self, name) is not None:
                 check_matrix(getattr(self, name), name, (n, None))
         check_number(self.fold_in_scale_, "fold_in_scale_", 0)
+        check_number(self.popularity_weight_, "popularity_weight_", 0)
 
     # Rank ------------------------------------------------------------------------------------------
 

@@ -44,6 +44,11 @@ class LogisticMFRecommender(SampleWeightMixin, ImplicitFactorRecommender):
     feature_regularization : float, default=10.0
         Penalty of the ridge maps from features to factors, in units of the mean squared length of the
         feature rows.
+    popularity_weight : float or "auto", default="auto"
+        How much of the logarithm of an item's number of users is added to its bias. "auto" holds out a tenth of the
+        events, at most 10,000, fits a first model to the rest, and takes the weight from 0 to 16 by which they rank
+        highest, the larger one in doubt; then all events are fitted. It is 0.5 where fewer than 20 events can be held
+        out. A number spares the first model, and 0 keeps the scores of implicit.
     random_state : int, RandomState instance or None, default=None
         Draws the first factors and the negative samples. A value makes ``fit`` run on one thread, since each
         thread of implicit draws its own: the result is then the same for any ``n_jobs``.
@@ -61,6 +66,8 @@ class LogisticMFRecommender(SampleWeightMixin, ImplicitFactorRecommender):
         Scores do not include ``user_biases_``, which changes no ranking: the log odds are the score plus it.
     fold_in_scale_ : float
         Root mean square length of the fitted user vectors, over that of the same users folded in.
+    popularity_weight_ : float
+        The weight used.
     user_map_, item_map_ : Ridge or None
         From features to factors (and bias, for items); for rows without events.
     user_encoder_, item_encoder_ : transformer or None
@@ -115,6 +122,7 @@ class LogisticMFRecommender(SampleWeightMixin, ImplicitFactorRecommender):
         "learning_rate": loguniform(0.3, 1.5),
         "regularization": loguniform(0.3, 10),
         "max_iter": randint(15, 60),
+        "popularity_weight": [0.0, 0.25, 0.5, 1.0, "auto"],
     }
 
     def __init__(
@@ -129,6 +137,7 @@ class LogisticMFRecommender(SampleWeightMixin, ImplicitFactorRecommender):
         item_encoder: BaseEstimator | Literal["auto"] | None = None,
         user_encoder: BaseEstimator | Literal["auto"] | None = None,
         feature_regularization: float = 10.0,
+        popularity_weight: float | Literal["auto"] = "auto",
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
         verbose: Verbose = "auto",
@@ -141,6 +150,7 @@ class LogisticMFRecommender(SampleWeightMixin, ImplicitFactorRecommender):
             item_encoder=item_encoder,
             user_encoder=user_encoder,
             feature_regularization=feature_regularization,
+            popularity_weight=popularity_weight,
             random_state=random_state,
             n_jobs=n_jobs,
             verbose=verbose,

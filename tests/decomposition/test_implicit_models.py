@@ -66,11 +66,25 @@ def test_popularity_is_given_back():
     np.testing.assert_array_equal(half.item_factors_, without.item_factors_)
 
 
+@both
+def test_popularity_is_all_there_is_where_users_have_no_taste(model):
+    rng = np.random.default_rng(0)
+    share = np.arange(1, 41) ** -1.2
+    X = np.column_stack([np.repeat(np.arange(300), 6), rng.choice(40, 1800, p=share / share.sum())])
+    rec = clone(model).set_params(popularity_weight="auto").fit(X)
+    assert rec.popularity_weight_ >= 2
+    passed = clone(model).set_params(popularity_weight=rec.popularity_weight_).fit(X)
+    np.testing.assert_array_equal(passed.item_biases_, rec.item_biases_)
+    weight = rec.popularity_weight_
+    assert rec.partial_fit(X[:5]).popularity_weight_ == weight
+    assert clone(rec).fit(X[:20]).popularity_weight_ == 0.5
+
+
 def test_logistic_mf_is_that_of_implicit():
     from implicit.cpu.lmf import LogisticMatrixFactorization
 
     X = _two_tastes()
-    rec = clone(MODELS[1]).fit(X)
+    rec = clone(MODELS[1]).set_params(popularity_weight=0).fit(X)
     seed = int(np.random.RandomState(0).randint(2**31 - 1))
     theirs = LogisticMatrixFactorization(
         factors=8, learning_rate=1.0, regularization=rec.regularization, iterations=40, num_threads=1, random_state=seed
