@@ -204,7 +204,7 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         "tol": [Interval(Real, 0, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "n_negatives": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "n_negatives": [Interval(Integral, 1, 10_000, closed="both"), StrOptions({"auto"})],
         "validation_fraction": [Interval(Real, 0, 1, closed="left")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "item_encoder": [HasMethods(["fit_transform", "transform"]), StrOptions({"auto"}), None],
