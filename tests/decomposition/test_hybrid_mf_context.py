@@ -318,7 +318,7 @@ def test_an_update_reads_the_users_of_its_items_and_no_others(feedback):
     apart = np.column_stack([rng.integers(30, 60, 300), rng.integers(12, 24, 300), rng.random(300)])
     new = np.array([[0, 3, 0.5], [1, 4, 0.25], [1, 4, 0.75]])
     y, later = np.full(600, 2.0), np.array([3.0, 4.0, 5.0])
-    rec = make(feedback=feedback, max_iter=3).fit(np.vstack([X, apart]), y)
+    rec = make(solver="als", feedback=feedback, max_iter=3).fit(np.vstack([X, apart]), y)
     before = rec.item_factors_, rec.user_factors_
     read = []
     entries = type(rec._make_solver(rec._state.settings)).entries

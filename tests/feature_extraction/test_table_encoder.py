@@ -90,7 +90,7 @@ class TestTableEncoder:
 
 AUTO = [
     EmbeddingKNNRecommender(item_encoder="auto"),
-    EmbeddingKNNRecommender(item_encoder="auto", whitening=True),
+    EmbeddingKNNRecommender(item_encoder="auto", whitening=1.0),
     ItemKNNRecommender(item_encoder="auto"),
     EASERecommender(item_encoder="auto"),
     HybridMFRecommender(2, item_encoder="auto", random_state=0),

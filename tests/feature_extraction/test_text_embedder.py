@@ -322,7 +322,7 @@ def test_pickles_round_trip(tmp_path):
 
 
 def test_a_pickle_of_a_newer_version_is_refused(monkeypatch):
-    from skrec.utils import _format_version
+    from skrec.utils._loading import _format_version
 
     monkeypatch.setattr(_format_version, "FORMAT_VERSION", 99)
     saved = pickle.dumps(LLMTextEmbedder(HashingTextEncoder()))
