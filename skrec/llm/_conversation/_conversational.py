@@ -107,7 +107,7 @@ class ConversationalRecommender(MetaRecommender):
     >>> rec = ConversationalRecommender(PopularRecommender(), item_encoder=encoder).fit(X, item_features=books)
     >>> turn = rec.reply("nothing with horror")
     >>> turn.recommendations.items.tolist()
-    [[20, 10, None, None, None]]
+    [[20, 10, None]]
     >>> rec.reply("shorter than the first one", turn.state, k=1).recommendations.items
     array([[10]])
     """
