@@ -130,7 +130,7 @@ def measure(
                 elif metric.kind in RANKING:
                     kind = "graded" if metric.kind == "ndcg" else "binary"
                     if kind not in hits:
-                        hits[kind] = Hits.match(relevant[kind][at], codes, codes.shape[1])
+                        hits[kind] = Hits.match(relevant[kind][at], codes, k)
                     parts[metric.name].append(RANKING[metric.kind](hits[kind], metric.k))
                 else:
                     parts[metric.name].append(_of_each_list(metric, codes, view, vectors))

@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import sklearn
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError, UndefinedMetricWarning
@@ -91,6 +91,15 @@ def logs(draw):
 
 
 @settings(deadline=None)
+@example(  # more relevant items than the catalogue has: the best possible list is still of length k
+    log=(np.array([[0, 0]]), np.array([[0, 0], [0, 1]]), np.ones(2)),
+    explicit=False,
+    exclude_seen=False,
+    n_history=None,
+    threshold=None,
+    k=2,
+    per="user",
+)
 @given(
     log=logs(),
     explicit=st.booleans(),
