@@ -186,10 +186,9 @@ class FactorModel(VectorRecommender):
             of_changed = None if shift is None else shift[changed]
             factors[changed] = self._fold_in(queries.users[changed], queries.histories.take(changed), of_changed)
             known[changed] = True
-        if state.context_coef is not None and queries.context is not None:
-            factors[~known] = state.unknown_user
         vectors = factors[:, : state.settings.n_query]
         if state.context_coef is not None and queries.context is not None:
+            vectors[~known] = state.unknown_user[: state.settings.n_query]
             with np.errstate(over="ignore", invalid="ignore"):
                 vectors = vectors + queries.context @ state.context_coef
             known[:] = True

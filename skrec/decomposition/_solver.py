@@ -120,7 +120,7 @@ class Solver(ABC, Generic[StateT]):
 
     @contextmanager
     def reported(self, max_iter: int) -> Iterator[Report]:
-        """The progress of a fit; what it yields is told of every iteration."""
+        """The progress of a fit; what it yields is called after every iteration."""
         label = f"HybridMFRecommender, solver={self.settings.solver!r}"
         with progress(max_iter, label, self._step_name, verbose=self.settings.verbose) as bar:
 

@@ -84,7 +84,7 @@ def read_text_times(cells: NDArray, name: str, time_format: str | None) -> tuple
     Raises
     ------
     ValueError
-        If a cell is neither, or if day and month cannot be told apart.
+        If a cell is neither, or if which is the day and which the month is not clear.
     """
     distinct = distinct_text(cells)
     numeric = all(_NUMBER.fullmatch(text) for text in distinct)

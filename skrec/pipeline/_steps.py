@@ -70,4 +70,5 @@ class StepsMixin:
 
 
 def events_of(history: Any) -> Any:
+    """The events of a history that is a table, or a pair (events, y)."""
     return history[0] if isinstance(history, tuple) else history

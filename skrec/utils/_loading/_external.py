@@ -14,7 +14,7 @@ _UNPICKLED = "_unpickled_inactive"  # in the state of an object between its crea
 
 
 class RestoredMixin:
-    """Pickles and copies are told apart from what skops loads.
+    """Pickles and copies carry a mark that what skops loads lacks.
 
     A pickle, and a copy, creates the object by a function of this module. skops calls no function of a file: it creates
     the type, and passes the state to ``__setstate__``. So what comes without the mark of that function is not trusted,
