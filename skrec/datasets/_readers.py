@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from skrec.datasets._reader_words import ReaderWords
+
 N_READERS = 600
 OPENED = 1_609_459_200  # 2021-01-01 in UTC
 DAY = 86_400
@@ -23,41 +25,6 @@ MOOD_SHARE = 0.6
 """Part of the taste that is the mood of the moment; the rest is the reader's own mixture."""
 MOOD_CHANGE = 0.15
 """Chance, at each purchase, of another of the reader's tastes coming to the fore."""
-
-PHRASES = {
-    "adventure": ("narrow escapes", "stories of daring", "long chases and hidden treasure"),
-    "childhood": ("books to read aloud to children", "stories of growing up", "tales remembered from the nursery"),
-    "crime": ("detective stories", "murders in locked rooms", "puzzles with a culprit"),
-    "faith": ("books about faith and doubt", "saints and sinners", "religious writing of every kind"),
-    "family": ("family sagas", "stories of parents and children", "novels about brothers and sisters"),
-    "humour": ("anything that makes me laugh", "comic novels", "satire with a straight face"),
-    "ideas": ("philosophy", "books that argue", "big questions about how to live"),
-    "justice": ("books about injustice and those who fought it", "novels with a conscience", "tales of the oppressed"),
-    "loss": ("quiet books about grief", "elegies", "melancholy endings"),
-    "love": ("love stories", "novels about marriage", "tales of longing"),
-    "nature": ("nature writing", "landscapes and animals", "books that smell of woods and fields"),
-    "past": ("history", "historical novels", "chronicles of old wars and kings"),
-    "science": ("science and inventions", "scientific romances", "books that explain how the world works"),
-    "sea": ("sea voyages", "anything with a ship in it", "storms, islands and sailors"),
-    "society": ("novels of manners", "money, class and gossip", "portraits of a whole city"),
-    "solitude": ("solitary narrators", "books for being alone with", "outsiders and hermits"),
-    "terror": ("ghost stories", "gothic horror", "books that keep me awake at night"),
-    "travel": ("travel books", "journeys to far countries", "road stories"),
-    "war": ("war novels", "battles and soldiers", "books about what war does to people"),
-    "wonder": ("fairy tales", "myths and magic", "fantastic journeys"),
-}
-TRADES = (
-    "Teacher", "Nurse", "Bookbinder", "Engineer", "Retired clerk", "Translator", "Student", "Gardener", "Bus driver",
-    "Accountant", "Carpenter", "Doctor", "Baker", "Musician", "Journalist", "Librarian", "Farmer", "Electrician",
-)  # fmt: skip
-COUNTRIES = (
-    "United Kingdom", "United States", "Ireland", "India", "France", "Germany", "Spain", "Italy", "Poland", "Brazil",
-    "Mexico", "Japan", "Nigeria", "South Africa", "Canada", "Australia", "Norway", "Egypt", "Argentina", "Turkey",
-)  # fmt: skip
-HABITS = (
-    "Reads on the train.", "Reads in bed, always too late.", "Reads slowly and underlines.", "Belongs to a book club.",
-    "Buys more than can be read.", "Rereads old favourites.", "Reads on long winter evenings.", "Reads over lunch.",
-)  # fmt: skip
 
 
 @dataclass
@@ -87,7 +54,11 @@ class Readers:
 
 
 def simulate_readers(
-    themes: NDArray[np.float64], appeal: NDArray[np.int64], theme_names: list[str], genres: list[str]
+    themes: NDArray[np.float64],
+    appeal: NDArray[np.int64],
+    theme_names: list[str],
+    genres: list[str],
+    words: ReaderWords,
 ) -> Readers:
     """Let the readers loose in the shop.
 
@@ -98,8 +69,11 @@ def simulate_readers(
     appeal : array of shape (n_books,)
         How popular a book is, 1 to 3; 0 for one that has not been on sale.
     theme_names : list of str
+        Columns of ``themes``.
     genres : list of str
-        Comma-separated genres of each book.
+        Genres of each book, joined by ``words.separator``.
+    words : ReaderWords
+        What the profiles are written with; it changes no purchase.
     """
     random = np.random.RandomState(_SEED)
     likeness = themes / np.linalg.norm(themes, axis=1, keepdims=True)
@@ -110,7 +84,7 @@ def simulate_readers(
     delight = np.einsum("ij,ij->i", tastes[users], likeness[books]) / np.linalg.norm(tastes[users], axis=1)
     stars = np.clip(np.rint(2.6 + 2.4 * delight + random.normal(0, 0.7, len(users))), 1, 5)
     order = np.argsort(times, kind="stable")
-    profile = _profiles(random, tastes, likeness, theme_names, genres)
+    profile = _profiles(random, tastes, likeness, theme_names, genres, words)
     return Readers(tastes, users[order], books[order], times[order], stars[order].astype(np.float32), profile)
 
 
@@ -171,24 +145,29 @@ def _purchase_times(random: np.random.RandomState, n_bought: NDArray[np.int64]) 
 
 
 def _profiles(
-    random: np.random.RandomState, tastes: NDArray, likeness: NDArray, theme_names: list[str], genres: list[str]
+    random: np.random.RandomState,
+    tastes: NDArray,
+    likeness: NDArray,
+    theme_names: list[str],
+    genres: list[str],
+    words: ReaderWords,
 ) -> dict[str, list]:
     """Age, country, the genres where a reader's themes are at home, and a biography in the reader's tastes."""
-    shelves = [text.split(", ") for text in genres]
-    names = sorted({name for shelf in shelves for name in shelf} - {"novel", "novella", "short stories", "short story"})
+    shelves = [text.split(words.separator) for text in genres]
+    names = sorted({name for shelf in shelves for name in shelf} - words.book_forms)
     belongs = np.array([[name in shelf for name in names] for shelf in shelves], dtype=float)
     at_home = (likeness.T @ belongs) / np.sqrt(belongs.sum(axis=0) + 8)
     profile: dict[str, list] = {"age": [], "country": [], "favourite_genres": [], "biography": []}
     for taste in tastes:
         own = [theme_names[j] for j in np.argsort(-taste, kind="stable")[: np.count_nonzero(taste)]]
         best = np.argsort(-(taste @ at_home), kind="stable")[:2]
-        phrases = [PHRASES[name][random.randint(3)] for name in own]
-        listed = phrases[0] if len(phrases) == 1 else f"{', '.join(phrases[:-1])} and {phrases[-1]}"
-        country = COUNTRIES[random.randint(len(COUNTRIES))]
-        trade, habit = TRADES[random.randint(len(TRADES))], HABITS[random.randint(len(HABITS))]
+        phrases = words.list_phrases([words.phrases[name][random.randint(3)] for name in own])
+        country = words.countries[random.randint(len(words.countries))]
+        trade = words.trades[random.randint(len(words.trades))]
+        habit = words.habits[random.randint(len(words.habits))]
         age = int(np.clip(random.normal(44, 15), 16, 88))
-        profile["age"].append(max(age, 58) if trade.startswith("Retired") else age)
+        profile["age"].append(max(age, 58) if trade.startswith(words.retired) else age)
         profile["country"].append(country)
-        profile["favourite_genres"].append(", ".join(names[j] for j in best))
-        profile["biography"].append(f"{trade}. Looks for {listed.replace('me ', 'you ')}. {habit}")
+        profile["favourite_genres"].append(words.separator.join(names[j] for j in best))
+        profile["biography"].append(words.biography.format(trade=trade, phrases=phrases, habit=habit))
     return profile

@@ -99,6 +99,57 @@ def test_biographies_name_the_tastes(shop):
     assert not told[shop.user_tastes[:, sea] == 0].any()
 
 
+@pytest.fixture(scope="module")
+def chinese():
+    return load_bookshop(language="zh")
+
+
+def test_chinese_catalogue(chinese):
+    books = chinese.item_features
+    assert list(books) == ["item_id", "title", "author", "year", "language", "genres", "pages", "description"]
+    assert len(books) >= 150
+    assert f"{len(books)} 部" in chinese.DESCR
+    assert books["item_id"].is_unique
+    assert books["title"].is_unique
+    assert books["description"].is_unique
+    assert books.notna().all(axis=None)
+    assert (books["year"] < 1930).all()
+    assert books["pages"].between(50, 3000).all()
+    assert books["description"].str.len().between(40, 65).all()
+    for name in ("title", "author", "language", "genres", "description"):
+        assert (books[name].str.strip() == books[name]).all()
+        assert books[name].str.contains("[\u4e00-\u9fff]").all()
+        assert not books[name].str.contains("[A-PR-Za-z,;]").any()  # but for Ah Q
+
+
+def test_chinese_readers(chinese):
+    X, readers = chinese.interactions, chinese.user_features
+    assert X["user"].nunique() == len(readers) == 600
+    assert X["timestamp"].is_monotonic_increasing
+    assert not X.duplicated(["user", "item"]).any()
+    assert set(X["item"]) | set(chinese.cold_items) == set(chinese.item_features["item_id"])
+    assert len(chinese.cold_items) == 9
+    for name in ("country", "favourite_genres", "biography"):
+        assert not readers[name].str.contains("[A-Za-z]").any()
+    assert readers["age"][readers["biography"].str.startswith("退休")].min() >= 58
+    sea = chinese.user_tastes[:, chinese.theme_names.index("海洋")]
+    told = readers["biography"].str.contains("航海|有船|海岛")
+    assert told[sea > 0].all()
+    assert not told[sea == 0].any()
+
+
+def test_the_same_chinese_events_everywhere(chinese):
+    lines = "".join(f"{u} {i} {t}\n" for u, i, t in chinese.interactions.itertuples(index=False))
+    assert hashlib.sha256(lines.encode()).hexdigest() == (
+        "3a811266d76dd2a7ec8aad84b7d14b91cf8f0cb04af3bef589148d006ca35f77"
+    )
+
+
+def test_language_that_is_not_there():
+    with pytest.raises(ValueError, match="The 'language' parameter of load_bookshop must be a str among"):
+        load_bookshop(language="fr")
+
+
 def test_return_X_y(shop):
     X, y = load_bookshop(return_X_y=True)
     pd.testing.assert_frame_equal(X, shop.interactions)
