@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import ceil
@@ -13,6 +14,11 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from skrec._chat._messages import Message
     from skrec._chat._results import ChatSettings
+
+# One for all, so that no pickle contains a lock. A Condition will not do: its __enter__ is written in Python, where an
+# interrupt may arrive between taking the lock and the block that gives it back.
+_counting = threading.Lock()
+_POLL = 0.01  # seconds between two looks at what calls in flight have left
 
 _TOKENS_AROUND = 16  # what a chat template may write around a message
 _TOKENS_OF_SCHEMA = 128  # of the words that ask for it
@@ -65,7 +71,6 @@ class Budget:
         self.n_calls = 0
         self.n_tokens = 0
         self._n_open = 0  # tokens of calls that are not settled yet
-        self._settled = threading.Condition()
 
     def __repr__(self) -> str:
         return f"Budget(max_calls={self.max_calls}, max_tokens={self.max_tokens})"
@@ -85,34 +90,37 @@ class Budget:
         BudgetExhausted
             If there is not that much left.
         """
-        with self._settled:
-            while True:
-                if self.max_calls is not None and self.n_calls >= self.max_calls:
-                    raise BudgetExhausted(f"the budget of {self.max_calls} calls is used up")
-                left = n_tokens if self.max_tokens is None else self.max_tokens - self.n_tokens
-                if left >= n_tokens:
-                    break
-                if not wait or left + self._n_open < n_tokens:
-                    budget = f"the budget of {self.max_tokens} tokens"
-                    raise BudgetExhausted(f"{budget} has {max(left, 0)} left, and the call may take {n_tokens}")
-                self._settled.wait()
+        while not self._try_reserve(n_tokens, wait):
+            time.sleep(_POLL)
+
+    def _try_reserve(self, n_tokens: int, wait: bool) -> bool:
+        """Reserve a call; False where it has to wait for those in flight."""
+        with _counting:
+            if self.max_calls is not None and self.n_calls >= self.max_calls:
+                raise BudgetExhausted(f"the budget of {self.max_calls} calls is used up")
+            left = n_tokens if self.max_tokens is None else self.max_tokens - self.n_tokens
+            if left < n_tokens:
+                if wait and left + self._n_open >= n_tokens:
+                    return False
+                budget = f"the budget of {self.max_tokens} tokens"
+                raise BudgetExhausted(f"{budget} has {max(left, 0)} left, and the call may take {n_tokens}")
             self.n_calls += 1
             self.n_tokens += n_tokens
             self._n_open += n_tokens
+            return True
 
     def settle(self, reserved: int, used: int) -> None:
         """Replace the reservation of a call by what it used."""
-        with self._settled:
+        with _counting:
             self.n_tokens += used - reserved
             self._n_open -= reserved
-            self._settled.notify_all()
 
     def __getstate__(self) -> dict[str, Any]:
-        with self._settled:
-            return {name: value for name, value in vars(self).items() if name not in ("_settled", "_n_open")}
+        with _counting:
+            return {name: value for name, value in vars(self).items() if name != "_n_open"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _n_open=0, _settled=threading.Condition())
+        self.__dict__.update(state, _n_open=0)
 
 
 class Reservation:

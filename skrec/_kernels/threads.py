@@ -18,6 +18,7 @@ from skrec.utils import block_progress
 
 _BLOCK_CELLS = 1 << 22
 _MAX_ROWS = 1024
+_MOST_THREADS = 256  # OpenMP starts as many as it is asked for, and ends the process where it cannot
 
 
 def effective_n_threads(n_jobs: int | None) -> int:
@@ -33,7 +34,7 @@ def effective_n_threads(n_jobs: int | None) -> int:
         return available
     if n_jobs == 0:
         raise ValueError("n_jobs=0 has no meaning; pass None or -1 for all cores, or a positive number.")
-    return n_jobs if n_jobs > 0 else max(1, available + 1 + n_jobs)
+    return min(n_jobs, max(available, _MOST_THREADS)) if n_jobs > 0 else max(1, available + 1 + n_jobs)
 
 
 class _Stay:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,6 @@ class LoadedStateMixin(PersistenceMixin):
         _user_side: FeatureSide
         _context: ContextColumns | None
         _frame_backend: str | None
-        _validate_params: Any
         item_texts_: ItemTexts | None
         popularity_: NDArray[np.float32]
         n_features_in_: int
@@ -36,7 +35,6 @@ class LoadedStateMixin(PersistenceMixin):
         super()._check_state()
         if not self.__dict__.get("_is_fitted", False):
             return
-        self._validate_params()
         check_index(self._item_index, "_item_index")
         check_index(self._user_index, "_user_index")
         n_items = len(self._item_index)
@@ -48,7 +46,4 @@ class LoadedStateMixin(PersistenceMixin):
             check_item_texts(self.item_texts_, "item_texts_", n_items)
         n_context = 0 if self._context is None else check_context(self._context, "_context")
         check_number(self.n_features_in_, "n_features_in_", 2 + n_context, whole=True)
-        names = getattr(self, "feature_names_in_", None)
-        if names is not None:
-            check_array(names, "feature_names_in_", (self.n_features_in_,), kinds="O")
         check_choice(self._frame_backend, "_frame_backend", _LIBRARIES)

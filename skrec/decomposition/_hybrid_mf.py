@@ -17,6 +17,7 @@ from skrec.decomposition._als import ALSSolver
 from skrec.decomposition._context_als import ContextALSSolver
 from skrec.decomposition._factor_model import FactorModel
 from skrec.decomposition._factor_state import SideFeatures, SolverData, SolverSettings
+from skrec.decomposition._hyperparameters import MOST_NEGATIVES
 from skrec.decomposition._sgd import SGDSolver
 from skrec.decomposition._solver import Solver
 from skrec.interactions import EventTable, Interactions, read_numbers
@@ -204,7 +205,7 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         "tol": [Interval(Real, 0, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "n_negatives": [Interval(Integral, 1, 10_000, closed="both"), StrOptions({"auto"})],
+        "n_negatives": [Interval(Integral, 1, MOST_NEGATIVES, closed="both"), StrOptions({"auto"})],
         "validation_fraction": [Interval(Real, 0, 1, closed="left")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "item_encoder": [HasMethods(["fit_transform", "transform"]), StrOptions({"auto"}), None],

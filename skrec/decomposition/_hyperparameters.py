@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from skrec.utils import Matrix
 
+MOST_NEGATIVES = 10_000
+
 _NOISE_SHARE = 0.7
 _EDGE_SHARE = 0.5
 _POWER_STEPS = 12

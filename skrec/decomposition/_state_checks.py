@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.linear_model import Ridge
 
 from skrec.decomposition._factor_state import FactorState, Scales, SolverSettings
+from skrec.decomposition._hyperparameters import MOST_NEGATIVES
 from skrec.interactions import check_histories
 from skrec.utils import check_array, check_choice, check_flag, check_kind, check_number, refuse_state
 
@@ -75,9 +76,11 @@ def check_settings(settings: Any, name: str, n_context: int) -> None:
         check_number(getattr(settings, field), f"{name}.{field}", 1, whole=True)
     for field in ("frequency_scaling", "validation_fraction", "tol", "learning_rate", "feature_regularization"):
         check_number(getattr(settings, field), f"{name}.{field}", 0)
-    for field in ("regularization", "alpha", "n_negatives"):
+    for field in ("regularization", "alpha"):
         if getattr(settings, field) != "auto":
-            check_number(getattr(settings, field), f"{name}.{field}", 0, whole=field == "n_negatives")
+            check_number(getattr(settings, field), f"{name}.{field}", 0)
+    if settings.n_negatives != "auto":
+        check_number(settings.n_negatives, f"{name}.n_negatives", 1, MOST_NEGATIVES, whole=True)
     if settings.n_jobs is not None:
         check_number(settings.n_jobs, f"{name}.n_jobs", whole=True)
     check_kind(settings.device, f"{name}.device", (str, NoneType))
@@ -107,7 +110,7 @@ def check_sgd(state: SGDState, name: str, n_context: int) -> None:
     """
     scales = state.event_scales
     check_number(scales.regularization, f"{name}.event_scales.regularization", 0)
-    check_number(scales.n_negatives, f"{name}.event_scales.n_negatives", 1, whole=True)
+    check_number(scales.n_negatives, f"{name}.event_scales.n_negatives", 1, MOST_NEGATIVES, whole=True)
     check_number(scales.mean_strength, f"{name}.event_scales.mean_strength", _POSITIVE)
     if n_context or scales.context is not None:
         check_array(scales.context, f"{name}.event_scales.context", (n_context,))

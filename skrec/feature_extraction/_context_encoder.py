@@ -15,14 +15,22 @@ from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOp
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skrec.feature_extraction._context_cells import SECONDS
-from skrec.feature_extraction._context_parts import CYCLES, Categories, Numbers, Places, Texts, Times
+from skrec.feature_extraction._context_parts import (
+    CYCLES,
+    Categories,
+    Numbers,
+    Places,
+    Texts,
+    Times,
+    check_parts,
+)
 from skrec.feature_extraction._context_roles import find_roles
 from skrec.feature_extraction._context_table import EventColumns, distinct_names, join
 from skrec.feature_extraction._context_words import values_in_words
 from skrec.feature_extraction._encoding import default_encoder
 from skrec.feature_extraction._event_transformer import EventTransformer
 from skrec.interactions import TIMESTAMP, Column, Table
-from skrec.utils import Transformer, fit_context, plain_output
+from skrec.utils import Transformer, check_width, fit_context, plain_output
 
 _Part = Times | Places | Categories | Numbers | Texts
 
@@ -299,6 +307,13 @@ class ContextEncoder(EventTransformer):
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+    def _check_state(self) -> None:
+        super()._check_state()
+        if "_parts" in vars(self):
+            check_parts(self._parts, "_parts")
+            if self._fusion is not None:
+                check_width(self._fusion[-1].n_components_, "_fusion.n_components_")
 
     # Parts -------------------------------------------------------------------------------------------
 

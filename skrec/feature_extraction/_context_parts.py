@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state, resample
 from skrec.feature_extraction._context_cells import check_same_kind, distinct, numbers, wall_clock
 from skrec.feature_extraction._encoding import encode_column
 from skrec.interactions import Column
-from skrec.utils import column_texts, is_missing_value
+from skrec.utils import check_kind, check_width, column_texts, is_missing_value
 
 EARTH_RADIUS_KM = 6371.0088
 CYCLES = ("hour", "weekday", "month", "season")
@@ -276,6 +276,19 @@ class Texts:
             vectors = vectors.toarray()
         vectors = np.asarray(vectors[:, : self.n_features], dtype=np.float32)
         return np.vstack([vectors, np.zeros((1, vectors.shape[1]), np.float32)])[inverse]
+
+
+def check_parts(parts: Any, name: str) -> None:
+    """Check the loaded encoders of columns: as many features of texts as there are names and numbers for.
+
+    Raises
+    ------
+    DamagedStateError
+    """
+    for j, (_, part) in enumerate(parts):
+        check_kind(part, f"{name}[{j}]", (Times, Places, Categories, Numbers, Texts))
+        if isinstance(part, Texts):
+            check_width(part.n_features, f"{name}[{j}].n_features")
 
 
 def _distinct_texts(column: Column) -> tuple[list[str], NDArray[np.int64]]:

@@ -3,11 +3,13 @@
 import re
 import zlib
 from collections.abc import Sequence
+from numbers import Integral
 
 import numpy as np
 from numpy.typing import NDArray
 
 _TOKEN = re.compile(r"\w+")
+_MOST_FEATURES = 1 << 16
 
 
 class HashingTextEncoder:
@@ -20,7 +22,7 @@ class HashingTextEncoder:
     Parameters
     ----------
     n_features : int, default=32
-        Length of the vectors.
+        Length of the vectors, 65,536 at most.
 
     Attributes
     ----------
@@ -57,7 +59,17 @@ class HashingTextEncoder:
         -------
         ndarray of shape (n, n_features), float32
             Rows of length 1; a text without a word gives a row of zeros.
+
+        Raises
+        ------
+        ValueError
+            If ``n_features`` is no whole number from 1 to 65,536.
         """
+        n = self.n_features
+        if isinstance(n, bool) or not isinstance(n, Integral) or not 1 <= n <= _MOST_FEATURES:
+            raise ValueError(
+                f"HashingTextEncoder(n_features={n!r}): expected a whole number from 1 to {_MOST_FEATURES}."
+            )
         vectors: NDArray[np.float32] = np.zeros((len(texts), self.n_features), dtype=np.float32)
         for row, text in zip(vectors, texts, strict=True):
             for token in _TOKEN.findall(text.lower()):

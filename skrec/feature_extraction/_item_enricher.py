@@ -18,7 +18,7 @@ from skrec.feature_extraction._reading import read_table, used_columns
 from skrec.feature_extraction._text_transformer import TextTransformer
 from skrec.feature_extraction._written_texts import LanguageModel, WrittenTextsMixin
 from skrec.interactions import Table
-from skrec.utils import Matrix, Text, Transformer, as_object_array, column_texts, fit_context, write_rows
+from skrec.utils import Matrix, Text, Transformer, as_object_array, check_width, column_texts, fit_context, write_rows
 
 if TYPE_CHECKING:
     from skrec._chat import TextWriter, Usage
@@ -312,6 +312,11 @@ class ItemTextEnricher(WrittenTextsMixin, TextTransformer):
         elif self.target not in self._names:
             names = [*names, self.target]
         return np.asarray(names, dtype=object)
+
+    def _check_state(self) -> None:
+        super()._check_state()
+        if "_n_vectors" in vars(self):
+            check_width(self._n_vectors, "_n_vectors")
 
     # Rows ------------------------------------------------------------------------------------------------
 

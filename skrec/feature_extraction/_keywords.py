@@ -194,13 +194,14 @@ class KeywordExtractor(TextTransformer):
         csr_array of shape (n_samples, n_phrases), float32
             Cosine similarity of each key phrase to its text; a missing text gives an empty row.
         ndarray of shape (n_samples, n_keywords), object
-            For ``output="phrases"``: the phrases in the order in which they were taken, padded with None.
+            For ``output="phrases"``: the phrases in the order in which they were taken, padded with None. It has no
+            more columns than the corpus has phrases.
         """
         check_is_fitted(self)
         found = self._find(self._read(X, reset=False))
         if self.output == "matrix":
             return self._to_matrix(found)
-        phrases = np.full((len(found), self.n_keywords), None, dtype=object)
+        phrases = np.full((len(found), self._n_places), None, dtype=object)
         for row, (codes, _) in enumerate(found):
             phrases[row, : len(codes)] = self.vocabulary_[codes]
         return phrases
@@ -253,7 +254,11 @@ class KeywordExtractor(TextTransformer):
         check_is_fitted(self)
         if self.output == "matrix":
             return self.vocabulary_
-        return np.array([f"keyword{j}" for j in range(self.n_keywords)], dtype=object)
+        return np.array([f"keyword{j}" for j in range(self._n_places)], dtype=object)
+
+    @property
+    def _n_places(self) -> int:
+        return min(self.n_keywords, len(self.vocabulary_))
 
     def _read(self, X: Any, reset: bool) -> list[Text]:
         columns = read_columns(self, X, reset)

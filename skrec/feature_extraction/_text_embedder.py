@@ -19,10 +19,11 @@ from skrec.feature_extraction._encoders import (
     select_encoder,
     select_prompt,
 )
+from skrec.feature_extraction._hashing import HashingTextEncoder
 from skrec.feature_extraction._reading import read_texts
 from skrec.feature_extraction._text_transformer import TextTransformer, plain_texts
 from skrec.interactions import Table
-from skrec.utils import Scrubber, Text, Verbose, fit_context, read_scrub
+from skrec.utils import Scrubber, Text, Verbose, check_width, fit_context, read_scrub
 
 
 class LLMTextEmbedder(SharedModelMixin, ClassNamePrefixFeaturesOutMixin, TextTransformer):
@@ -264,8 +265,6 @@ class LLMTextEmbedder(SharedModelMixin, ClassNamePrefixFeaturesOutMixin, TextTra
     @classmethod
     def __skrec_test_instances__(cls) -> list[Any]:
         """Small instances for the estimator checks."""
-        from skrec.feature_extraction._hashing import HashingTextEncoder
-
         return [cls(model=HashingTextEncoder())]
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -361,6 +360,11 @@ class LLMTextEmbedder(SharedModelMixin, ClassNamePrefixFeaturesOutMixin, TextTra
         self._validate_params()
         return self._embed(plain_texts(texts), query=True)
 
+    def _check_state(self) -> None:
+        super()._check_state()
+        if "n_features_out_" in vars(self):
+            check_width(self.n_features_out_, "n_features_out_", 1)
+
     def _scrubber(self, encoder: Encoder) -> Scrubber | None:
         leaves = isinstance(encoder, EndpointEncoder) and not encoder.endpoint.is_loopback
         return read_scrub(self.scrub, leaves=leaves)
@@ -372,11 +376,9 @@ class LLMTextEmbedder(SharedModelMixin, ClassNamePrefixFeaturesOutMixin, TextTra
 
     def _embed(self, texts: Sequence[Text], **prompt: Any) -> NDArray[np.float32]:
         encoder = select_encoder(self)
-        scrubber = self._scrubber(encoder)
-        counts = getattr(self, "scrubbed_", None)
-        vectors = embed(
-            texts, encoder, select_prompt(self, encoder, **prompt), self.cache, self.verbose, scrubber, counts
-        )
+        scrubber, counts = self._scrubber(encoder), getattr(self, "scrubbed_", None)
+        instruction = select_prompt(self, encoder, **prompt)
+        vectors = embed(texts, encoder, instruction, self.cache, self.verbose, scrubber, counts)
         if vectors is None:
             width = getattr(self, "n_features_out_", None) or self._n_kept(encoder.dimension or 1)
             return np.zeros((len(texts), width), dtype=np.float32)

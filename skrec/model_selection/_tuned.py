@@ -207,7 +207,10 @@ class TunedRecommender(DelegatingMixin, PersistenceMixin, BaseSearchCV):
         else:
             note_pools()  # joblib keeps its workers
         try:
-            with progress(self._n_fits(X, y), "Candidates", "fit", verbose=verbose) as bar:
+            n_fits = self._n_fits(X, y)
+            if n_jobs is not None and n_jobs > n_fits:  # joblib starts as many processes as it is asked for
+                self.n_jobs = n_fits
+            with progress(n_fits, "Candidates", "fit", verbose=verbose) as bar:
                 if self.scoring is None or isinstance(self.scoring, str):
                     self.scoring = check_scoring(self.estimator, self.scoring)
                 if callable(self.scoring):

@@ -31,6 +31,7 @@ from skrec.utils._loading import (
     check_matrix,
     check_number,
     check_texts,
+    check_width,
     external_parts,
     refuse_state,
 )

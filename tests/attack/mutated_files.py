@@ -37,6 +37,22 @@ def mutated(archive, seed):
             members[name] = _changed_bytes(members[name], rng)
         else:
             members["schema.json"] = _changed_schema(members["schema.json"], rng)
+    return _archive(members)
+
+
+def grown(archive, which):
+    """A copy of a saved model in which one whole number of its schema is large; None where there are no more."""
+    with ZipFile(io.BytesIO(archive)) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    schema = json.loads(members["schema.json"])
+    found = [node for node in _nodes(schema) if node.get("__loader__") == "JsonNode" and node["content"].isdigit()]
+    if which >= len(found):
+        return None
+    found[which]["content"] = str(_ODD_JSON[0])
+    return _archive(members | {"schema.json": json.dumps(schema).encode()})
+
+
+def _archive(members):
     out = io.BytesIO()
     with ZipFile(out, "w") as file:
         for name, content in members.items():
@@ -165,7 +181,10 @@ def _possible_uses(uses, model, fitted):
 
 
 def main(name, start, stop):
-    """Try files ``start`` to ``stop`` of one class, and write a line before and after each."""
+    """Try files ``start`` to ``stop`` of one class, and write a line before and after each.
+
+    A file of a negative number has one large number in it; see :func:`grown`.
+    """
     import faulthandler
     import resource
 
@@ -185,10 +204,13 @@ def main(name, start, stop):
     print(json.dumps("ready"), flush=True)
     for i in range(start, stop):
         which = i % len(fitted)
-        data = mutated(archives[which], [i, zlib.crc32(name.encode())])
+        if i >= 0:
+            data = mutated(archives[which], [i, zlib.crc32(name.encode())])
+        else:
+            data = grown(archives[which], -(i + 1) // len(fitted))
         print(json.dumps(i), flush=True)
         faulthandler.dump_traceback_later(_SECONDS)  # where a file hangs
-        found = outcome(data, fitted[which], trusted)
+        found = "nothing" if data is None else outcome(data, fitted[which], trusted)
         faulthandler.cancel_dump_traceback_later()
         print(json.dumps(found), flush=True)
 

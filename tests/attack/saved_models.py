@@ -8,7 +8,14 @@ import pandas as pd
 from skrec.base import is_recommender
 from skrec.decomposition import HybridMFRecommender
 from skrec.dummy import PopularRecommender
-from skrec.feature_extraction import ContextEncoder, HashingTextEncoder, LLMTextEmbedder
+from skrec.feature_extraction import (
+    ContextEncoder,
+    HashingTextEncoder,
+    ItemTextEnricher,
+    KeywordExtractor,
+    LLMTextEmbedder,
+    UserProfileText,
+)
 from skrec.interactions import FeatureTable
 from skrec.linear_model import EASERecommender
 from skrec.model_selection import TunedRecommender
@@ -59,6 +66,11 @@ def _variants():
     yield TunedRecommender(ItemKNNRecommender(n_neighbors=5), {"n_neighbors": [3]}, n_iter=2)
     yield make_pipeline(ContextEncoder(random_state=0), HybridMFRecommender(**small))
     yield make_pipeline(ContextEncoder(random_state=0), PopularRecommender(n_segments=3, random_state=0))
+    for fusion in ("concat", "dense"):
+        yield ContextEncoder(roles={2: "text"}, text_encoder=_embedder(), fusion=fusion, random_state=0)
+    yield KeywordExtractor(_embedder(), output="phrases")
+    yield ItemTextEnricher()
+    yield UserProfileText()
 
 
 def saved_models(*names):

@@ -21,7 +21,7 @@ from skrec.testing import public_estimators
 
 skops = pytest.importorskip("skops.io")
 
-N_FILES, N_FEW = 2000, 12
+N_FILES, N_FEW, N_GROWN = 2000, 12, 600
 _HERE = Path(__file__).parent
 _SECONDS, _SECONDS_TO_START = 20, 300
 NAMES = [cls.__name__ for cls in public_estimators()]
@@ -101,4 +101,14 @@ def test_a_few_changed_files(name):
 def test_changed_files_never_end_the_process(name, attack_log):
     counts, deaths = attack(name, N_FILES)
     attack_log(files=N_FILES, **counts, died=len(deaths))
+    assert not deaths
+
+
+@pytest.mark.attack
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("name", NAMES)
+def test_no_number_in_a_file_makes_a_use_long(name, attack_log):
+    """Each whole number of the schema in its turn is 50,000,000: what it would size is refused, or bounded."""
+    counts, deaths = attack(name, N_GROWN, start=-N_GROWN)
+    attack_log(files=N_GROWN - counts.pop("nothing"), **counts, died=len(deaths))
     assert not deaths

@@ -4,6 +4,7 @@ from skrec.utils._loading._checks import (
     check_array,
     check_choice,
     check_codes,
+    check_columns,
     check_csr,
     check_flag,
     check_indptr,
@@ -11,6 +12,7 @@ from skrec.utils._loading._checks import (
     check_matrix,
     check_number,
     check_texts,
+    check_width,
     refuse_state,
 )
 from skrec.utils._loading._external import ExternalMixin

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from skrec.exceptions import DamagedStateError
 
 _MOST_WRITTEN = 60
+_MOST_COLUMNS = 1 << 20
 _PLAIN_ARRAYS = (np.ndarray, np.memmap)
 
 
@@ -56,6 +57,20 @@ def check_number(value: Any, name: str, low: float = -np.inf, high: float = np.i
         refuse_state(name, _written(value), "a whole number" if whole else "a finite number")
     if not low <= float(value) <= high:
         refuse_state(name, _written(value), f"a number from {low:g} to {high:g}")
+
+
+def check_width(value: Any, name: str, low: int = 0) -> None:
+    """Check that an attribute is a number of columns: one that a loop over their names, or a row of them, can take."""
+    check_number(value, name, low, _MOST_COLUMNS, whole=True)
+
+
+def check_columns(estimator: Any) -> None:
+    """Check the number of columns that an estimator was fitted to, and that it has a name for each or for none."""
+    state = vars(estimator)
+    if "n_features_in_" in state:
+        check_width(state["n_features_in_"], "n_features_in_", 1)
+    if "feature_names_in_" in state:
+        check_array(state["feature_names_in_"], "feature_names_in_", (estimator.n_features_in_,), kinds="O")
 
 
 def check_texts(value: Any, name: str, n: int, *, optional: bool = True) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import inspect
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from sklearn.utils.validation import _is_fitted
 
 from skrec.exceptions import DamagedStateError, FormatVersionError
+from skrec.utils._loading._checks import check_columns
 from skrec.utils._loading._external import RestoredMixin
 from skrec.utils._loading._nested import check_nested, drop_memory
 
@@ -21,6 +24,9 @@ class PersistenceMixin(RestoredMixin):
     of its state, such as weights that have a path, overrides ``__getstate__`` and calls this one first. One with arrays
     that compiled code reads overrides ``_check_state``.
     """
+
+    if TYPE_CHECKING:
+        _validate_params: Any
 
     def __getstate__(self) -> dict[str, Any]:
         state: Any = super().__getstate__()
@@ -51,7 +57,7 @@ class PersistenceMixin(RestoredMixin):
 
 
 def check_loaded(estimator: PersistenceMixin) -> None:
-    """Check the state of an estimator that was loaded.
+    """Check the state of an estimator that was loaded: of a fitted one, parameters and columns as well.
 
     Raises
     ------
@@ -59,6 +65,10 @@ def check_loaded(estimator: PersistenceMixin) -> None:
     """
     cls = type(estimator)
     try:
+        if _is_fitted(estimator):
+            if hasattr(cls, "_parameter_constraints"):
+                estimator._validate_params()
+            check_columns(estimator)
         cls._check_state(estimator)
         for name, value in vars(estimator).items():
             check_nested(value, name, PersistenceMixin)
