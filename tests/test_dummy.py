@@ -117,6 +117,15 @@ class TestSegments:
         plain = PopularRecommender().fit(self.LOG)
         assert self.fit().recommend([99], k=3).scores.tolist() == plain.recommend([99], k=3).scores.tolist()
 
+    def test_segments_are_those_of_the_segmenter(self):
+        rng = np.random.default_rng(0)
+        log = np.column_stack([rng.integers(0, 5, 90), rng.integers(0, 4, 90), rng.normal(size=(90, 3)) * [1, 10, 100]])
+        rec = PopularRecommender(n_segments=6, random_state=0).fit(log)
+        found = rec.recommend(log[:, 0], k=4, context=log[:, 2:], exclude_seen=False)
+        segments = rec.segmenter_.predict(log[:, 2:].astype(np.float32))
+        assert len(np.unique(segments)) == 6
+        np.testing.assert_allclose(found.scores, np.sort(rec.segment_scores_[segments])[:, ::-1])
+
     def test_partial_fit_equals_fit_where_the_segments_do(self):
         first, later = self.LOG[:120], self.LOG[120:].assign(item=lambda log: log["item"].replace("tea", "rolls"))
         grown = self.fit(first, recency_decay=0.9).partial_fit(later)

@@ -173,7 +173,7 @@ class FactorModel(VectorRecommender):
         factors = np.zeros((len(queries), state.users.shape[1]), np.float32)
         factors[known] = state.users[queries.users[known]]
         lengths = queries.histories.lengths
-        is_changed = lengths != np.where(known, state.histories.lengths[queries.users], 0)
+        is_changed = lengths != state.histories.lengths_of(queries.users)
         shift = None
         if queries.features is not None:
             shift = state.shift_of_priors(queries.users, queries.features)

@@ -254,7 +254,7 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
         known = queries.users >= 0
         vectors = np.zeros((len(queries), self.item_factors_.shape[1]), np.float32)
         vectors[known] = self.user_factors_[queries.users[known]]
-        fitted = np.where(known, self._histories.lengths[queries.users], 0)
+        fitted = self._histories.lengths_of(queries.users)
         more = np.flatnonzero(queries.histories.lengths != fitted)
         if len(more):
             folded = self._sums(queries.histories.take(more)) * np.float32(self.fold_in_scale_)

@@ -127,6 +127,8 @@ def check_rows(context: Table, n_queries: int) -> None:
 
 
 def _shape(context: Any) -> tuple[int, ...]:
+    if isinstance(context, np.ndarray):
+        return context.shape
     if isinstance(context, Mapping) or (
         isinstance(context, list | tuple) and isinstance(next(iter(context), None), Mapping)
     ):
@@ -136,10 +138,11 @@ def _shape(context: Any) -> tuple[int, ...]:
         )
     if sp.issparse(context):
         raise ValueError("context is a sparse matrix; pass context.toarray().")
-    with errors_name("context"):
-        frame = nw.from_native(context, pass_through=True)
-    if isinstance(frame, nw.LazyFrame):
-        raise ValueError("context is a lazy frame; pass context.collect().")
+    if not isinstance(context, list | tuple):
+        with errors_name("context"):
+            frame = nw.from_native(context, pass_through=True)
+        if isinstance(frame, nw.LazyFrame):
+            raise ValueError("context is a lazy frame; pass context.collect().")
     try:
         return np.shape(context)
     except ValueError:
@@ -183,10 +186,9 @@ def _matrix(context: Any, what: str, model: str) -> NDArray[np.float32]:
     """
     frame = _as_frame(context)
     if frame is not None:
-        names = [f"column {name!r}" for name in frame.columns]
-        for name, dtype in zip(names, frame.schema.values(), strict=True):
+        for name, dtype in frame.schema.items():
             if not (dtype.is_numeric() or dtype == nw.Boolean):
-                raise _needs_encoder(what, f"{name} holds {dtype}", model)
+                raise _needs_encoder(what, f"column {name!r} holds {dtype}", model)
         matrix = np.ascontiguousarray(frame.to_numpy(), dtype=np.float32)
     else:
         array = plain_array(np.asanyarray(context), what)
@@ -194,19 +196,28 @@ def _matrix(context: Any, what: str, model: str) -> NDArray[np.float32]:
             raise ValueError(f"Complex data not supported: {what} must have real numbers.")
         if array.ndim != 2:
             raise TypeError(f"{what} is a {type(context).__name__}; pass context as a frame, an array or rows.")
-        names = [f"context column {j}" for j in range(array.shape[1])]
-        matrix = np.empty(array.shape, np.float32)
-        for j, name in enumerate(names):
-            try:
-                matrix[:, j] = array[:, j]
-            except (TypeError, ValueError):
-                raise _needs_encoder(what, f"{name} holds {_first_other(array[:, j])!r}", model) from None
-    unfit = ~np.isfinite(matrix).all(axis=0)
-    if unfit.any():
+        matrix = _to_float32(array, what, model)
+    is_fit = np.isfinite(matrix).all(axis=0)
+    if not is_fit.all():
+        unfit = int(np.argmin(is_fit))
+        name = f"context column {unfit}" if frame is None else f"column {frame.columns[unfit]!r}"
         raise ValueError(
-            f"{what}: {names[int(np.argmax(unfit))]} contains NaN or infinity (as float32). Put ContextEncoder() "
-            f"before {model}, which gives missing values a place, or fill or drop them."
+            f"{what}: {name} contains NaN or infinity (as float32). Put ContextEncoder() before {model}, which gives "
+            "missing values a place, or fill or drop them."
         )
+    return matrix
+
+
+def _to_float32(array: NDArray, what: str, model: str) -> NDArray[np.float32]:
+    if array.dtype.kind in "biuf":
+        return array.astype(np.float32, order="C")
+    matrix = np.empty(array.shape, np.float32)
+    for j in range(array.shape[1]):
+        try:
+            matrix[:, j] = array[:, j]
+        except (TypeError, ValueError):
+            found = f"context column {j} holds {_first_other(array[:, j])!r}"
+            raise _needs_encoder(what, found, model) from None
     return matrix
 
 

@@ -65,6 +65,10 @@ class Histories:
         """Number of events per row."""
         return np.diff(self.indptr)
 
+    def lengths_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Number of events of the given rows; 0 for -1."""
+        return np.where(rows >= 0, self.indptr[rows + 1] - self.indptr[rows], 0)
+
     def row_of_event(self) -> NDArray[np.int64]:
         """The row that each event belongs to."""
         return np.repeat(np.arange(len(self)), self.lengths)
@@ -99,8 +103,10 @@ class Histories:
 
     def take(self, rows: NDArray) -> "Histories":
         """The given rows, with repeats; -1 gives an empty row."""
+        if len(rows) == 1 and rows[0] >= 0:  # a request
+            return self.block(rows[0], rows[0] + 1)
         starts = np.where(rows >= 0, self.indptr[rows], 0)
-        lengths = np.where(rows >= 0, self.indptr[rows + 1] - starts, 0)
+        lengths = self.lengths_of(rows)
         indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         at = np.arange(indptr[-1]) + np.repeat(starts - indptr[:-1], lengths)
         times = None if self.timestamp is None else self.timestamp[at]

@@ -5,10 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec.interactions._columns import Column, as_column, column_kind, factorize
+from skrec.interactions._columns import FIRST_ROUNDED, Column, as_column, column_kind, factorize
 from skrec.utils import check_array, check_kind
 
 _ID_KINDS = "iufbUSOMm"
+_FEW_IDS = 16
+"""Ids up to which each is looked up, be it a repeat: to find the distinct ones takes longer."""
 
 
 class IdIndex:
@@ -49,7 +51,12 @@ class IdIndex:
         TypeError
             If no id is known and the ids are text where numbers were fitted, or the reverse.
         """
-        uniques, inverse = factorize(as_column(ids, what), what)
+        column = as_column(ids, what)
+        if len(column) <= _FEW_IDS and _are_plain_ids(column):
+            found = self._find(column)
+            if (found >= 0).any():
+                return found
+        uniques, inverse = factorize(column, what)
         found = self._find(uniques)
         if check_kind and len(found) and len(self.values) and (found < 0).all():
             self.check_kind(uniques, what)
@@ -118,6 +125,15 @@ class IdIndex:
         decoded = self.values[codes].astype(object)
         decoded[codes < 0] = None
         return decoded
+
+
+def _are_plain_ids(column: Column) -> bool:
+    """Whether these are texts, or numbers of which none is missing, infinite, or stands for several integers."""
+    if not isinstance(column, np.ndarray) or not len(column):
+        return False
+    if column.dtype.kind == "f":
+        return bool(np.abs(column).max() < FIRST_ROUNDED)  # false for NaN
+    return column.dtype.kind in "iu" or all(type(value) is str for value in column.tolist())
 
 
 def unknown_ids(ids: NDArray, n: int) -> NDArray:

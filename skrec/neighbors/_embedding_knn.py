@@ -31,6 +31,7 @@ from skrec.utils import (
     is_zero_row,
     refuse_state,
     row_dots,
+    unit_rows,
     with_rows,
 )
 
@@ -259,11 +260,19 @@ class EmbeddingKNNRecommender(SavedIndexMixin, PartialFitMixin, VectorRecommende
         weights = self._weights(histories)
         total = np.bincount(histories.row_of_event(), weights=weights, minlength=len(queries))
         share = weights / np.maximum(total, np.finfo(np.float32).tiny)[histories.row_of_event()]
-        by_item = sp.csr_array(
-            (share.astype(np.float32), histories.items, histories.indptr), shape=(len(queries), len(self._item_index))
-        )
-        vectors = by_item @ self.item_vectors_
-        return normalize(vectors) if self._metric == "cosine" else vectors
+        vectors = self._weighted_sums(histories, share.astype(np.float32))
+        return unit_rows(vectors) if self._metric == "cosine" else vectors
+
+    def _weighted_sums(self, histories: Histories, weights: NDArray[np.float32]) -> Matrix:
+        """Weighted sum of the item vectors of each history."""
+        if sp.issparse(self.item_vectors_):
+            shape = len(histories), len(self._item_index)
+            return sp.csr_array((weights, histories.items, histories.indptr), shape) @ self.item_vectors_
+        from skrec._kernels.item_graph.ranking import score_dense
+
+        sums = np.zeros((len(histories), self.item_vectors_.shape[1]), np.float32)
+        score_dense(histories.indptr, histories.items, weights, self.item_vectors_, sums)
+        return sums
 
     def _link(self, scores: NDArray, vectors: Matrix) -> NDArray:
         if self._metric != "euclidean":
@@ -333,10 +342,7 @@ class EmbeddingKNNRecommender(SavedIndexMixin, PartialFitMixin, VectorRecommende
             likeness = row_dots(self.item_vectors_[histories.items[used]], self.item_vectors_[items[rows[used]]])
             added[used] = share[used] * likeness
             if self._metric == "cosine":
-                by_item = sp.csr_array(
-                    (share, histories.items, histories.indptr), (len(histories), len(self._has_vector))
-                )
-                lengths = np.sqrt(squared_norms(by_item @ self.item_vectors_))
+                lengths = np.sqrt(squared_norms(self._weighted_sums(histories, share.astype(np.float32))))
                 added /= np.maximum(lengths, np.finfo(np.float32).tiny)[rows]
             return added
         for row, (start, stop) in enumerate(pairwise(histories.indptr)):

@@ -43,6 +43,7 @@ from skrec.utils._matrix import (
     is_zero_row,
     replace_rows,
     row_dots,
+    unit_rows,
     with_rows,
 )
 from skrec.utils._metaestimators import unwrap_recommender

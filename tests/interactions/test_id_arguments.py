@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from skrec.feature_extraction import ContextEncoder
+from skrec.interactions import IdIndex
 from skrec.metrics import evaluate
 from skrec.neighbors import ItemKNNRecommender
 from skrec.pipeline import make_pipeline
@@ -150,3 +151,27 @@ class TestOtherArguments:
     def test_ids_in_the_index(self, index):
         with pytest.raises(ValueError, match=r"index.*reset_index\(\)"):
             ItemKNNRecommender().fit(FRAME.set_index(index))
+
+
+@pytest.mark.parametrize("fitted", [[7, 3, 5], [7.5, 3.0, 5.0], ["7", "3", "5"], [7, "3", "5"], [2**60, 2**60 + 1, 5]])
+@pytest.mark.parametrize("convert", [list, np.array, lambda ids: np.array(ids, dtype=object), pd.Series])
+def test_few_ids_are_read_as_many_are(fitted, convert):
+    """A request of few ids has a shorter way: both find the same."""
+    values = np.empty(3, dtype=object)
+    values[:] = fitted
+    index = IdIndex(values if any(isinstance(value, str) for value in fitted) else np.array(fitted))
+    few = [fitted[2], fitted[0], fitted[2], "9" if isinstance(fitted[2], str) else 9]
+    found = index.codes(convert(few), "ids")
+    assert found.tolist() == index.codes(convert(few * 20), "ids")[:4].tolist()
+    assert found.tolist()[-1] == -1
+
+
+@pytest.mark.parametrize("ids", [[1.0, np.nan], [1.0, np.inf], [1.0, 2.0**53], [1, None], ["a", 1.5, (1,)]])
+def test_few_ids_are_checked_as_many_are(ids):
+    index = IdIndex(np.array([1.0, 2.0]))
+    errors = []
+    for given in (ids, ids * 20):
+        with pytest.raises((ValueError, TypeError)) as error:
+            index.codes(given, "ids")
+        errors.append((error.type, str(error.value)))
+    assert errors[0] == errors[1]
