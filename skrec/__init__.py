@@ -65,6 +65,8 @@ _NAMES = {
         "ItemTextEnricher",
         "KeywordExtractor",
         "LLMTextEmbedder",
+        "NgramTextEncoder",
+        "TextEncoderUnion",
         "UserProfileText",
         "memory_cache",
     ),

@@ -57,6 +57,8 @@ from skrec.feature_extraction import HashingTextEncoder as HashingTextEncoder
 from skrec.feature_extraction import ItemTextEnricher as ItemTextEnricher
 from skrec.feature_extraction import KeywordExtractor as KeywordExtractor
 from skrec.feature_extraction import LLMTextEmbedder as LLMTextEmbedder
+from skrec.feature_extraction import NgramTextEncoder as NgramTextEncoder
+from skrec.feature_extraction import TextEncoderUnion as TextEncoderUnion
 from skrec.feature_extraction import UserProfileText as UserProfileText
 from skrec.feature_extraction import memory_cache as memory_cache
 from skrec.inspection import explain_by_leave_one_out as explain_by_leave_one_out

@@ -21,6 +21,7 @@ _PARTS = [
     "skrec._explain._item_texts.ItemTexts",
     "skrec.utils._privacy.Scrubber",
     *[f"skrec.feature_extraction._context_parts.{n}" for n in ("Categories", "Numbers", "Places", "Texts", "Times")],
+    "skrec.feature_extraction._folding.words_of",
     "skrec.feature_extraction._hashing.HashingTextEncoder",
     "skrec.feature_extraction._keywords.Phrases",
     "skrec.feature_extraction._table_encoder.TableEncoder",

@@ -1,13 +1,15 @@
 """``item_encoder="auto"`` beside the same rows written out as text, and beside no features at all.
 
-    python examples/benchmarks/auto_encoder.py [FOLDER ...] [--models NAME ...]
+    python examples/benchmarks/auto_encoder.py [FOLDER ...] [--models NAME ...] [--cache FOLDER] [--validate]
 
 On the bookshop, or on every folder: Amazon Beauty (``user_sequence.txt``, ``item_text.txt``) or MovieLens 100K
 (``u.data``, ``u.item``, ``u.user``). Two protocols, the models as they come: the last event of every user among the
 whole catalogue (NDCG@10), and a tenth of the items hidden from training, ranked among themselves (recall@10, the mean
-of three draws). "text" is ``LLMTextEmbedder()``, which writes all columns of a row out as one text; "auto" embeds the
-text columns, one-hot encodes categories, and imputes and scales numbers. The last column is the difference from "text"
-in the first protocol, with its 95 % interval over users.
+of three draws). "text" is ``LLMTextEmbedder()``, which writes all columns of a row out as one text; "n-grams" is
+``NgramTextEncoder()``, which needs no model; "pair" is both side by side, ``TextEncoderUnion()``; "auto" makes the pair
+of the text columns, one-hot encodes categories, and imputes and scales numbers. The last column is the difference from
+"text" in the first protocol, with its 95 % interval over users. ``--validate`` splits the training part of the first
+protocol again, and hides a further tenth of the items that the second leaves: settings are to be chosen there.
 """
 
 import argparse
@@ -20,7 +22,7 @@ from sklearn.base import clone
 from skrec.datasets import fetch_amazon_reviews, fetch_movielens, load_bookshop
 from skrec.decomposition import HybridMFRecommender
 from skrec.exceptions import FeatureCoverageWarning, TemporalLeakWarning, TruncationWarning
-from skrec.feature_extraction import LLMTextEmbedder
+from skrec.feature_extraction import LLMTextEmbedder, NgramTextEncoder, TableEncoder, TextEncoderUnion
 from skrec.interactions import FeatureTable
 from skrec.metrics import compare, ranking_scorer
 from skrec.model_selection import ColdItemSplit, LeaveLastOut
@@ -47,16 +49,27 @@ def fitted(model, encoder, X, table):
     return model.fit(X, item_features=FeatureTable(table)) if encoder is not None else model.fit(X)
 
 
-def measure(models, name, X, table):
+def encoders(cache):
+    """Encoders by their names."""
+    embedder = LLMTextEmbedder(cache=cache)
+    pair = TextEncoderUnion([embedder, NgramTextEncoder()])
+    return {"none": None, "text": embedder, "n-grams": NgramTextEncoder(), "pair": pair, "auto": TableEncoder(pair)}
+
+
+def measure(models, name, X, table, cache, validate):
     """Print one row per model and encoder."""
     print(f"\n{name}: {len(X):,} events, {X['item'].nunique():,} items; columns {list(table.columns[1:])}")
     print(f"{'model':24}{'features':10}{'ndcg@10':>9}{'cold recall@10':>16}   difference from text")
     train, test = next(LeaveLastOut().split(X))
     cold = [next(ColdItemSplit(10, random_state=seed).split(X)) for seed in range(3)]
+    if validate:
+        train, test = (train[part] for part in next(LeaveLastOut().split(X.iloc[train])))
+        halves = [next(ColdItemSplit(10, random_state=seed).split(X.iloc[part])) for seed, (part, _) in enumerate(cold)]
+        cold = [tuple(part[half] for half in pair) for (part, _), pair in zip(cold, halves, strict=True)]
     among_cold = ranking_scorer("recall@10", candidates="test")
     for model in models:
         by_encoder = {}
-        for label, encoder in (("none", None), ("text", LLMTextEmbedder()), ("auto", "auto")):
+        for label, encoder in encoders(cache).items():
             if encoder is None and isinstance(model, EmbeddingKNNRecommender):
                 continue
             by_encoder[label] = fitted(model, encoder, X.iloc[train], table)
@@ -67,9 +80,10 @@ def measure(models, name, X, table):
                 if encoder is not None
             ]
             line = f"{type(model).__name__:24}{label:10}{warm:9.4f}{np.mean(recalls) if recalls else np.nan:16.4f}"
-            if label == "auto":
-                pair = by_encoder["auto"], by_encoder["text"]
-                row = compare(*pair, X.iloc[test], metrics=["ndcg@10"], random_state=0).iloc[0]
+            if label not in ("none", "text"):
+                row = compare(
+                    by_encoder[label], by_encoder["text"], X.iloc[test], metrics=["ndcg@10"], random_state=0
+                ).iloc[0]
                 line += f"   {row['difference']:+.4f} ({row['ci_low']:+.4f} to {row['ci_high']:+.4f})"
             print(line, flush=True)
 
@@ -79,8 +93,10 @@ if __name__ == "__main__":
     names = {type(model).__name__.removesuffix("Recommender"): model for model in MODELS}
     parser.add_argument("folders", nargs="*", type=Path)
     parser.add_argument("--models", nargs="+", choices=list(names), default=list(names))
+    parser.add_argument("--cache", default="memory", help="folder that keeps the embeddings")
+    parser.add_argument("--validate", action="store_true")
     arguments = parser.parse_args()
     for category in (FeatureCoverageWarning, TemporalLeakWarning, TruncationWarning):
         warnings.simplefilter("ignore", category)
     for source in arguments.folders or [None]:
-        measure([names[name] for name in arguments.models], *read(source))
+        measure([names[name] for name in arguments.models], *read(source), arguments.cache, arguments.validate)

@@ -1,10 +1,12 @@
 """Features from text."""
 
 from skrec.feature_extraction._context_encoder import ContextEncoder
+from skrec.feature_extraction._encoder_union import TextEncoderUnion
 from skrec.feature_extraction._encoders import memory_cache
 from skrec.feature_extraction._hashing import HashingTextEncoder
 from skrec.feature_extraction._item_enricher import ItemTextEnricher
 from skrec.feature_extraction._keywords import KeywordExtractor
+from skrec.feature_extraction._ngrams import NgramTextEncoder
 from skrec.feature_extraction._profiles import UserProfileText
 from skrec.feature_extraction._table_encoder import TableEncoder
 from skrec.feature_extraction._text_embedder import LLMTextEmbedder
@@ -15,6 +17,8 @@ __all__ = [
     "ItemTextEnricher",
     "KeywordExtractor",
     "LLMTextEmbedder",
+    "NgramTextEncoder",
+    "TextEncoderUnion",
     "UserProfileText",
     "memory_cache",
 ]

