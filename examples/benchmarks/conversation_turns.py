@@ -70,6 +70,13 @@ def converse(rec, user, target, wrong, rng):
     return None
 
 
+def interval(differences, n=1000):
+    """95 % bootstrap interval of a mean over users."""
+    rng = np.random.default_rng(0)
+    means = rng.choice(differences, (n, len(differences))).mean(axis=1)
+    return [round(float(bound), 2) for bound in np.percentile(means, [2.5, 97.5])]
+
+
 def main():
     """One line of JSON a way of asking."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -87,18 +94,21 @@ def main():
     base = HybridMFRecommender(item_encoder=encoder, random_state=0)
     rec = ConversationalRecommender(base).fit(train, item_features=items)
     wanted = [(user, item) for user, item in wanted if item in set(rec.items_.tolist())]
+    best = None
     for question in ("best", "random", None):
         rec.set_params(question=question)
         start, rng = time.perf_counter(), np.random.default_rng(arguments.seed)
         turns = [converse(rec, user, item, arguments.wrong, rng) for user, item in wanted]
         # One who leaves has not found it in the last turn: the mean is a lower bound of theirs.
         counted = np.array([MOST_TURNS + 1 if n is None else n for n in turns])
+        best = counted if best is None else best
         result = {
             "question": question,
             "users": len(turns),
             "found": round(float(np.mean([n is not None for n in turns])), 3),
             "mean_turns": round(float(counted.mean()), 2),
             "standard_error": round(float(counted.std(ddof=1) / np.sqrt(len(counted))), 2),
+            "more_than_best_95": interval(counted - best),
             "median_turns": float(np.median(counted)),
             "seconds": round(time.perf_counter() - start),
         }
