@@ -1,8 +1,7 @@
 """Helpers that know no recommender."""
 
-from skrec.utils._cache_files import file_lock
 from skrec.utils._dataframe import frame_backend, installed_frame_library
-from skrec.utils._device import model_device, resolve_device
+from skrec.utils._device import have_bfloat16, model_device, resolve_device
 from skrec.utils._endpoint import OPENAI_URL, Connection, Endpoint
 from skrec.utils._endpoint_errors import EndpointError, RequestRejected
 from skrec.utils._fingerprint import (

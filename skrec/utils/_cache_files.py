@@ -1,16 +1,13 @@
-"""Files of a cache: the owner's alone, never followed through a link, never waited for without an end."""
+"""Files of a cache: the owner's alone, never followed through a link."""
 
 from __future__ import annotations
 
 import os
 import stat
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 OWNER_ONLY = 0o600
-_POLL = 0.02  # seconds
 _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
@@ -58,43 +55,3 @@ def make_private(path: Path) -> None:
         except OSError as error:
             why = f"others can read {path.name}, and its permissions cannot be changed: {error}"
             raise UnsafeCacheFile(why) from None
-
-
-@contextmanager
-def file_lock(path: Path, seconds: float) -> Iterator[bool]:
-    """Lock a file of its own for as long as the block runs; the operating system frees it if this process dies.
-
-    Yields
-    ------
-    bool
-        Whether the lock was had: not where there are no locks, where the file is unsafe, or after ``seconds``.
-    """
-    try:
-        import fcntl
-
-        check_regular(path)
-        descriptor = os.open(path, _FLAGS, OWNER_ONLY)  # neither truncates nor follows a link, nor waits for a FIFO
-    except (ImportError, OSError):
-        yield False
-        return
-    with os.fdopen(descriptor, "r+b", buffering=0):
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            yield False
-            return
-        with suppress(OSError):
-            os.fchmod(descriptor, OWNER_ONLY)
-        yield _wait_for(lambda: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB), seconds)
-
-
-def _wait_for(lock: Callable[[], object], seconds: float) -> bool:
-    last_try = time.monotonic() + seconds
-    while True:
-        try:
-            lock()
-            return True
-        except BlockingIOError:
-            if time.monotonic() > last_try:
-                return False
-            time.sleep(_POLL)
-        except OSError:  # some network file systems have no locks
-            return False

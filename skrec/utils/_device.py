@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def resolve_device(device: str | None) -> str | None:
     """The device of torch to fit on; None for the CPU, which needs no torch.
@@ -40,6 +42,15 @@ def model_device(device: str | None) -> str:
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def have_bfloat16(devices: Sequence[str]) -> bool:
+    """Whether all devices are CUDA devices that compute in bfloat16 themselves (AMD's, NVIDIA's from Ampere on)."""
+    if not all(device.startswith("cuda") for device in devices):
+        return False
+    import torch
+
+    return bool(torch.version.hip) or all(torch.cuda.get_device_capability(device)[0] >= 8 for device in devices)
 
 
 def check_device(device: str, *, default: str) -> str:

@@ -45,7 +45,7 @@ class SQLiteStore:
     """
 
     _NAME = "cache"  # as warnings call it
-    _SCHEMA = "CREATE TABLE IF NOT EXISTS ..."
+    _SCHEMA = "CREATE TABLE IF NOT EXISTS ..."  # one statement, or several with semicolons between
     _BUSY_SECONDS = 5.0
     _PAUSE_SECONDS = 30.0
     _QUERY_KEYS = 500  # below SQLite's limit of 999 variables
@@ -77,21 +77,27 @@ class SQLiteStore:
             self._recover(error, "read")
         return stored
 
-    def _write(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
-        rows = list(rows)
+    def _write(self, statement: str, rows: Iterable[Sequence[Any]]) -> bool:
+        """Run a statement once per row; return whether it was written."""
+        return self._write_all([(statement, list(rows))])
+
+    def _write_all(self, work: Sequence[tuple[str, Sequence[Sequence[Any]]]]) -> bool:
+        """Run statements, each once per row of its own, as one transaction; return whether it was written."""
         for _ in range(2):  # the second time into a new file, where the old one is damaged
             if time.monotonic() < max(self._locked_until, self._closed_until):
-                return
+                return False
             try:
                 with closing(self._connect()) as connection, connection:
-                    connection.executemany(statement, rows)
+                    for statement, rows in work:
+                        connection.executemany(statement, rows)
             except sqlite3.Error as error:
                 if not self._recover(error, "written"):
-                    return
+                    return False
             else:
                 # What was closed is open again. A connection that only reads does not come so far.
                 self._has_warned = False
-                return
+                return True
+        return False
 
     def _connect(self) -> sqlite3.Connection:
         """Open a new connection per call: one survives neither a fork nor its thread."""
@@ -110,7 +116,8 @@ class SQLiteStore:
             self._use_wal(connection, last_try)
             connection.execute(f"PRAGMA busy_timeout={max(0, int(1000 * (last_try - time.monotonic())))}")
             connection.execute("PRAGMA synchronous=NORMAL")
-            connection.execute(self._SCHEMA)
+            for statement in self._SCHEMA.split(";"):
+                connection.execute(statement)
         except sqlite3.Error as error:
             connection.close()
             if _code(error) in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder
+from skrec.feature_extraction._encoders import _chunks
 from skrec.feature_extraction._encoders import _vector_cache as cache_module
 from skrec.feature_extraction._encoders._vector_cache import DiskCache, MemoryCache, cache_keys
 
@@ -175,8 +176,8 @@ def test_read_only_folder_still_gives_what_it_holds(foreign_folder):
     np.testing.assert_array_equal([first, second], VECTORS[:2])
     assert third is None
     cache.put(KEYS[2:], VECTORS[2:])  # has given up; says so once
-    with cache.exclusive():
-        pass
+    assert cache.claim(KEYS) == set(KEYS)
+    cache.release()
 
 
 WRITER = """
@@ -238,24 +239,79 @@ def test_results_are_stored_as_they_come(tmp_path):
     assert 0 < len(again.seen) < 2000
 
 
-def test_clock_of_the_lock_is_the_operating_systems(tmp_path):
-    """A holder that dies frees the lock."""
-    pytest.importorskip("fcntl")
-    program = """
+CLAIMER = """
 import sys, time
 from skrec.feature_extraction._encoders._vector_cache import DiskCache
-with DiskCache(sys.argv[1]).exclusive():
-    print("held", flush=True)
-    time.sleep(60)
+DiskCache(sys.argv[1]).claim([bytes([i]) for i in range(5)])
+print("held", flush=True)
+time.sleep(60)
 """
-    holder = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only there a process is known to be dead")
+def test_a_claim_ends_with_the_process_that_made_it(tmp_path):
+    keys = [bytes([i]) for i in range(8)]
+    holder = subprocess.Popen([sys.executable, "-c", CLAIMER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert holder.stdout.readline().strip() == "held"
+    assert DiskCache(tmp_path).claim(keys) == set(keys[5:])
     holder.kill()
     holder.wait()
     holder.stdout.close()
-    began = time.perf_counter()
-    with DiskCache(tmp_path).exclusive():
-        assert time.perf_counter() - began < 30
+    assert DiskCache(tmp_path).claim(keys[:5]) == set(keys[:5])
+
+
+def test_a_claim_is_one_owners_until_it_is_put_released_or_old(tmp_path, monkeypatch):
+    one, two, keys = DiskCache(tmp_path), DiskCache(tmp_path), cache_keys("m", ["a", "b", "c"])
+    assert one.claim(keys[:2]) == set(keys[:2])
+    assert one.claim(keys[:2]) == set(keys[:2])
+    assert two.claim(keys) == {keys[2]}
+    one.put(keys[:1], np.ones((1, 4), np.float32))
+    assert two.claim(keys) == {keys[0], keys[2]}
+    one.release()
+    assert two.claim(keys) == set(keys)
+    assert one.claim(keys) == set()
+    monkeypatch.setattr(cache_module.time, "time", lambda: time.time_ns() / 1e9 + 100)
+    assert one.claim(keys) == set(keys)
+
+
+def test_claims_of_a_damaged_file_are_nobodys(tmp_path):
+    cache, keys = DiskCache(tmp_path), cache_keys("m", ["a", "b"])
+    cache.claim([])
+    with sqlite3.connect(cache.path) as connection:
+        connection.execute("INSERT INTO claims VALUES (?, ?, ?)", (keys[0], 7.5, "never"))
+        connection.execute("INSERT INTO claims VALUES (?, ?, ?)", (keys[1], "host:no number:x", 1e300))
+    connection.close()
+    assert cache.claim(keys) == set(keys)
+
+
+def test_what_nobody_comes_to_put_is_embedded_here(tmp_path, monkeypatch):
+    """The owner of a claim lives, and does not work: after a while its texts are taken."""
+    monkeypatch.setattr(_chunks, "_PATIENCE", 0.1)
+    encoder = CountingEncoder()
+    keys = cache_keys(f"{encoder.fingerprint}\n", ["a", "b"])
+    other = DiskCache(tmp_path)
+    assert other.claim(keys[:1]) == set(keys[:1])
+    vectors = LLMTextEmbedder(encoder, cache=tmp_path).encode(["a", "b"])
+    assert encoder.seen == ["b", "a"]
+    np.testing.assert_allclose(vectors, HashingTextEncoder(32).encode(["a", "b"]), atol=1e-6)
+
+
+def test_nothing_is_locked_while_a_model_computes(tmp_path):
+    """Another embedder reads from and writes to the same folder in the middle of an encode."""
+
+    class Nesting(CountingEncoder):
+        def encode(self, texts):
+            if "outer" in texts:
+                inner.append(LLMTextEmbedder(CountingEncoder(), cache=tmp_path).encode(["inner"]))
+                assert not [path for path in tmp_path.iterdir() if "lock" in path.name]
+            return super().encode(texts)
+
+    inner = []
+    LLMTextEmbedder(Nesting(), cache=tmp_path).encode(["outer", "other"])
+    again = CountingEncoder()
+    LLMTextEmbedder(again, cache=tmp_path).encode(["outer", "other", "inner"])
+    assert len(inner) == 1
+    assert again.seen == []
 
 
 def test_open_cache():

@@ -221,8 +221,8 @@ def test_cache_names_models_by_content(sentence_folder, texts, tmp_path):
     LLMTextEmbedder(sentence_folder, cache=cache).fit_transform(texts)
     calls = []
     with pytest.MonkeyPatch.context() as patch:
-        encode = LocalModel.encode
-        patch.setattr(LocalModel, "encode", lambda *args: calls.append(1) or encode(*args))
+        start = LocalModel.start
+        patch.setattr(LocalModel, "start", lambda *args: calls.append(1) or start(*args))
         LLMTextEmbedder(tmp_path / "copy", cache=cache).fit_transform(texts)
         LLMTextEmbedder(SentenceTransformer(sentence_folder, device="cpu"), cache=cache).fit_transform(texts)
         LLMTextEmbedder(sentence_folder, cache=cache, truncate_dim=3, normalize=False).fit_transform(texts)

@@ -3,9 +3,6 @@
 import os
 import sqlite3
 import stat
-import subprocess
-import sys
-import threading
 import time
 import warnings
 
@@ -15,7 +12,7 @@ import pytest
 from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder
 from skrec.feature_extraction._encoders._vector_cache import DiskCache, cache_keys
 from skrec.llm import CallableChat, ChatCache
-from skrec.utils import SQLiteStore, file_lock
+from skrec.utils import SQLiteStore
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs POSIX files")
 KEYS = cache_keys("m", ["a", "b"])
@@ -42,32 +39,12 @@ def short(monkeypatch):
     """Waits of tenths of seconds in place of seconds."""
     monkeypatch.setattr(SQLiteStore, "_BUSY_SECONDS", 0.2)
     monkeypatch.setattr(SQLiteStore, "_PAUSE_SECONDS", 0.3)
-    monkeypatch.setattr(DiskCache, "_LOCK_SECONDS", 0.2)
 
 
 # Links and files that are none --------------------------------------------------------------------------
 
 
-def test_a_lock_that_is_a_link_empties_no_file(tmp_path):
-    thesis = tmp_path / "thesis.txt"
-    thesis.write_text("years of work")
-    folder = tmp_path / "cache"
-    folder.mkdir()
-    (folder / "embeddings.lock").symlink_to(thesis)
-    LLMTextEmbedder(HashingTextEncoder(4), cache=folder).fit_transform(["a", "b"])
-    assert thesis.read_text() == "years of work"
-
-
-def test_a_lock_that_is_there_is_not_emptied(tmp_path):
-    lock = tmp_path / "embeddings.lock"
-    lock.write_text("a note")
-    with file_lock(lock, 1) as is_locked:
-        assert is_locked
-    assert lock.read_text() == "a note"
-    assert mode(lock) == 0o600
-
-
-@pytest.mark.parametrize("name", ["embeddings.lock", "embeddings-v1.sqlite", "embeddings-v1.sqlite-wal"])
+@pytest.mark.parametrize("name", ["embeddings-v1.sqlite", "embeddings-v1.sqlite-wal"])
 def test_a_fifo_is_not_waited_for(tmp_path, name):
     os.mkfifo(tmp_path / name)
     start = time.monotonic()
@@ -172,48 +149,6 @@ def test_a_file_that_stays_locked_is_not_waited_for_and_tried_again(tmp_path, sh
     time.sleep(0.4)
     chat.complete(["y"])
     assert chat.complete(["y"])[0].cached
-
-
-def test_a_lock_on_a_folder_that_is_held_is_not_waited_for(tmp_path, short):
-    program = """
-import sys, time
-from skrec.feature_extraction._encoders._vector_cache import DiskCache
-with DiskCache(sys.argv[1]).exclusive():
-    print("held", flush=True)
-    time.sleep(60)
-"""
-    holder = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True)
-    assert holder.stdout.readline().strip() == "held"
-    start = time.monotonic()
-    vectors = LLMTextEmbedder(HashingTextEncoder(4), cache=tmp_path).fit_transform([f"t {i}" for i in range(2000)])
-    taken = time.monotonic() - start
-    holder.kill()
-    holder.wait()
-    holder.stdout.close()
-    assert vectors.shape == (2000, 4)
-    assert taken < 10
-    with file_lock(tmp_path / "embeddings.lock", 5) as is_locked:
-        assert is_locked
-
-
-def test_a_lock_serves_one_at_a_time(tmp_path):
-    inside, most = [0], [0]
-
-    def work():
-        for _ in range(20):
-            with file_lock(tmp_path / "lock", 30) as is_locked:
-                assert is_locked
-                inside[0] += 1
-                most[0] = max(most[0], inside[0])
-                time.sleep(0.001)
-                inside[0] -= 1
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert most == [1]
 
 
 # Damage -------------------------------------------------------------------------------------------------

@@ -52,9 +52,11 @@ REMOTE = {"base_url": "http://127.0.0.1:9/v1", "api_key_env": "SHOP_KEY", "max_r
         (LLMTextEmbedder("m", base_url="https://api.openai.com/v1"), "'OPENAI_API_KEY'"),
         (LLMTextEmbedder("someone/model"), "load model='someone/model' from a folder or from the Hugging Face hub"),
         (LLMTextEmbedder(trust_remote_code=True), r"run the code .* model='all-MiniLM-L6-v2' \(trust_remote_code\)"),
+        (LLMTextEmbedder(model_kwargs={"use_kernels": True}), r"with model_kwargs={'use_kernels': True}"),
+        (LLMTextEmbedder(attn_implementation="someone/attention"), "with attn_implementation='someone/attention'"),
         (offline(cache="/some/folder"), "write vectors to cache='/some/folder'"),
     ],
-    ids=["endpoint", "openai", "hub", "code", "cache"],
+    ids=["endpoint", "openai", "hub", "code", "options", "attention", "cache"],
 )
 def test_an_embedder_says_what_it_would_do(embedder, said):
     loaded = by_skops(embedder)

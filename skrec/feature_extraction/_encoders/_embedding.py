@@ -1,7 +1,6 @@
-"""Distinct texts embedded once: looked up, computed in chunks, stored as they come."""
+"""Distinct texts embedded once: looked up, computed and stored."""
 
 import os
-import time
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -10,12 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrec.exceptions import TruncationWarning
+from skrec.feature_extraction._encoders._chunks import ChunkedEmbedding
 from skrec.feature_extraction._encoders._encoder import Encoder, ObjectEncoder
-from skrec.feature_extraction._encoders._vector_cache import NoCache, Vector, VectorCache, cache_keys, open_cache
+from skrec.feature_extraction._encoders._vector_cache import NoCache, VectorCache, cache_keys, open_cache
 from skrec.utils import Scrubber, Verbose, progress
-
-_CHUNK = (64, 256, 4096)  # fewest, first and most texts a chunk
-_CHUNK_SECONDS = 2.0
 
 
 def embed(
@@ -62,37 +59,17 @@ def _embed_distinct(
     store, name = _store_for(encoder, cache)
     # The prompt is not simply put before the text: some poolings leave it out.
     keys = cache_keys(f"{name}\n{prompt}", texts) if name is not None else [b""] * len(texts)
-    vectors = store.get(keys)
-    missing = [i for i, vector in enumerate(vectors) if vector is None]
-    # Texts of about one length share a chunk, and the longest come first: what will not fit fails early.
-    missing.sort(key=lambda i: -len(texts[i]))
-    size, start, n_truncated = _CHUNK[1], 0, 0
-    with progress(len(texts), "Embedding", "text", done=len(texts) - len(missing), verbose=verbose) as bar:
-        while start < len(missing):
-            chunk, began = missing[start : start + size], time.perf_counter()
-            with store.exclusive():
-                # Another process may have embedded some of these while this one waited.
-                for i, vector in zip(chunk, store.get([keys[i] for i in chunk]), strict=True):
-                    vectors[i] = vector
-                todo = [i for i in chunk if vectors[i] is None]
-                if todo:
-                    fresh, n_cut = encoder.encode([texts[i] for i in todo], prompt)
-                    store.put([keys[i] for i in todo], fresh)
-                    n_truncated += n_cut
-                    for i, vector in zip(todo, fresh, strict=True):
-                        vectors[i] = vector
-            start += len(chunk)
-            bar.update(len(chunk))
-            fast = time.perf_counter() - began < _CHUNK_SECONDS
-            size = min(2 * size, _CHUNK[2]) if fast else max(size // 2, _CHUNK[0])
-    if n_truncated:
+    embedding = ChunkedEmbedding(texts, keys, prompt, encoder, store)
+    with progress(len(texts), "Embedding", "text", done=embedding.n_done, verbose=verbose) as bar:
+        embedding.run(bar.update)
+    if embedding.n_truncated:
         warnings.warn(
-            f"{n_truncated} of {len(texts)} distinct texts were longer than the model reads and were cut. Raise "
-            "max_length if the model allows it, or put what matters first.",
+            f"{embedding.n_truncated} of {len(texts)} distinct texts were longer than the model reads and were cut. "
+            "Raise max_length if the model allows it, or put what matters first.",
             TruncationWarning,
             stacklevel=2,
         )
-    return _stack(vectors)
+    return embedding.stacked()
 
 
 def _store_for(encoder: Encoder, cache: str | os.PathLike | None) -> tuple[VectorCache, str | None]:
@@ -104,13 +81,6 @@ def _store_for(encoder: Encoder, cache: str | os.PathLike | None) -> tuple[Vecto
         # Known by identity only, which no other process could recognise: in memory, never on disk.
         cache, name = "memory", encoder.memory_fingerprint
     return (NoCache(), None) if name is None else (open_cache(cache), name)
-
-
-def _stack(vectors: list[Vector | None]) -> NDArray[np.float32]:
-    widths = {len(vector) for vector in vectors if vector is not None}
-    if len(widths) > 1:
-        raise ValueError(f"The model gave vectors of different lengths: {sorted(widths)}; is it the same throughout?")
-    return np.stack([vector for vector in vectors if vector is not None])
 
 
 def _valid_unicode(text: str) -> str:

@@ -10,8 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrec.feature_extraction._encoders._batching import batched
-from skrec.feature_extraction._encoders._loading import LoadSettings, fingerprint, local_model
+from skrec.feature_extraction._encoders._loading import LoadSettings, fingerprint, local_model, resolve
+from skrec.feature_extraction._encoders._local_encoder import Done, Pending
+from skrec.feature_extraction._encoders._tokens import Tokens
 from skrec.utils import identity_token
+
+MOST_TEXTS = 4096
+MOST_TEXTS_GPU = 32_768  # several batches per chunk, so that a GPU does not wait for the next one
 
 
 class Encoder(Protocol):
@@ -31,16 +36,44 @@ class Encoder(Protocol):
     @property
     def default_prompt(self) -> str: ...
 
+    @property
+    def most_texts(self) -> int:
+        """Most texts of a chunk."""
+
+    @property
+    def is_asynchronous(self) -> bool:
+        """Whether ``start`` returns while a device computes, so that other work can be done meanwhile."""
+
+    def read(self, texts: Sequence[str], prompt: str) -> Any:
+        """What has to be done to texts before ``start``, and may be done by another thread: tokenising."""
+
+    def start(self, read: Any) -> Pending:
+        """Compute the vectors of what was read."""
+
+
+class BlockingEncoder:
+    """An encoder that computes in one call of its ``encode``."""
+
+    most_texts = MOST_TEXTS
+    is_asynchronous = False
+
     def encode(self, texts: Sequence[str], prompt: str) -> tuple[NDArray[np.float32], int]:
         """Vectors of the texts, and how many texts were cut."""
+        raise NotImplementedError
+
+    def read(self, texts: Sequence[str], prompt: str) -> Any:
+        return texts, prompt
+
+    def start(self, read: Any) -> Pending:
+        return Done(*self.encode(*read))
 
 
 class LocalEncoder:
     """A model in this process, through :class:`LocalModel`."""
 
     def __init__(self, model: Any, settings: LoadSettings, max_length: int | None, token_budget: int | None):
-        self.local, self.source = local_model(model, settings)
-        self.settings = settings
+        self.settings = resolve(settings, model)
+        self.local, self.source = local_model(model, self.settings)
         self.max_length = max_length
         self.token_budget = token_budget
         self.prompts = self.local.prompts
@@ -49,15 +82,29 @@ class LocalEncoder:
 
     @property
     def fingerprint(self) -> str:
-        # Not the device: it changes vectors by rounding only.
+        # Neither the device nor the kernel of attention: they change vectors by rounding only.
         settings = {**asdict(self.settings), "device": None, "max_length": self.max_length}
+        del settings["attn_implementation"]
+        if not self.settings.model_kwargs:
+            del settings["model_kwargs"]
         return json.dumps([fingerprint(self.local, self.source), settings], sort_keys=True)
 
-    def encode(self, texts: Sequence[str], prompt: str) -> tuple[NDArray[np.float32], int]:
-        return self.local.encode(texts, prompt, self.max_length, self.token_budget)
+    @property
+    def is_asynchronous(self) -> bool:
+        return self.local.is_asynchronous
+
+    @property
+    def most_texts(self) -> int:
+        return MOST_TEXTS_GPU if self.is_asynchronous else MOST_TEXTS
+
+    def read(self, texts: Sequence[str], prompt: str) -> Tokens:
+        return self.local.read(texts, prompt, self.max_length)
+
+    def start(self, read: Tokens) -> Pending:
+        return self.local.start(read, self.token_budget)
 
 
-class ObjectEncoder:
+class ObjectEncoder(BlockingEncoder):
     """Any object with ``encode(texts) -> (n, d)``; its ``fingerprint``, if it has one, names its vectors."""
 
     dimension = None

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrec.feature_extraction._encoders._batching import batched
+from skrec.feature_extraction._encoders._encoder import BlockingEncoder
 from skrec.utils import MOST_BYTES, BadResponse, Endpoint
 
 _MOST_DIMENSIONS = 8192
 _BYTES_PER_NUMBER = 32
 
 
-class EndpointEncoder:
+class EndpointEncoder(BlockingEncoder):
     """An embeddings endpoint."""
 
     prompts: dict[str, str] = {}  # noqa: RUF012

@@ -62,6 +62,10 @@ def external_access(embedder: "LLMTextEmbedder") -> list[str]:
             found.append(f"run the code that comes with model={model!r} (trust_remote_code)")
         elif not is_packaged:
             found.append(f"load model={model!r} from a folder or from the Hugging Face hub")
+        if embedder.model_kwargs:
+            found.append(f"load model={model!r} with model_kwargs={embedder.model_kwargs!r}")
+        if embedder.attn_implementation is not None:
+            found.append(f"load model={model!r} with attn_implementation={embedder.attn_implementation!r}")
     if embedder.cache not in (None, "memory"):
         found.append(f"write vectors to cache={embedder.cache!r}")
     return found

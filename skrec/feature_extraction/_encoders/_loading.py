@@ -2,18 +2,22 @@
 
 import copy
 import importlib.util
+import json
 import os
 import threading
 import weakref
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from skrec.feature_extraction._encoders._local_encoder import LocalModel
+from skrec.feature_extraction._encoders._model_options import check_options
+from skrec.feature_extraction._encoders._replicas import ReplicatedModel
 from skrec.utils import (
     dtype_argument,
     folder_fingerprint,
     folder_state,
+    have_bfloat16,
     hub_is_out_of_reach,
     is_path,
     model_device,
@@ -37,12 +41,44 @@ class LoadSettings:
     """What decides which weights are loaded, and how."""
 
     backend: str = "torch"
-    device: str | None = None
+    device: str | tuple[str, ...] | None = None
     dtype: str = "float32"
     quantization: str | None = None
     pooling: str | None = None
     revision: str | None = None
     trust_remote_code: bool = False
+    attn_implementation: str | None = None
+    model_kwargs: str = ""  # as JSON
+
+
+def resolve(settings: LoadSettings, model: Any) -> LoadSettings:
+    """The settings with ``dtype="auto"`` settled for this model and machine.
+
+    That is bfloat16 for a model loaded by name onto CUDA devices that have it, else float32; a live model stays as it
+    is.
+    """
+    if settings.dtype != "auto":
+        return settings
+    is_free = isinstance(model, str) and settings.backend == "torch" and settings.quantization is None
+    return replace(settings, dtype="bfloat16" if is_free and have_bfloat16(_devices(settings)) else "float32")
+
+
+def _devices(settings: LoadSettings) -> list[str]:
+    """The devices to run on, checked.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or this machine does not have one.
+    """
+    given = settings.device
+    if not isinstance(given, tuple):
+        return [model_device(given)]
+    if not given or not all(isinstance(device, str) for device in given):
+        raise ValueError(
+            f"device={list(given)!r} must name at least one device, each by a string, such as ['cuda:0', 'cuda:1']."
+        )
+    return [model_device(device) for device in given]
 
 
 def packaged_folder(name: str) -> str | None:
@@ -84,31 +120,41 @@ def _load(model: str, folder: str | None, settings: LoadSettings) -> LocalModel:
     _check_settings(settings)
     from sentence_transformers import SentenceTransformer
 
-    device = None if settings.device is None else model_device(settings.device)
+    devices = _devices(settings)
+    options = json.loads(settings.model_kwargs) if settings.model_kwargs else {}
+    if settings.attn_implementation is not None:
+        options["attn_implementation"] = settings.attn_implementation
+    if settings.backend == "torch":
+        options[dtype_argument()] = torch_dtype(settings.dtype)
     offline = folder is not None or hub_is_out_of_reach(model, "sentence-transformers/")
     try:
         with quiet():
             loaded = SentenceTransformer(
                 folder or model,
-                device=device,
+                device=None if settings.device is None else devices[0],
                 backend=cast(Any, settings.backend),
                 revision=settings.revision,
                 trust_remote_code=settings.trust_remote_code,
                 local_files_only=offline,
-                model_kwargs={dtype_argument(): torch_dtype(settings.dtype)} if settings.backend == "torch" else None,
+                model_kwargs=options or None,
             )
     except (OSError, ValueError, RuntimeError) as error:
         raise OSError(_why_not_loaded(model, folder, offline, error)) from error
-    return _finish(loaded, settings)
+    return _finish(loaded, settings, devices)
 
 
 def _adapt(model: Any, settings: LoadSettings) -> LocalModel:
     """A live model as it is or, where its settings ask for something else, as a changed copy."""
     _check_settings(settings)
-    device = None if settings.device is None else model_device(settings.device)
-    moves = device is not None and not str(model.device).startswith(device)
+    if settings.model_kwargs or settings.attn_implementation:
+        raise ValueError(
+            "model_kwargs and attn_implementation are for a model that is loaded by its name or folder; this one is "
+            "live: load it with them, SentenceTransformer(folder, model_kwargs={...})."
+        )
+    devices = [] if settings.device is None else _devices(settings)
+    moves = bool(devices) and not str(model.device).startswith(devices[0])
     casts = settings.dtype != "float32" or settings.quantization is not None
-    if not (moves or casts or settings.pooling):
+    if not (moves or casts or settings.pooling or len(devices) > 1):
         return LocalModel(model)
     key = (settings, weights_state(model))
     with _lock:
@@ -117,17 +163,17 @@ def _adapt(model: Any, settings: LoadSettings) -> LocalModel:
             for old in [other for other in copies if other[1] != key[1]]:
                 del copies[old]  # of weights that have been trained since
             changed = copy.deepcopy(model) if moves or casts else model
-            copies[key] = _finish(changed.to(device) if moves else changed, settings)
+            copies[key] = _finish(changed.to(devices[0]) if moves else changed, settings, devices)
         return copies[key]
 
 
-def _finish(model: Any, settings: LoadSettings) -> LocalModel:
+def _finish(model: Any, settings: LoadSettings, devices: list[str]) -> LocalModel:
     """Apply what SentenceTransformer has no option for. Changes the model, save for its pooling."""
     if settings.quantization == "int8":
         from skrec.feature_extraction._encoders._quantization import quantize_linear_layers
 
-        if model.device.type != "cpu":
-            raise ValueError(f"quantization='int8' runs on the CPU; got device {str(model.device)!r}.")
+        if elsewhere := [device for device in (str(model.device), *devices) if not device.startswith("cpu")]:
+            raise ValueError(f"quantization='int8' runs on the CPU; got device {elsewhere[0]!r}.")
         if not quantize_linear_layers(model[0]):
             raise ValueError("quantization='int8' found no linear layer in this model; pass quantization=None.")
     if settings.dtype != "float32":
@@ -136,7 +182,8 @@ def _finish(model: Any, settings: LoadSettings) -> LocalModel:
             module.float()
     if settings.pooling is not None:
         model = _with_pooling(model, settings.pooling)
-    return LocalModel(model, always_mask=settings.backend != "torch" or settings.trust_remote_code)
+    local = LocalModel(model, always_mask=settings.backend != "torch" or settings.trust_remote_code)
+    return ReplicatedModel(local, devices) if len(devices) > 1 else local
 
 
 def _with_pooling(model: Any, pooling: str) -> Any:
@@ -163,12 +210,17 @@ def _with_pooling(model: Any, pooling: str) -> Any:
 def _check_settings(settings: LoadSettings) -> None:
     if settings.quantization is not None and settings.dtype != "float32":
         raise ValueError(f"quantization={settings.quantization!r} needs dtype='float32'; got {settings.dtype!r}.")
+    check_options(settings.model_kwargs, settings.attn_implementation, settings.trust_remote_code)
     if settings.backend == "torch":
         return
     if settings.dtype != "float32" or settings.quantization is not None:
         raise ValueError(
             f"backend={settings.backend!r} runs the precision of its exported file: leave dtype='float32' and "
             "quantization=None, and export in the precision wanted (sentence_transformers.export_*)."
+        )
+    if isinstance(settings.device, tuple):
+        raise ValueError(
+            f"backend={settings.backend!r} runs on one device; got device={list(settings.device)!r}. Pass one of them."
         )
     missing = [name for name in _BACKEND_PACKAGES[settings.backend] if importlib.util.find_spec(name) is None]
     if missing:

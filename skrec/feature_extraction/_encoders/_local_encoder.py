@@ -1,18 +1,55 @@
 """Texts to vectors with a SentenceTransformer, faster than its own ``encode``."""
 
-import threading
-import weakref
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skrec.feature_extraction._encoders._batching import pack_by_tokens
+from skrec.feature_extraction._encoders._device_memory import MemoryLimit, token_budget_of, use_tf32
+from skrec.feature_extraction._encoders._tokens import Tokens, read_tokens
 from skrec.utils import use_one_thread_after_fork
 
-_lock = threading.Lock()
-_truncating: "weakref.WeakKeyDictionary[Any, dict[tuple[int, int], Any]]" = weakref.WeakKeyDictionary()
+
+class Pending(Protocol):
+    """Vectors that a device may still be computing."""
+
+    def result(self) -> tuple[NDArray[np.float32], int]:
+        """Wait for the vectors; return them and how many texts were cut."""
+
+
+@dataclass
+class Done:
+    """Vectors that are there."""
+
+    vectors: NDArray[np.float32]
+    n_truncated: int
+
+    def result(self) -> tuple[NDArray[np.float32], int]:
+        return self.vectors, self.n_truncated
+
+
+@dataclass
+class Copying:
+    """Vectors on their way from a device to the host."""
+
+    host: Any  # tensor of shape (n_texts, dimension) in page-locked memory, in the order of the batches
+    arrived: Any  # event of the device
+    order: NDArray[np.intp]
+    n_truncated: int
+
+    def result(self) -> tuple[NDArray[np.float32], int]:
+        self.arrived.synchronize()
+        return in_order(self.host.numpy(), self.order), self.n_truncated
+
+
+def in_order(rows: NDArray[np.float32], order: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Rows of the batches put back to the order of the texts."""
+    vectors = np.empty_like(rows)
+    vectors[order] = rows
+    return vectors
 
 
 class LocalModel:
@@ -34,6 +71,7 @@ class LocalModel:
         use_one_thread_after_fork()
         self.model = model.eval()
         self.always_mask = always_mask
+        self.memory = MemoryLimit(model.device)
 
     @property
     def prompts(self) -> dict[str, str]:
@@ -52,109 +90,83 @@ class LocalModel:
         return None
 
     @property
-    def reads_tokens(self) -> bool:
-        from transformers import PreTrainedTokenizerBase
+    def is_asynchronous(self) -> bool:
+        """Whether the device computes by itself."""
+        return self.model.device.type == "cuda"
 
-        first = self.model[0]
-        return (
-            isinstance(getattr(first, "tokenizer", None), PreTrainedTokenizerBase)
-            and hasattr(first, "auto_model")
-            and "message" not in getattr(first, "modality_config", {})
-        )
-
-    def token_limit(self, max_length: int | None) -> int:
-        """How many tokens a text may have.
+    def read(self, texts: Sequence[str], prompt: str, max_length: int | None) -> Tokens:
+        """Tokenise texts.
 
         Raises
         ------
         ValueError
-            If ``max_length`` is more than the model has positions for.
+            If ``max_length`` does not fit the model.
         """
-        transformer: Any = self.model[0].auto_model
-        positions = getattr(transformer.config, "max_position_embeddings", None) or 10**9
-        table = getattr(getattr(transformer, "embeddings", None), "position_embeddings", None)
-        padding_idx = getattr(table, "padding_idx", None)
-        if padding_idx is not None:  # RoBERTa counts positions from padding_idx + 1
-            positions -= padding_idx + 1
-        if max_length is not None and max_length > positions:
-            raise ValueError(f"max_length={max_length} is more than the {positions} tokens that the model can read.")
-        return int(min(max_length or self.model.max_seq_length or positions, positions))
+        return read_tokens(self.model, texts, prompt, max_length)
 
-    def encode(
-        self, texts: Sequence[str], prompt: str, max_length: int | None, token_budget: int | None
-    ) -> tuple[NDArray[np.float32], int]:
-        """Embed texts.
+    def start(self, tokens: Tokens, token_budget: int | None) -> Pending:
+        """Embed what was read. On CUDA this returns when the work is queued.
 
-        Returns
-        -------
-        vectors : ndarray of shape (n_texts, dimension), float32
-        n_truncated : int
-            How many texts were cut.
+        Raises
+        ------
+        MemoryError
+            If a single text does not fit into the memory of the device.
         """
         import torch
 
         from skrec.feature_extraction._encoders._onednn import fast_linear
 
-        if not self.reads_tokens:
-            if max_length is not None:
-                raise ValueError("max_length needs a transformer with a tokenizer; this model has none.")
+        if tokens.ids is None:
             # An empty prompt, and not None, which would bring in the model's default a second time.
-            vectors = self.model.encode(list(texts), prompt=prompt, show_progress_bar=False, convert_to_numpy=True)
-            return np.asarray(vectors, dtype=np.float32), 0
-        limit = self.token_limit(max_length)
-        tokens, n_truncated = self._tokenize([prompt + text for text in texts], limit)
-        shared = {"prompt_length": self._prompt_length(prompt, limit)} if prompt else {}
-        lengths = np.array([len(ids) for ids in tokens])
-        if token_budget is None:
-            token_budget = 2_000 if self.model.device.type == "cpu" else 16_384
-        rows: list[Any] = [None] * len(texts)
-        with torch.inference_mode(), fast_linear(self.model.device):
-            for batch in pack_by_tokens(lengths, token_budget, mix=self._is_float32()):
-                vectors = self._forward(self._pad([tokens[i] for i in batch], lengths[batch]) | shared)
-                for i, vector in zip(batch, vectors.float().cpu().numpy(), strict=True):
-                    rows[i] = vector
-        return np.stack(rows), n_truncated
+            options: Any = {"show_progress_bar": False, "convert_to_numpy": True}
+            vectors = self.model.encode(list(tokens.texts), prompt=tokens.prompt, **options)
+            return Done(np.asarray(vectors, dtype=np.float32), 0)
+        device = self.model.device
+        budget = token_budget or token_budget_of(self.model)
+        # Padding moves vectors by the rounding of the precision. On a GPU batches of one length are too small.
+        mix = device.type != "cpu" or self._is_float32()
+        batches = list(pack_by_tokens(tokens.lengths, budget, mix=mix))
+        with torch.inference_mode(), fast_linear(device), use_tf32(device):
+            parts = [part for batch in batches for part in self._run(tokens, batch)]
+            rows = torch.cat(parts)
+            return self._to_host(rows, np.concatenate(batches), tokens.n_truncated)
+
+    def _run(self, tokens: Tokens, batch: NDArray[np.intp]) -> Iterator[Any]:
+        """Vectors of one batch, in parts where it does not fit into memory."""
+        features = self._to_device(tokens.padded(batch, always_mask=self.always_mask))
+        shared = {"prompt_length": tokens.prompt_length} if tokens.prompt else {}
+        width = features["input_ids"].shape[1]
+        forward: Callable[[slice], Any] = lambda some: self._forward(  # noqa: E731
+            {name: tensor[some] for name, tensor in features.items()} | shared
+        ).float()
+        return self.memory.in_parts(forward, len(batch), width)
+
+    def _to_device(self, features: dict[str, NDArray[np.int64]]) -> dict[str, Any]:
+        import torch
+
+        device = self.model.device
+        tensors = {name: torch.from_numpy(array) for name, array in features.items()}
+        if device.type == "cuda":  # copies from page-locked memory do not wait for the device
+            return {name: tensor.pin_memory().to(device, non_blocking=True) for name, tensor in tensors.items()}
+        return {name: tensor.to(device) for name, tensor in tensors.items()}
+
+    def _to_host(self, rows: Any, order: NDArray[np.intp], n_truncated: int) -> Pending:
+        import torch
+
+        if rows.device.type != "cuda":
+            return Done(in_order(rows.cpu().numpy(), order), n_truncated)
+        host = torch.empty(rows.shape, dtype=rows.dtype, pin_memory=True)
+        host.copy_(rows, non_blocking=True)
+        with torch.cuda.device(rows.device):
+            arrived = torch.cuda.Event()
+            arrived.record()
+        return Copying(host, arrived, order, n_truncated)
 
     def _is_float32(self) -> bool:
         import torch
 
         tensors = list(self.model[0].parameters()) + list(self.model[0].buffers())
         return all(t.dtype == torch.float32 for t in tensors if t.is_floating_point() or t.dtype == torch.int8)
-
-    def _tokenize(self, texts: list[str], limit: int) -> tuple[list[list[int]], int]:
-        first = self.model[0]
-        if getattr(first, "do_lower_case", False):
-            texts = [text.lower() for text in texts]
-        if not first.tokenizer.is_fast:
-            tokens = first.tokenizer(texts, truncation=True, max_length=limit)["input_ids"]
-            full = [text for text, ids in zip(texts, tokens, strict=True) if len(ids) == limit]
-            longest = first.tokenizer(full)["input_ids"] if full else []
-            return tokens, sum(len(ids) > limit for ids in longest)
-        encodings = _fast_tokenizer(first.tokenizer, limit).encode_batch(texts)
-        return [e.ids for e in encodings], sum(len(e) == limit and bool(e.overflowing) for e in encodings)
-
-    def _prompt_length(self, prompt: str, limit: int) -> int:
-        """Tokens of the prompt, without a closing special token; poolings that leave it out need to know."""
-        ids = self._tokenize([prompt], limit)[0][0]
-        return len(ids) - (bool(ids) and ids[-1] in self.model[0].tokenizer.all_special_ids)
-
-    def _pad(self, tokens: list[list[int]], lengths: NDArray[np.int64]) -> dict[str, Any]:
-        """Pad on the right, whatever the tokenizer's habit: then positions start at 0 and no causal model sees it."""
-        import torch
-
-        tokenizer = self.model[0].tokenizer
-        width = max(int(lengths[0]), 1)
-        pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else (tokenizer.eos_token_id or 0)
-        ids = np.full((len(tokens), width), pad, dtype=np.int64)
-        for row, text in zip(ids, tokens, strict=True):
-            row[: len(text)] = text
-        features = {"input_ids": torch.from_numpy(ids)}
-        if self.always_mask or lengths[-1] != lengths[0]:
-            mask = np.arange(width) < lengths[:, None]
-            features["attention_mask"] = torch.from_numpy(mask.astype(np.int64))
-        if self.always_mask and "token_type_ids" in tokenizer.model_input_names:
-            features["token_type_ids"] = torch.zeros_like(features["input_ids"])
-        return {name: tensor.to(self.model.device) for name, tensor in features.items()}
 
     def _forward(self, features: dict[str, Any]) -> Any:
         import torch
@@ -169,17 +181,3 @@ class LocalModel:
         for module in rest:
             features = module(features)
         return features["sentence_embedding"]
-
-
-def _fast_tokenizer(tokenizer: Any, limit: int) -> Any:
-    """A copy with its truncation set: setting it on the shared one is not safe with threads."""
-    from tokenizers import Tokenizer
-
-    key = (len(tokenizer), limit)
-    with _lock:
-        copies = _truncating.setdefault(tokenizer, {})
-        if key not in copies:
-            copies[key] = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
-            copies[key].no_padding()
-            copies[key].enable_truncation(limit)
-        return copies[key]

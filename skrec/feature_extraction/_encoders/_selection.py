@@ -8,6 +8,7 @@ from skrec.feature_extraction._encoders._encoder import Encoder, LocalEncoder, O
 from skrec.feature_extraction._encoders._endpoint_encoder import EndpointEncoder
 from skrec.feature_extraction._encoders._live_models import stored_model
 from skrec.feature_extraction._encoders._loading import LoadSettings
+from skrec.feature_extraction._encoders._model_options import plain_options
 from skrec.utils import Endpoint
 
 if TYPE_CHECKING:
@@ -54,10 +55,17 @@ def select_encoder(embedder: "LLMTextEmbedder") -> Encoder:
         )
     model = stored_model(embedder, model)
     if isinstance(model, str) or is_sentence_transformer(model):
-        settings = LoadSettings(**{name: getattr(embedder, name) for name in _LOCAL})
-        return LocalEncoder(model, settings, embedder.max_length, embedder.token_budget)
+        return LocalEncoder(model, _load_settings(embedder), embedder.max_length, embedder.token_budget)
     _refuse_local_settings(embedder, f"a {type(model).__name__}, which encodes by itself")
     return ObjectEncoder(model, embedder.batch_size)
+
+
+def _load_settings(embedder: "LLMTextEmbedder") -> LoadSettings:
+    given = {name: getattr(embedder, name) for name in _LOCAL}
+    given["model_kwargs"] = plain_options(embedder.model_kwargs)
+    if not isinstance(embedder.device, str | None):
+        given["device"] = tuple(embedder.device)
+    return LoadSettings(**given)
 
 
 def _refuse_local_settings(embedder: "LLMTextEmbedder", what: str) -> None:

@@ -2,20 +2,23 @@
 
 import hashlib
 import os
+import platform
+import re
 import threading
 import time
 import warnings
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec.utils import SQLiteStore, file_lock
+from skrec.utils import SQLiteStore
+
+_OWNER = re.compile(rb"(.*):([0-9]{1,19}):[0-9a-f]{16}", re.DOTALL)  # machine, process, cache object
 
 Vector = NDArray[np.float32]
 
@@ -27,9 +30,12 @@ class VectorCache(Protocol):
 
     def put(self, keys: Sequence[bytes], vectors: NDArray[np.float32]) -> None: ...
 
-    @contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """Exclude other processes while texts are looked up, embedded and stored, so that none is embedded twice."""
+    def claim(self, keys: Sequence[bytes]) -> set[bytes]:
+        """The keys that are for the caller to embed; what others have claimed is missing from them."""
+        ...
+
+    def release(self) -> None:
+        """Give up what was claimed and not put."""
         ...
 
 
@@ -48,9 +54,11 @@ class NoCache:
     def put(self, keys: Sequence[bytes], vectors: NDArray[np.float32]) -> None:
         pass
 
-    @contextmanager
-    def exclusive(self) -> Iterator[None]:
-        yield
+    def claim(self, keys: Sequence[bytes]) -> set[bytes]:
+        return set(keys)
+
+    def release(self) -> None:
+        pass
 
 
 class MemoryCache(NoCache):
@@ -104,13 +112,19 @@ class DiskCache(SQLiteStore):
     Each vector carries a checksum and each batch is one transaction, so a process killed at any moment leaves
     whole vectors behind. Damaged vectors are embedded again, with a warning; a damaged
     database is set aside first.
+
+    A process claims the texts that it is about to embed, for a time, in the same database. No lock is held
+    while it embeds, so that others embed other texts meanwhile.
     """
 
     _NAME = "embedding cache"
-    _SCHEMA = "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID"
+    _SCHEMA = (
+        "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;"
+        "CREATE TABLE IF NOT EXISTS claims (key BLOB PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL) "
+        "WITHOUT ROWID"
+    )
     _FILE = "embeddings-v1.sqlite"
-    _LOCK_SECONDS = 15.0
-    _unlocked_until = 0.0
+    _CLAIM_SECONDS = 60.0
 
     def __init__(self, folder: str | os.PathLike):
         super().__init__(Path(folder) / self._FILE)
@@ -120,6 +134,7 @@ class DiskCache(SQLiteStore):
                 "it points to. A link to a folder will do."
             )
         self.folder = self.path.parent
+        self._owner = f"{platform.node()}:{os.getpid()}:{os.urandom(8).hex()}"
 
     def get(self, keys: Sequence[bytes]) -> list[Vector | None]:
         stored = self._select("SELECT key, vector FROM vectors WHERE key IN", keys)
@@ -129,21 +144,56 @@ class DiskCache(SQLiteStore):
         return [vectors.get(key) for key in keys]
 
     def put(self, keys: Sequence[bytes], vectors: NDArray[np.float32]) -> None:
+        """Store vectors; a claim on them ends."""
         rows = [(key, _pack(vector)) for key, vector in zip(keys, vectors, strict=True)]
-        self._write("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows)
+        self._write_all(
+            [
+                ("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows),
+                ("DELETE FROM claims WHERE key = ?", [(key,) for key in keys]),
+            ]
+        )
 
-    @contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """Lock the folder; the operating system frees the lock if this process dies.
+    def claim(self, keys: Sequence[bytes]) -> set[bytes]:
+        """The keys that no other process is embedding. Where claims cannot be written, all of them.
 
-        After some seconds the work goes on without it, and so does what this cache does next: the price is that
-        two processes may embed the same text.
+        A claim ends when its vector is put, when its owner releases it or, on the same machine, is dead, and at the
+        latest after a minute: the price is that two processes may embed the same text.
         """
-        seconds = self._LOCK_SECONDS if time.monotonic() > self._unlocked_until else 0.0
-        with file_lock(self.folder / "embeddings.lock", seconds) as is_locked:
-            if seconds and not is_locked:
-                self._unlocked_until = time.monotonic() + self._PAUSE_SECONDS
-            yield
+        now = time.time()
+        rows = [(key, self._owner, now + self._CLAIM_SECONDS, now) for key in keys]
+        statement = (
+            "INSERT INTO claims VALUES (?, ?, ?) ON CONFLICT (key) "
+            "DO UPDATE SET owner = excluded.owner, until = excluded.until WHERE until < ?"
+        )
+        if not self._write(statement, rows):
+            return set(keys)
+        owners = self._select("SELECT key, owner FROM claims WHERE key IN", keys)
+        mine = self._owner.encode()
+        others = {key: owner for key, owner in owners.items() if owner != mine}
+        dead = [(key,) for key, owner in others.items() if _is_dead(owner)]
+        if dead and self._write("DELETE FROM claims WHERE key = ?", dead):
+            return self.claim(keys)
+        return {key for key in keys if key not in others}
+
+    def release(self) -> None:
+        """Give up what was claimed and not put, and clear away old claims of others."""
+        self._write("DELETE FROM claims WHERE owner = ? OR until < ?", [(self._owner, time.time())])
+
+
+def _is_dead(owner: object) -> bool:
+    """Whether a claim is of a process of this machine that is no more, or of nobody, as in a damaged file."""
+    parts = _OWNER.fullmatch(owner) if isinstance(owner, bytes) else None
+    if parts is None:
+        return True
+    if parts[1].decode("utf-8", "replace") != platform.node() or os.name != "posix":
+        return False
+    try:
+        os.kill(int(parts[2]), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        pass
+    return False
 
 
 def _pack(vector: Vector) -> bytes:
