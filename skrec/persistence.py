@@ -19,7 +19,7 @@ _PARTS = [
     "skrec.interactions._histories.Histories",
     "skrec.interactions._id_index.IdIndex",
     "skrec._explain._item_texts.ItemTexts",
-    "skrec.utils._privacy.Scrubber",
+    "skrec.utils._privacy._scrubber.Scrubber",
     *[f"skrec.feature_extraction._context_parts.{n}" for n in ("Categories", "Numbers", "Places", "Texts", "Times")],
     "skrec.feature_extraction._folding.words_of",
     "skrec.feature_extraction._hashing.HashingTextEncoder",
