@@ -24,6 +24,7 @@ _NAMES = {
         "VectorRecommender",
         "is_recommender",
     ),
+    "compilation": ("warm_up",),
     "datasets": (
         "clear_data_home",
         "fetch_amazon_reviews",

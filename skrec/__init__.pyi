@@ -25,6 +25,7 @@ from skrec.base import RecommenderMixin as RecommenderMixin
 from skrec.base import SampleWeightMixin as SampleWeightMixin
 from skrec.base import VectorRecommender as VectorRecommender
 from skrec.base import is_recommender as is_recommender
+from skrec.compilation import warm_up as warm_up
 from skrec.datasets import clear_data_home as clear_data_home
 from skrec.datasets import fetch_amazon_reviews as fetch_amazon_reviews
 from skrec.datasets import fetch_movielens as fetch_movielens

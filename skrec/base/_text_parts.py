@@ -1,14 +1,17 @@
 """Which columns of an encoded item table stand for text, where it also has numbers and categories."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.compose import ColumnTransformer
-from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
-from skrec.utils import Matrix
+from skrec.utils import Matrix, first_step, is_column_transformer, is_pipeline
+
+if TYPE_CHECKING:
+    from sklearn.compose import ColumnTransformer
 
 
 def text_columns(encoder: Any) -> NDArray[np.int64] | None:
@@ -17,7 +20,7 @@ def text_columns(encoder: Any) -> NDArray[np.int64] | None:
     An encoder of its own says so by ``text_columns_``. Behind further steps of a pipeline, text is in all columns.
     """
     encoder = only_step(encoder)
-    if isinstance(encoder, ColumnTransformer):
+    if is_column_transformer(encoder):
         return np.concatenate([columns for _, columns, _ in text_parts(encoder)] or [np.zeros(0, np.int64)])
     return getattr(encoder, "text_columns_", None)
 
@@ -31,12 +34,12 @@ def text_part(encoder: Any, matrix: Matrix) -> Matrix:
 def only_step(encoder: Any) -> Any:
     """The step of a pipeline that has one; anything else as it is."""
     steps = effective_steps(encoder)
-    return only_step(steps[0]) if isinstance(encoder, Pipeline) and len(steps) == 1 else encoder
+    return only_step(steps[0]) if is_pipeline(encoder) and len(steps) == 1 else encoder
 
 
 def effective_steps(encoder: Any) -> list[Any]:
     """The steps of a pipeline that change what passes through."""
-    steps = [step for _, step in encoder.steps] if isinstance(encoder, Pipeline) else [encoder]
+    steps = [step for _, step in encoder.steps] if is_pipeline(encoder) else [encoder]
     return [step for step in steps if step not in (None, "passthrough")]
 
 
@@ -52,7 +55,7 @@ def text_parts(encoder: ColumnTransformer) -> list[tuple[Any, NDArray[np.int64],
 
 
 def _reads_lists_of_texts(part: Any) -> bool:
-    first = part.steps[0][1] if isinstance(part, Pipeline) else part
+    first = first_step(part)
     if hasattr(first, "encode") or hasattr(first, "encode_query"):
         return True
     return hasattr(first, "__sklearn_tags__") and not get_tags(first).input_tags.two_d_array

@@ -3,13 +3,12 @@
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import safe_sparse_dot
 
 from skrec._kernels.csr import csr_arrays
 from skrec._kernels.threads import block_rows
 from skrec.base._item_similarity import BestRows
-from skrec.utils import Matrix, is_zero_row
+from skrec.utils import Matrix, is_zero_row, unit_rows
 
 
 def center_rows(vectors: Matrix) -> Matrix:
@@ -31,7 +30,7 @@ def text_similarity(vectors: Matrix, n_neighbors: int, exponent: float, n_jobs: 
     from skrec._kernels.threads import run_blocks
 
     n_items = vectors.shape[0]
-    unit = normalize(center_rows(vectors))
+    unit = unit_rows(center_rows(vectors))
     shape = (n_items, min(n_neighbors, n_items))
     codes, cosines = np.empty(shape, np.int32), np.empty(shape, unit.dtype)
     sizes = np.empty(n_items, np.int64)
@@ -70,6 +69,8 @@ def blend(
     S is ``graph`` divided by the mean of its row maxima, T is ``text``, P is T with rows that sum to 1, s is
     ``smoothing``. Of each row of ``(I + s P) S`` the ``n_neighbors`` largest are kept.
     """
+    from sklearn.preprocessing import normalize
+
     from skrec._kernels.item_graph.build import best_blended_rows
 
     dtype = graph.dtype

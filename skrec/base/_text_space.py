@@ -1,16 +1,29 @@
 """Vectors of texts beside vectors of items, and products of both."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.compose import ColumnTransformer
-from sklearn.preprocessing import normalize
 
 from skrec.base._text_parts import effective_steps, only_step, text_part, text_parts
-from skrec.utils import Matrix, check_array, check_kind, check_matrix, finite_matrix, is_zero_row, plain_output
+from skrec.utils import (
+    Matrix,
+    check_array,
+    check_kind,
+    check_matrix,
+    finite_matrix,
+    is_column_transformer,
+    is_zero_row,
+    plain_output,
+    unit_rows,
+)
+
+if TYPE_CHECKING:
+    from sklearn.compose import ColumnTransformer
 
 
 def text_space(encoder: Any, texts: list[str], item_matrix: Matrix | None) -> tuple[Matrix, Matrix]:
@@ -27,12 +40,12 @@ def text_space(encoder: Any, texts: list[str], item_matrix: Matrix | None) -> tu
     assert item_matrix is not None
     item_matrix = text_part(encoder, item_matrix)
     if sp.issparse(item_matrix):
-        return normalize(vectors), normalize(item_matrix)
+        return unit_rows(vectors), unit_rows(item_matrix)
     has_vector = ~is_zero_row(item_matrix)
     # Embeddings of language models share a large common part that says nothing.
     center = item_matrix[has_vector].mean(axis=0) if has_vector.sum() > 1 else 0.0
     queries = np.where(is_zero_row(vectors)[:, None], 0.0, vectors - center)
-    return normalize(queries), normalize(np.where(has_vector[:, None], item_matrix - center, 0.0))
+    return unit_rows(queries), unit_rows(np.where(has_vector[:, None], item_matrix - center, 0.0))
 
 
 @plain_output()
@@ -54,12 +67,12 @@ def encode_texts(encoder: Any, texts: list[str]) -> Matrix:
             "item_encoder=LLMTextEmbedder() (from skrec.feature_extraction import LLMTextEmbedder)."
         )
     encoder = only_step(encoder)
-    if isinstance(encoder, ColumnTransformer):
+    if is_column_transformer(encoder):
         return _encode_by_parts(encoder, texts)
     steps = effective_steps(encoder)
     # What completes the row of an item has nothing to do with a text that is searched for.
     first, *later = [step for step in steps if not getattr(step, "fills_rows", False)] or steps
-    if isinstance(first, ColumnTransformer):
+    if is_column_transformer(first):
         return finite_matrix(_through(later, _in_all_columns(first, texts)), "the texts as encoded")
     try:
         encode = getattr(first, "encode_query", None) or getattr(first, "encode", None) or first.transform
@@ -125,7 +138,7 @@ class TextSpace:
     def _place(self, vectors: Matrix) -> Matrix:
         if self.center is not None:
             vectors = (vectors - self.center) * ~is_zero_row(vectors)[:, None]
-        return normalize(vectors)
+        return unit_rows(vectors)
 
     @property
     def dimension(self) -> int:

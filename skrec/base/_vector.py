@@ -2,14 +2,13 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
 from skrec.base._recommender import BaseRecommender
 from skrec.base._text_search import SearchMixin
 from skrec.base._text_space import encode_texts, text_space
 from skrec.interactions import CandidateIds, Histories, Ids, Queries, Recommendations, list_length, read_items
-from skrec.utils import Matrix, check_array, check_matrix, inner_products, is_zero_row, on_snapshot, row_dots
+from skrec.utils import Matrix, check_array, check_matrix, inner_products, is_zero_row, on_snapshot, row_dots, unit_rows
 
 __all__ = ["VectorRecommender", "encode_texts", "inner_products", "is_zero_row", "row_dots", "text_space"]
 
@@ -95,6 +94,6 @@ class VectorRecommender(SearchMixin, BaseRecommender):
         check_is_fitted(self)
         k = list_length(k, len(self._item_index))
         ids, codes = read_items(items, self._item_index)
-        vectors = normalize(self._item_vectors)
+        vectors = unit_rows(self._item_vectors)
         own = Histories.group(np.arange(len(codes)), codes, np.ones(len(codes), np.float32), None, len(codes))
         return self._nearest(vectors[codes], vectors, ids, own, k, candidates, "item")

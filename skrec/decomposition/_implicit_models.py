@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.linear_model import Ridge
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
@@ -31,6 +30,9 @@ from skrec.utils import (
     progress,
     with_rows,
 )
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import Ridge
 
 _MAX_SEED = 2**31 - 1
 SHARED_CONSTRAINTS: dict[str, list[Any]] = {
@@ -192,6 +194,8 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
         """A ridge map from features to the learned vectors of the rows with events."""
         if features is None:
             return None
+        from sklearn.linear_model import Ridge
+
         values = features.data if sp.issparse(features) else features
         scale = float(np.square(values, dtype=np.float64).sum())
         penalty = self.feature_regularization * scale / features.shape[0]

@@ -6,7 +6,6 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.linear_model import Ridge
 
 from skrec.decomposition._factor_state import FactorState, Scales, SolverSettings
 from skrec.decomposition._hyperparameters import MOST_NEGATIVES
@@ -129,6 +128,8 @@ def check_ridge(value: Any, name: str, n_targets: int) -> None:
     """
     if value is None:
         return
+    from sklearn.linear_model import Ridge
+
     check_kind(value, name, Ridge)
     check_array(np.atleast_2d(value.coef_), f"{name}.coef_", (n_targets, None))
     check_array(np.atleast_1d(value.intercept_), f"{name}.intercept_", (n_targets,))

@@ -8,7 +8,6 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
 from skrec.exceptions import FeatureCoverageWarning
@@ -18,7 +17,7 @@ from skrec.interactions._feature_table import Features, FeatureSource, FeatureTa
 from skrec.interactions._id_index import IdIndex
 from skrec.interactions._missing_features import check_numbers, check_numeric_parts
 from skrec.interactions._plain_input import as_frame, errors_name
-from skrec.utils import Matrix, caller_level, finite_matrix, plain_output
+from skrec.utils import Matrix, caller_level, finite_matrix, first_step, plain_output
 
 
 def read_fit_features(
@@ -178,7 +177,7 @@ def one_column_as_list(values: Any, encoder: Any) -> Any:
 
 
 def _reads_lists(encoder: Any) -> bool:
-    first = encoder.steps[0][1] if isinstance(encoder, Pipeline) else encoder
+    first = first_step(encoder)
     return hasattr(first, "__sklearn_tags__") and not get_tags(first).input_tags.two_d_array
 
 

@@ -1,16 +1,19 @@
 """Missing numbers in a feature table, found by name before anything is embedded."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.compose import ColumnTransformer
-from sklearn.pipeline import Pipeline
 from sklearn.utils._indexing import _get_column_indices
 
-from skrec.utils import finite_matrix
+from skrec.utils import finite_matrix, first_step, is_column_transformer
+
+if TYPE_CHECKING:
+    from sklearn.compose import ColumnTransformer
 
 
 def check_numbers(columns: dict[str, NDArray], what: str) -> None:
@@ -47,9 +50,9 @@ def check_numeric_parts(values: Any, encoder: Any, what: str) -> None:
     ValueError
         If a part gives out NaN or infinity, naming the column.
     """
-    first = encoder.steps[0][1] if isinstance(encoder, Pipeline) else encoder
+    first = first_step(encoder)
     frame = nw.from_native(values, eager_only=True, pass_through=True)
-    if not isinstance(first, ColumnTransformer) or not isinstance(frame, nw.DataFrame):
+    if not is_column_transformer(first) or not isinstance(frame, nw.DataFrame):
         return
     numbers = {
         j: frame[:, j].cast(nw.Float64).to_numpy()

@@ -8,13 +8,12 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import DTypeLike, NDArray
 from scipy.linalg import get_lapack_funcs
-from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import safe_sparse_dot
 
 from skrec._kernels.csr import csr_arrays
 from skrec.base import blend, center_rows, classical, merge_repeats, pair_table, repeats_dominate, text_similarity
 from skrec.interactions import Histories
-from skrec.utils import Matrix
+from skrec.utils import Matrix, unit_rows
 
 if TYPE_CHECKING:
     from skrec._kernels.item_graph.build import PairTable
@@ -60,7 +59,7 @@ def gram_pairs(
 
 def unit_features(matrix: Matrix) -> Matrix:
     """Rows of unit length; dense ones are centred first, since embeddings share a large common part."""
-    return normalize(center_rows(matrix))
+    return unit_rows(center_rows(matrix))
 
 
 def gram_matrix(

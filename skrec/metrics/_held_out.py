@@ -6,22 +6,21 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
-from sklearn.model_selection._search import BaseSearchCV
-from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from skrec.interactions import Histories, Interactions, RecommenderView, Table, read_events, read_target
 from skrec.metrics._leaks import warn_of_leaks
+from skrec.utils import is_pipeline, is_search
 
 
 def unwrap(estimator: Any, X: Any) -> tuple[Any, Any]:
     """The fitted recommender inside a pipeline or a search, and X as its steps transform it; X may be None."""
-    while isinstance(estimator, Pipeline | BaseSearchCV):
+    while is_pipeline(estimator) or is_search(estimator):
         check_is_fitted(estimator)
-        if X is not None and isinstance(estimator, Pipeline) and len(estimator.steps) > 1:
+        if X is not None and is_pipeline(estimator) and len(estimator.steps) > 1:
             X = estimator[:-1].transform(X)
-        estimator = _inner(estimator)
+        estimator = estimator.steps[-1][1] if is_pipeline(estimator) else estimator.best_estimator_
     if not hasattr(estimator, "recommend"):
         raise TypeError(
             f"{type(estimator).__name__} has no recommend(); pass a recommender, or a Pipeline or a search that "
@@ -29,10 +28,6 @@ def unwrap(estimator: Any, X: Any) -> tuple[Any, Any]:
         )
     check_is_fitted(estimator)
     return estimator, X
-
-
-def _inner(estimator: Pipeline | BaseSearchCV) -> Any:
-    return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator.best_estimator_
 
 
 @dataclass

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from scipy.stats import loguniform, uniform
 from sklearn.base import BaseEstimator
-from sklearn.preprocessing import normalize
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skrec.base import ExactRanker, PartialFitMixin, Ranker, VectorRecommender, encode_texts, text_columns
@@ -246,7 +245,7 @@ class EmbeddingKNNRecommender(SavedIndexMixin, PartialFitMixin, VectorRecommende
         if self.center_ is not None:
             centered = (vectors - self.center_) * ~is_zero_row(vectors)[:, None]
             vectors = centered if self.axes_ is None else centered @ self.axes_
-        return normalize(vectors) if self._metric == "cosine" else vectors
+        return unit_rows(vectors) if self._metric == "cosine" else vectors
 
     # Rank ------------------------------------------------------------------------------------------
 
@@ -366,7 +365,7 @@ class EmbeddingKNNRecommender(SavedIndexMixin, PartialFitMixin, VectorRecommende
         if columns is not None and self.axes_ is None:
             center = 0 if self.center_ is None else self.center_[columns]
             shown = queries if self.center_ is None else np.where(is_zero_row(queries)[:, None], 0, queries - center)
-            return normalize(shown), normalize(self.item_vectors_[:, columns])
+            return unit_rows(shown), unit_rows(self.item_vectors_[:, columns])
         if self.axes_ is None or self.center_ is None:
             return self._to_space(queries), self.item_vectors_
         # An item vector is u A / |u A| for its centred vector u: back through A, up to a length.
@@ -376,4 +375,4 @@ class EmbeddingKNNRecommender(SavedIndexMixin, PartialFitMixin, VectorRecommende
         lengths = np.sqrt(squared_norms(self.item_vectors_ @ back))
         scale = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
         centered = np.where(is_zero_row(queries)[:, None], 0, queries - center)
-        return normalize(centered) @ back.T, self.item_vectors_ * scale[:, None]
+        return unit_rows(centered) @ back.T, self.item_vectors_ * scale[:, None]

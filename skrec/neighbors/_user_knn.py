@@ -8,7 +8,6 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.stats import loguniform, uniform
 from sklearn.base import BaseEstimator
-from sklearn.preprocessing import normalize
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 
@@ -24,6 +23,7 @@ from skrec.utils import (
     check_matrix,
     check_number,
     replace_rows,
+    unit_rows,
     with_rows,
 )
 
@@ -185,14 +185,14 @@ class UserKNNRecommender(PopularityPriorMixin, PartialFitMixin, VectorRecommende
     def _fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
         self._similarity = self.similarity  # kept: set_params must not change what fitted weights mean
         self._use_time = data.check_order(self.order)
-        self.user_vectors_ = None if user_matrix is None else normalize(user_matrix)
+        self.user_vectors_ = None if user_matrix is None else unit_rows(user_matrix)
         self._index_events()
         self._prior = self._weighted_popularity(is_update=False)
 
     def _partial_fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
         self._use_time = data.check_order(self.order) and self._use_time
         if self.user_vectors_ is not None:
-            new = None if user_matrix is None else normalize(user_matrix)
+            new = None if user_matrix is None else unit_rows(user_matrix)
             self.user_vectors_ = with_rows(self.user_vectors_, new, data.user_rows, data.n_users)
         if not self._update(np.unique(data.users)):
             self._index_events()
@@ -281,7 +281,7 @@ class UserKNNRecommender(PopularityPriorMixin, PartialFitMixin, VectorRecommende
         # Squares of tiny strengths would be 0 in float32: first each row is scaled, by a power of two, which is exact.
         exponent = np.frexp(weighted.max(axis=1).toarray().ravel())[1]
         weighted.data = np.ldexp(values, -np.repeat(exponent, np.diff(strength.indptr)))
-        return normalize(weighted) if weighted.shape[0] else weighted
+        return unit_rows(weighted) if weighted.shape[0] else weighted
 
     def _check_state(self) -> None:
         super()._check_state()
@@ -337,7 +337,7 @@ class UserKNNRecommender(PopularityPriorMixin, PartialFitMixin, VectorRecommende
         if queries.features is None:
             return own
         given = np.flatnonzero(queries.features.is_given)
-        rows = align(normalize(queries.features.matrix)[given], given, len(queries))
+        rows = align(unit_rows(queries.features.matrix)[given], given, len(queries))
         return with_rows(own, rows, given, len(queries))
 
     def _similarities(self, weights: sp.csr_array, own: Matrix | None) -> NDArray[np.float32]:

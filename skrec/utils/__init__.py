@@ -45,7 +45,13 @@ from skrec.utils._matrix import (
     unit_rows,
     with_rows,
 )
-from skrec.utils._metaestimators import unwrap_recommender
+from skrec.utils._metaestimators import (
+    first_step,
+    is_column_transformer,
+    is_pipeline,
+    is_search,
+    unwrap_recommender,
+)
 from skrec.utils._missing import is_missing_value, missing_cells
 from skrec.utils._plain_output import plain_output
 from skrec.utils._printing import one_line, table_html, table_text
