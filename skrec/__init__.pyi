@@ -1,4 +1,5 @@
 from skrec import base as base
+from skrec import compilation as compilation
 from skrec import datasets as datasets
 from skrec import decomposition as decomposition
 from skrec import dummy as dummy
