@@ -15,6 +15,7 @@ __all__ = [
     "TimeAsContextWarning",
     "TruncationWarning",
     "UnparsedLanguageWarning",
+    "UnseenCategoryWarning",
     "UnusedEncoderWarning",
 ]
 
@@ -48,6 +49,10 @@ class DatesAsTextWarning(SuspiciousDataWarning):
 
 class RatingsAsContextWarning(SuspiciousDataWarning):
     """A column that looks like ratings or quantities is read as a context, and not as the target."""
+
+
+class UnseenCategoryWarning(UserWarning):
+    """A category of a context was not in fit, so that a model knows nothing of it."""
 
 
 class UnusedEncoderWarning(SuspiciousDataWarning):

@@ -19,12 +19,11 @@ from skrec._chat._messages import Message
 from skrec._chat._prompts import Prompt
 from skrec._chat._results import ChatResult, Usage
 from skrec.exceptions import ExternalAccessError, LanguageModelWarning
-from skrec.utils import Text, identity_token, template_fields
+from skrec.utils import Text, identity_token, list_members, template_fields
 
 _BLOCK = 256  # prompts after which texts are put into the memory
 _NAMED = "named "  # begins the key of a text by a model with a fingerprint: valid in other processes too
 _AROUND_TAG = " \t*-•·#\"'“”.[]()"
-_LIST_MARKS = re.compile(r"[,;\n]+")
 _TOKEN = re.compile(r"^\[[a-z0-9]{5}\] ")
 
 Facts = Sequence[str]
@@ -192,6 +191,6 @@ def persistent_texts(memory: dict[str, str]) -> dict[str, str]:
 
 
 def _as_list(text: str) -> str:
-    parts = (part.strip(_AROUND_TAG) for part in _LIST_MARKS.split(text))
+    parts = (part.strip(_AROUND_TAG) for line in text.splitlines() for part in list_members(line, slashes=False))
     distinct = {part.casefold(): part for part in reversed([" ".join(part.split()) for part in parts if part])}
     return ", ".join(reversed(distinct.values()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import narwhals as nw
@@ -10,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrec.interactions import Features
-from skrec.utils import check_kind, check_texts
+from skrec.utils import WordSplitter, check_kind, check_texts, content_words
 
 _NAME_COLUMNS = ("title", "name", "item_name", "product", "headline", "label")
 _NAME_LENGTH = 80
 _TEXT_LENGTH = 500
 """Characters kept of an item: enough for words in common, and pickles stay small."""
-_WORD = re.compile(r"[^\W\d_]{3,}")
+_SPLITTER = WordSplitter()
 _SAMPLE = 20_000
 _COMMON = 0.1
 """Share of the items from which on a word tells nothing."""
@@ -128,6 +127,4 @@ def _short(text: str | None) -> str | None:
 
 
 def _words(text: str | None) -> set[str]:
-    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
-
-    return set(_WORD.findall((text or "").casefold())) - ENGLISH_STOP_WORDS
+    return set(content_words((text or "").casefold(), _SPLITTER))

@@ -30,7 +30,7 @@ from skrec.feature_extraction._context_words import values_in_words
 from skrec.feature_extraction._encoding import default_encoder
 from skrec.feature_extraction._event_transformer import EventTransformer
 from skrec.interactions import TIMESTAMP, Column, Table
-from skrec.utils import Transformer, check_width, fit_context, plain_output
+from skrec.utils import Tokenizer, Transformer, check_width, fit_context, plain_output
 
 _Part = Times | Places | Categories | Numbers | Texts
 
@@ -45,10 +45,11 @@ class ContextEncoder(EventTransformer):
     - *latitude and longitude*, found by names such as ``home_lat`` and ``home_lon``: the point on the sphere
       and its distances in kilometres to ``n_centers`` learned centres, standardised;
     - *categories*: one-hot, the rarest grouped above ``max_categories``. What was not in fit falls into that
-      group, or is all zeros where there is none;
+      group, or is all zeros where there is none, with an :class:`~skrec.exceptions.UnseenCategoryWarning`;
     - *numbers* and booleans: standardised;
-    - *free text*, which has more than two words per distinct value on average: embedded by
-      ``text_encoder``, each distinct value once, and reduced to ``text_components`` by PCA.
+    - *free text*, which has more than two words per distinct value on average, and in scripts without spaces more
+      than 14 signs, or 7 where values seldom repeat: embedded by ``text_encoder``, each distinct value once, and
+      reduced to ``text_components`` by PCA.
 
     A missing value gives zeros, which after scaling is the mean of training; a missing category is a category
     of its own where fit had it.
@@ -83,6 +84,9 @@ class ContextEncoder(EventTransformer):
         For ``fusion="dense"``: most components, or the share of variance to keep.
     random_state : int, RandomState instance or None, default=None
         Seed of centres and components.
+    tokenizer : callable, default=None
+        From a text to its words, which are counted to tell free text from categories. None follows the rules of
+        Unicode, and the dictionaries of the extra ``cjk``.
 
     Attributes
     ----------
@@ -141,6 +145,7 @@ class ContextEncoder(EventTransformer):
             Options(type(None), {None}),
         ],
         "random_state": ["random_state"],
+        "tokenizer": [callable, None],
     }
 
     def __init__(
@@ -158,6 +163,7 @@ class ContextEncoder(EventTransformer):
         fusion: str = "concat",
         n_components: float | None = 32,
         random_state: int | np.random.RandomState | None = None,
+        tokenizer: Tokenizer | None = None,
     ) -> None:
         self.roles = roles
         self.timestamp_features = timestamp_features
@@ -171,6 +177,7 @@ class ContextEncoder(EventTransformer):
         self.fusion = fusion
         self.n_components = n_components
         self.random_state = random_state
+        self.tokenizer = tokenizer
 
     @classmethod
     def __skrec_test_instances__(cls) -> list[Any]:
@@ -215,7 +222,7 @@ class ContextEncoder(EventTransformer):
         """
         self._check_times()
         events = EventColumns.read(X, self, reset=True)
-        self.roles_ = find_roles(events.context, self.roles)
+        self.roles_ = find_roles(events.context, self.roles, self.tokenizer)
         self._has_timestamp = events.timestamp is not None
         self._parts = self._make_parts()
         return self._join(events, self._fit_parts(events))

@@ -1,5 +1,6 @@
 """Encoders of single context columns: fitted by ``fit_transform``, float32 out, zeros for what is missing."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils import check_random_state, resample
 
+from skrec.exceptions import UnseenCategoryWarning
 from skrec.feature_extraction._context_cells import check_same_kind, distinct, numbers, wall_clock
 from skrec.feature_extraction._encoding import encode_column
 from skrec.interactions import Column
-from skrec.utils import check_kind, check_width, column_texts, is_missing_value
+from skrec.utils import caller_level, check_kind, check_width, column_texts, is_missing_value
 
 EARTH_RADIUS_KM = 6371.0088
 CYCLES = ("hour", "weekday", "month", "season")
@@ -172,7 +174,24 @@ class Categories:
     def transform(self, columns: list[Column]) -> NDArray[np.float32]:
         values, inverse = distinct(columns[0], self.name)
         self._check_kind(values)
+        self._warn_of_unseen(values, inverse)
         return self.encoder.transform(_as_cells(values))[inverse]
+
+    def _warn_of_unseen(self, values: list[Any], inverse: NDArray[np.int64]) -> None:
+        known = set(self.encoder.categories_[0].tolist())
+        unseen = [at for at, value in enumerate(values) if value not in known and not is_missing_value(value)]
+        if not unseen:
+            return
+        n_rows = int(np.isin(inverse, unseen).sum())
+        grouped = self.encoder.infrequent_categories_[0] is not None if self.encoder.max_categories else False
+        warnings.warn(
+            f"column {self.name!r} has a category that was not in fit in {n_rows} of {len(inverse)} rows, such as "
+            f"{values[unseen[0]]!r}; "
+            f"{'it counts as one of the rare ones' if grouped else 'it is encoded as zeros'}. Fit again with such "
+            "events, or silence UnseenCategoryWarning.",
+            UnseenCategoryWarning,
+            stacklevel=caller_level(),
+        )
 
     def _check_kind(self, values: list[Any]) -> None:
         """Refuse numbers where fit had text, and the reverse: all of them would be unknown, in silence."""

@@ -1,6 +1,5 @@
 """A tiny deterministic text encoder, for tests and examples that should load no model."""
 
-import re
 import zlib
 from collections.abc import Sequence
 from numbers import Integral
@@ -8,8 +7,12 @@ from numbers import Integral
 import numpy as np
 from numpy.typing import NDArray
 
-_TOKEN = re.compile(r"\w+")
+from skrec.utils import Tokenizer, WordPattern, WordSplitter
+
+_TOKEN = WordPattern(r"\w+")
 _MOST_FEATURES = 1 << 16
+_SPLITTER = WordSplitter(use_libraries=False)
+"""Gives the same words in every process."""
 
 
 class HashingTextEncoder:
@@ -23,11 +26,14 @@ class HashingTextEncoder:
     ----------
     n_features : int, default=32
         Length of the vectors, 65,536 at most.
+    tokenizer : callable, default=None
+        From a text, in lower case, to its words. None takes the words between spaces and marks, and pairs of
+        neighbouring signs in scripts without spaces.
 
     Attributes
     ----------
-    fingerprint : str
-        Names the function that is computed, so that its vectors can be cached on disk.
+    fingerprint : str or None
+        Names the function that is computed, so that its vectors can be cached on disk; None with a tokenizer.
 
     See Also
     --------
@@ -41,12 +47,13 @@ class HashingTextEncoder:
     ((2, 8), True)
     """
 
-    def __init__(self, n_features: int = 32):
+    def __init__(self, n_features: int = 32, *, tokenizer: Tokenizer | None = None) -> None:
         self.n_features = n_features
+        self.tokenizer = tokenizer
 
     @property
-    def fingerprint(self) -> str:
-        return f"hashing-text-encoder-1-{self.n_features}"
+    def fingerprint(self) -> str | None:
+        return None if self.tokenizer is not None else f"hashing-text-encoder-2-{self.n_features}"
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Encode texts.
@@ -71,8 +78,9 @@ class HashingTextEncoder:
                 f"HashingTextEncoder(n_features={n!r}): expected a whole number from 1 to {_MOST_FEATURES}."
             )
         vectors: NDArray[np.float32] = np.zeros((len(texts), self.n_features), dtype=np.float32)
+        splitter = _SPLITTER if self.tokenizer is None else WordSplitter(self.tokenizer)
         for row, text in zip(vectors, texts, strict=True):
-            for token in _TOKEN.findall(text.lower()):
+            for token in splitter.words(text.lower(), _TOKEN):
                 # The low bit is the sign, the rest the column: independent, so collisions cancel on average.
                 code = zlib.crc32(token.encode("utf-8", "replace"))
                 row[(code >> 1) % self.n_features] += 1 if code & 1 else -1

@@ -1,6 +1,5 @@
 """What a text is about, in its own words."""
 
-import re
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -9,18 +8,26 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skrec.feature_extraction._encoding import default_encoder, encode_column
+from skrec.feature_extraction._phrases import Phrases
 from skrec.feature_extraction._reading import read_columns
 from skrec.feature_extraction._text_transformer import TextTransformer, plain_texts
 from skrec.interactions import Table
-from skrec.utils import Matrix, Text, Transformer, fit_context, write_rows
-
-_WORD_OR_BREAK = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*|[^\w\s]")
+from skrec.utils import (
+    Matrix,
+    Text,
+    Tokenizer,
+    Transformer,
+    WordSplitter,
+    check_splitter,
+    fit_context,
+    write_rows,
+)
 
 
 class KeywordExtractor(TextTransformer):
@@ -42,6 +49,7 @@ class KeywordExtractor(TextTransformer):
     ngram_range : tuple (min_n, max_n), default=(1, 3)
         Words of a phrase.
     stop_words : {"english"}, list of str or None, default="english"
+        "english" leaves out the particles and pronouns of Chinese, Japanese and Korean too.
     min_df, max_df : int or float, default=1, 1.0
         Texts that a phrase must, and may, be in: a number, or a share (float), as in
         :class:`~sklearn.feature_extraction.text.TfidfVectorizer`.
@@ -57,6 +65,9 @@ class KeywordExtractor(TextTransformer):
         The columns of X to read; all by default. No phrase reaches from one into the next.
     template : str, default=None
         Wording of a row instead, as in :class:`~skrec.feature_extraction.LLMTextEmbedder`.
+    tokenizer : callable, default=None
+        From a text, in lower case, to its words and marks, in order. None follows the rules of Unicode; Chinese,
+        Japanese and Korean are split by a dictionary where the extra ``cjk`` is installed.
 
     Attributes
     ----------
@@ -64,6 +75,9 @@ class KeywordExtractor(TextTransformer):
         The phrases of the corpus, sorted.
     text_encoder_ : transformer
         The fitted encoder.
+    splitter_ : WordSplitter
+        What split the texts; ``splitter_.libraries`` names the dictionaries that it used. A saved extractor is loaded
+        only where they are installed.
     n_features_in_ : int
         Columns of X.
     feature_names_in_ : ndarray of str
@@ -100,6 +114,7 @@ class KeywordExtractor(TextTransformer):
         "output": [StrOptions({"matrix", "phrases"})],
         "columns": ["array-like", None],
         "template": [str, None],
+        "tokenizer": [callable, None],
     }
 
     def __init__(
@@ -117,6 +132,7 @@ class KeywordExtractor(TextTransformer):
         output: str = "matrix",
         columns: Sequence[str] | None = None,
         template: str | None = None,
+        tokenizer: Tokenizer | None = None,
     ) -> None:
         self.text_encoder = text_encoder
         self.n_keywords = n_keywords
@@ -130,6 +146,7 @@ class KeywordExtractor(TextTransformer):
         self.output = output
         self.columns = columns
         self.template = template
+        self.tokenizer = tokenizer
 
     @classmethod
     def __skrec_test_instances__(cls) -> list[Any]:
@@ -162,8 +179,9 @@ class KeywordExtractor(TextTransformer):
         if not _is_range(self.ngram_range):
             raise ValueError(f"ngram_range={self.ngram_range}: expected (min_n, max_n) with 1 <= min_n <= max_n.")
         texts = self._read(X, reset=True)
+        self.splitter_ = WordSplitter(self.tokenizer)
         self._vectorizer = TfidfVectorizer(
-            analyzer=Phrases(self.ngram_range, self.stop_words),
+            analyzer=Phrases(self.ngram_range, self.stop_words, self.splitter_),
             min_df=self.min_df,
             max_df=self.max_df,
             max_features=self.max_features,
@@ -238,6 +256,11 @@ class KeywordExtractor(TextTransformer):
             [(str(self.vocabulary_[code]), float(value)) for code, value in zip(codes, values, strict=True)]
             for codes, values in found
         ]
+
+    def _check_state(self) -> None:
+        super()._check_state()
+        if "splitter_" in self.__dict__:
+            check_splitter(self.splitter_, "splitter_")
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray:
         """The phrases of the corpus, or names for the columns of phrases.
@@ -327,28 +350,6 @@ def marginal_relevance(relevance: NDArray, vectors: NDArray, n: int, diversity: 
         left[best] = False
         taken.append(best)
     return np.array(taken, dtype=np.int64)
-
-
-class Phrases:
-    """Runs of words within a sentence that neither begin nor end with a stop word."""
-
-    def __init__(self, ngram_range: tuple[int, int], stop_words: str | list[str] | None) -> None:
-        self.ngram_range = ngram_range
-        self.stop_words = set(ENGLISH_STOP_WORDS if stop_words == "english" else stop_words or ())
-
-    def __call__(self, text: str) -> list[str]:
-        shortest, longest = self.ngram_range
-        phrases = []
-        words = _WORD_OR_BREAK.findall(text.lower())
-        ends = [bool(word[0].isalnum()) and word not in self.stop_words for word in words]
-        breaks = [not word[0].isalnum() for word in words]
-        for start in range(len(words)):
-            for stop in range(start + 1, min(start + longest, len(words)) + 1):
-                if breaks[stop - 1]:
-                    break
-                if stop - start >= shortest and ends[start] and ends[stop - 1]:
-                    phrases.append(" ".join(words[start:stop]))
-        return phrases
 
 
 def _highest(codes: NDArray, weights: NDArray, n: int) -> NDArray[np.int64]:

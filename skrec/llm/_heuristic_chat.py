@@ -10,10 +10,10 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from skrec._chat import BaseChat, ChatResult, ChatSettings, DataBlock, Message, Usage, about_tokens, fits, read_blocks
 from skrec.feature_extraction import HashingTextEncoder
+from skrec.utils import WordSplitter, content_words
 
 _CHOICES = frozenset({"candidates", "candidate", "items", "item", "shown", "options"})
 _ORDERS = frozenset({"order", "ranking", "tokens"})
@@ -23,7 +23,8 @@ _WORDS = frozenset({"wanted", "tags", "keywords", "likes", "themes", "queries"})
 _YES = frozenset({"relevant", "fits", "match", "yes"})
 _TEXTS = frozenset({"text", "sentence", "reason"})
 _UNDECIDED = ("none", "other", "unknown", "any")
-_WORD = re.compile(r"[^\W\d_]{3,}")
+_SPLITTER = WordSplitter(use_libraries=False)
+"""Gives the same words in every process."""
 _DECAY = 0.8  # factor from one entry to the next; the latest entry comes first
 
 
@@ -212,4 +213,4 @@ def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _words(text: str) -> list[str]:
-    return [word for word in _WORD.findall(text.lower()) if word not in ENGLISH_STOP_WORDS]
+    return content_words(text.lower(), _SPLITTER)

@@ -70,3 +70,17 @@ from skrec.utils._text_rendering import (
 )
 from skrec.utils._typing import RandomState, Recommender, Transformer
 from skrec.utils._warnings import caller_level
+from skrec.utils._words import (
+    FUNCTION_WORDS,
+    SPACELESS,
+    Tokenizer,
+    WordPattern,
+    WordSplitter,
+    check_splitter,
+    content_words,
+    count_words,
+    is_spaceless,
+    list_members,
+    main_script,
+    quoted_texts,
+)

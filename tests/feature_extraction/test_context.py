@@ -17,6 +17,7 @@ from sklearn.base import clone
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics.pairwise import haversine_distances
 
+from skrec.exceptions import UnseenCategoryWarning
 from skrec.feature_extraction import ContextEncoder, HashingTextEncoder, LLMTextEmbedder
 from skrec.feature_extraction._context_cells import wall_clock
 from skrec.feature_extraction._context_parts import EARTH_RADIUS_KM, phase
@@ -233,17 +234,59 @@ class TestPlaces:
             encoder.transform(frame(**{column: [1.0, 2.0, -200.0, 3.0]}))
 
 
+class TestTextWithoutSpaces:
+    MOODS = ("今天心情不太好想看点轻松的", "下雨天适合读一本长一点的小说", "睡前想听一个简短的故事")
+    DISTRICTS = ("北京市朝阳区", "上海市浦东新区", "黑龙江省哈尔滨市南岗区")
+
+    @staticmethod
+    def role_of(values, **options):
+        X = pd.DataFrame({"user": range(len(values)), "item": range(len(values)), "words": values})
+        return ContextEncoder(text_encoder=TEXT, **options).fit(X).roles_["words"]
+
+    def test_sentences_are_text_and_names_are_categories(self):
+        assert self.role_of(self.MOODS) == "text"
+        assert self.role_of(["晚上", "早上", "下午"]) == "category"
+        assert self.role_of(["手机", "电脑", "平板电脑"] * 5) == "category"
+        assert self.role_of(self.DISTRICTS * 10) == "category"
+        assert self.role_of([f"{mood}，因为今天很累" for mood in self.MOODS] * 10) == "text"
+
+    def test_what_repeats_is_a_category_until_it_is_long(self):
+        names = ["黑龙江省哈尔滨市南岗区", "新疆维吾尔自治区乌鲁木齐市"]
+        assert self.role_of(names * 20) == "category"
+
+    def test_without_a_dictionary(self, monkeypatch):
+        monkeypatch.setattr("skrec.utils._words._splitter.find_spec", lambda name: None)
+        assert self.role_of(self.MOODS) == "text"
+        assert self.role_of(["晚上", "早上", "下午"]) == "category"
+
+    def test_other_scripts_and_a_tokenizer(self):
+        assert self.role_of(["今日は疲れたので軽い本が読みたい", "雨の日に長い小説を読む"]) == "text"
+        assert self.role_of(["😀", "🎉🎉🎉🎉🎉🎉🎉🎉", "🚀"]) == "category"
+        assert self.role_of(["red_green_blue", "blue_red_green"], tokenizer=lambda text: text.split("_")) == "text"
+        with pytest.raises(TypeError, match="must return a list of str"):
+            self.role_of(["a b c", "d e f"], tokenizer=lambda text: None)
+
+
 class TestCategories:
     def test_rare_ones_are_grouped_and_unseen_ones_join_them(self):
         values = ["a"] * 5 + ["b"] * 4 + ["c", "d"]
         X = pd.DataFrame({"user": range(11), "item": range(11), "kind": values})
         encoder = ContextEncoder(max_categories=3).fit(X)
         assert encoder.get_feature_names_out()[2:].tolist() == ["kind_a", "kind_b", "kind_infrequent_sklearn"]
-        assert_array_equal(encoder.transform(X.assign(kind="never seen")).iloc[:, 2:], [[0, 0, 1]] * 11)
+        with pytest.warns(UnseenCategoryWarning, match=r"'kind' .* 11 of 11 rows.*'never seen'.*one of the rare"):
+            encoded = encoder.transform(X.assign(kind="never seen"))
+        assert_array_equal(encoded.iloc[:, 2:], [[0, 0, 1]] * 11)
 
     def test_unseen_is_zero_where_nothing_is_rare(self):
         encoder = make_encoder().fit(frame())
-        assert_array_equal(encoder.transform(frame(device="toaster")).filter(like="device"), 0)
+        with pytest.warns(UnseenCategoryWarning, match=r"'device' .* 4 of 4 rows.*'toaster'.*zeros"):
+            encoded = encoder.transform(frame(device="toaster"))
+        assert_array_equal(encoded.filter(like="device"), 0)
+
+    def test_unseen_ones_are_counted_and_missing_ones_are_not(self):
+        encoder = make_encoder().fit(frame(device=["phone", "desk", "desk", "phone"]))
+        with pytest.warns(UnseenCategoryWarning, match="in 1 of 4 rows"):
+            encoder.transform(frame(device=["phone", None, "toaster", "desk"]))
 
     def test_numbers_by_role_match_whatever_their_type(self):
         X = pd.DataFrame({"user": [1, 2, 3], "item": [3, 4, 5], "code": [7, 8, 7]})

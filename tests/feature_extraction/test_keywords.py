@@ -13,7 +13,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import GridSearchCV
 
 from skrec.feature_extraction import HashingTextEncoder, KeywordExtractor, LLMTextEmbedder
-from skrec.feature_extraction._keywords import Phrases, marginal_relevance
+from skrec.feature_extraction._keywords import marginal_relevance
+from skrec.feature_extraction._phrases import Phrases
 from skrec.interactions import FeatureTable
 from skrec.neighbors import EmbeddingKNNRecommender
 from skrec.pipeline import make_pipeline

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from skrec.llm._conversation._critique import Critique
 from skrec.llm._conversation._item_facts import stem
-from skrec.llm._conversation._lexicon import detect_language, load_lexicon, quoted_parts, spell, tokenize
+from skrec.llm._conversation._lexicon import detect_language, load_lexicon, spell, tokenize
 from skrec.llm._conversation._parse_names import CUES, REFERENCES, Finding, NameReader
 from skrec.llm._conversation._parse_numbers import NumberReader, reference_value
 from skrec.llm._conversation._state import Constraint
+from skrec.utils import quoted_texts
 
 _INSTEAD = 1.5
 """Weight of labels used instead of a missing attribute, such as "novella" for "short"."""
@@ -48,7 +49,7 @@ class CritiqueReader(NameReader):
             return self.critique
         self.lexicon = load_lexicon(language)
         self.numbers = NumberReader(self.facts, self.lexicon)
-        self.quoted = quoted_parts(text)
+        self.quoted = quoted_texts(text)
         self.findings: list[Finding] = []
         self._begin_clause()
         at = self._answer()

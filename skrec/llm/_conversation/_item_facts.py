@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from skrec.interactions import Features
-from skrec.utils import as_text
+from skrec.utils import as_text, list_members
 
 ATTRIBUTES = {
     "length": ("pages", "page_count", "num_pages", "n_pages", "length", "duration", "runtime", "minutes", "word_count"),
@@ -28,7 +28,6 @@ ATTRIBUTES = {
 }
 _TITLES = ("title", "name", "titel", "titre", "título", "titulo", "product_name", "item_name")
 _PEOPLE = ("author", "authors", "artist", "director", "brand", "writer", "composer", "creator", "publisher")
-_SEPARATOR = re.compile(r"\s*[,;|/]\s*")
 _WORD = re.compile(r"[^\W_]+")
 _SUBTITLE = re.compile(r"\s*(?:[:;(]|, or,? )")
 _LONGEST_LABEL, _MOST_WORDS = 40, 4
@@ -317,4 +316,4 @@ def _members(cell: Any) -> list[str]:
     if isinstance(cell, list | tuple | set | frozenset | np.ndarray):
         return [text for member in cell if (text := as_text(member)) is not None]
     text = as_text(cell)
-    return [] if text is None else [part for part in _SEPARATOR.split(text) if part]
+    return [] if text is None else list_members(text)

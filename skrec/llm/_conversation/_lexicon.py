@@ -17,7 +17,6 @@ from skrec.llm._conversation._item_facts import ItemFacts, fold, stem
 
 LANGUAGES = ("en", "de", "fr", "es")
 _TOKEN = re.compile(r"\d+(?:[.,]\d{3})+(?!\d)|\d+(?:[.,]\d+)?|[^\W\d_]+|[€$£º#]|[,;:.!?()…\n]")
-_QUOTED = re.compile(r'[“"«„‹]\s*([^“”"«»„‹›\n]{1,200}?)\s*[”"»“›]')
 _LISTS = (
     *("want", "negation", "softly_less", "softly_more", "like", "unlike", "love", "hate", "known", "only", "by"),
     *("all_shown", "reject", "restart", "and", "or", "but", "item_words", "number_signs"),
@@ -146,11 +145,6 @@ def tokenize(text: str) -> list[Token]:
         word = match.group()
         tokens.append(Token(fold(word), match.start(), match.end(), word[0].isupper()))
     return tokens
-
-
-def quoted_parts(text: str) -> list[tuple[int, int, str]]:
-    """Start, stop and content of each quotation."""
-    return [(match.start(), match.end(), match.group(1)) for match in _QUOTED.finditer(text)]
 
 
 @cache

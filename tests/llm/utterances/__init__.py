@@ -1,0 +1,79 @@
+"""Utterances of a conversation about books, labelled with what they mean, and how a critique is compared with a label.
+
+They were written before their author had read the phrases of the parser. A label is a list of effects: ``want:WORD`` and
+``not:WORD`` (a wish by words, genre or author), ``like:ID``, ``dislike:ID`` and ``known:ID``, bounds such as
+``pages<=300`` (``pages<`` is any upper bound), ``reject``, ``restart``, the answers ``yes``, ``no`` and ``any``, and
+``none``.
+"""
+
+import re
+from pathlib import Path
+
+from skrec.llm._conversation._critique_parser import CritiqueReader
+from skrec.llm._conversation._item_facts import ItemFacts
+from skrec.llm._conversation._lexicon import load_lexicon, tokenize
+from skrec.llm._conversation._state import Question
+
+FOLDER = Path(__file__).parent
+LANGUAGES = ("en", "de", "fr", "es", "zh")
+SHOWN = ("b01", "b04", "b05", "b07", "b11")
+_BOUND = re.compile(r"(pages|year)([<>])=?(\d*)")
+
+
+def utterances(language, *, held_out):
+    """Text and labels of each utterance of one half: the odd lines served development, the others were looked at once."""
+    lines = (FOLDER / f"{language}.tsv").read_text(encoding="utf-8").splitlines()
+    return [tuple(line.split("\t")) for at, line in enumerate(lines) if (at % 2 == 1) == held_out]
+
+
+def books(language):
+    """Ids and facts of the catalogue in one language."""
+    header, *rows = (line.split("\t") for line in (FOLDER / "books.tsv").read_text(encoding="utf-8").splitlines())
+    texts = [row[header.index(language)].split("|") for row in rows]
+    cells = {name: [text[at] for text in texts] for at, name in enumerate(("title", "author", "genre", "description"))}
+    numbers = {name: [int(row[at]) for row in rows] for at, name in ((1, "year"), (2, "pages"))}
+    ids = [row[0] for row in rows]
+    return ids, ItemFacts({**cells, **numbers}, None, ids)
+
+
+def misread(text, label, language, ids, facts):
+    """What a critique has and the label lacks, and the reverse: empty where the utterance is understood."""
+    # A label such as "want:science fiction" has a space of its own.
+    effects = re.split(r" (?=(?:want|not|like|dislike|known|pages|year|reject|restart)\b)", label)
+    pending = Question("", "about", ("sea",)) if {"yes", "no", "any"} & set(effects) else None
+    reader = CritiqueReader(facts, [ids.index(one) for one in SHOWN], pending)
+    critique = reader.read(text, "en" if language == "zh" else language)
+    found = _effects(critique, ids)
+    wrong = [one for one in found if not any(_agree(one, effect, language) for effect in effects)]
+    missing = [e for e in effects if e != "none" and not any(_agree(one, e, language) for one in found)]
+    return [*map("extra {}".format, wrong), *map("missing {}".format, missing)]
+
+
+def _effects(critique, ids):
+    found = [(kind, ids[code]) for kind in ("liked", "disliked", "known") for code in getattr(critique, kind)]
+    found += [("want", text) for text in critique.wanted] + [("not", text) for text in critique.unwanted]
+    for one in critique.constraints:
+        if one.relation in ("<=", ">="):
+            found.append((one.attribute + one.relation[0], str(one.value)))
+        else:
+            found.append(("want" if one.weight > 0 else "not", str(one.value)))
+    found += [(critique.answer, "")] if critique.answer else []
+    return found + [(kind, "") for kind, has in (("reject", critique.reject_shown), ("restart", critique.restart)) if has]
+
+
+def _agree(found, effect, language):
+    kind, value = found
+    if bound := _BOUND.fullmatch(effect):
+        return kind == bound[1] + bound[2] and (not bound[3] or abs(float(value) - float(bound[3])) <= 1)
+    name, _, word = effect.partition(":")
+    if name in ("like", "dislike", "known"):
+        return kind == {"like": "liked", "dislike": "disliked"}.get(name, name) and value == word
+    if name in ("want", "not"):
+        return kind == name and (word.casefold() in value.casefold() or value == _concept(word, language))
+    return kind == name
+
+
+def _concept(word, language):
+    tokens = tokenize(word)
+    concept = load_lexicon(language).concept_at(tokens, 0)
+    return None if concept is None else concept.name
