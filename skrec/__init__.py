@@ -58,6 +58,7 @@ _NAMES = {
         "TimeAsContextWarning",
         "TruncationWarning",
         "UnparsedLanguageWarning",
+        "UnseenCategoryWarning",
         "UnusedEncoderWarning",
     ),
     "feature_extraction": (

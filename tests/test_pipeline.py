@@ -22,7 +22,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from skrec.base import BaseRecommender, is_recommender
 from skrec.decomposition import HybridMFRecommender
 from skrec.dummy import PopularRecommender, RandomRecommender
-from skrec.exceptions import FormatVersionError
+from skrec.exceptions import FormatVersionError, UnseenCategoryWarning
 from skrec.feature_extraction import ContextEncoder, HashingTextEncoder, LLMTextEmbedder
 from skrec.interactions import FeatureTable
 from skrec.metrics import evaluate, ranking_scorer
@@ -174,9 +174,12 @@ class TestContext:
         assert seen[-1]["user"].tolist() == ["a stranger", 3]
 
     def test_an_unseen_category_and_missing_cells(self, pipe):
-        for change in ({"place": "the moon"}, {"place": None}, {"people": np.nan}, {"at": pd.NaT}):
+        for change in ({"place": None}, {"people": np.nan}, {"at": pd.NaT}):
             context = EVENING.assign(**change)
             assert np.isfinite(pipe.recommend([3], k=3, context=context, exclude_seen=False).scores).all()
+        with pytest.warns(UnseenCategoryWarning, match="such as 'the moon'"):
+            found = pipe.recommend([3], k=3, context=EVENING.assign(place="the moon"), exclude_seen=False)
+        assert np.isfinite(found.scores).all()
 
     def test_free_text_as_context(self):
         mood = np.where(X["item"] == "tea", "early and still half asleep", "a long day is over at last")
@@ -342,6 +345,7 @@ class TestModelSelection:
                 other.recommend([3], k=3, context=EVENING).scores, pipe.recommend([3], k=3, context=EVENING).scores
             )
 
+    @pytest.mark.filterwarnings("ignore::skrec.exceptions.UnseenCategoryWarning")
     @pytest.mark.parametrize("kind", [pl.Categorical(), pl.Enum(["kitchen", "pub", "office"])])
     def test_skops(self, kind):
         skops_io = pytest.importorskip("skops.io")

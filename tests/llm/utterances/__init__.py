@@ -1,16 +1,16 @@
-"""Utterances of a conversation about books, labelled with what they mean, and how a critique is compared with a label.
+"""Utterances of a conversation about books, labelled, and how a critique is compared with a label.
 
-They were written before their author had read the phrases of the parser. A label is a list of effects: ``want:WORD`` and
-``not:WORD`` (a wish by words, genre or author), ``like:ID``, ``dislike:ID`` and ``known:ID``, bounds such as
-``pages<=300`` (``pages<`` is any upper bound), ``reject``, ``restart``, the answers ``yes``, ``no`` and ``any``, and
-``none``.
+They were written before their author had read the phrases of the parser. A label is a list of effects: ``want:WORD``
+and ``not:WORD`` (a wish by words, genre or author; of two words with a slash between them, either), ``like:ID``,
+``dislike:ID`` and ``known:ID``, bounds such as ``pages<=300`` (``pages<`` is any upper bound), ``reject``, ``restart``,
+the answers ``yes``, ``no`` and ``any``, and ``none``.
 """
 
 import re
 from pathlib import Path
 
 from skrec.llm._conversation._critique_parser import CritiqueReader
-from skrec.llm._conversation._item_facts import ItemFacts
+from skrec.llm._conversation._item_facts import ItemFacts, fold
 from skrec.llm._conversation._lexicon import load_lexicon, tokenize
 from skrec.llm._conversation._state import Question
 
@@ -21,7 +21,7 @@ _BOUND = re.compile(r"(pages|year)([<>])=?(\d*)")
 
 
 def utterances(language, *, held_out):
-    """Text and labels of each utterance of one half: the odd lines served development, the others were looked at once."""
+    """Text and labels of one half: the odd lines served development, the others were looked at once."""
     lines = (FOLDER / f"{language}.tsv").read_text(encoding="utf-8").splitlines()
     return [tuple(line.split("\t")) for at, line in enumerate(lines) if (at % 2 == 1) == held_out]
 
@@ -58,7 +58,9 @@ def _effects(critique, ids):
         else:
             found.append(("want" if one.weight > 0 else "not", str(one.value)))
     found += [(critique.answer, "")] if critique.answer else []
-    return found + [(kind, "") for kind, has in (("reject", critique.reject_shown), ("restart", critique.restart)) if has]
+    return found + [
+        (kind, "") for kind, has in (("reject", critique.reject_shown), ("restart", critique.restart)) if has
+    ]
 
 
 def _agree(found, effect, language):
@@ -69,7 +71,8 @@ def _agree(found, effect, language):
     if name in ("like", "dislike", "known"):
         return kind == {"like": "liked", "dislike": "disliked"}.get(name, name) and value == word
     if name in ("want", "not"):
-        return kind == name and (word.casefold() in value.casefold() or value == _concept(word, language))
+        words = word.split("/")
+        return kind == name and any(fold(w) in fold(value) or value == _concept(w, language) for w in words)
     return kind == name
 
 
