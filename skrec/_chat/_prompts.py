@@ -75,5 +75,5 @@ def _read(name: str, text: str) -> Prompt:
     system, separator, template = text.partition(_SEPARATOR)
     if not separator:
         system, template = "", text
-    template_fields(template)  # refuses what is more than a bare field name
+    template_fields(template, "prompt")  # refuses what is more than a bare field name
     return Prompt(name, system.strip(), template.strip())

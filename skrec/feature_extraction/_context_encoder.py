@@ -207,7 +207,7 @@ class ContextEncoder(EventTransformer):
         self.fit_transform(X)
         return self
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True, restore_on_failure=True)
     def fit_transform(self, X: Table, y: Any = None) -> Any:
         """Fit and encode; each distinct text is embedded once for both.
 

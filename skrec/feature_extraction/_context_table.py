@@ -70,6 +70,7 @@ def distinct_names(names: list[str], taken: set[str]) -> list[str]:
     found = []
     taken = set(taken)
     for name in names:
+        name = name.encode("utf-8", "replace").decode()  # no frame takes half a surrogate pair
         free = next(n for n in (name, *(f"{name}_{i}" for i in range(2, len(names) + 3))) if n not in taken)
         taken.add(free)
         found.append(free)

@@ -181,7 +181,7 @@ class ItemTextEnricher(WrittenTextsMixin, TextTransformer):
         self.fit_transform(X)
         return self
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True, restore_on_failure=True)
     def fit_transform(self, X: Table, y: Any = None) -> Any:
         """Fit, and fill the table.
 

@@ -156,7 +156,7 @@ class KeywordExtractor(TextTransformer):
 
         return [cls(LLMTextEmbedder(model=HashingTextEncoder()))]
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True, restore_on_failure=True)
     def fit(self, X: Table, y: Any = None) -> Self:
         """Learn the phrases of a corpus and how rare they are.
 
@@ -291,6 +291,8 @@ class KeywordExtractor(TextTransformer):
 
     def _find(self, texts: list[Text]) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """Codes of the key phrases of each text, and their similarity to it."""
+        if not texts:
+            return []
         weights = self._vectorizer.transform([text or "" for text in texts])
         candidates = [
             _highest(weights.indices[start:stop], weights.data[start:stop], self.n_candidates)

@@ -180,7 +180,7 @@ class UserProfileText(WrittenTextsMixin, EventTransformer):
         self.fit_transform(X, item_features=item_features)
         return self
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True, restore_on_failure=True)
     def fit_transform(self, X: Table, y: Any = None, *, item_features: FeatureSource | None = None) -> Any:
         """Fit, and write the profiles of the users of X.
 

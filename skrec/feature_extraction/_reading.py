@@ -6,6 +6,7 @@ import narwhals as nw
 import numpy as np
 from sklearn.utils.validation import validate_data
 
+from skrec.interactions import as_frame, check_is_table, errors_name, plain_series
 from skrec.utils import Text, as_object_array, column_texts, template_fields, write_rows
 
 if TYPE_CHECKING:
@@ -24,15 +25,28 @@ def read_columns(embedder: Any, X: Any, reset: bool) -> dict[str, list[Text]]:
 
 
 def read_table(embedder: Any, X: Any, reset: bool) -> dict[str, Any]:
-    """Every column of X, as it stands, with scikit-learn's checks of shape and names."""
+    """Every column of X, as it stands, with scikit-learn's checks of shape and names.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming X.
+    """
+    check_is_table(X, "X", "a list of texts, an array or a frame")
+    with errors_name("X"):
+        return _read_table(embedder, X, reset)
+
+
+def _read_table(embedder: Any, X: Any, reset: bool) -> dict[str, Any]:
     if isinstance(X, list | tuple):
         X = as_object_array(X)
+    as_frame(X, "X")  # refuses a lazy one, and two columns of one name
     data = nw.from_native(X, eager_only=True, allow_series=True, pass_through=True)
     if isinstance(data, nw.DataFrame):
         _check_shape(data.shape)
         validate_data(embedder, X, reset=reset, skip_check_array=True)
         names = [str(name) for name in data.columns]
-        columns = [data[:, j] for j in range(len(names))]
+        columns = [plain_series(data[:, j]) for j in range(len(names))]
     elif isinstance(data, nw.Series) or getattr(X, "ndim", 2) == 1:
         _check_one_column(embedder, X, reset)
         names, columns = ["x0"], [data]

@@ -27,6 +27,7 @@ from skrec.utils import (
     Transformer,
     column_texts,
     is_missing_value,
+    kept_on_failure,
     plain_output,
     write_rows,
 )
@@ -99,7 +100,11 @@ class TableEncoder(PersistenceMixin, TransformerMixin, BaseEstimator):
         -------
         ndarray of shape (n_rows, n_features_out), float32
         """
-        columns = self._read(X, reset=True)
+        with kept_on_failure(self):
+            return self._learn(self._read(X, reset=True))
+
+    def _learn(self, columns: dict[str, Column]) -> NDArray[np.float32]:
+        """Fit to columns, and encode them."""
         self.roles_ = _roles_of(columns)
         self._parts = self._make_parts()
         texts = self._write(columns)
@@ -156,7 +161,8 @@ class TableEncoder(PersistenceMixin, TransformerMixin, BaseEstimator):
     # Columns -------------------------------------------------------------------------------------------------
 
     def _read(self, X: Any, *, reset: bool) -> dict[str, Column]:
-        return read_table(self, X.toarray() if sp.issparse(X) else X, reset)
+        columns = read_table(self, X.toarray() if sp.issparse(X) else X, reset)
+        return columns if reset else dict(zip(self.roles_, columns.values(), strict=True))  # an array has no names
 
     def _make_parts(self) -> list[tuple[list[str], Times | Places | Categories | Numbers]]:
         named: dict[str, list[str]] = {}

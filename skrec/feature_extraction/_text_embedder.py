@@ -258,7 +258,7 @@ class LLMTextEmbedder(SharedModelMixin, ClassNamePrefixFeaturesOutMixin, TextTra
         """Small instances for the estimator checks."""
         return [cls(model=HashingTextEncoder())]
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True, restore_on_failure=True)
     def fit(self, X: Table, y: Any = None) -> Self:
         """Check the texts and the model; nothing is learned and, as a rule, nothing embedded.
 

@@ -27,8 +27,10 @@ def plain_texts(texts: Iterable[Any]) -> list[Text]:
     Raises
     ------
     TypeError
-        If ``texts`` is one text.
+        If ``texts`` is one text, or no list.
     """
     if isinstance(texts, str):
-        raise TypeError(f"texts must be a list of texts; got one text: write [{texts!r}].")
+        raise TypeError(f"texts must be a list of texts; got one text: write [{texts!r:.60}].")
+    if not isinstance(texts, Iterable):
+        raise TypeError(f"texts must be a list of texts; got {texts!r:.60}.")
     return [as_text(text) for text in texts]

@@ -25,7 +25,14 @@ from skrec.interactions._histories import Histories, check_histories
 from skrec.interactions._id_index import IdIndex, check_index, unknown_ids
 from skrec.interactions._interactions import Interactions
 from skrec.interactions._log_report import ColumnReport, LogReport
-from skrec.interactions._plain_input import as_frame, errors_name, plain_array, read_numbers
+from skrec.interactions._plain_input import (
+    as_frame,
+    check_is_table,
+    errors_name,
+    plain_array,
+    plain_series,
+    read_numbers,
+)
 from skrec.interactions._queries import (
     Candidates,
     GivenFeatures,

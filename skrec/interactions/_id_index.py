@@ -43,8 +43,8 @@ class IdIndex:
         """Whether these are the ids, in the same order."""
         return self.values is values or (len(self) == len(values) and bool(np.array_equal(self.values, values)))
 
-    def codes(self, ids: Column, what: str, *, check_kind: bool = True) -> NDArray[np.int64]:
-        """Code of every id, -1 where it is unknown.
+    def codes(self, ids: Column, what: str, *, check_kind: bool = True, fitted: str = "in fit") -> NDArray[np.int64]:
+        """Code of every id, -1 where it is unknown; ``fitted`` says in messages where the ids of the index are from.
 
         Raises
         ------
@@ -59,7 +59,7 @@ class IdIndex:
         uniques, inverse = factorize(column, what)
         found = self._find(uniques)
         if check_kind and len(found) and len(self.values) and (found < 0).all():
-            self.check_kind(uniques, what)
+            self.check_kind(uniques, what, fitted)
         return found[inverse]
 
     def _find(self, uniques: NDArray) -> NDArray[np.int64]:
@@ -78,7 +78,7 @@ class IdIndex:
         known = self._positions
         return np.fromiter((known.get(value, -1) for value in uniques.tolist()), np.int64, len(uniques))
 
-    def check_kind(self, uniques: NDArray, what: str) -> None:
+    def check_kind(self, uniques: NDArray, what: str, fitted: str = "in fit") -> None:
         """Check that ids are of the kind of those in the index.
 
         Raises
@@ -86,16 +86,16 @@ class IdIndex:
         TypeError
             If they are text where the index has numbers, and the like.
         """
-        given, fitted = column_kind(uniques), column_kind(self.values)
-        if given == fitted or "mixed" in (given, fitted):
+        given, expected = column_kind(uniques), column_kind(self.values)
+        if given == expected or "mixed" in (given, expected):
             return
         hint = "np.array([[1, 'a']]) has turned the 1 into '1': use a frame, or dtype=object"
-        if "bytes" in (given, fitted):
+        if "bytes" in (given, expected):
             hint = "decode bytes before fit, as in [value.decode() for value in ids]"
         one, other = _first(uniques), _first(self.values)
         raise TypeError(
-            f"{what} are {given} (as {one!r}), but the ids in fit were {fitted} (as {other!r}). Pass ids of the fitted "
-            f"kind; {hint}."
+            f"{what} are {given} (as {one!r}), but the ids {fitted} were {expected} (as {other!r}). Pass ids of the "
+            f"fitted kind; {hint}."
         )
 
     def extended(self, ids: NDArray) -> "IdIndex":

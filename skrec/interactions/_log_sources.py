@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from skrec.interactions._columns import Column, as_column
 from skrec.interactions._log_text import read_text_table
 from skrec.interactions._log_values import objects
+from skrec.interactions._plain_input import plain_array, plain_series
 from skrec.interactions._types import Ids
 
 POSITIONS = ("user", "item", "rating", "timestamp")  # the order of Surprise, and of triples everywhere
@@ -136,7 +137,7 @@ def _open_frame(frame: nw.DataFrame | nw.LazyFrame, kind: str) -> LogSource:
     def load(wanted: list[str]) -> dict[str, Column]:
         chosen = frame.select(*wanted)
         loaded = nw.maybe_reset_index(chosen.collect() if isinstance(chosen, nw.LazyFrame) else chosen)
-        return {name: loaded[name] for name in wanted}
+        return {name: plain_series(loaded[name]) for name in wanted}
 
     backend = frame.implementation.value if isinstance(frame, nw.DataFrame) else None
     backend = "polars" if backend is None and frame.implementation.is_polars() else backend
@@ -144,6 +145,10 @@ def _open_frame(frame: nw.DataFrame | nw.LazyFrame, kind: str) -> LogSource:
 
 
 def _open_rows(rows: Any, columns: Sequence[str] | None, kind: str) -> LogSource:
+    if isinstance(rows, np.ndarray):
+        rows = plain_array(rows, "source")
+        if rows.ndim != 2:
+            raise ValueError(f"source is an array of shape {rows.shape}; expected one row per event.")
     if len(rows) and isinstance(rows[0], Mapping):
         names = list(dict.fromkeys(name for row in rows for name in row))
         return _of_columns({name: [row.get(name) for row in rows] for name in names}, "list of mappings")

@@ -1,6 +1,5 @@
 """Cells of a log become ids, numbers and times; nothing is read as what it is not."""
 
-import math
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -8,6 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from skrec.utils import missing_cells
 
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})")
 _NUMBER = re.compile(r"[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
@@ -143,16 +144,14 @@ def unit_of_numbers(times: NDArray) -> tuple[str, float] | None:
 
 
 def is_missing(cells: NDArray) -> NDArray[np.bool_]:
-    """Where a cell is None, NaN or NaT."""
+    """Where a cell is None, NaN, NaT or NA."""
     if cells.dtype.kind == "f":
         return np.isnan(cells)
     if cells.dtype.kind in "mM":
         return np.isnat(cells)
     if cells.dtype.kind != "O":
         return np.zeros(len(cells), bool)
-    return np.fromiter(
-        (c is None or (isinstance(c, float) and math.isnan(c)) or c != c for c in cells), bool, len(cells)
-    )
+    return missing_cells(cells)
 
 
 def _mapped(cells: NDArray, values: dict[str, Any], dtype: Any) -> NDArray:

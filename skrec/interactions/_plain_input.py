@@ -24,11 +24,11 @@ def errors_name(what: str) -> Iterator[None]:
     """Put the name of an argument in front of messages of scikit-learn and narwhals that lack it."""
     try:
         yield
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         is_own = type(error).__module__.startswith("skrec")
         if is_own or re.search(rf"\b{re.escape(what)}\b", str(error)):
             raise
-        kind = ValueError if isinstance(error, ValueError) else TypeError
+        kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{what}: {error}") from None
 
 
@@ -96,6 +96,15 @@ def plain_array(array: NDArray, what: str) -> NDArray:
     if kind == "f" and array.dtype.itemsize not in (4, 8):
         return array.astype(np.float64)
     return array
+
+
+def plain_series(series: nw.Series) -> nw.Series | NDArray:
+    """A column of a frame; integers wider than NumPy's as Python objects."""
+    if series.dtype not in WIDE_INTEGERS:
+        return series
+    cells = np.empty(len(series), dtype=object)
+    cells[:] = series.to_list()
+    return cells
 
 
 def read_numbers(values: Any, what: str, n_events: int) -> NDArray:

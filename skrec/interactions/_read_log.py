@@ -1,9 +1,10 @@
 """Your own table of events: read into X and y, with a report of what was taken for what."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.util import find_spec
+from numbers import Integral
 from os import PathLike
 from typing import Any, Literal, TypeAlias
 
@@ -162,7 +163,12 @@ def _assign(
 ) -> tuple[dict[str, str], list[str]]:
     if isinstance(context, str):
         raise TypeError(f"context must be a list of columns; got the text {context!r}: write [{context!r}].")
+    if not isinstance(context, Iterable):
+        raise TypeError(f"context must be a list of columns; got {context!r:.60}.")
     more = [column_named(name, opened.names, "context") for name in context]
+    for role, name in chosen.items():
+        if name is not None and not isinstance(name, str | Integral | np.bool_):
+            raise TypeError(f"{role} must be the name or the position of a column; got {name!r:.60}.")
     named = {role: column_named(name, opened.names, role) for role, name in chosen.items() if name not in (None, False)}
     roles = {}
     for role, name in chosen.items():

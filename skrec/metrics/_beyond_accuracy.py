@@ -6,13 +6,15 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.preprocessing import normalize
-from sklearn.utils import check_array, gen_batches
+from sklearn.utils import gen_batches
 
-from skrec.interactions import FeatureMatrix, Recommendations, factorize
+from skrec.interactions import FeatureMatrix, Recommendations, check_k, factorize, read_flag
 from skrec.metrics._average import mean_of_defined
-from skrec.metrics._lists import is_padding, read_codes, read_lists
+from skrec.metrics._lists import is_padding, read_codes, read_lists, read_real_numbers
+from skrec.utils import LARGEST_NUMBER
 
 _QUERIES_A_BLOCK = 4096
+_MOST_ITEMS = 1 << 53  # whole numbers beyond it are not exact in float64
 _EMPTY = "every list is empty"
 
 
@@ -82,6 +84,8 @@ def gini_of_exposures(exposures: NDArray[np.int64], n_items: int) -> float:
 
 def _exposures(recommended: ArrayLike | Recommendations, n_items: int, k: int | None) -> NDArray[np.int64]:
     """How often each item that is recommended at all is recommended."""
+    if check_k(n_items, "n_items") > _MOST_ITEMS:
+        raise ValueError(f"n_items must be at most {_MOST_ITEMS}; got {n_items}.")
     if isinstance(recommended, Recommendations):
         recommended = recommended.codes
     ids = read_lists(recommended, k)
@@ -161,15 +165,16 @@ def mean_popularity(
 
 
 def _popularity(popularity: ArrayLike) -> NDArray[np.float64]:
-    weights = check_array(popularity, ensure_2d=False, dtype=np.float64, input_name="popularity")
-    if weights.ndim != 1 or (weights < 0).any():
-        raise ValueError("popularity must be one number of at least 0 per item.")
+    weights = read_real_numbers(popularity, "popularity", ndim=1)
+    if weights.min() < 0 or weights.max() > LARGEST_NUMBER:
+        raise ValueError(f"popularity must be one number of at least 0 per item, {LARGEST_NUMBER:g} at most.")
     return weights
 
 
 def _list_means(
     recommended: ArrayLike | Recommendations, values: NDArray[np.float64], k: int | None, average: bool, name: str
 ) -> float | NDArray[np.float64]:
+    average = read_flag(average, "average")
     codes = read_codes(recommended, len(values), k, "popularity")
     there = codes >= 0
     with np.errstate(invalid="ignore"):
@@ -208,10 +213,11 @@ def intra_list_diversity(
     >>> intra_list_diversity([[0, 1], [1, 2]], [[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]], average=False)
     array([0., 1.])
     """
-    unit = normalize(check_array(vectors, accept_sparse="csr", dtype=np.float64, input_name="vectors"))
+    average = read_flag(average, "average")
+    unit = normalize(read_real_numbers(vectors, "vectors", ndim=2))
     codes = read_codes(recommended, unit.shape[0], k, "vectors")
     diversities = np.empty(len(codes))
-    for block in gen_batches(len(codes), _QUERIES_A_BLOCK):
+    for block in gen_batches(len(codes), _QUERIES_A_BLOCK) if len(codes) else ():
         diversities[block] = _pairwise_distance(codes[block], unit)
     return mean_of_defined(diversities, "intra_list_diversity", "no list has two items") if average else diversities
 

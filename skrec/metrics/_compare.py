@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_scalar
 
 from skrec.interactions import FeatureSource, Ids, Table
-from skrec.metrics._evaluate import MOST_RESAMPLES, as_matrix, bootstrap_interval, check_resampling, draw_seed, to_frame
+from skrec.metrics._evaluate import as_matrix, bootstrap_interval, check_count, check_resampling, draw_seed, to_frame
 from skrec.metrics._measure import Protocol, measure_all
 from skrec.metrics._names import parse_metrics
 from skrec.metrics._resampling import sign_flip_p_values, sums_by_user
@@ -82,7 +81,7 @@ def compare(
     ['metric', 'mean_a', 'mean_b', 'difference', 'ci_low', 'ci_high', 'p_value', 'n_queries']
     """
     check_resampling(n_bootstrap, confidence)
-    check_scalar(n_permutations, "n_permutations", int, min_val=1, max_val=MOST_RESAMPLES)
+    check_count(n_permutations, "n_permutations")
     parsed = parse_metrics(metrics, k)
     protocol = Protocol(relevance_threshold, n_history, exclude_seen, candidates, item_vectors, gain, per)
     with verbosity(verbose), watched_blocks("Evaluation"):

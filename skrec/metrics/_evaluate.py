@@ -7,13 +7,20 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state, check_scalar
+from sklearn.utils import check_scalar
 
 from skrec.interactions import FeatureSource, Ids, Table
 from skrec.metrics._measure import Measured, Protocol, measure_all
 from skrec.metrics._names import parse_metrics
 from skrec.metrics._resampling import bootstrap_means, interval, sums_by_user
-from skrec.utils import RandomState, Verbose, installed_frame_library, verbosity, watched_blocks
+from skrec.utils import (
+    RandomState,
+    Verbose,
+    installed_frame_library,
+    read_random_state,
+    verbosity,
+    watched_blocks,
+)
 
 DEFAULT_METRICS = ("ndcg@10", "recall@10", "map@10", "coverage@10", "novelty@10")
 
@@ -150,13 +157,22 @@ MOST_RESAMPLES = 1_000_000
 
 def check_resampling(n_bootstrap: int, confidence: float) -> None:
     """Raise where a number of resamples or a level is out of range."""
-    check_scalar(n_bootstrap, "n_bootstrap", int, min_val=0, max_val=MOST_RESAMPLES)
+    check_count(n_bootstrap, "n_bootstrap", 0)
     check_scalar(confidence, "confidence", float, min_val=0, max_val=1, include_boundaries="neither")
+    if confidence != confidence:
+        raise ValueError("confidence must be a number between 0 and 1; got NaN.")
+
+
+def check_count(value: Any, name: str, low: int = 1, high: int = MOST_RESAMPLES) -> None:
+    """Raise where a value is no whole number from ``low`` to ``high``."""
+    if isinstance(value, bool):
+        raise TypeError(f"{name} must be a whole number; got {value}.")
+    check_scalar(value, name, int, min_val=low, max_val=high)
 
 
 def draw_seed(random_state: RandomState) -> int:
     """A seed with which the same resamples are drawn several times."""
-    return int(check_random_state(random_state).randint(2**31 - 1))
+    return int(read_random_state(random_state).randint(2**31 - 1))
 
 
 def to_frame(rows: list[dict[str, Any]]) -> Any:

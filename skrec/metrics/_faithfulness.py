@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_scalar
 
 from skrec._explain import Explanations
 from skrec.interactions import Histories, RecommenderView, factorize
 from skrec.metrics._compare import p_values_of
-from skrec.metrics._evaluate import MOST_RESAMPLES, bootstrap_interval, check_resampling, draw_seed, to_frame
+from skrec.metrics._evaluate import bootstrap_interval, check_count, check_resampling, draw_seed, to_frame
 from skrec.metrics._held_out import unwrap
 from skrec.utils import RandomState
 
@@ -81,9 +80,9 @@ def explanation_faithfulness(
     ['measure', 'drop', 'random_drop', 'difference', 'ci_low', 'ci_high', 'p_value', 'n_pairs', 'n_skipped']
     """
     check_resampling(n_bootstrap, confidence)
-    check_scalar(n_permutations, "n_permutations", int, min_val=1, max_val=MOST_RESAMPLES)
-    check_scalar(n_random, "n_random", int, min_val=1, max_val=_MOST_RANDOM)
-    if measure not in _MEASURES:
+    check_count(n_permutations, "n_permutations")
+    check_count(n_random, "n_random", high=_MOST_RANDOM)
+    if not isinstance(measure, str) or measure not in _MEASURES:
         raise ValueError(f"measure must be one of {_MEASURES}; got {measure!r}.")
     rec, _ = unwrap(recommender, None)
     if not isinstance(explanations, Explanations):

@@ -1,14 +1,19 @@
 """Ranked lists and relevant items, in all shapes that are accepted, as integer codes."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence, Set
-from numbers import Integral
+from contextlib import suppress
+from decimal import Decimal
+from numbers import Integral, Number, Real
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from sklearn.utils import check_array
 
-from skrec.interactions import IdIndex, Recommendations, as_column, factorize
+from skrec.interactions import IdIndex, Recommendations, as_column, check_k, factorize, plain_array
+from skrec.utils import is_missing_value
 
 _SWAPPED = "the relevant items come first and the ranked lists second, as y_true and y_pred in scikit-learn"
 
@@ -21,12 +26,13 @@ def read_lists(recommended: Any, k: int | None = None) -> NDArray:
         recommended = recommended.items
     if not isinstance(recommended, np.ndarray):
         recommended = _pad(recommended)
+    recommended = plain_array(recommended, "recommended")
     if recommended.ndim != 2:
         raise ValueError(
             f"recommended must have one row per query and one column per rank; got shape {recommended.shape}. "
             "Write [items] for one query."
         )
-    return recommended[:, :k]
+    return recommended if k is None else recommended[:, : check_k(k)]
 
 
 def read_codes(recommended: Any, n_items: int, k: int | None, what: str) -> NDArray[np.int64]:
@@ -34,18 +40,49 @@ def read_codes(recommended: Any, n_items: int, k: int | None, what: str) -> NDAr
     codes = recommended.codes if isinstance(recommended, Recommendations) else recommended
     codes = read_lists(codes, k)
     if codes.dtype == object and all(v is None or isinstance(v, Integral) for v in codes.flat):
-        codes = np.where(is_padding(codes), -1, codes).astype(np.int64)
+        codes = np.where(is_padding(codes), -1, codes)
+        _check_codes(codes, n_items, what)  # before they go into 64 bits
+        codes = codes.astype(np.int64)
     if codes.dtype.kind not in "iu":
         raise TypeError(
             f"recommended must be integer codes, positions in {what}, -1 for none; got dtype {codes.dtype}. "
             "Pass the Recommendations themselves, or their .codes."
         )
-    if codes.size and (codes.max() >= n_items or codes.min() < -1):
-        raise ValueError(f"recommended contains codes from {codes.min()} to {codes.max()}; {what} has {n_items} items.")
+    _check_codes(codes, n_items, what)
     return codes.astype(np.int64)
 
 
+def _check_codes(codes: NDArray, n_items: int, what: str) -> None:
+    if codes.size and (codes.max() >= n_items or codes.min() < -1):
+        raise ValueError(f"recommended contains codes from {codes.min()} to {codes.max()}; {what} has {n_items} items.")
+
+
+def read_real_numbers(values: Any, name: str, *, ndim: int) -> Any:
+    """Finite numbers as float64, in one or two dimensions.
+
+    Raises
+    ------
+    ValueError
+        Naming the argument.
+    """
+    try:
+        found = check_array(
+            values, accept_sparse="csr" if ndim == 2 else False, ensure_2d=ndim == 2, dtype=np.float64, input_name=name
+        )
+    except Exception as error:  # what is raised depends on the library that the values come from
+        if re.search(rf"\b{name}\b", str(error)):
+            raise
+        raise ValueError(
+            f"{name} must be an array of {ndim} dimension(s) of real numbers; got {values!r:.60}."
+        ) from None
+    if found.ndim != ndim:
+        raise ValueError(f"{name} must have {ndim} dimension(s); got {found.ndim}.")
+    return found
+
+
 def _pad(lists: Iterable) -> NDArray:
+    if isinstance(lists, str | bytes) or not isinstance(lists, Iterable):
+        raise TypeError(f"recommended must be one list per query; got {lists!r:.100}.")
     rows = list(lists)
     for row in rows:
         if isinstance(row, Set | Mapping):
@@ -64,13 +101,18 @@ def is_padding(ids: NDArray) -> NDArray[np.bool_]:
         return (ids == -1) | (ids != ids)
     if ids.dtype.kind in "US":
         return np.zeros(ids.shape, bool)
-    flat = [v is None or v != v or (not isinstance(v, str | bytes) and v == -1) for v in ids.ravel()]
+    flat = [is_missing_value(v) or (isinstance(v, Number) and bool(v != v or v == -1)) for v in ids.ravel()]
     return np.array(flat, dtype=bool).reshape(ids.shape)
 
 
 def encode(relevant: Any, recommended: Any, k: int) -> tuple[sp.csr_array, NDArray[np.int64]]:
     """Gains as a canonical (n_queries, n_codes) matrix, and ranked codes; a repeated item counts once, first."""
     if sp.issparse(relevant):
+        if relevant.ndim != 2 or relevant.dtype.kind not in "biuf":
+            raise ValueError(
+                f"relevant is a sparse {relevant.ndim}-D array of {relevant.dtype}; expected real gains, one row per "
+                "query and one column per item."
+            )
         gains = sp.csr_array(relevant, dtype=np.float64, copy=True)
         codes = read_codes(recommended, gains.shape[1], k, "the columns of relevant")
     else:
@@ -89,18 +131,34 @@ def encode(relevant: Any, recommended: Any, k: int) -> tuple[sp.csr_array, NDArr
 
 
 def _encode_relevant(relevant: Any) -> tuple[sp.csr_array, IdIndex]:
-    rows = []
-    for i, row in enumerate(relevant):
-        if isinstance(row, str | bytes) or not isinstance(row, Iterable):
-            raise TypeError(f"relevant[{i}] is {row!r}; expected a collection of ids: a list, a set or a dict.")
-        rows.append(row if isinstance(row, Mapping) else dict.fromkeys(_as_list(row), 1.0))
+    if isinstance(relevant, str | bytes) or not isinstance(relevant, Iterable):
+        raise TypeError(f"relevant must be one collection of ids per query; got {relevant!r:.100}.")
+    rows = [_gains_of_row(row, i) for i, row in enumerate(relevant)]
     ids = as_column([item for row in rows for item in row], "relevant")
     if is_padding(ids).any():
         raise ValueError("relevant contains None, NaN or -1, which stand for no item in a ranked list; drop them.")
     uniques, inverse = factorize(ids, "relevant ids")
     indptr = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
-    gains = np.array([gain for row in rows for gain in row.values()], dtype=np.float64)
+    gains = np.array([_as_gain(gain) for row in rows for gain in row.values()], dtype=np.float64)
     return sp.csr_array((gains, inverse, indptr), shape=(len(rows), max(len(uniques), 1))), IdIndex(uniques)
+
+
+def _gains_of_row(row: Any, i: int) -> Mapping:
+    if isinstance(row, str | bytes) or not isinstance(row, Iterable):
+        raise TypeError(f"relevant[{i}] is {row!r}; expected a collection of ids: a list, a set or a dict.")
+    if isinstance(row, Mapping):
+        return row
+    try:
+        return dict.fromkeys(_as_list(row), 1.0)
+    except TypeError as error:
+        raise TypeError(f"relevant[{i}] contains what is no id ({error}); ids are text or numbers.") from None
+
+
+def _as_gain(gain: Any) -> float:
+    if isinstance(gain, Real | np.bool_ | Decimal):
+        with suppress(OverflowError):
+            return float(gain)
+    raise ValueError(f"relevant has the gain {gain!r:.100}; expected a real number in the range of float64.")
 
 
 def _as_list(row: Iterable) -> list:
@@ -111,7 +169,7 @@ def _encode_ranked(ids: NDArray, index: IdIndex) -> NDArray[np.int64]:
     codes = np.full(ids.shape, -1, np.int64)
     there = ~is_padding(ids)
     if len(index) and there.any():
-        codes[there] = index.codes(ids[there], "recommended ids")
+        codes[there] = index.codes(ids[there], "recommended ids", fitted="of relevant")
     return codes
 
 

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import narwhals as nw
@@ -14,7 +14,15 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import _safe_indexing
 
-from skrec.interactions import FeatureSource, Ids, RecommenderView, Table, read_events, read_features
+from skrec.interactions import (
+    FeatureSource,
+    Ids,
+    RecommenderView,
+    Table,
+    read_events,
+    read_features,
+    read_flag,
+)
 from skrec.metrics._beyond_accuracy import (
     gini_of_exposures,
     intra_list_diversity,
@@ -23,6 +31,7 @@ from skrec.metrics._beyond_accuracy import (
 )
 from skrec.metrics._held_out import HeldOut, hold_out, unwrap
 from skrec.metrics._hits import Hits
+from skrec.metrics._lists import read_real_numbers
 from skrec.metrics._names import OF_ALL_LISTS, RANKING, Metric
 from skrec.utils import block_progress, unwrap_recommender
 
@@ -44,18 +53,28 @@ class Protocol:
     per: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.n_history is not None and (not isinstance(self.n_history, Integral) or self.n_history < 1):
+        read_flag(self.exclude_seen, "exclude_seen")
+        threshold = self.relevance_threshold
+        if threshold is not None and not (is_real(threshold) and abs(threshold) <= float(np.finfo(np.float32).max)):
+            raise ValueError(f"relevance_threshold must be None or a number of float32; got {threshold!r}.")
+        n_history = self.n_history
+        if n_history is not None and not (is_real(n_history) and isinstance(n_history, Integral) and n_history >= 1):
             raise ValueError(f"n_history must be None or an integer of at least 1; got {self.n_history!r}.")
         if isinstance(self.candidates, str) and self.candidates != "test":
             raise ValueError(f"candidates must be None, 'test' or a list of item ids; got {self.candidates!r}.")
-        if self.gain not in ("auto", "binary", "y"):
+        if not isinstance(self.gain, str) or self.gain not in ("auto", "binary", "y"):
             raise ValueError(f"gain must be 'auto', 'binary' or 'y'; got {self.gain!r}.")
-        if self.per not in ("auto", "event", "user"):
+        if not isinstance(self.per, str) or self.per not in ("auto", "event", "user"):
             raise ValueError(f"per must be 'auto', 'event' or 'user'; got {self.per!r}.")
 
     def gain_is_y(self, feedback: str) -> bool:
         """Whether the gain of NDCG is y, and not 1."""
         return self.gain == "y" or (self.gain == "auto" and feedback == "explicit")
+
+
+def is_real(value: Any) -> bool:
+    """Whether a value is a number, and no bool."""
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 @dataclass
@@ -255,6 +274,7 @@ def _vectors(protocol: Protocol, view: RecommenderView) -> tuple[Any, NDArray[np
     features = read_features(protocol.item_vectors, "item_vectors")
     matrix = nw.from_native(features.values, eager_only=True, pass_through=True)
     matrix = matrix.to_numpy() if isinstance(matrix, nw.DataFrame) else matrix
+    matrix = read_real_numbers(matrix, "item_vectors", ndim=2)
     codes = view.item_index.codes(features.ids, "item_vectors ids")
     row_of_item = np.full(len(view.item_index), -1, np.int64)
     row_of_item[codes[codes >= 0]] = np.flatnonzero(codes >= 0)

@@ -32,6 +32,19 @@ class Metric:
     sign: int = 1
 
 
+def read_names(names: str | Iterable[str]) -> tuple[str, ...]:
+    """One name or several as a tuple.
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
+    """
+    if isinstance(names, bytes) or not isinstance(names, Iterable):
+        raise TypeError(f"metrics must be a name such as 'ndcg@10', or a list of names; got {names!r:.100}.")
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
 def parse_metrics(names: str | Iterable[str], k: int) -> list[Metric]:
     """Parse names.
 
@@ -40,7 +53,7 @@ def parse_metrics(names: str | Iterable[str], k: int) -> list[Metric]:
     ValueError
         If a name is unknown or repeated, or there is none.
     """
-    names = [names] if isinstance(names, str) else list(names)
+    names = list(read_names(names))
     if not names:
         raise ValueError(f"metrics is empty; name at least one of {', '.join(KNOWN)}, as in 'ndcg@10'.")
     metrics = [_parse(name, k) for name in names]
@@ -53,16 +66,17 @@ def parse_metrics(names: str | Iterable[str], k: int) -> list[Metric]:
 def _parse(name: str, k: int) -> Metric:
     if not isinstance(name, str):
         raise TypeError(f"metrics must be names such as 'ndcg@10'; got {name!r} of type {type(name).__name__}.")
-    match = re.fullmatch(r"(neg_)?([a-z_]+)(?:@(-?\d+))?", name)
+    match = re.fullmatch(r"(neg_)?([a-z_]+)(?:@(-?\d{1,30}))?", name)
     negated, kind, ranks = match.groups() if match else (None, name, None)
     if kind not in KNOWN or (negated and kind not in LESS_IS_BETTER):
         close = get_close_matches(kind.split("@")[0].lower(), KNOWN, n=1)
         meant = f" Did you mean {close[0]!r}?" if close else ""
         raise ValueError(
-            f"Unknown metric {name!r}.{meant} Known are {', '.join(KNOWN)}, each with an optional '@k' as in "
+            f"Unknown metric {name!r:.60}.{meant} Known are {', '.join(KNOWN)}, each with an optional '@k' as in "
             f"'ndcg@10', and neg_popularity and neg_gini for scorers."
         )
-    return Metric(name, kind, check_k(k if ranks is None else int(ranks)), -1 if negated else 1)
+    n_ranks = check_k(k) if ranks is None else check_k(int(ranks), f"k of the metric {name!r}")
+    return Metric(name, kind, n_ranks, -1 if negated else 1)
 
 
 def check_greater_is_better(metrics: Iterable[Metric]) -> None:

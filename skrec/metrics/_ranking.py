@@ -7,7 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from skrec.interactions import Recommendations, check_k
+from skrec.interactions import Recommendations, check_k, read_flag
 from skrec.metrics import _hits
 from skrec.metrics._average import mean_of_defined
 from skrec.metrics._hits import Hits
@@ -195,7 +195,7 @@ def _evaluate(
     k: int,
     average: bool,
 ) -> float | NDArray[np.float64]:
-    k = check_k(k)
+    k, average = check_k(k), read_flag(average, "average")
     gains, codes = encode(relevant, recommended, k)
     values = metric(Hits.match(gains, codes, k), k)
     if not average:

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 
 from skrec.interactions import FeatureSource, Ids, Table
 from skrec.metrics._measure import Protocol, measure
-from skrec.metrics._names import check_greater_is_better, parse_metrics
+from skrec.metrics._names import check_greater_is_better, parse_metrics, read_names
 
 
 class RankingScorer:
@@ -121,4 +121,4 @@ def ranking_scorer(
     array([1.])
     """
     protocol = Protocol(relevance_threshold, n_history, exclude_seen, candidates, item_vectors, gain, per)
-    return RankingScorer(metrics if isinstance(metrics, str) else tuple(metrics), k, protocol)
+    return RankingScorer(metrics if isinstance(metrics, str) else read_names(metrics), k, protocol)

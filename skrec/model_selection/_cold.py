@@ -8,7 +8,7 @@ from sklearn.model_selection import GroupKFold, GroupShuffleSplit
 
 from skrec.interactions import EventTable, factorize
 from skrec.model_selection._base import EventSplitter, Split, check_count, check_test_size, user_codes
-from skrec.utils import RandomState
+from skrec.utils import RandomState, read_random_state
 
 
 class _ColdSplit(EventSplitter):
@@ -34,11 +34,12 @@ class _ColdSplit(EventSplitter):
         n_groups = len(np.unique(groups))
         if n_groups < (2 if self.test_size is not None else self.n_splits):
             raise ValueError(f"{self!r} needs more {what} than the {n_groups} in X; lower n_splits or test_size.")
+        random = read_random_state(self.random_state)
         splitter: GroupKFold | GroupShuffleSplit
         if self.test_size is None:
-            splitter = GroupKFold(self.n_splits, shuffle=True, random_state=self.random_state)
+            splitter = GroupKFold(self.n_splits, shuffle=True, random_state=random)
         else:
-            splitter = GroupShuffleSplit(self.n_splits, test_size=self.test_size, random_state=self.random_state)
+            splitter = GroupShuffleSplit(self.n_splits, test_size=self.test_size, random_state=random)
         yield from splitter.split(groups, groups=groups)
 
 

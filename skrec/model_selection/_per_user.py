@@ -4,11 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 
 from skrec.interactions import EventTable
 from skrec.model_selection._base import EventSplitter, Split, check_count, time_order, user_codes
-from skrec.utils import RandomState
+from skrec.utils import RandomState, read_random_state
 
 
 class LeaveLastOut(EventSplitter):
@@ -100,7 +99,7 @@ class LeaveKOut(EventSplitter):
         users = user_codes(events)
         if np.bincount(users).max() <= self.k:
             raise ValueError(f"{self!r} finds no user with more than k={self.k} events; lower k.")
-        random = check_random_state(self.random_state)
+        random = read_random_state(self.random_state)
         for _ in range(self.n_splits):
             rows = random.permutation(len(users))
             is_test = last_of_each(users[rows], self.k)

@@ -13,7 +13,7 @@ from skrec.utils._fingerprint import (
     weights_fingerprint,
     weights_state,
 )
-from skrec.utils._fit_context import MOST_FACTORS, fit_context
+from skrec.utils._fit_context import LARGEST_NUMBER, MOST_FACTORS, fit_context, read_random_state
 from skrec.utils._fork import note_pools, pools_are_lost, use_one_thread_after_fork
 from skrec.utils._http_limits import MOST_BYTES, BadResponse
 from skrec.utils._hub import dtype_argument, hub_is_out_of_reach, is_path, quiet, torch_dtype

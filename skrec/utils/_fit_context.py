@@ -7,7 +7,10 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 from sklearn.base import _fit_context
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, InvalidParameterError
+
+from skrec.utils._snapshots import kept_on_failure
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -18,7 +21,7 @@ MOST_FACTORS = 4096
 """Factors of a model: it holds square matrices of this width, and no data need as many."""
 
 
-def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Method], Method]:
+def fit_context(*, prefer_skip_nested_validation: bool, restore_on_failure: bool = False) -> Callable[[Method], Method]:
     """Validate the parameters of an estimator before the method runs.
 
     scikit-learn's own decorator has no types, and would hide from an editor what ``fit`` returns. It takes True for 1,
@@ -28,6 +31,9 @@ def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Method], Me
     ----------
     prefer_skip_nested_validation : bool
         Whether estimators inside skip the validation of theirs: True where they cannot be the user's.
+    restore_on_failure : bool, default=False
+        Whether the estimator gets its state back where the method raises or is interrupted: for methods that fit in
+        place.
 
     Returns
     -------
@@ -42,11 +48,28 @@ def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Method], Me
         @wraps(validated)
         def fit(estimator: Any, *args: Any, **kwargs: Any) -> Any:
             check_number_parameters(estimator)
-            return validated(estimator, *args, **kwargs)
+            with kept_on_failure(*([estimator] if restore_on_failure else [])):
+                return validated(estimator, *args, **kwargs)
 
         return cast(Method, fit)
 
     return decorate_with_limits
+
+
+def read_random_state(random_state: Any) -> np.random.RandomState:
+    """The generator of a parameter ``random_state`` that no estimator validates.
+
+    Raises
+    ------
+    ValueError
+        If it is neither None, nor a seed, nor a RandomState.
+    """
+    try:
+        return check_random_state(random_state)
+    except ValueError:
+        raise ValueError(
+            f"random_state must be None, a seed from 0 to 2**32 - 1, or a RandomState; got {random_state!r:.60}."
+        ) from None
 
 
 def check_number_parameters(estimator: Any) -> None:

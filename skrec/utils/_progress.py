@@ -15,8 +15,11 @@ from contextvars import ContextVar, Token
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
+from numbers import Integral
 from types import TracebackType
 from typing import Any, Literal, TypeAlias
+
+import numpy as np
 
 Verbose: TypeAlias = bool | int | Literal["auto"]
 """True or False, or "auto": where someone watches."""
@@ -29,7 +32,15 @@ _open: ContextVar[Progress | None] = ContextVar("open", default=None)
 
 @contextmanager
 def verbosity(verbose: Verbose) -> Iterator[None]:
-    """What "auto" means for everything inside; "auto" leaves it as it is."""
+    """What "auto" means for everything inside; "auto" leaves it as it is.
+
+    Raises
+    ------
+    ValueError
+        If ``verbose`` is something else than "auto", a bool or a whole number.
+    """
+    if not isinstance(verbose, Integral | np.bool_ | str) or (_is_auto(verbose) and verbose != "auto"):
+        raise ValueError(f"verbose must be 'auto', True, False or a whole number; got {verbose!r:.60}.")
     token = _verbosity.set(_verbosity.get() if _is_auto(verbose) else verbose)
     try:
         yield

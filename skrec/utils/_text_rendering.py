@@ -82,7 +82,7 @@ def as_object_array(values: Sequence[Any]) -> NDArray:
     return rows
 
 
-def template_fields(template: str) -> list[tuple[str, str | None]]:
+def template_fields(template: str, argument: str = "template") -> list[tuple[str, str | None]]:
     """Split a template into (literal, field) pairs.
 
     Raises
@@ -93,16 +93,16 @@ def template_fields(template: str) -> list[tuple[str, str | None]]:
     try:
         parts = list(string.Formatter().parse(template))
     except ValueError as error:
-        raise ValueError(f"template={template!r} is not well formed: {error}. Write {{{{ for a brace.") from None
+        raise ValueError(f"{argument}={template!r} is not well formed: {error}. Write {{{{ for a brace.") from None
     for _, field, spec, conversion in parts:
         # Attribute and index access would let a template reach into Python objects.
         if field is not None and (not field or set(field) & set(".[]!:") or spec or conversion):
             raise ValueError(
-                f"template={template!r}: every field must be the bare name of a column, as in "
+                f"{argument}={template!r}: every field must be the bare name of a column, as in "
                 f"'{{title}} by {{author}}'; got {{{field}}} with conversion {conversion!r} and format {spec!r}."
             )
     if not any(field for _, field, _, _ in parts):
-        raise ValueError(f"template={template!r} names no column; write for example '{{title}} by {{author}}'.")
+        raise ValueError(f"{argument}={template!r} names no column; write for example '{{title}} by {{author}}'.")
     return [(literal, field) for literal, field, _, _ in parts]
 
 

@@ -194,7 +194,7 @@ def _of_fit(subject):
 
     for name, value in clone(subject.rec).get_params(deep=False).items():
         kinds = PARAMETERS
-        if name in ("max_iter", "n_iter", "n_jobs", "verbose", "random_state"):  # as long as it is asked to take
+        if name in ("max_iter", "n_iter", "verbose", "random_state"):  # as long as it is asked to take
             kinds = {kind: make for kind, make in kinds.items() if not kind.startswith(("10**", "1e25", "1e308"))}
         if name != "steps" and not hasattr(value, "fit"):  # steps are read by scikit-learn's Pipeline
             found += _calls("fit", name, kinds, partial(_swapped, fit_with, name))
@@ -246,25 +246,32 @@ def attack(subject, choose=None):
 
     The address space is bounded meanwhile, so that a call that would fill the memory gets a MemoryError.
     """
-    outcome, rec = Outcome(), subject.fit()
+    rec = subject.fit()
     calls = calls_of(subject, rec)
     calls = calls if choose is None else choose(calls)
     before = answers(rec)
-    with bounded_memory(), warnings.catch_warnings():
-        for call in calls:
-            fault = _run(call, rec, outcome)
-            if fault is not None:
-                outcome.faults.append(f"{call}: {fault}")
+    outcome = attack_calls(rec, calls)
     if answers(rec) != before:
         outcome.faults.append("the answers of the recommender changed")
     return outcome
 
 
-def _run(call, rec, outcome):
+def attack_calls(target, calls, wrong_result=None, names_of=None):
+    """Run calls on anything; ``wrong_result`` and ``names_of`` are those of recommenders by default."""
+    outcome = Outcome()
+    with bounded_memory(), warnings.catch_warnings():
+        for call in calls:
+            fault = _run(call, target, outcome, wrong_result or _wrong_result, names_of or NAMES_OF)
+            if fault is not None:
+                outcome.faults.append(f"{call}: {fault}")
+    return outcome
+
+
+def _run(call, rec, outcome, wrong_result, names_of):
     """What is wrong with the outcome of a call, None where nothing is."""
     target = rec
-    if call.writes:  # a pipeline fits its steps in place
-        target = copy.deepcopy(rec) if hasattr(rec, "steps") else detached(rec)
+    if call.writes:  # a pipeline fits its steps in place, and so does a transformer
+        target = detached(rec) if hasattr(rec, "recommend") and not hasattr(rec, "steps") else copy.deepcopy(rec)
     state = dict(target.__dict__)
     warnings.resetwarnings()
     warnings.simplefilter("ignore")
@@ -279,9 +286,9 @@ def _run(call, rec, outcome):
             start = time.monotonic()
             with deadline():
                 result = call.make(target)
-        fault = _wrong_result(result)
+        fault = wrong_result(result)
     except (ValueError, TypeError, KeyError) as error:
-        fault = unclear(error, call.argument)
+        fault = unclear(error, call.argument, names_of)
         outcome.counts["clear errors" if fault is None else "unclear errors"] += 1
         if not _same_state(state, target.__dict__):
             fault = f"the state changed, and {error!r}"
@@ -295,16 +302,16 @@ def _run(call, rec, outcome):
 
 
 def _same_state(before, after):
-    kept = {name for name in before if not name.startswith("_catalogue")}
+    kept = {name for name in before if not name.startswith(("_catalogue", "_memory"))}
     return all(name in after and after[name] is before[name] for name in kept)
 
 
-def unclear(error, argument):
+def unclear(error, argument, names_of=NAMES_OF):
     """Why a message helps nobody, None where it does."""
     message = str(error)
     if "diverged" in message:  # it names all that may have caused it
         return None
-    if not re.search(NAMES_OF.get(argument, re.escape(argument)), message):
+    if not re.search(names_of.get(argument, re.escape(argument)), message):
         return f"does not name {argument}: {error!r}"[:300]
     if RAW.search(message):
         return f"is a raw message: {error!r}"[:300]

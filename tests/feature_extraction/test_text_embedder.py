@@ -119,7 +119,7 @@ def test_distinct_texts_are_embedded_once_and_spread_back():
         (np.empty((0, 2)), ValueError, "Found array with 0 sample"),
         ([["a"], ["b", "c"]], ValueError, "different lengths"),
         (np.zeros((2, 2, 2)), ValueError, "dim 3"),
-        ("one text", ValueError, "Expected 2D array, got scalar"),
+        ("one text", TypeError, "X is of type str; expected a list of texts"),
     ],
 )
 def test_bad_input(X, error, message):

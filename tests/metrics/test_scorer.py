@@ -433,7 +433,7 @@ def test_scorers_pickle_clone_and_show_what_they_do():
         (lambda: ranking_scorer([]), ValueError, "metrics is empty"),
         (lambda: ranking_scorer(["map", "map"]), ValueError, "'map' more than once"),
         (lambda: ranking_scorer([3]), TypeError, "must be names"),
-        (lambda: ranking_scorer("ndcg@0"), ValueError, "k must be at least 1"),
+        (lambda: ranking_scorer("ndcg@0"), ValueError, "k of the metric 'ndcg@0' must be at least 1"),
         (lambda: ranking_scorer("ndcg", k=-1), ValueError, "k must be at least 1"),
         (lambda: ranking_scorer("ndcg", k=2.0), TypeError, "k must be a positive integer"),
         (lambda: ranking_scorer("ndcg", n_history=0), ValueError, "n_history must be"),
