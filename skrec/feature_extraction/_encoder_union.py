@@ -15,7 +15,7 @@ from skrec.feature_extraction._reading import read_texts
 from skrec.feature_extraction._text_embedder import LLMTextEmbedder
 from skrec.feature_extraction._text_transformer import TextTransformer, plain_texts
 from skrec.interactions import Table
-from skrec.utils import Text, Transformer, check_array, check_kind, fit_context, plain_output
+from skrec.utils import Text, Transformer, check_array, check_kind, check_number, fit_context, plain_output
 
 
 class TextEncoderUnion(ClassNamePrefixFeaturesOutMixin, TextTransformer):
@@ -103,7 +103,7 @@ class TextEncoderUnion(ClassNamePrefixFeaturesOutMixin, TextTransformer):
         self.fit_transform(X)
         return self
 
-    @fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False, restore_on_failure=True)
     @plain_output()
     def fit_transform(self, X: Table, y: Any = None) -> NDArray[np.float32]:
         """Fit and encode.
@@ -213,6 +213,8 @@ class TextEncoderUnion(ClassNamePrefixFeaturesOutMixin, TextTransformer):
             check_kind(self.encoders_, "encoders_", list)
             for j, center in enumerate(self._centers):
                 check_array(center, f"center {j}", (None,))
+            width = sum(map(len, self._centers))
+            check_number(self.n_features_out_, "n_features_out_", width, width, whole=True)
 
 
 def _center(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

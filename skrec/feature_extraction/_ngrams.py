@@ -136,7 +136,7 @@ class NgramTextEncoder(ClassNamePrefixFeaturesOutMixin, TextTransformer):
         self.max_samples = max_samples
         self.random_state = random_state
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True, restore_on_failure=True)
     def fit(self, X: Table, y: Any = None) -> Self:
         """Learn the n-grams of the texts, how rare they are, and the axes.
 
@@ -159,7 +159,7 @@ class NgramTextEncoder(ClassNamePrefixFeaturesOutMixin, TextTransformer):
         self._fit(read_texts(self, X, reset=True))
         return self
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True, restore_on_failure=True)
     def fit_transform(self, X: Table, y: Any = None) -> NDArray[np.float32]:
         """Fit and encode.
 

@@ -21,6 +21,8 @@ from skrec.feature_extraction import (
     ItemTextEnricher,
     KeywordExtractor,
     LLMTextEmbedder,
+    NgramTextEncoder,
+    TextEncoderUnion,
     UserProfileText,
 )
 from skrec.feature_extraction._table_encoder import TableEncoder
@@ -236,6 +238,8 @@ TRANSFORMERS = {
     "ContextEncoder": (ContextEncoder(random_state=0), LOG.assign(hour=np.arange(90.0), home=["yes", "no", None] * 30)),
     "ContextEncoder of arrays": (ContextEncoder(random_state=0), np.column_stack([IDS_ALONE, np.arange(90.0)])),
     "UserProfileText": (UserProfileText(text_encoder=embedder()), LOG),
+    "NgramTextEncoder": (NgramTextEncoder(n_components=4), TABLE),
+    "TextEncoderUnion": (TextEncoderUnion([embedder(), NgramTextEncoder(n_components=4)]), TABLE),
     "TableEncoder": (TableEncoder(embedder()), TABLE),
 }
 # As long as they are asked to take, or a name of something outside.
@@ -301,7 +305,8 @@ def of_transformer(name):
         )
     for parameter in transformer.get_params(deep=False):
         if parameter not in _OUTSIDE:
-            found += calls("fit", parameter, PARAMETERS, partial(_fit_with, transformer, X, parameter))
+            kinds = _without(PARAMETERS, "None") if "encoder" in parameter else PARAMETERS  # None loads a model
+            found += calls("fit", parameter, kinds, partial(_fit_with, transformer, X, parameter))
     return found
 
 
