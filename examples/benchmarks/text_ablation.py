@@ -303,6 +303,7 @@ def rows(data: Data, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
                 if values is None or task not in values:
                     continue
                 row = {"data": data.name, "task": task, "model": model, "encoder": encoder, "mean": mean(values[task])}
+                row |= {"low": np.nan, "high": np.nan}
                 base = found.get(reference)
                 if encoder != reference and base is not None and task in base:
                     row["low"], row["high"] = interval(values[task], base[task])
@@ -321,31 +322,37 @@ def print_table(table: pd.DataFrame) -> None:
 
 
 def draw(table: pd.DataFrame, file: Path) -> None:
-    """Small multiples: a row per task, a column per data set, a colour per encoder."""
+    """Small multiples: a row per task, with both searches in one, a column per data set, a colour per encoder."""
     import matplotlib
 
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
-    names = list(table["data"].unique())
-    figure, axes = plt.subplots(3, len(names), figsize=(2.3 * len(names), 6), squeeze=False, layout="constrained")
-    for row, task in zip(axes, TASKS, strict=True):
-        for axis, name in zip(row, names, strict=True):
-            part = table[(table["data"] == name) & (table["task"] == task)]
-            for number, encoder in enumerate(name for name in ENCODERS if name in set(table["encoder"])):
-                values = part[part["encoder"] == encoder].set_index("model")["mean"].reindex(MODELS)
-                places = np.arange(len(MODELS)) + 0.14 * (number - 2)
-                axis.plot(places, values, "o", markersize=4, color=f"C{number}", label=encoder)
-            axis.set_xticks(range(len(MODELS)), MODELS if task == "search" else [], rotation=45, ha="right", fontsize=7)
-            axis.set_ylim(bottom=0)
+    names, searches = list(table["data"].unique()), list(TASKS)[2:]
+    encoders = [name for name in ENCODERS if name in set(table["encoder"])]
+    rows = {"warm": MODELS, "cold": MODELS, "search": searches}
+    table = table.assign(
+        place=table["model"].where(~table["task"].isin(searches), table["task"]),
+        task=table["task"].where(~table["task"].isin(searches), "search"),
+    )
+    figure, axes = plt.subplots(3, len(names), figsize=(2.1 * len(names), 6), squeeze=False, layout="constrained")
+    for line, (task, places) in zip(axes, rows.items(), strict=True):
+        for axis, name in zip(line, names, strict=True):
+            part = table[(table["data"] == name) & (table["task"] == task)].set_index("place")
+            for number, encoder in enumerate(encoders):
+                values = part[part["encoder"] == encoder]["mean"].reindex(places)
+                at = np.arange(len(places)) + 0.14 * (number - (len(encoders) - 1) / 2)
+                axis.plot(at, values, "o", markersize=4, color=f"C{number}", label=encoder)
+            axis.set_xticks(range(len(places)), places, rotation=35, ha="right", fontsize=7)
+            axis.set(xlim=(-0.5, len(places) - 0.5), ylim=(0, 1.1 * part["mean"].max()))
             axis.tick_params(axis="y", labelsize=7)
             axis.grid(axis="y", alpha=0.3)
-            if task == "warm":
-                axis.set_title(name, fontsize=9)
-        row[0].set_ylabel(f"{task}, {TASKS[task]}", fontsize=8)
+        line[0].set_ylabel(f"{task}, {TASKS.get(task, 'Recall@10')}", fontsize=8)
+    for axis, name in zip(axes[0], names, strict=True):
+        axis.set_title(name, fontsize=9)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=8, frameon=False)
-    figure.savefig(file, dpi=100)
+    figure.savefig(file, dpi=80)
 
 
 def main() -> None:
