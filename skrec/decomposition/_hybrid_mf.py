@@ -24,6 +24,8 @@ from skrec.interactions import EventTable, Interactions, read_numbers
 from skrec.utils import MOST_FACTORS, Matrix, Verbose, with_rows
 
 _MAX_ITER = {"als": 30, "bpr": 300, "warp": 300, "softmax": 100}
+_LEARNING_RATE = {"als": 0.05, "bpr": 0.05, "warp": 0.05, "softmax": 0.07}
+_PATIENCE = {"als": 10, "bpr": 10, "warp": 10, "softmax": 5}
 
 
 class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
@@ -68,7 +70,7 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
     solver : {"auto", "als", "bpr", "warp", "softmax"}, default="auto"
         "auto" is "warp" for implicit feedback in context, else "als"; ``fit`` settles it, and ``partial_fit`` keeps it.
         "als" is alternating least squares: the fastest, and the one for ratings. "softmax" maximises the likelihood
-        of each choice among sampled items: the best where context matters, and the slowest. "bpr" compares the
+        of each choice among sampled items: often the best where context matters. "bpr" compares the
         chosen item with one random item. "warp" compares it with a random item that scores too high, and weights the
         step by the rank that it estimates from the number of draws.
     max_iter : int or "auto", default="auto"
@@ -76,20 +78,22 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         "bpr" and "warp".
     tol : float, default=1e-4
         "als": stop when a sweep lowers the loss by less than this share of it.
-    learning_rate : float, default=0.05
-        Length of the first steps of the other solvers; Adagrad shortens them row by row.
+    learning_rate : float or "auto", default="auto"
+        Length of the first steps of the other solvers; Adagrad shortens them row by row. "auto" is 0.07 for "softmax"
+        and 0.05 for "bpr" and "warp".
     batch_size : int, default=256
         Events per step of "softmax", and of "bpr" and "warp" on a GPU; on the CPU these two take one at a time.
     n_negatives : int or "auto", default="auto"
-        "softmax": negative samples drawn per batch, beside the items of the batch; "auto" is 256. "warp": maximum
+        "softmax": negative samples drawn per batch, beside the items of the batch; "auto" is 128. "warp": maximum
         number of items drawn per event; "auto" is 20. "bpr" always draws one.
     validation_fraction : float in [0, 1), default=0.1
         Share of the events, at most 10,000, that is held out to find the number of epochs, or with "als" the
         regularization where that is "auto". The model is then fitted from scratch to all events. With 0, or where
         fewer than 20 events can be held out, it runs ``max_iter`` epochs, and the regularization follows from the noise
         of the data. An event can be held out if its item has others.
-    n_iter_no_change : int, default=10
-        Stop when the held-out score has not risen for this number of epochs.
+    n_iter_no_change : int or "auto", default="auto"
+        Stop when the held-out score has not risen for this number of epochs; "auto" is 5 for "softmax" and 10 for "bpr"
+        and "warp".
     item_encoder, user_encoder : transformer, "auto" or None, default=None
         Fitted on ``item_features`` and ``user_features`` (without the id column) inside ``fit``. None takes
         numeric features as they are; ``"auto"`` embeds texts, one-hot encodes
@@ -203,11 +207,11 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         "solver": [StrOptions({"auto", "als", "bpr", "warp", "softmax"})],
         "max_iter": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "tol": [Interval(Real, 0, None, closed="left")],
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "n_negatives": [Interval(Integral, 1, MOST_NEGATIVES, closed="both"), StrOptions({"auto"})],
         "validation_fraction": [Interval(Real, 0, 1, closed="left")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "item_encoder": [HasMethods(["fit_transform", "transform"]), StrOptions({"auto"}), None],
         "user_encoder": [HasMethods(["fit_transform", "transform"]), StrOptions({"auto"}), None],
         "random_state": ["random_state"],
@@ -228,11 +232,11 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         solver: Literal["auto", "als", "bpr", "warp", "softmax"] = "auto",
         max_iter: int | Literal["auto"] = "auto",
         tol: float = 1e-4,
-        learning_rate: float = 0.05,
+        learning_rate: float | Literal["auto"] = "auto",
         batch_size: int = 256,
         n_negatives: int | Literal["auto"] = "auto",
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
+        n_iter_no_change: int | Literal["auto"] = "auto",
         item_encoder: BaseEstimator | Literal["auto"] | None = None,
         user_encoder: BaseEstimator | Literal["auto"] | None = None,
         random_state: int | np.random.RandomState | None = None,
@@ -322,7 +326,7 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         # How to learn may change between fits; what the factors mean does not.
         settings = replace(
             self._state.settings,
-            learning_rate=self.learning_rate,
+            learning_rate=_resolve(self.learning_rate, _LEARNING_RATE[self._state.settings.solver]),
             batch_size=self.batch_size,
             n_jobs=self.n_jobs,
             device=self.device,
@@ -349,13 +353,13 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
             alpha=self.alpha,
             frequency_scaling=self.frequency_scaling,
             feature_regularization=self.feature_regularization,
-            max_iter=_MAX_ITER[solver] if isinstance(self.max_iter, str) else self.max_iter,
+            max_iter=_resolve(self.max_iter, _MAX_ITER[solver]),
             tol=self.tol,
-            learning_rate=self.learning_rate,
+            learning_rate=_resolve(self.learning_rate, _LEARNING_RATE[solver]),
             batch_size=self.batch_size,
             n_negatives=self.n_negatives,
             validation_fraction=self.validation_fraction,
-            n_iter_no_change=self.n_iter_no_change,
+            n_iter_no_change=_resolve(self.n_iter_no_change, _PATIENCE[solver]),
             n_jobs=self.n_jobs,
             device=self.device,
             verbose=self.verbose,
@@ -365,3 +369,8 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
         if settings.solver != "als":
             return SGDSolver(settings)
         return ContextALSSolver(settings) if settings.in_context else ALSSolver(settings)
+
+
+def _resolve(value: Any, automatic: float) -> Any:
+    """The number given, or the one that "auto" means."""
+    return automatic if isinstance(value, str) else value

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from skrec._kernels.sgd.epochs import Events, State
 
 _REGULARIZATION = {"bpr": 1.0, "warp": 5.0, "softmax": 5.0}
-_N_NEGATIVES = {"bpr": 1, "warp": 20, "softmax": 256}
+_N_NEGATIVES = {"bpr": 1, "warp": 20, "softmax": 128}
 _UPDATE_EPOCHS = 10
 _FEW_EVENTS_SHARE = 0.05
 _NO_FEATURES = SideFeatures(None, None)

@@ -129,10 +129,14 @@ class Problem:
             "n_negatives": self.scales.n_negatives,
         }
         if settings.solver == "softmax":
-            from skrec._kernels.sgd.softmax import SoftmaxTrainer
+            popularity, options["batch_size"] = self.item_counts / max(1, self.n_events), settings.batch_size
+            if device is None:
+                from skrec._kernels.sgd.softmax import SoftmaxTrainer
 
-            popularity = self.item_counts / max(1, self.n_events)
-            return SoftmaxTrainer(popularity, batch_size=settings.batch_size, device=device or "cpu", **options)
+                return SoftmaxTrainer(popularity, **options)
+            from skrec._kernels.sgd.softmax_torch import SoftmaxTorchTrainer
+
+            return SoftmaxTorchTrainer(popularity, device=device, **options)
         negatives = np.flatnonzero(self.item_counts)
         if device is None:
             from skrec._kernels.sgd.pairwise import PairwiseTrainer

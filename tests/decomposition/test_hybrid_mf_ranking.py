@@ -184,7 +184,7 @@ def test_verbose_shows_the_loss_and_the_score_of_held_out_events(rec, capsys):
     assert "held-out score" in err
 
 
-@pytest.mark.parametrize("solver", ["bpr", "warp"])
+@pytest.mark.parametrize("solver", ["bpr", "warp", "softmax"])
 def test_minibatches_of_torch_under_the_estimator(monkeypatch, solver):
     """The path of GPUs, on torch's CPU, since a test has no other device to count on."""
 

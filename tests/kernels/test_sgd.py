@@ -10,6 +10,7 @@ from skrec._kernels.sgd.epochs import Events, ParameterRows, State, run_epochs
 from skrec._kernels.sgd.pairwise import PairwiseTrainer
 from skrec._kernels.sgd.pairwise_torch import PairwiseTorchTrainer
 from skrec._kernels.sgd.softmax import SoftmaxTrainer
+from skrec._kernels.sgd.softmax_torch import SoftmaxTorchTrainer
 from skrec.decomposition._sgd import _held_out_rank
 
 N_USERS, N_ITEMS, N_FACTORS = 30, 24, 5
@@ -41,14 +42,17 @@ def trainer(solver, seen=None, device=None, **options):
     pool = np.arange(N_ITEMS)
     if solver == "softmax":
         options = {"learning_rate": 0.1, "batch_size": 16, "n_negatives": 20, **options}
-        return SoftmaxTrainer(np.full(N_ITEMS, 1 / N_ITEMS), device=device or "cpu", **options)
+        popularity = np.full(N_ITEMS, 1 / N_ITEMS)
+        if device:
+            return SoftmaxTorchTrainer(popularity, device=device, **options)
+        return SoftmaxTrainer(popularity, **options)
     options = {"learning_rate": 0.1, "n_negatives": 10, **options}
     if device:
         return PairwiseTorchTrainer(solver, pool, seen, batch_size=16, device=device, **options)
     return PairwiseTrainer(solver, pool, seen, **options)
 
 
-TRAINERS = [("bpr", None), ("warp", None), ("softmax", None), ("bpr", "cpu"), ("warp", "cpu")]
+TRAINERS = [("bpr", None), ("warp", None), ("softmax", None), ("bpr", "cpu"), ("warp", "cpu"), ("softmax", "cpu")]
 
 
 @pytest.mark.parametrize(("solver", "device"), TRAINERS)
@@ -81,7 +85,8 @@ def exact_softmax_loss(learned, events):
     return -(events.weight * np.log(shares[np.arange(len(events)), events.items])).sum()
 
 
-def test_first_step_of_softmax_goes_down_the_gradient():
+@pytest.mark.parametrize("device", [None, "cpu"])
+def test_first_step_of_softmax_goes_down_the_gradient(device):
     """With sums of squares so large that steps are tiny multiples of the gradient, by finite differences."""
     learned, events = problem(2)
     events = events.take(np.arange(16))
@@ -102,12 +107,35 @@ def test_first_step_of_softmax_goes_down_the_gradient():
                 rows.factors[place] -= step
             slope[place] = (values[0] - values[1]) / 2e-2
         expected.append(slope)
-    trainer("softmax", learning_rate=1.0).epoch(learned, events, np.random.default_rng(0))
+    trainer("softmax", device=device, learning_rate=1.0).epoch(learned, events, np.random.default_rng(0))
     for rows, start, slope in zip((learned.users, learned.items, learned.context), before, expected, strict=True):
         assert_allclose((start - rows.factors) * 1e3, slope, atol=0.02)
 
 
-def test_sampled_softmax_estimates_the_exact_one():
+def test_compiled_and_torch_softmax_are_one():
+    """With weights, context, priors, users and items that repeat in a batch, and a last batch of fewer events."""
+    states = []
+    for device in (None, "cpu"):
+        learned, events = problem(2)
+        events = events.take(np.arange(0, 490, 7))
+        events.weight = np.linspace(0.5, 2, len(events)).astype(np.float32)
+        learned.users.prior = np.full_like(learned.users.factors, 0.1)
+        learned.users.prior[:, N_FACTORS:] = 0
+        for rows in (learned.users, learned.items, learned.context):
+            rows.penalty[:] = np.linspace(0.01, 0.1, len(rows.penalty))
+        losses, _ = run_epochs(trainer("softmax", device=device), learned, events, np.random.default_rng(0), 3)
+        states.append((learned, losses))
+    (compiled, losses), (torch_state, torch_losses) = states
+    assert_allclose(losses, torch_losses, rtol=1e-4)
+    for name in ("users", "items", "context"):
+        used = slice(None) if name == "items" else slice(N_FACTORS)
+        ours, theirs = (getattr(of, name).factors[:, used] for of in (compiled, torch_state))
+        assert_allclose(ours, theirs, atol=1e-4)
+        assert_allclose(getattr(compiled, name).accumulated, getattr(torch_state, name).accumulated, rtol=1e-3)
+
+
+@pytest.mark.parametrize("device", [None, "cpu"])
+def test_sampled_softmax_estimates_the_exact_one(device):
     """The mean step over many draws is that of the softmax over all items, popular or not."""
     rng = np.random.default_rng(0)
     items = rng.choice(N_ITEMS, 64, p=np.arange(1, N_ITEMS + 1) / np.arange(1, N_ITEMS + 1).sum())
@@ -126,8 +154,11 @@ def test_sampled_softmax_estimates_the_exact_one():
             learned.items.accumulated[:] = 1e6
             learned.items.factors[:, N_FACTORS] = 0
             start = learned.items.factors.copy()
-            run = SoftmaxTrainer(
-                popularity, learning_rate=1e-3, batch_size=batch_size, n_negatives=n_negatives, device="cpu"
+            options = {"learning_rate": 1e-3, "batch_size": batch_size, "n_negatives": n_negatives}
+            run = (
+                SoftmaxTorchTrainer(popularity, device=device, **options)
+                if device
+                else SoftmaxTrainer(popularity, **options)
             )
             run.exact = n_draws == 1
             run.epoch(learned, events, np.random.default_rng(seed))

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from skrec._kernels.als.ridge import RidgeMap
@@ -77,6 +79,11 @@ class Events:
 
     def __len__(self) -> int:
         return len(self.users)
+
+    @cached_property
+    def context_entries(self) -> sp.csr_array:
+        """The context without its zeros."""
+        return sp.csr_array(self.context)
 
     def take(self, at: NDArray[np.int64]) -> Events:
         """Some of them."""

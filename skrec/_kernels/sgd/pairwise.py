@@ -15,18 +15,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from skrec._kernels.sgd.epochs import Events, State
+from skrec._kernels.sgd.random_numbers import next_number
 
 _TINY = 1e-12
 _TRIES = 8  # draws of an item that the user has not chosen
-
-
-@njit(inline="always")
-def _next(state):
-    """SplitMix64 (Steele, Lea and Flood, 2014): the next state and a number of 32 bits."""
-    state += np.uint64(0x9E3779B97F4A7C15)
-    z = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return state, (z ^ (z >> np.uint64(31))) >> np.uint64(32)
 
 
 @cache
@@ -56,7 +48,7 @@ def _epoch_kernel(n_factors: int, warp: bool) -> Callable[..., float]:
             for k in range(n_events):
                 order[k] = begin + k
             for k in range(n_events - 1, 0, -1):
-                state, number = _next(state)
+                state, number = next_number(state)
                 other = (number * np.uint64(k + 1)) >> np.uint64(32)
                 order[k], order[other] = order[other], order[k]
             p, penalty_u = users[u], user_penalty[u]
@@ -80,7 +72,7 @@ def _epoch_kernel(n_factors: int, warp: bool) -> Callable[..., float]:
                 for draw in range(n_negatives):
                     fair = False
                     for _ in range(_TRIES):
-                        state, number = _next(state)
+                        state, number = next_number(state)
                         negative = np.uint64(pool[(number * n_pool) >> np.uint64(32)])
                         fair = negative != positive and turn_of_item[negative] != turn
                         if fair:
