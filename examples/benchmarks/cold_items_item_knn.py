@@ -23,7 +23,7 @@ from skrec.feature_extraction import LLMTextEmbedder
 from skrec.interactions import FeatureTable
 from skrec.neighbors import EmbeddingKNNRecommender, ItemKNNRecommender
 
-GRID = {"text_smoothing": [1.5, 2.5, 4.0], "recency_decay": [0.55, 0.7], "n_neighbors": [200, 400]}
+GRID = {"text_smoothing": [1.5, 3.0], "recency_decay": [0.55, 0.7], "whitening": [0.6, 0.8, 1.0]}
 
 
 def hits(recommender, users: pd.Series) -> float:

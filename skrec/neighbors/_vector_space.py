@@ -4,7 +4,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from skrec.utils import Matrix
+from skrec.utils import Matrix, is_zero_row
 
 
 def squared_norms(vectors: Matrix) -> NDArray[np.float32]:
@@ -24,3 +24,14 @@ def whitening_axes(centered: NDArray[np.float32], power: float) -> NDArray[np.fl
     varies = variance > variance.max() * np.finfo(np.float32).eps
     scale = np.where(varies, np.where(varies, variance, 1) ** (-power / 2), 0)
     return (axes * scale).astype(np.float32)
+
+
+def whitened(vectors: Matrix, power: float) -> Matrix:
+    """Dense vectors, centred and on their whitening axes; zero vectors stay zero, sparse ones are unchanged."""
+    if sp.issparse(vectors) or not power:
+        return vectors
+    has_features = ~is_zero_row(vectors)
+    if has_features.sum() < 2:
+        return vectors
+    centered = (vectors - vectors[has_features].mean(axis=0)) * has_features[:, None]
+    return centered @ whitening_axes(centered[has_features], power)

@@ -288,6 +288,21 @@ def _books():
     return log, FeatureTable(words)
 
 
+@pytest.mark.parametrize("power", [0, 0.6, 1])
+def test_features_are_compared_after_whitening(power):
+    frame, _ = _log(3)
+    items = np.unique(frame["item"])
+    vectors = np.random.default_rng(0).normal(size=(len(items), 3)) * [100, 3, 1] + 5
+    vectors[1] = 0
+    has_features = np.arange(len(items)) != 1
+    centred = (vectors - vectors[has_features].mean(axis=0)) * has_features[:, None]
+    _, lengths, axes = np.linalg.svd(centred[has_features], full_matrices=False)
+    by_hand = _text_by_hand(centred @ axes.T / lengths**power, 4, 1.5)
+    rec = ItemKNNRecommender(whitening=power, n_text_neighbors=4)
+    got = rec.fit(frame, item_features=(items, vectors))._text_graph.toarray()
+    np.testing.assert_allclose(got, by_hand, rtol=1e-3, atol=1e-5)
+
+
 def test_text_reaches_items_without_events():
     log, books = _books()
     rec = ItemKNNRecommender(item_encoder=TfidfVectorizer(), text_smoothing=0).fit(log, item_features=books)
