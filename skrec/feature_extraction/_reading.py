@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import numpy as np
+import scipy.sparse as sp
 from sklearn.utils.validation import validate_data
 
 from skrec.interactions import as_frame, check_is_table, errors_name, plain_series
@@ -32,7 +33,8 @@ def read_table(embedder: Any, X: Any, reset: bool) -> dict[str, Any]:
     TypeError, ValueError
         Naming X.
     """
-    check_is_table(X, "X", "a list of texts, an array or a frame")
+    if not sp.issparse(X):  # of which scikit-learn's check says more
+        check_is_table(X, "X", "a list of texts, an array or a frame")
     with errors_name("X"):
         return _read_table(embedder, X, reset)
 
