@@ -55,6 +55,19 @@ def test_own_csv(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.slow
+def test_gpu_embedding(tmp_path, monkeypatch, capsys):
+    """On the CPU, and tiny: that it runs, and that its shares are shares."""
+    file = tmp_path / "numbers.json"
+    arguments = "gpu_embedding --device cpu --shapes tiny --steps 2 --texts 40 --json".split()  # noqa: SIM905
+    monkeypatch.setattr(sys, "argv", [*arguments, str(file)])
+    runpy.run_path(str(EXAMPLES / "benchmarks" / "gpu_embedding.py"), run_name="__main__")
+    rows = json.loads(file.read_text(encoding="utf-8"))["rows"]
+    assert [row["dtype"] for row in rows] == ["bfloat16", "float32"]
+    assert all(row["step_tokens_per_second"] > 0 and 0 < row["share_of_gemm"] < 10 for row in rows)
+    assert "of peak" in capsys.readouterr().out
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("plot_*.py")))
 def test_plot(name, tmp_path, monkeypatch, capsys):
     pytest.importorskip("matplotlib")
