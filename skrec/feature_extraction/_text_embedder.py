@@ -68,7 +68,8 @@ class LLMTextEmbedder(SharedModelMixin, ClassNamePrefixFeaturesOutMixin, TextTra
     dtype : {"auto", "float32", "bfloat16", "float16"}, default="auto"
         Precision of the transformer. "auto" is bfloat16 for a model loaded by name or folder onto CUDA devices that
         have it, else float32; a live model stays as it is. Vectors in bfloat16 have a cosine above 0.999 to those in
-        float32. A CPU gains from bfloat16 where it has AMX; others may be slower with it than without. In float32 a
+        float32. A CPU gains from bfloat16 where it has fast units for it (AMD's AVX512-BF16, Intel's AMX); others are
+        slower with it than without. In float32 a
         GPU computes products on its TensorFloat-32 units, whose setting is put back afterwards.
     attn_implementation : str, default=None
         The attention of transformers: ``"sdpa"`` (its default for most models), ``"eager"``, ``"flex_attention"`` or
