@@ -18,8 +18,8 @@ class Skrec:
         self.model = {
             "item KNN": lambda: ItemKNNRecommender(100, similarity="cosine"),
             "BM25 KNN": lambda: ItemKNNRecommender(20, similarity="bm25"),
-            "user KNN": lambda: UserKNNRecommender(100, similarity="cosine"),
-            "EASE": lambda: EASERecommender(400.0, regularization_exponent=0.0),
+            "user KNN": lambda: UserKNNRecommender(100, similarity="cosine", popularity_prior=0.0),
+            "EASE": lambda: EASERecommender(400.0, regularization_exponent=0.0, popularity_prior=0.0),
             "ALS": lambda: HybridMFRecommender(
                 ALS["factors"], regularization=ALS["regularization"], alpha=0.0, frequency_scaling=0.0,
                 max_iter=ALS["iterations"], tol=0.0,

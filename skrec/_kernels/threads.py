@@ -17,7 +17,7 @@ from threadpoolctl import ThreadpoolController
 from skrec.utils import block_progress
 
 _BLOCK_CELLS = 1 << 22
-_MAX_ROWS = 1024
+_MAX_ROWS = 256  # so that two threads share a thousand queries
 _MOST_THREADS = 256  # OpenMP starts as many as it is asked for, and ends the process where it cannot
 
 

@@ -6,7 +6,7 @@ from numba import njit
 from skrec._kernels.sparse_rows import add, add_csr_row, clear, new_row, written_columns
 from skrec._kernels.topk import _mask_and_select
 
-_PANEL = 512
+_PANEL = 256
 _SEARCH_COST = 8  # sums that take as long as one binary search
 _DENSE_SHARE = 8  # a row that takes more than this share of the items is quicker read whole
 
@@ -115,18 +115,29 @@ def score_sparse(indptr, items, weights, graph, out) -> None:
 def score_dense(indptr, items, weights, graph, out) -> None:
     """Add the scores of all rows to ``out``, from a dense (n_items, n_columns) matrix.
 
-    In panels of columns, so that rows of the matrix that several histories share stay in the cache.
+    In panels of columns, so that rows of the matrix that several histories share stay in the cache, and four events at
+    a time, so that a score is read and written once for all of them.
     """
     n_columns = graph.shape[1]
-    for left in range(0, n_columns, _PANEL):
-        right = min(left + _PANEL, n_columns)
+    for begin in range(0, n_columns, _PANEL):
+        # Unsigned, or numba would ask of every index whether it counts from the end.
+        left, width = np.uint64(begin), np.uint64(min(_PANEL, n_columns - begin))
         for row in range(len(indptr) - 1):
-            into = out[row, left:right]
-            for event in range(indptr[row], indptr[row + 1]):
-                weight = weights[event]
-                source = graph[items[event], left:right]
-                for column in range(right - left):
-                    into[column] += weight * source[column]
+            into, event, stop = out[row], indptr[row], indptr[row + 1]
+            while event + 4 <= stop:
+                w0, w1, w2, w3 = weights[event], weights[event + 1], weights[event + 2], weights[event + 3]
+                s0, s1 = np.uint64(items[event]), np.uint64(items[event + 1])
+                s2, s3 = np.uint64(items[event + 2]), np.uint64(items[event + 3])
+                for column in range(width):
+                    at = left + column
+                    score = into[at] + w0 * graph[s0, at]
+                    into[at] = ((score + w1 * graph[s1, at]) + w2 * graph[s2, at]) + w3 * graph[s3, at]
+                event += 4
+            while event < stop:
+                weight, source = weights[event], np.uint64(items[event])
+                for column in range(width):
+                    into[left + column] += weight * graph[source, left + column]
+                event += 1
 
 
 @njit(cache=True, nogil=True)
