@@ -194,7 +194,8 @@ def _of_fit(subject):
 
     for name, value in clone(subject.rec).get_params(deep=False).items():
         kinds = PARAMETERS
-        if name in ("max_iter", "n_iter", "verbose", "random_state"):  # as long as it is asked to take
+        processes = "n_jobs" if hasattr(subject.rec, "param_distributions") else None
+        if name in ("max_iter", "n_iter", "verbose", "random_state", processes):  # as long as it is asked to take
             kinds = {kind: make for kind, make in kinds.items() if not kind.startswith(("10**", "1e25", "1e308"))}
         if name != "steps" and not hasattr(value, "fit"):  # steps are read by scikit-learn's Pipeline
             found += _calls("fit", name, kinds, partial(_swapped, fit_with, name))
