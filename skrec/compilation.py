@@ -145,6 +145,7 @@ def _use(recommender: Any, X: Any, y: Any, item_features: Any, user_features: An
     ):
         recommender.recommend(users, context=context, **more)
     recommender.predict(X)
+    recommender.score(X[:2])
     recommender.explain([1, 2], [0, 1], context=context)
     if hasattr(recommender, "similar_items"):
         recommender.similar_items([0, 1])

@@ -90,7 +90,9 @@ class Recommendations:
             return found
         items, scores = (np.asarray(part) for part in found)
         codes = np.full(items.shape, -1, np.int32)
-        given = np.array([item is not None for item in items.ravel()], dtype=bool).reshape(items.shape)
+        given = np.ones(items.shape, bool)
+        if items.dtype == object:  # others have no place for None
+            given.ravel()[:] = [item is not None for item in items.ravel().tolist()]
         if given.any():
             codes[given] = item_index.codes(items[given], "recommended items")
         return cls(codes, np.where(codes >= 0, scores, -np.inf).astype(np.float32), users, item_index)

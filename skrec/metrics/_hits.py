@@ -28,18 +28,16 @@ class Hits:
     @classmethod
     def match(cls, relevant: sp.csr_array, codes: NDArray, k: int) -> "Hits":
         """Look up ranked codes, -1 for none, in a canonical (n_queries, n_codes) matrix of positive gains."""
-        n_queries, width = relevant.shape
+        n_queries = relevant.shape[0]
         n_relevant = np.diff(relevant.indptr).astype(np.int64)
         row = np.repeat(np.arange(n_queries), n_relevant)
         k = min(k, max(codes.shape[1], int(n_relevant.max(initial=1))))
         gains = np.zeros((n_queries, k))
         if relevant.nnz:
-            codes = codes[:, :k].astype(np.int64)
-            keys = row * width + relevant.indices
-            wanted = np.arange(n_queries)[:, None] * width + codes
-            at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-            is_hit = (codes >= 0) & (codes < width) & (keys[at] == wanted)
-            gains[:, : codes.shape[1]] = np.where(is_hit, relevant.data[at], 0.0)
+            from skrec._kernels.list_gains import list_gains
+
+            indptr, indices = relevant.indptr.astype(np.int64), relevant.indices.astype(np.int64)
+            list_gains(indptr, indices, relevant.data.astype(np.float64), codes[:, :k].astype(np.int64), gains)
         return cls(gains, _ideal_gains(relevant, row, k), n_relevant)
 
     def undefined_to_nan(self, values: NDArray[np.float64]) -> NDArray[np.float64]:

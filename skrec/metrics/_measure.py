@@ -130,7 +130,9 @@ def measure(
     view = RecommenderView(recommender)
     queries = hold_out(view, X, y, exclude_seen=protocol.exclude_seen, n_history=protocol.n_history, per=protocol.per)
     strengths = queries.strengths
-    relevant = {"binary": _binary(strengths, view, protocol), "graded": _gains(strengths, view, protocol)}
+    relevant = {"graded": _gains(strengths, view, protocol)}
+    if protocol.relevance_threshold is not None:
+        relevant["binary"] = _binary(strengths, protocol.relevance_threshold)
     vectors = _vectors(protocol, view) if any(metric.kind == "diversity" for metric in metrics) else None
     parts: dict[str, list[NDArray[np.float64]]] = {metric.name: [] for metric in metrics}
     exposures = {metric.name: np.zeros(len(view.item_index), np.int64) for metric in metrics}
@@ -147,7 +149,8 @@ def measure(
                     shown = codes[:, : metric.k]
                     exposures[metric.name] += np.bincount(shown[shown >= 0], minlength=len(view.item_index))
                 elif metric.kind in RANKING:
-                    kind = "graded" if metric.kind == "ndcg" else "binary"
+                    # Without a threshold every gain counts as relevant: one look-up serves all metrics.
+                    kind = "graded" if metric.kind == "ndcg" or "binary" not in relevant else "binary"
                     if kind not in hits:
                         hits[kind] = Hits.match(relevant[kind][at], codes, k)
                     parts[metric.name].append(RANKING[metric.kind](hits[kind], metric.k))
@@ -232,12 +235,10 @@ def _gains(strengths: sp.csr_array, view: RecommenderView, protocol: Protocol) -
     return sp.csr_array((np.ones(strengths.nnz), strengths.indices, strengths.indptr), shape=strengths.shape)
 
 
-def _binary(strengths: sp.csr_array, view: RecommenderView, protocol: Protocol) -> sp.csr_array:
-    if protocol.relevance_threshold is None:
-        return strengths
+def _binary(strengths: sp.csr_array, threshold: float) -> sp.csr_array:
     relevant = strengths.copy()
     # y was read as float32: 0.7 must reach a threshold of 0.7.
-    relevant.data[relevant.data.astype(np.float32) < np.float32(protocol.relevance_threshold)] = 0
+    relevant.data[relevant.data.astype(np.float32) < np.float32(threshold)] = 0
     relevant.eliminate_zeros()
     return relevant
 

@@ -16,10 +16,11 @@ def sums_by_user(values: NDArray[np.float64], users: NDArray[np.int64]) -> tuple
     """
     distinct, number = np.unique(users, return_inverse=True)
     defined = ~np.isnan(values)
-    sums = np.zeros((len(distinct), values.shape[1]))
-    counts = np.zeros_like(sums)
-    np.add.at(sums, number, np.where(defined, values, 0.0))
-    np.add.at(counts, number, defined)
+    sums, counts = np.zeros((2, len(distinct), values.shape[1]))
+    for column in range(values.shape[1]):
+        is_defined = defined[:, column]
+        sums[:, column] = np.bincount(number, np.where(is_defined, values[:, column], 0.0), len(distinct))
+        counts[:, column] = np.bincount(number, is_defined, len(distinct))
     return sums, counts
 
 
