@@ -54,6 +54,7 @@ _NAMES = {
         "LanguageModelWarning",
         "RatingsAsContextWarning",
         "SuspiciousDataWarning",
+        "TemplateLanguageWarning",
         "TemporalLeakWarning",
         "TimeAsContextWarning",
         "TruncationWarning",

@@ -49,6 +49,7 @@ from skrec.exceptions import FormatVersionError as FormatVersionError
 from skrec.exceptions import LanguageModelWarning as LanguageModelWarning
 from skrec.exceptions import RatingsAsContextWarning as RatingsAsContextWarning
 from skrec.exceptions import SuspiciousDataWarning as SuspiciousDataWarning
+from skrec.exceptions import TemplateLanguageWarning as TemplateLanguageWarning
 from skrec.exceptions import TemporalLeakWarning as TemporalLeakWarning
 from skrec.exceptions import TimeAsContextWarning as TimeAsContextWarning
 from skrec.exceptions import TruncationWarning as TruncationWarning

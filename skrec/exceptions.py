@@ -11,6 +11,7 @@ __all__ = [
     "LanguageModelWarning",
     "RatingsAsContextWarning",
     "SuspiciousDataWarning",
+    "TemplateLanguageWarning",
     "TemporalLeakWarning",
     "TimeAsContextWarning",
     "TruncationWarning",
@@ -57,6 +58,10 @@ class UnseenCategoryWarning(UserWarning):
 
 class UnusedEncoderWarning(SuspiciousDataWarning):
     """A model has an encoder for a feature table that it was fitted without."""
+
+
+class TemplateLanguageWarning(UserWarning):
+    """A language has no templates, and texts are in the nearest one that has."""
 
 
 class TemporalLeakWarning(UserWarning):

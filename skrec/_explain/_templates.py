@@ -71,6 +71,23 @@ _TEMPLATES = {
         "item": "el artículo {}",
         "and": "y",
     },
+    "zh": {
+        "chosen": "因为您选过{}。",
+        "rated": "因为您给{}打过分。",
+        "shared": "共同点：{}。",
+        "context": "适合此刻：{}。",
+        "moment": "适合此刻。",
+        "features": "与您相似的人会选它。",
+        "popularity": "受欢迎：在{1}项中排第{0}。",
+        "ranked": "按受欢迎程度在{1}项中排第{0}。",
+        "nothing": "您选过的内容与它无关；按受欢迎程度在{1}项中排第{0}。",
+        "new": "新上架：还没有人选过。",
+        "chance": "随机选出。",
+        "item": "第{}号",
+        "and": "和",
+        "comma": "、",
+        "space": "",
+    },
 }
 
 LANGUAGES = tuple(_TEMPLATES)
@@ -84,21 +101,22 @@ def write_reasons(evidence: Sequence[Evidence], *, explicit: bool = False, langu
     evidence : list of Evidence
     explicit : bool
         Whether events are ratings.
-    language : {"en", "de", "fr", "es"}
+    language : {"en", "de", "fr", "es", "zh"}
     """
     words = _TEMPLATES[language]
     sentences = []
+    comma = words.get("comma", ", ")
     history = [reason for reason in evidence if reason.kind == "history"]
     if history:
         names = [reason.name or words["item"].format(reason.item) for reason in history]
-        sentences.append(words["rated" if explicit else "chosen"].format(_listed(names, words["and"])))
+        sentences.append(words["rated" if explicit else "chosen"].format(_listed(names, words)))
         shared = list(dict.fromkeys(word for reason in history for word in reason.keywords))[:3]
         if shared:
-            sentences.append(words["shared"].format(", ".join(shared)))
+            sentences.append(words["shared"].format(comma.join(shared)))
     in_context = [context_words(reason.name, reason.value, language) for reason in evidence if reason.kind == "context"]
-    columns = [words for words in in_context if words]
+    columns = [column for column in in_context if column]
     if columns:
-        sentences.append(words["context"].format(_listed(columns, words["and"])))
+        sentences.append(words["context"].format(_listed(columns, words)))
     elif in_context:
         sentences.append(words["moment"])
     for reason in evidence:
@@ -106,7 +124,7 @@ def write_reasons(evidence: Sequence[Evidence], *, explicit: bool = False, langu
             sentences.append(words[reason.kind])
         elif reason.kind == "popularity":
             sentences.append(words[_how_popular(reason)].format(reason.rank, reason.n_items))
-    return " ".join(sentences)
+    return words.get("space", " ").join(sentences)
 
 
 def by_raw_columns(
@@ -169,7 +187,8 @@ def _how_popular(reason: Evidence) -> str:
     return "popularity" if reason.rank <= max(10, reason.n_items / 10) else "ranked"
 
 
-def _listed(names: Sequence[str], conjunction: str) -> str:
+def _listed(names: Sequence[str], words: Mapping[str, str]) -> str:
     if len(names) == 1:
         return names[0]
-    return f"{', '.join(names[:-1])} {conjunction} {names[-1]}"
+    space = words.get("space", " ")
+    return f"{words.get('comma', ', ').join(names[:-1])}{space}{words['and']}{space}{names[-1]}"

@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from skrec._chat import LanguageModel, Prompt, as_chat, read_prompt
-from skrec._explain import LANGUAGES, Evidence, Explanations, ItemTexts, LeaveOneOut, paired, write_reasons
+from skrec._explain import Evidence, Explanations, ItemTexts, LeaveOneOut, paired, write_reasons
 from skrec.exceptions import LanguageModelWarning
 from skrec.interactions import (
     FeatureMatrix,
@@ -38,9 +38,8 @@ from skrec.llm._grounding import (
     GroundedWriter,
     check_grounded_prompt,
     entries_of,
-    language_name,
-    template_language,
 )
+from skrec.llm._languages import check_language, language_name, template_language
 from skrec.llm._prompt_context import context_texts
 from skrec.llm._prompt_recommender import PROMPT_CONSTRAINTS, PromptRecommender
 from skrec.llm._row_texts import RowTexts
@@ -64,8 +63,9 @@ class LLMExplainer(PromptRecommender):
     llm : chat client or callable, default=None
         A client of :mod:`skrec.llm`, or a function from messages to the answer. None uses the templates.
     language : str, default="en"
-        Code or name of the language of the text. Templates exist in English, German, French and Spanish. With a
-        model and another language, texts by template are in English.
+        BCP-47 tag or name of the language of the text. Templates exist in English, German, French, Spanish and
+        Chinese; for another language they are in the nearest of these, with a
+        :class:`~skrec.exceptions.TemplateLanguageWarning` where no model writes.
     max_sentences : int, default=2
         Maximum number of sentences of the model.
     item_template : str, default=None
@@ -169,7 +169,7 @@ class LLMExplainer(PromptRecommender):
                 "recommender must have explain(), or recommend(history=...) to leave events out one by one; "
                 f"{type(unwrap_recommender(self.recommender)).__name__} has neither."
             )
-        check_language(self.language, has_llm=self.llm is not None)
+        language_name(self.language)
         if self.llm is not None:
             as_chat(self.llm)
         check_grounded_prompt(self._prompt(), ["language", "max_sentences"])
@@ -177,6 +177,7 @@ class LLMExplainer(PromptRecommender):
 
     def _fit_wrapper(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
         super()._fit_wrapper(X, y, item_features, user_features)
+        check_language(self.language, has_llm=self.llm is not None)
         self._item_names = names_in(item_features, self.recommender_)
         self.report_ = GroundedCounts().as_report()
 
@@ -244,7 +245,7 @@ class LLMExplainer(PromptRecommender):
             options |= {"user_features": table} if self._uses_user_features() else {}
         base = self.base_explanations(pairs[0], pairs[1], **options)
         explicit = self.feedback == "explicit"
-        language = template_language(self.language) or "en"
+        language = template_language(self.language)
         evidence = [named(reasons, self._item_names) for reasons in base.evidence]
         text = [write_reasons(reasons, explicit=explicit, language=language) for reasons in evidence]
         method = ["template"] * len(text)
@@ -355,15 +356,3 @@ def named(reasons: list[Evidence], names: dict[Any, str]) -> list[Evidence]:
         replace(reason, name=names.get(reason.item)) if reason.kind == "history" and reason.name is None else reason
         for reason in reasons
     ]
-
-
-def check_language(language: str, *, has_llm: bool) -> None:
-    """Refuse a language that nothing writes in.
-
-    Raises
-    ------
-    ValueError
-    """
-    language_name(language)
-    if not has_llm and template_language(language) is None:
-        raise ValueError(f"language={language!r}: without llm there are templates in {', '.join(LANGUAGES)} alone.")

@@ -23,7 +23,7 @@ from skrec._chat import (
     names_of,
     token_in,
 )
-from skrec._explain import LANGUAGES, Evidence, context_words
+from skrec._explain import Evidence, context_words
 from skrec.utils import Text, template_fields
 
 _SENTENCE = {
@@ -40,8 +40,6 @@ _LONGEST = 400
 _TOKENS_PER_SENTENCE = 160  # four hundred letters, and the tokens of the evidence
 _BLOCK = 1024
 """Cases whose prompts are held in memory at a time."""
-_LANGUAGE = re.compile(r"[^\W\d_][\w ()-]{1,39}")
-_NAMES = {"en": "English", "de": "German", "fr": "French", "es": "Spanish", "it": "Italian", "pt": "Portuguese"}
 
 
 @dataclass
@@ -247,26 +245,6 @@ def _situation(reason: Evidence, context: Text) -> Text:
     words = context_words(reason.name, reason.value)
     is_moment = isinstance(reason.value, np.datetime64)
     return "; ".join(part for part in (context, words if is_moment or not context else None) if part) or None
-
-
-def language_name(language: str) -> str:
-    """Name of a language for a prompt.
-
-    Raises
-    ------
-    ValueError
-        If the value does not look like the name of a language.
-    """
-    if not isinstance(language, str) or not _LANGUAGE.fullmatch(language):
-        raise ValueError(f"language must be a code or a name, such as 'de' or 'German'; got {language!r}.")
-    return _NAMES.get(language.lower(), language)
-
-
-def template_language(language: str) -> str | None:
-    """Code of a language that has templates, or None."""
-    by_name = {_NAMES[code].lower(): code for code in LANGUAGES}
-    code = by_name.get(language.lower(), language.lower()[:2] if language[2:3] in ("", "-", "_") else "")
-    return code if code in LANGUAGES else None
 
 
 def check_grounded_prompt(prompt: Prompt, fields: Sequence[str]) -> None:

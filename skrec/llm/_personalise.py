@@ -18,16 +18,15 @@ from skrec._chat import LanguageModel, as_chat, read_prompt
 from skrec._explain import Evidence, Explanations, write_reasons
 from skrec.exceptions import LanguageModelWarning
 from skrec.interactions import FeatureSource, History, IdIndex, Ids, Table
-from skrec.llm._explainer import LLMExplainer, check_language, named, names_in
+from skrec.llm._explainer import LLMExplainer, named, names_in
 from skrec.llm._grounding import (
     Case,
     GroundedCounts,
     GroundedWriter,
     check_grounded_prompt,
     entries_of,
-    language_name,
-    template_language,
 )
+from skrec.llm._languages import check_language, language_name, template_language
 from skrec.llm._prompt_context import context_texts
 from skrec.llm._row_texts import RowTexts
 from skrec.utils import RandomState, Recommender, Text, caller_level, unwrap_recommender
@@ -84,7 +83,8 @@ def personalise(
     max_length : int, default=100
         Maximum number of characters of a line, at least 20.
     language : str, default="en"
-        Code or name of a language. Templates exist in English, German, French and Spanish.
+        BCP-47 tag or name of a language. Templates exist in English, German, French, Spanish and Chinese; for
+        another language they are in the nearest of these, with a warning where no model writes.
     n_evidence : int, default=3
         Maximum number of reasons per pair.
     max_chars : int, default=500
@@ -138,7 +138,7 @@ def personalise(
         explain = explaining.base_explanations
     explained = explain(users, items, context=context, history=history, n_evidence=n_evidence)
     explicit = getattr(unwrap_recommender(explaining), "feedback", "implicit") == "explicit"
-    code = template_language(language) or "en"
+    code = template_language(language)
     evidence = [named(reasons, names) for reasons in explained.evidence]
     lines = [_template_line(reasons, max_length, explicit, code) for reasons in evidence]
     method = ["template"] * len(lines)

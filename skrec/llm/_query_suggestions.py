@@ -21,14 +21,21 @@ from skrec.feature_extraction import KeywordExtractor
 from skrec.interactions import History, Ids, Table, check_k, errors_name, read_features
 from skrec.utils import (
     Recommender,
+    WordSplitter,
     align,
     caller_level,
     check_csr,
     check_texts,
+    content_words,
+    is_spaceless,
     on_snapshot,
     plain_output,
+    simplified,
     with_rows,
 )
+
+_SPLITTER = WordSplitter()
+_LONGEST_ENDING = 2
 
 
 class QuerySuggester(MetaRecommender):
@@ -165,8 +172,9 @@ class QuerySuggester(MetaRecommender):
         Parameters
         ----------
         prefix : str, or list of n str or None, default=None
-            The typed text, one for all users or one per user: the beginning of a phrase or of a word in it. Case
-            and accents are ignored. A trailing space ends a word. None or a blank text allows all phrases.
+            The typed text, one for all users or one per user: the beginning of a phrase or of a word in it, and in
+            scripts without spaces any part. Where fewer than ``k`` phrases continue it, those that share words with it
+            follow. Case and accents are ignored. A trailing space ends a word. None or a blank text allows all phrases.
         users : array-like of n ids, default=None
             None means the users of ``history``. Without a history, suggestions are not personalised.
         k : int, default=5
@@ -214,10 +222,23 @@ class QuerySuggester(MetaRecommender):
         for at in np.argsort(-worth, kind="stable").tolist():
             if worth[at] <= 0 or len(taken) == k:
                 break
-            continues = plain[at] != typed and (plain[at].startswith(typed) or f" {typed}" in plain[at])
-            if continues and not any(_is_similar(plain[at], plain[other]) for other in taken):
+            if _continues(plain[at], typed) and not any(_is_similar(plain[at], plain[other]) for other in taken):
                 taken.append(at)
+        if len(taken) < k and typed:
+            self._add_by_words(taken, worth, plain, typed, k)
         return [self._phrases[at] for at in taken]
+
+    def _add_by_words(self, taken: list[int], worth: NDArray, plain: list[str], typed: str, k: int) -> None:
+        """Add phrases that share words with the typed text, most words first: "films about dogs" finds "old dog"."""
+        splitter = getattr(self.extractor_, "splitter_", None) or _SPLITTER
+        words = content_words(typed, splitter)
+        shared = np.array([sum(_has_word(phrase, word) for word in words) for phrase in plain])
+        for at in np.lexsort((-worth, -shared)).tolist():
+            if shared[at] == 0 or len(taken) == k:
+                break
+            is_new = worth[at] > 0 and plain[at] != typed.strip() and at not in taken
+            if is_new and not any(_is_similar(plain[at], plain[other]) for other in taken):
+                taken.append(at)
 
 
 def _prefixes(prefix: Any, n: int | None) -> list[str]:
@@ -232,17 +253,35 @@ def _prefixes(prefix: Any, n: int | None) -> list[str]:
     return [_plain(one or "") + " " * ((one or "").strip() != "" and (one or "")[-1:].isspace()) for one in given]
 
 
+def _continues(phrase: str, typed: str) -> bool:
+    inside = is_spaceless(typed) and typed.strip() in phrase
+    return phrase != typed and (phrase.startswith(typed) or f" {typed}" in phrase or inside)
+
+
+def _has_word(phrase: str, word: str) -> bool:
+    """Whether a phrase has a word, or a form of it with another ending: "dog" for "dogs"."""
+    if is_spaceless(word):
+        return word in phrase
+    for other in phrase.split():
+        shorter, longer = sorted((word, other), key=len)
+        if longer.startswith(shorter) and len(longer) - len(shorter) <= _LONGEST_ENDING:
+            return True
+    return False
+
+
 def _is_similar(phrase: str, taken: str) -> bool:
     """Whether a chosen phrase contains all words of a phrase, or both differ by an ending only."""
+    if is_spaceless(phrase):
+        return phrase in taken
     shorter, longer = sorted((phrase, taken), key=len)
     ending = longer.removeprefix(shorter)
     return set(phrase.split()) <= set(taken.split()) or (ending != longer and len(ending) <= 3 and " " not in ending)
 
 
 def _plain(text: str) -> str:
-    """Lower case, without accents and repeated spaces."""
+    """Lower case, without accents and repeated spaces; traditional Chinese signs as simplified ones."""
     parts = unicodedata.normalize("NFKD", text.casefold())
-    return " ".join("".join(sign for sign in parts if not unicodedata.combining(sign)).split())
+    return simplified(" ".join("".join(sign for sign in parts if not unicodedata.combining(sign)).split()))
 
 
 def _unit_mass(weights: NDArray) -> NDArray[np.floating]:

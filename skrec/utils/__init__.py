@@ -72,6 +72,7 @@ from skrec.utils._typing import RandomState, Recommender, Transformer
 from skrec.utils._warnings import caller_level
 from skrec.utils._words import (
     FUNCTION_WORDS,
+    HAN,
     SPACELESS,
     Tokenizer,
     WordPattern,
@@ -83,4 +84,5 @@ from skrec.utils._words import (
     list_members,
     main_script,
     quoted_texts,
+    simplified,
 )

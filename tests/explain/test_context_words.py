@@ -15,7 +15,13 @@ from skrec.llm import LLMExplainer
 from skrec.pipeline import make_pipeline
 
 MONDAY = datetime(2024, 5, 6, 8, 0)
-IN_WORDS = {"en": "Monday, 08:00", "de": "Montag, 08:00", "fr": "lundi, 08:00", "es": "lunes, 08:00"}
+IN_WORDS = {
+    "en": "Monday, 08:00",
+    "de": "Montag, 08:00",
+    "fr": "lundi, 08:00",
+    "es": "lunes, 08:00",
+    "zh": "星期一，08:00",
+}
 
 
 def events(frame=pd.DataFrame):

@@ -393,6 +393,7 @@ def seen_by(rec, judge, *args, **options):
     return judge.seen
 
 
+@pytest.mark.filterwarnings("ignore::skrec.exceptions.UnseenCategoryWarning")
 def test_a_model_reads_user_history_context_and_request():
     events = pd.DataFrame(
         {

@@ -56,7 +56,7 @@ class ConstraintRanking:
         is_theme = value in self.themes
         found = self.themes[value] if is_theme else self.facts.items_with(self.facts.forms_of(value))
         if self.space is not None:
-            text = concept_text(value) if is_theme else value
+            text = concept_text(value, self.facts) if is_theme else value
             found = found | (self.space.similarity(self.space.encode([text])[0]) >= _NEAR)
         return found
 

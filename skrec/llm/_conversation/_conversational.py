@@ -22,12 +22,12 @@ from skrec.llm._conversation._critique import Critique
 from skrec.llm._conversation._critique_llm import LLMCritiqueReader
 from skrec.llm._conversation._critique_parser import CritiqueReader
 from skrec.llm._conversation._item_knowledge import ItemKnowledge, check_knowledge, codes_of
-from skrec.llm._conversation._lexicon import load_lexicon
+from skrec.llm._conversation._lexicon import LANGUAGES, load_lexicon
 from skrec.llm._conversation._phrasing import Phrasing
 from skrec.llm._conversation._questions import best_question, random_question
 from skrec.llm._conversation._state import Constraint, ConversationState, Question, Turn, as_state, plain_id
 from skrec.llm._conversation._state_update import next_state
-from skrec.utils import Recommender, Transformer, caller_level, on_snapshot, unwrap_recommender
+from skrec.utils import Recommender, Tokenizer, Transformer, caller_level, on_snapshot, unwrap_recommender
 
 _LONGEST_TEXT = 2000
 _MOST_CANDIDATES = 2000
@@ -41,20 +41,19 @@ class ConversationalRecommender(MetaRecommender):
     ranking of the recommender for the user. Items that violate a strict constraint are excluded. The reply ends
     with the question that has the greatest expected information about the item that the user looks for.
 
-    Without a language model, texts in English, German, French and Spanish are parsed by phrases from data files:
-    negation, "more like" and "less like" an item, positions in the last list, titles, comparisons ("shorter",
-    "older than Emma"), limits ("under 300 pages", "the 19th century"), labels of the items and common themes. A
-    text in another language is embedded as a whole, with a warning. A language model, where given, parses the text
-    into the same structure; if it fails, the phrases are used.
+    Without a language model, texts in English, German, French, Spanish and Chinese are parsed by phrases: negation,
+    "more like" and "less like" an item, positions in the last list, titles, comparisons ("shorter", "older than
+    Emma"), limits ("under 300 pages", "the 19th century"), labels of the items and common themes. A text in another
+    language is embedded as a whole, with a warning. A language model, where given, parses the text into the same
+    structure; if it fails, the phrases are used.
 
     Parameters
     ----------
     recommender : recommender, Pipeline or FrozenEstimator
-        A clone of it is fitted. It ranks by the taste of the user; items liked in the conversation count as
-        further history.
+        A clone of it is fitted. It ranks by taste; items liked in the conversation count as further history.
     llm : chat client or callable, default=None
-        A client of :mod:`skrec.llm`, or a function from messages to text, that parses the texts of the user. It
-        neither ranks items nor writes replies. Clones share it.
+        A client of :mod:`skrec.llm`, or a function from messages to text. It parses what the user writes, no more.
+        Clones share it.
     item_encoder : transformer, "auto" or None, default=None
         Turns texts into vectors, such as :class:`~skrec.feature_extraction.LLMTextEmbedder`. It is fitted on
         ``item_features``. None takes the ``item_encoder_`` of the recommender where that reads text.
@@ -69,6 +68,8 @@ class ConversationalRecommender(MetaRecommender):
         ``{question}``, ``{numbers}``, ``{labels}`` and ``{request}``. None is ``critique-v1.txt``.
     max_tokens : int, default=700
         Maximum number of tokens of an answer of the language model.
+    tokenizer : callable, default=None
+        From a text of an item to its words; None as in :class:`~skrec.feature_extraction.KeywordExtractor`.
     random_state : int, default=0
         Seed of ``question="random"``, of the tokens in prompts, and of the language model.
 
@@ -119,6 +120,7 @@ class ConversationalRecommender(MetaRecommender):
         "question": [StrOptions({"best", "random"}), None],
         "prompt": [str, None],
         "max_tokens": [Interval(Integral, 1, None, closed="left")],
+        "tokenizer": [callable, None],
         "random_state": [Interval(Integral, 0, None, closed="left")],
     }
 
@@ -133,6 +135,7 @@ class ConversationalRecommender(MetaRecommender):
         question: Literal["best", "random"] | None = "best",
         prompt: str | None = None,
         max_tokens: int = 700,
+        tokenizer: Tokenizer | None = None,
         random_state: int = 0,
     ) -> None:
         self.recommender = recommender
@@ -143,6 +146,7 @@ class ConversationalRecommender(MetaRecommender):
         self.question = question
         self.prompt = prompt
         self.max_tokens = max_tokens
+        self.tokenizer = tokenizer
         self.random_state = random_state
 
     @classmethod
@@ -167,7 +171,8 @@ class ConversationalRecommender(MetaRecommender):
                 stacklevel=caller_level(),
             )
         inner = getattr(unwrap_recommender(self.recommender_), "item_encoder_", None)
-        self._items = ItemKnowledge.read(item_features, self._item_index, self.title_column, self.item_encoder, inner)
+        options = (self.title_column, self.item_encoder, inner, self.tokenizer)
+        self._items = ItemKnowledge.read(item_features, self._item_index, *options)
         self.item_encoder_ = self._items.encoder
 
     def _check_state(self) -> None:
@@ -314,7 +319,7 @@ class ConversationalRecommender(MetaRecommender):
         if parsed.language is None:
             parsed.notes.append(("other_language", {}))
             warnings.warn(
-                "The text is in none of the parsed languages (en, de, fr, es). It was embedded as a whole, and "
+                f"The text is in none of the parsed languages ({', '.join(LANGUAGES)}). It was embedded as a whole: "
                 "negations in it have no effect. Pass llm=... to parse such texts.",
                 UnparsedLanguageWarning,
                 stacklevel=caller_level(),

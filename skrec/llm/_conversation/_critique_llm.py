@@ -8,10 +8,11 @@ from typing import Any
 
 from skrec._chat import BaseChat, ChatResult, Prompt, closed_object, content_rng, delimited, list_of, names_of
 from skrec.llm._conversation._critique import Critique
-from skrec.llm._conversation._item_facts import ItemFacts, fold, stem, words_of
+from skrec.llm._conversation._item_facts import ItemFacts
 from skrec.llm._conversation._parse_names import find_title
 from skrec.llm._conversation._parse_numbers import reference_value
 from skrec.llm._conversation._state import Constraint, Question
+from skrec.llm._conversation._word_forms import fold, name_words, stem
 
 _MOST_ENTRIES = 12
 _MOST_NARROW = 6
@@ -191,7 +192,7 @@ class LLMCritiqueReader:
     def _items(self, given: list[str], titles: list[str], tokens: _Tokens) -> list[int]:
         codes = [self._known(tokens.items, token) for token in given[:_MOST_ENTRIES]]
         for title in titles[:_MOST_ENTRIES]:
-            code = find_title(self.facts, words_of(title[:_MOST_CHARS]))
+            code = find_title(self.facts, name_words(title[:_MOST_CHARS]))
             self.n_unknown += code is None
             codes.append(code)
         return list(dict.fromkeys(code for code in codes if code is not None))
@@ -200,8 +201,8 @@ class LLMCritiqueReader:
         column = self._known(tokens.labels, one["attribute"])
         if column is None:
             return
-        spelt = {tuple(map(stem, words_of(label))): label for label in self.facts.labels[column]}
-        label = spelt.get(tuple(stem(word) for word in words_of(fold(one["value"][:_MOST_CHARS]))))
+        spelt = {tuple(map(stem, name_words(label))): label for label in self.facts.labels[column]}
+        label = spelt.get(tuple(stem(word) for word in name_words(fold(one["value"][:_MOST_CHARS]))))
         if label is None:
             self.n_unknown += 1
             return

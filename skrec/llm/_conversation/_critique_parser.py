@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from skrec.llm._conversation._critique import Critique
-from skrec.llm._conversation._item_facts import stem
 from skrec.llm._conversation._lexicon import detect_language, load_lexicon, spell, tokenize
 from skrec.llm._conversation._parse_names import CUES, REFERENCES, Finding, NameReader
 from skrec.llm._conversation._parse_numbers import NumberReader, reference_value
 from skrec.llm._conversation._state import Constraint
+from skrec.llm._conversation._word_forms import stem
 from skrec.utils import quoted_texts
 
 _INSTEAD = 1.5
@@ -48,6 +48,7 @@ class CritiqueReader(NameReader):
             self.critique.wanted.append(text.strip())
             return self.critique
         self.lexicon = load_lexicon(language)
+        self.tokens = tokenize(text, self.lexicon.segmenter(self.facts))
         self.numbers = NumberReader(self.facts, self.lexicon)
         self.quoted = quoted_texts(text)
         self.findings: list[Finding] = []
@@ -66,20 +67,37 @@ class CritiqueReader(NameReader):
         self._flush()
         clause = self.findings[self.first_finding :]
         if self.mode in ("love", "hate", "known") and len(self.findings) == self.referred_from:
-            # "The second one I know": the verb of a clause may follow its items.
+            # "The second one I know", "这些我都不喜欢": the verb of a clause may follow its items.
+            if self.all_shown and not clause:
+                self._refer_to_all_shown()
             for one in clause:
                 if one.kind == "item":
                     one.kind = "known" if self.mode == "known" else "item"
                     one.sign = -1 if self.mode == "hate" else 1
+                elif self.mode == "hate" and one.kind in ("constraint", "text"):
+                    one.sign, one.strict = -1, True
         # "Den zweiten mag ich nicht", "den zweiten nicht": a negation at the end applies to the whole clause.
         if trailing and clause and self.mode in ("love", "") and all(one.sign > 0 for one in clause):
             for one in clause:
                 one.sign, one.strict = -1, True
         self._begin_clause()
 
+    def _refer_to_all_shown(self) -> None:
+        if self.mode == "hate":
+            self.critique.reject_shown = True
+        else:
+            kind = "known" if self.mode == "known" else "item"
+            self.findings += [Finding(kind, code, 1) for code in self.shown]
+
     def _answer(self) -> int:
         """Read an answer to the last question at the start of the text; the number of its tokens."""
         start = self._after_fillers()
+        whole = tuple(token.norm for token in self.tokens[start:] if token.norm[0].isalnum())
+        if self.pending is not None and whole in self.lexicon.answers:
+            kind = self.lexicon.answers[whole]
+            if kind != "other" or self.pending.relation == "is":
+                self.critique.answer = kind
+                return len(self.tokens)
         stops = [at for at, token in enumerate(self.tokens) if at > start and not token.norm[0].isalnum()]
         for stop in [*stops[:1], len(self.tokens)]:
             phrase = tuple(token.norm for token in self.tokens[start:stop])
@@ -171,7 +189,8 @@ class CritiqueReader(NameReader):
         up = cue.value.endswith("+") != negated
         if negated:
             self.sign, self.negated_at = 1, -1
-        self._add(Finding("comparison", (cue.value[:-1], up, cue.kind == "adjectives"), 1, True))
+        absolute = cue.kind == "adjectives" and self.mode != "compare"
+        self._add(Finding("comparison", (cue.value[:-1], up, absolute), 1, True))
         n_tokens = cue.n_tokens
         than = self.lexicon.cue_at(self.tokens, at + n_tokens, ("than",))
         if than is not None:
@@ -201,7 +220,11 @@ class CritiqueReader(NameReader):
         kind = cue.kind
         if kind == "all_shown":
             return self._point_at_all(at, cue.n_tokens)
-        if kind == "only":
+        if kind == "enough":
+            return self._have_enough(at, cue.n_tokens)
+        if kind == "compared":  # "比第三本短的": shorter than the third one
+            self.mode = "compare"
+        elif kind == "only":
             self.only = True
         elif kind in ("reject", "restart"):
             return self._reject(at, cue.n_tokens, kind)
@@ -222,6 +245,16 @@ class CritiqueReader(NameReader):
         else:
             self._refer(at, cue.n_tokens, kind)
         return cue.n_tokens
+
+    def _have_enough(self, at: int, n_tokens: int) -> int:
+        """ "Enough horror", unlike "long enough", begins its clause."""
+        if self.run is not None and any(
+            t.norm not in self.lexicon.function_words for t in self.tokens[self.run[0] : at]
+        ):
+            return 0
+        self.run = None
+        self.sign, self.soft, self.negated_at = -1, False, at + n_tokens
+        return n_tokens
 
     def _refer(self, at: int, n_tokens: int, kind: str) -> None:
         self._flush()

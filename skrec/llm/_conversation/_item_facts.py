@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import bisect
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cached_property
 from typing import Any
 
 import narwhals as nw
@@ -15,37 +14,65 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from skrec.interactions import Features
-from skrec.utils import as_text, list_members
+from skrec.llm._conversation._word_forms import fold, name_words, stem
+from skrec.utils import WordSplitter, as_text, is_spaceless, list_members, main_script
 
 ATTRIBUTES = {
-    "length": ("pages", "page_count", "num_pages", "n_pages", "length", "duration", "runtime", "minutes", "word_count"),
-    "year": ("year", "release_year", "publication_year", "published", "release_date", "released", "date"),
-    "price": ("price", "cost", "preis", "prix", "precio"),
-    "rating": ("average_rating", "avg_rating", "stars", "mean_rating"),
+    "length": (
+        *("pages", "page_count", "num_pages", "n_pages", "length", "duration", "runtime", "minutes"),
+        "word_count",
+        *("页数", "时长", "篇幅"),
+    ),
+    "year": (
+        "year",
+        "release_year",
+        "publication_year",
+        "published",
+        "release_date",
+        "released",
+        "date",
+        "年份",
+        "出版年",
+    ),
+    "price": ("price", "cost", "preis", "prix", "precio", "价格", "售价"),
+    "rating": ("average_rating", "avg_rating", "stars", "mean_rating", "评分"),
     "size": ("size", "width", "height"),
     "weight": ("weight",),
     "age": ("age", "min_age", "recommended_age"),
 }
-_TITLES = ("title", "name", "titel", "titre", "título", "titulo", "product_name", "item_name")
-_PEOPLE = ("author", "authors", "artist", "director", "brand", "writer", "composer", "creator", "publisher")
-_WORD = re.compile(r"[^\W_]+")
+_TITLES = (
+    "title",
+    "name",
+    "titel",
+    "titre",
+    "título",
+    "titulo",
+    "product_name",
+    "item_name",
+    "书名",
+    "片名",
+    "标题",
+    "名称",
+)
+_PEOPLE = (
+    "author",
+    "authors",
+    "artist",
+    "director",
+    "brand",
+    "writer",
+    "composer",
+    "creator",
+    "publisher",
+    "作者",
+    "导演",
+)
 _SUBTITLE = re.compile(r"\s*(?:[:;(]|, or,? )")
 _LONGEST_LABEL, _MOST_WORDS = 40, 4
 _LONG_SHARE = 0.1
 _MOST_COLUMNS = 50
-_ENDINGS = ("ing", "ern", "ie", "en", "er", "ed", "e", "n", "a", "o", "y", "i")
-
-
-def words_of(text: str) -> list[str]:
-    """Lower-case words without accents: "L'Été" gives "l" and "ete"."""
-    return _WORD.findall(fold(text))
-
-
-@lru_cache(maxsize=1 << 14)
-def fold(text: str) -> str:
-    """Lower case, without accents and typographic variants."""
-    decomposed = unicodedata.normalize("NFKD", text.replace("ß", "ss"))
-    return "".join(sign for sign in decomposed if not unicodedata.combining(sign)).casefold()
+_SAMPLED = 200
+_LEAST_SHARE = 0.5
 
 
 class ItemFacts:
@@ -58,6 +85,8 @@ class ItemFacts:
     title_column : str or None
     ids : sequence of n_items ids
         Used as titles where an item has none.
+    splitter : WordSplitter, default=None
+        Splits the texts of items, and those that are compared with them, into words.
 
     Attributes
     ----------
@@ -69,10 +98,19 @@ class ItemFacts:
         NaN where an item has no value.
     labels : dict of str to dict of str to int64 array
         By column and label, the codes of the items with that label.
+    script : {"zh", "ja", "ko"} or None
+        That of the texts, where they are in one of these languages.
     """
 
-    def __init__(self, cells: dict[str, list[Any]], title_column: str | None, ids: Sequence[Any]) -> None:
+    def __init__(
+        self,
+        cells: dict[str, list[Any]],
+        title_column: str | None,
+        ids: Sequence[Any],
+        splitter: WordSplitter | None = None,
+    ) -> None:
         self.cells = cells
+        self.splitter = WordSplitter() if splitter is None else splitter
         self.title_column = title_column
         self.ids = ids
         self.n_items = len(ids)
@@ -94,9 +132,12 @@ class ItemFacts:
         self._index_titles(own is not None)
         self._index_labels()
         self._index_words(texts)
+        sample = [text for column in texts.values() for text in column[:: max(self.n_items // _SAMPLED, 1)] if text]
+        self.script = main_script("".join(sample), _LEAST_SHARE)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"cells": self.cells, "title_column": self.title_column, "ids": self.ids}
+        names = ("cells", "title_column", "ids", "splitter")
+        return {name: getattr(self, name) for name in names}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]
@@ -107,7 +148,7 @@ class ItemFacts:
         self.title_codes: dict[tuple[str, ...], int] = {}
         for code, title in enumerate(self.titles):
             for variant in (title, _SUBTITLE.split(title)[0]):
-                spelt = tuple(words_of(variant))
+                spelt = tuple(name_words(variant))
                 if has_titles and spelt:
                     self.title_codes.setdefault(spelt, code)
         articles = ("the", "a", "an", "der", "die", "das", "le", "la", "les", "l", "el", "los", "las")
@@ -115,6 +156,17 @@ class ItemFacts:
             if len(spelt) > 1 and spelt[0] in articles:
                 self.title_codes.setdefault(spelt[1:], code)
         self.longest_title = max(map(len, self.title_codes), default=0)
+
+    @cached_property
+    def spaceless_names(self) -> frozenset[str]:
+        """Words of titles and labels in scripts without spaces."""
+        spelt = (*self.title_codes, *self.label_words)
+        return frozenset(word for words in spelt for word in words if is_spaceless(word))
+
+    @cached_property
+    def longest_spaceless_name(self) -> int:
+        """Length of the longest of them."""
+        return max(map(len, self.spaceless_names), default=0)
 
     # Labels ----------------------------------------------------------------------------------------
 
@@ -125,11 +177,11 @@ class ItemFacts:
         for column, values in self.labels.items():
             person = column.lower() in _PEOPLE
             for value in values:
-                words = words_of(value)
+                words = name_words(value)
                 if not words:
                     continue
                 self.label_words.setdefault(tuple(map(stem, words)), (column, value))
-                if person and len(words) > 1 and len(words[-1]) > 3:
+                if person and len(words) > 1 and (len(words[-1]) > 3 or is_spaceless(words[-1])):
                     last_names.setdefault(words[-1], set()).add((column, value))
         for name, bearers in last_names.items():
             if len(bearers) == 1:
@@ -147,18 +199,23 @@ class ItemFacts:
         rows, columns = [], []
         for row in range(self.n_items):
             text = " ".join(column[row] or "" for column in texts.values())
-            for word in set(words_of(text)):
+            for word in set(self.words_of(text)):
                 rows.append(row)
                 columns.append(vocabulary.setdefault(word, len(vocabulary)))
         shape = (self.n_items, max(len(vocabulary), 1))
         self._words = sp.csc_array((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
         self.vocabulary, self._sorted = vocabulary, sorted(vocabulary)
+        self._spaceless = [word for word in self._sorted if is_spaceless(word)]
+
+    def words_of(self, text: str) -> list[str]:
+        """Lower-case words without accents: "L'Été" gives "l" and "ete"."""
+        return self.splitter.words(fold(text))
 
     def items_with(self, patterns: Iterable[str]) -> NDArray[np.bool_]:
         """Items whose text contains one of the words; ``kill*`` matches all words with that beginning."""
         found = np.zeros(self.n_items, bool)
         for pattern in patterns:
-            *before, last = words_of(pattern) or [""]
+            *before, last = self.words_of(pattern) or [""]
             together = np.ones(self.n_items, bool)
             for word in before:
                 together &= self._with_word(word, False)
@@ -166,7 +223,9 @@ class ItemFacts:
         return found
 
     def _with_word(self, word: str, begins: bool) -> NDArray[np.bool_]:
-        if begins:
+        if is_spaceless(word):  # a dictionary may know "horror story" as one word
+            columns = [self.vocabulary[known] for known in self._containing(word)]
+        elif begins:
             columns = [self.vocabulary[known] for known in self._starting_with(word)]
         else:
             columns = [self.vocabulary[word]] if word in self.vocabulary else []
@@ -178,7 +237,10 @@ class ItemFacts:
     def forms_of(self, text: str) -> list[str]:
         """Words of the items with the same stem as a word of the text: "dragons" finds "dragon"."""
         found = []
-        for word in words_of(text):
+        for word in self.words_of(text):
+            if is_spaceless(word):
+                found += self._containing(word) if len(word) > 1 else [word]
+                continue
             base = stem(word)
             found += [known for known in self._starting_with(base) if stem(known) == base]
         return found
@@ -186,6 +248,9 @@ class ItemFacts:
     def _starting_with(self, word: str) -> list[str]:
         start = bisect.bisect_left(self._sorted, word)
         return self._sorted[start : bisect.bisect_left(self._sorted, word + "\U0010ffff")]
+
+    def _containing(self, word: str) -> list[str]:
+        return [known for known in self._spaceless if word in known]
 
     # Attributes ------------------------------------------------------------------------------------
 
@@ -244,16 +309,6 @@ def merge_cells(old: dict[str, list[Any]], new: dict[str, list[Any]], rows: Any,
     return merged
 
 
-def stem(word: str) -> str:
-    """A word without a common ending of the four languages: a rough stem."""
-    if word.endswith("s") and len(word) > 3:
-        word = word[:-1]
-    for ending in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= 4:
-            return word[: -len(ending)]
-    return word
-
-
 def _as_list(column: Any) -> list[Any]:
     # A date becomes its year, with the day as a fraction.
     if column.dtype in (nw.Date, nw.Datetime) or isinstance(column.dtype, nw.Datetime):
@@ -305,7 +360,7 @@ def _merged(items: dict[str, list[int]]) -> dict[str, NDArray[np.int64]]:
     """Merge forms of one label, such as "essay" and "essays", under the most frequent one."""
     groups: dict[tuple[str, ...], list[str]] = {}
     for label in items:
-        groups.setdefault(tuple(map(stem, words_of(label))) or (label,), []).append(label)
+        groups.setdefault(tuple(map(stem, name_words(label))) or (label,), []).append(label)
     return {
         max(labels, key=lambda label: len(items[label])): np.unique(np.concatenate([items[label] for label in labels]))
         for labels in groups.values()

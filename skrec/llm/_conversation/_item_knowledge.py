@@ -13,7 +13,18 @@ from skrec.interactions import Features, IdIndex, encode_features, read_features
 from skrec.llm._conversation._constraint_ranking import ConstraintRanking
 from skrec.llm._conversation._item_facts import ItemFacts, merge_cells, read_cells
 from skrec.llm._conversation._lexicon import catalogue_themes
-from skrec.utils import Matrix, align, check_array, check_kind, check_matrix, refuse_state, with_rows
+from skrec.utils import (
+    Matrix,
+    Tokenizer,
+    WordSplitter,
+    align,
+    check_array,
+    check_kind,
+    check_matrix,
+    check_splitter,
+    refuse_state,
+    with_rows,
+)
 
 
 class ItemKnowledge:
@@ -42,7 +53,13 @@ class ItemKnowledge:
 
     @classmethod
     def read(
-        cls, item_features: Any, index: IdIndex, title_column: str | None, encoder: Any, inner: Any
+        cls,
+        item_features: Any,
+        index: IdIndex,
+        title_column: str | None,
+        encoder: Any,
+        inner: Any,
+        tokenizer: Tokenizer | None = None,
     ) -> ItemKnowledge:
         """Read a feature table.
 
@@ -56,17 +73,19 @@ class ItemKnowledge:
             Fitted here on the table.
         inner : transformer or None
             A fitted encoder, used where ``encoder`` is None and it reads texts.
+        tokenizer : callable or None
+            Splits texts into words.
 
         Raises
         ------
         ValueError
             If there is text and no encoder, or if ``encoder`` does not read texts.
         """
-        ids = index.values.tolist()
+        ids, splitter = index.values.tolist(), WordSplitter(tokenizer)
         if item_features is None:
-            return cls(ItemFacts({}, title_column, ids))
+            return cls(ItemFacts({}, title_column, ids, splitter))
         features, codes, rows = _known_rows(item_features, index)
-        facts = ItemFacts(read_cells(features, codes, len(ids), rows), title_column, ids)
+        facts = ItemFacts(read_cells(features, codes, len(ids), rows), title_column, ids, splitter)
         fitted, matrix = _encode(features, encoder, inner)
         return cls(facts, fitted, None if matrix is None else align(matrix[rows], codes, len(ids)))
 
@@ -80,7 +99,8 @@ class ItemKnowledge:
             if self.encoder is not None:
                 matrix = encode_features(features, self.encoder, "item_features", fit=False)[0]
                 new = align(matrix[rows], codes, len(ids))
-        facts = ItemFacts(merge_cells(self.facts.cells, cells, codes, len(ids)), self.facts.title_column, ids)
+        merged = merge_cells(self.facts.cells, cells, codes, len(ids))
+        facts = ItemFacts(merged, self.facts.title_column, ids, self.facts.splitter)
         grown = None if self.matrix is None else with_rows(self.matrix, new, codes, len(ids))
         return ItemKnowledge(facts, self.encoder, grown)
 
@@ -95,6 +115,7 @@ def check_knowledge(value: object, name: str, n_items: int) -> None:
     check_kind(value, name, ItemKnowledge)
     assert isinstance(value, ItemKnowledge)
     check_kind(value.facts, f"{name}.facts", ItemFacts)
+    check_splitter(value.facts.splitter, f"{name}.facts.splitter")
     if value.facts.n_items != n_items:
         refuse_state(f"{name}.facts", f"facts of {value.facts.n_items} items", f"{n_items}")
     for column, cells in value.facts.cells.items():

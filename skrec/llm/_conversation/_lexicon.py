@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import json
-import re
 import unicodedata
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec.llm._conversation._item_facts import ItemFacts, fold, stem
+from skrec.llm._conversation._item_facts import ItemFacts
+from skrec.llm._conversation._segmentation import HAN_OR_OTHER, Segmenter
+from skrec.llm._conversation._word_forms import fold, stem
+from skrec.utils import WordPattern, is_spaceless, main_script
 
-LANGUAGES = ("en", "de", "fr", "es")
-_TOKEN = re.compile(r"\d+(?:[.,]\d{3})+(?!\d)|\d+(?:[.,]\d+)?|[^\W\d_]+|[€$£º#]|[,;:.!?()…\n]")
+LANGUAGES = ("en", "de", "fr", "es", "zh")
+_LATIN = ("en", "de", "fr", "es")
+_TOKEN = WordPattern(r"\d+(?:[.,]\d{3})+(?!\d)|\d+(?:[.,]\d+)?|[^\W\d_]+|[€$£¥￥º#]|[,;:.!?()…、。，；：！？（）\n]")
 _LISTS = (
     *("want", "negation", "softly_less", "softly_more", "like", "unlike", "love", "hate", "known", "only", "by"),
     *("all_shown", "reject", "restart", "and", "or", "but", "item_words", "number_signs"),
-    *("between", "range_to", "than", "before_christ", "century"),
+    *("between", "range_to", "than", "before_christ", "century", "enough", "compared"),
 )
-_SCALES = ("comparatives", "adjectives", "bounds", "ordinals", "units")
+_SCALES = ("comparatives", "adjectives", "bounds", "bounds_after", "ordinals", "first_places", "units")
+_SIGNS_PER_WORD = 1.5
+_MARKS = dict(zip("，；：。！？（）", ",;:.!?()", strict=True))
+_LONG_NAME = 3
 _KNOWN_SHARE = 0.2
 _SHORT = 4
 _SAMPLED = 200
@@ -62,7 +68,7 @@ class Lexicon:
 
     Parameters
     ----------
-    code : {"en", "de", "fr", "es"}
+    code : {"en", "de", "fr", "es", "zh"}
         Reads ``skrec/llm/_conversation/languages/CODE.json``.
     """
 
@@ -71,6 +77,7 @@ class Lexicon:
         data: dict[str, Any] = json.loads(text)
         self.code = code
         self.messages: dict[str, str] = data["messages"]
+        self.joiner, self.comma = ("；", "，") if code == "zh" else ("; ", ", ")
         self.concept_names: dict[str, str] = data["concept_names"]
         # Most encoders and item texts are English; a sentence is more similar to such texts than a word.
         self.concept_texts: dict[str, str] = data.get("concept_texts", {})
@@ -82,14 +89,17 @@ class Lexicon:
         self.exclusive = {spell(phrase) for phrase in data["exclusive"]}
         self.year_bounds = {spell(phrase) for phrase in data["year_bounds"]}
         self.fillers = {spell(phrase) for phrase in data["fillers"]}
-        self.synonyms = {spell(phrase): label for label, phrases in data["synonyms"].items() for phrase in phrases}
+        self.synonyms: dict[tuple[str, ...], list[str]] = {}
+        for label, phrases in data["synonyms"].items():
+            for phrase in phrases:
+                self.synonyms.setdefault(spell(phrase), []).append(label)
         self.answers = {spell(phrase): kind for kind, phrases in data["answers"].items() for phrase in phrases}
         self.cues: dict[tuple[str, ...], list[tuple[str, str]]] = {}
         for kind in _LISTS:
-            for phrase in data[kind]:
+            for phrase in data.get(kind, ()):
                 self.cues.setdefault(spell(phrase), []).append((kind, phrase))
         for kind in _SCALES:
-            for value, phrases in data[kind].items():
+            for value, phrases in data.get(kind, {}).items():
                 for phrase in phrases:
                     self.cues.setdefault(spell(phrase), []).append((kind, value))
         self.longest = max(map(len, self.cues))
@@ -98,11 +108,29 @@ class Lexicon:
             for concept, patterns in self.concepts.items()
             for rank, pattern in enumerate(patterns)
         ]
+        if code == "zh":  # "推荐一本 sci-fi" has English words
+            self._concept_words += load_lexicon("en").concept_words
         starts = [words for words, begins, *_ in self._concept_words if begins and len(words) == 1]
         self._vocabulary = self.function_words | self.item_words | {word for phrase in self.cues for word in phrase}
         self._vocabulary |= {word for table in (self.answers, self.synonyms, self.fillers) for p in table for word in p}
         self._vocabulary |= {word for words, *_ in self._concept_words for word in words}
         self._starts = tuple(words[0] for words in starts)
+
+    @property
+    def concept_words(self) -> list[tuple[tuple[str, ...], bool, str, int]]:
+        """Words of the themes: the words of a phrase, whether it is a beginning, its theme and its rank there."""
+        return self._concept_words
+
+    @cached_property
+    def _spaceless(self) -> tuple[frozenset[str], tuple[str, ...]]:
+        phrases = frozenset(word for word in self._vocabulary if is_spaceless(word))
+        kinds = ("units", "century")
+        units = {words[0] for words, found in self.cues.items() for kind, _ in found if kind in kinds}
+        return phrases, (*units, "年代")
+
+    def segmenter(self, facts: ItemFacts) -> Segmenter | None:
+        """What cuts a text into the phrases of this lexicon and the names of a catalogue; None where spaces do."""
+        return Segmenter(*self._spaceless, facts) if self.code == "zh" else None
 
     def knows(self, word: str) -> bool:
         """Whether a word, folded, is in the lexicon."""
@@ -138,12 +166,24 @@ def spell(phrase: str) -> tuple[str, ...]:
     return tuple(token.norm for token in tokenize(phrase))
 
 
-def tokenize(text: str) -> list[Token]:
-    """Words, numbers and signs of a text."""
+def tokenize(text: str, segmenter: Segmenter | None = None) -> list[Token]:
+    """Words, numbers and signs of a text; a run of Chinese signs is one token without a segmenter."""
     tokens = []
-    for match in _TOKEN.finditer(text):
-        word = match.group()
-        tokens.append(Token(fold(word), match.start(), match.end(), word[0].isupper()))
+    for start, stop in _TOKEN.spans(text):
+        word = text[start:stop]
+        if segmenter is None or not is_spaceless(word):
+            tokens.append(Token(_MARKS.get(word) or fold(word), start, stop, word[0].isupper()))
+            continue
+        for run in HAN_OR_OTHER.finditer(word):
+            first = start + run.start()
+            if is_spaceless(run.group()) and len(folded := fold(run.group())) == len(run.group()):
+                pieces = segmenter.pieces(folded)
+            else:
+                pieces = [(fold(run.group()), 0, len(run.group()))]
+            for norm, low, high in pieces:
+                # A name of three signs or more stands out of a text like a word with a capital.
+                is_name = norm in segmenter.names and len(norm) >= _LONG_NAME
+                tokens.append(Token(norm, first + low, first + high, is_name or text[first + low].isupper()))
     return tokens
 
 
@@ -160,7 +200,7 @@ def catalogue_themes(facts: ItemFacts) -> dict[str, NDArray[np.bool_]]:
     if not texts:
         return {}
     language = detect_language(tokenize(" ".join(texts)), "en")
-    languages = LANGUAGES if language is None else (language,)
+    languages = _LATIN if language is None else (language,)
     patterns = {
         concept: [pattern for code in languages for pattern in load_lexicon(code).concepts[concept]]
         for concept in load_lexicon("en").concepts
@@ -168,9 +208,9 @@ def catalogue_themes(facts: ItemFacts) -> dict[str, NDArray[np.bool_]]:
     return {concept: facts.items_with(words) for concept, words in patterns.items()}
 
 
-def concept_text(concept: str) -> str:
-    """A theme as a text to embed, in English."""
-    return load_lexicon("en").concept_texts[concept]
+def concept_text(concept: str, facts: ItemFacts) -> str:
+    """A theme as a text to embed: in Chinese where the items are, else in English."""
+    return load_lexicon("zh" if facts.script == "zh" else "en").concept_texts[concept]
 
 
 def detect_language(tokens: list[Token], last: str, known: set[str] | None = None) -> str | None:
@@ -185,12 +225,20 @@ def detect_language(tokens: list[Token], last: str, known: set[str] | None = Non
         Stems of titles and labels, which are ignored.
     """
     words = [token.norm for token in tokens if token.norm[0].isalpha() and stem(token.norm) not in (known or ())]
+    script = main_script("".join(token.norm for token in tokens))
+    spaceless = sum(len(word) for word in words if is_spaceless(word)) / _SIGNS_PER_WORD
+    if script is not None and spaceless >= sum(not is_spaceless(word) for word in words):
+        return "zh" if script == "zh" else None
     if not words:
         return last
-    counts = {code: sum(map(load_lexicon(code).knows, words)) for code in LANGUAGES}
-    best = max(LANGUAGES, key=lambda code: (counts[code], code == last))
-    foreign = max(sum(word in others for word in words) for others in _other_languages())
-    if foreign > max(1, counts[best] / 2, sum(word in load_lexicon(best).function_words for word in words)):
+    counts = {code: sum(map(load_lexicon(code).knows, words)) for code in _LATIN}
+    best = max(_LATIN, key=lambda code: (counts[code], code == last))
+    others = max(_other_languages(), key=lambda others: sum(word in others for word in words))
+    foreign = sum(word in others for word in words)
+    all_known = all(load_lexicon(best).knows(word) for word in words if word in others)
+    if not all_known and foreign > max(
+        1, counts[best] / 2, sum(word in load_lexicon(best).function_words for word in words)
+    ):
         return None
     if counts[best] >= max(1, _KNOWN_SHARE * len(words)):
         return best

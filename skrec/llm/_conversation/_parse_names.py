@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from skrec.llm._conversation._critique import Critique
-from skrec.llm._conversation._item_facts import ItemFacts, stem
+from skrec.llm._conversation._item_facts import ItemFacts
 from skrec.llm._conversation._lexicon import Lexicon, Token, concept_text, tokenize
 from skrec.llm._conversation._state import Constraint, Question
+from skrec.llm._conversation._word_forms import name_words, stem
+from skrec.utils import is_spaceless
 
 REFERENCES = ("like", "unlike", "love", "hate", "known")
 CUES = (
     *("reject", "restart", "known", "hate", "unlike", "love", "like", "only", "negation", "softly_less", "softly_more"),
-    *("want", "all_shown", "but", "or", "and"),
+    *("want", "all_shown", "but", "or", "and", "enough", "compared"),
 )
 _CLOSE = 0.86
 
@@ -56,7 +58,7 @@ class NameReader:
     # The state of a clause ---------------------------------------------------------------------------
 
     def _begin_clause(self) -> None:
-        self.sign, self.soft, self.mode, self.only = 1, False, "", False
+        self.sign, self.soft, self.mode, self.only, self.all_shown = 1, False, "", False, False
         self.run: tuple[int, int] | None = None
         self.run_named = False
         self.run_concepts: list[str] = []
@@ -97,8 +99,8 @@ class NameReader:
             if self.mode != "love" or self.lexicon.code != "de":
                 self.critique.notes.append(("no_such_title", {"title": said}))
         if concepts:
-            own = [said] if self.lexicon.code == "en" else []
-            self.critique.meanings[said] = [*own, *map(concept_text, concepts)]
+            own = [said] if self.lexicon.code in ("en", self.facts.script) else []
+            self.critique.meanings[said] = [*own, *(concept_text(concept, self.facts) for concept in concepts)]
         if self.mode != "known":
             self._add(Finding("text", said, self.sign, self._is_strict() and not named))
 
@@ -109,7 +111,7 @@ class NameReader:
         for start, stop, content in self.quoted:
             if start <= token.start < stop:
                 inside = [t for t in self.tokens[at:] if t.start < stop]
-                code = find_title(self.facts, [t.norm for t in tokenize(content)])
+                code = find_title(self.facts, name_words(content))
                 if code is None and self.mode in REFERENCES:
                     self.critique.notes.append(("no_such_title", {"title": content}))
                 if code is not None:
@@ -127,17 +129,32 @@ class NameReader:
 
     def _may_be_title(self, part: list[Token], at: int, code: int) -> bool:
         """Whether a match is meant as a title: a book may be called "Short" or "I Want"."""
-        alone = len(part) == len([t for t in self.tokens if t.norm[0].isalnum()])
         content = [t for t in part if t.norm not in self.lexicon.function_words]
         if not content:
             return False
-        if self.mode in REFERENCES:
-            return True
         capital = all(t.capital or t.norm.isdigit() for t in content)
+        if self.mode in REFERENCES:
+            return capital or len(content) > 1 or not self._is_common_word(content[0], code)
+        alone = self._is_all_but_negations(at, len(part))
         follower = self.lexicon.cue_at(self.tokens, at + len(part), ("love", "hate", "known"))
         if alone or follower is not None:
             return capital or not any(self.lexicon.knows(t.norm) for t in content)
         return capital and (len(content) > 1 or (at > 0 and self.lexicon.code != "de"))
+
+    def _is_common_word(self, token: Token, code: int) -> bool:
+        """Whether a word in lower case is not the title that it equals: "I hate aliens" is not about Aliens."""
+        if is_spaceless(token.norm):
+            return False
+        if any(other.capital for other in self.tokens if other is not token) or self.lexicon.knows(token.norm):
+            return True
+        rows = self.facts.items_with([*self.facts.forms_of(token.norm), token.norm])
+        return bool(rows.sum() > rows[code])
+
+    def _is_all_but_negations(self, at: int, n_tokens: int) -> bool:
+        """Whether a text has nothing else than these tokens, but for "not": "Emma nicht", "no Emma"."""
+        rest = [token for token in (*self.tokens[:at], *self.tokens[at + n_tokens :]) if token.norm[0].isalnum()]
+        spelt = self.lexicon.function_words
+        return all(t.norm in spelt or self.lexicon.cue_at([t], 0, ("negation",)) is not None for t in rest)
 
     def _item(self, code: int) -> None:
         self._flush()
@@ -147,6 +164,8 @@ class NameReader:
     def _ordinal(self, at: int) -> int:
         """A position in the last list: "the second one", "number 3"."""
         lexicon, tokens = self.lexicon, self.tokens
+        if (several := lexicon.cue_at(tokens, at, ("first_places",))) is not None:
+            return self._point_at_several(at, int(several.value), several.n_tokens)
         sign = lexicon.cue_at(tokens, at, ("number_signs",))
         after = at + (sign.n_tokens if sign else 0)
         if sign and after < len(tokens) and tokens[after].norm.isdigit():
@@ -171,21 +190,30 @@ class NameReader:
 
     def _is_structure(self, at: int) -> bool:
         """Whether a word is a function word or a cue."""
-        kinds = (*CUES, "comparatives", "bounds", "than")
+        kinds = (*CUES, "comparatives", "bounds", "than", *(["adjectives"] if self.mode == "compare" else []))
         norm = self.tokens[at].norm
         return norm in self.lexicon.function_words or self.lexicon.cue_at(self.tokens, at, kinds) is not None
+
+    def _point_at_several(self, at: int, count: int, n_tokens: int) -> int:
+        """The first two, or for a negative count the last ones."""
+        start = len(self.shown) + 1 + count if count < 0 else 1
+        for place in range(max(start, 1), max(start, 1) + abs(count)):
+            self._point(place)
+        follower = self.tokens[at + n_tokens].norm if at + n_tokens < len(self.tokens) else ""
+        return n_tokens + (follower in self.lexicon.item_words)
 
     def _point(self, place: int) -> int:
         self._flush()
         if not self.shown:
             self.critique.notes.append(("nothing_shown", {}))
-        elif not (1 <= place <= len(self.shown) or place == -1):
+        elif not (1 <= place <= len(self.shown) or -len(self.shown) <= place <= -1):
             self.critique.notes.append(("no_such_ordinal", {"number": place, "count": len(self.shown)}))
         else:
-            self._item(self.shown[place - 1 if place > 0 else -1])
+            self._item(self.shown[place - 1 if place > 0 else place])
         return 1
 
     def _point_at_all(self, at: int, n_tokens: int) -> int:
+        self.all_shown = True
         if self.negated_at == at and self.mode not in REFERENCES:
             self.critique.reject_shown = True  # "not that one"
         if self.mode in REFERENCES and self.shown:
@@ -223,10 +251,11 @@ class NameReader:
         for length in range(min(longest, len(self.tokens) - at), 0, -1):
             part = self.tokens[at : at + length]
             found = self.facts.label_words.get(tuple(stem(t.norm) for t in part))
-            if found is None and (label := self.lexicon.synonyms.get(tuple(t.norm for t in part))) is not None:
-                found = self.facts.label_words.get(tuple(stem(t.norm) for t in tokenize(label)))
-                if found is not None:
-                    return found, length
+            if found is None:
+                for label in self.lexicon.synonyms.get(tuple(t.norm for t in part), ()):
+                    found = self.facts.label_words.get(tuple(stem(t.norm) for t in tokenize(label)))
+                    if found is not None:
+                        return found, length
             plain = length == 1 and part[0].norm in self.lexicon.function_words
             if found is not None and not (plain and found[1].lower() != part[0].norm):
                 return found, length

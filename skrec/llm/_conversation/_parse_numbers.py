@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from skrec.llm._conversation._item_facts import ItemFacts, words_of
+from skrec.llm._conversation._item_facts import ItemFacts
 from skrec.llm._conversation._lexicon import Lexicon, Token
 from skrec.llm._conversation._state import Constraint
+from skrec.llm._conversation._word_forms import name_words
 
 _YEARS = range(1000, 2200)
 _ROMAN = {"i": 1, "v": 5, "x": 10}
@@ -34,7 +35,7 @@ class NumberReader:
     def read(self, tokens: list[Token], at: int, *, negated: bool) -> tuple[list[Constraint], str | None, int] | None:
         """Constraints, the attribute without a column (or None), and the number of tokens."""
         self._negated = negated
-        for pattern in (self._range, self._bound, self._period_alone, self._with_unit):
+        for pattern in (self._range, self._bound, self._bound_after, self._period_alone, self._with_unit):
             if (found := pattern(tokens, at)) is not None:
                 bounds, kind, n_tokens = found
                 if not all(abs(value) < _LARGEST for _, value in bounds):
@@ -69,30 +70,57 @@ class NumberReader:
             return None
         phrase = tuple(token.norm for token in tokens[at : at + cue.n_tokens])
         compared = self.lexicon.cue_at(tokens, at, ("comparatives",))
-        kind = compared.value[:-1] if compared else None
         start = at + cue.n_tokens
         start += start < len(tokens) and tokens[start].norm in self.lexicon.function_words
-        exclusive = phrase in self.lexicon.exclusive
         relation = cue.value
         if compared is not None:
             relation = "<=" if compared.value.endswith("-") else ">="
-        if self._negated and relation != "~":
-            relation, exclusive = (">=" if relation == "<=" else "<="), not exclusive
         if (period := self._period(tokens, start)) is not None:
             low, high, length = period
             if self.lexicon.cue_at(tokens, at, ("between",)):  # "from the 19th century" means within it
                 return [(">=", low), ("<=", high)], "year", start + length - at
-            edge = (low if exclusive else high) if relation == "<=" else (high if exclusive else low)
-            return self._edge(relation, edge, exclusive), "year", start + length - at
+            return self._of_period(relation, phrase, low, high), "year", start + length - at
         number = self._number(tokens, start)
         if number is None:
             return None
-        value, length, unit = number
-        kind = unit or kind or ("year" if phrase in self.lexicon.year_bounds or _year_kind(value) else None)
+        kind = compared.value[:-1] if compared else None
+        return *self._of_number(relation, phrase, number[0], number[2] or kind), start + number[1] - at
+
+    def _bound_after(self, tokens: list[Token], at: int) -> tuple[Bounds, str | None, int] | None:
+        """300 pages at most, 三百页以内, 1850年以后."""
+        period, number = self._period(tokens, at), self._number(tokens, at)
+        length = period[2] if period else number[1] if number else 0
+        cue = self.lexicon.cue_at(tokens, at + length, ("bounds_after",)) if length else None
+        if cue is None:
+            return None
+        start = at + length
+        phrase = tuple(token.norm for token in tokens[start : start + cue.n_tokens])
+        if period is not None:
+            return self._of_period(cue.value, phrase, period[0], period[1]), "year", length + cue.n_tokens
+        assert number is not None
+        return *self._of_number(cue.value, phrase, number[0], number[2]), length + cue.n_tokens
+
+    def _signed(self, relation: str, phrase: tuple[str, ...]) -> tuple[str, bool]:
+        """The relation, reversed by a negation before it, and whether it excludes the number itself."""
+        exclusive = phrase in self.lexicon.exclusive
+        if self._negated and relation != "~":
+            return (">=" if relation == "<=" else "<="), not exclusive
+        return relation, exclusive
+
+    def _of_period(self, relation: str, phrase: tuple[str, ...], low: float, high: float) -> Bounds:
+        relation, exclusive = self._signed(relation, phrase)
+        edge = (low if exclusive else high) if relation == "<=" else (high if exclusive else low)
+        return self._edge(relation, edge, exclusive)
+
+    def _of_number(
+        self, relation: str, phrase: tuple[str, ...], value: float, kind: str | None
+    ) -> tuple[Bounds, str | None]:
+        relation, exclusive = self._signed(relation, phrase)
+        kind = kind or ("year" if phrase in self.lexicon.year_bounds or _year_kind(value) else None)
         if relation == "~":
             margin = 10 if kind == "year" else abs(value) * _AROUND
-            return [(">=", value - margin), ("<=", value + margin)], kind, start + length - at
-        return self._edge(relation, value, exclusive), kind, start + length - at
+            return [(">=", value - margin), ("<=", value + margin)], kind
+        return self._edge(relation, value, exclusive), kind
 
     def _edge(self, relation: str, value: float, exclusive: bool) -> Bounds:
         if not exclusive:
@@ -152,7 +180,7 @@ class NumberReader:
         if kind is not None:
             return self.facts.column_of(kind)
         before = {token.norm for token in tokens[max(at - 4, 0) : at]}
-        named = [name for name in self.facts.numbers if set(words_of(name)) <= before]
+        named = [name for name in self.facts.numbers if set(name_words(name)) <= before]
         if named:
             return named[0]
         fitting = [name for name, values in self.facts.numbers.items() if _fits(values, bounds)]

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from skrec.llm._conversation._critique import Critique
-from skrec.llm._conversation._item_facts import ItemFacts, stem, words_of
+from skrec.llm._conversation._item_facts import ItemFacts
 from skrec.llm._conversation._lexicon import Lexicon
 from skrec.llm._conversation._state import Constraint, ConversationState, Question
+from skrec.llm._conversation._word_forms import name_words, stem
 
 _LONGEST = 80
 _MOST_ITEMS_NAMED = 3
@@ -64,7 +65,9 @@ class Phrasing:
             heard = self.say("hello" if is_first else "nothing_said")
         lines = [*([heard] if heard else []), *self.notes(critique)]
         if violated:
-            lines.append(self.say("relaxed", things="; ".join(dict.fromkeys(map(self.constraint, violated)))))
+            lines.append(
+                self.say("relaxed", things=self.lexicon.joiner.join(dict.fromkeys(map(self.constraint, violated))))
+            )
         elif not shown:
             lines.append(self.say("exhausted"))
         elif len(shown) == n_matching < self.facts.n_items:
@@ -87,13 +90,13 @@ class Phrasing:
         things += [self.constraint(one) for one in critique.constraints if self._adds_information(one, critique)]
         excluded = any(one.weight < 0 and one.strict for one in critique.constraints)
         things += [] if excluded else [self.say("unwanted", text=_short(text)) for text in critique.unwanted]
-        return self.say("heard", things="; ".join(dict.fromkeys(things))) if things else None
+        return self.say("heard", things=self.lexicon.joiner.join(dict.fromkeys(things))) if things else None
 
     def _is_label(self, text: str, critique: Critique) -> bool:
         """Whether a text only repeats a required label, or the answer to a question."""
-        words = {stem(word) for word in words_of(text)}
+        words = {stem(word) for word in name_words(text)}
         labels = [one for one in critique.constraints if one.relation == "is" and (one.strict or one.weight > 1)]
-        return any(words <= {stem(word) for word in words_of(str(one.value))} for one in labels)
+        return any(words <= {stem(word) for word in name_words(str(one.value))} for one in labels)
 
     def _adds_information(self, constraint: Constraint, critique: Critique) -> bool:
         """Whether a constraint adds information to the words that it was parsed from."""
@@ -155,7 +158,7 @@ class Phrasing:
         year = facts.column_of("year")
         if year is not None and facts.numbers[year][code] == facts.numbers[year][code]:
             parts.append(self.number(year, float(facts.numbers[year][code])))
-        return ", ".join(parts)
+        return self.lexicon.comma.join(parts)
 
     # Questions -----------------------------------------------------------------------------------------
 
@@ -166,7 +169,7 @@ class Phrasing:
         if question.relation == "about":
             return self.say("ask_about", value=self.lexicon.concept_names.get(values[0], values[0]))
         if question.relation == "is" and len(values) > 1:
-            return self.say("ask_which", attribute=attribute, values=", ".join(values))
+            return self.say("ask_which", attribute=attribute, values=self.lexicon.comma.join(values))
         if question.relation == "is":
             return self.say("ask_is", attribute=attribute, value=values[0])
         number = self.number(question.attribute, float(question.values[0]))

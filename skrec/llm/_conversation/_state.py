@@ -73,7 +73,7 @@ class ConversationState:
     pending : Question or None
         The last question, if it has no answer yet.
     language : str
-        Language of the last text whose language was detected: "en", "de", "fr" or "es".
+        Language of the last text whose language was detected: "en", "de", "fr", "es" or "zh".
     n_turns : int
     version : int
 

@@ -29,8 +29,15 @@ def is_spaceless(text: str) -> bool:
     return not text.isascii() and _SPACELESS.search(text) is not None
 
 
-def main_script(text: str) -> str | None:
-    """ "zh", "ja" or "ko" for a text with Han signs, kana or Hangul, of which kana decide; None without."""
+def main_script(text: str, least: float = 0.0) -> str | None:
+    """ "zh", "ja" or "ko" for a text with Han signs, kana or Hangul, of which kana decide; None without.
+
+    Parameters
+    ----------
+    text : str
+    least : float, default=0
+        Share of the letters that must be of it.
+    """
     if text.isascii():
         return None
     counts = {code: len(pattern.findall(text)) for code, pattern in _SCRIPTS.items()}
@@ -38,4 +45,4 @@ def main_script(text: str) -> str | None:
         counts["ja"] += counts["zh"]
         counts["zh"] = 0
     best = max(counts, key=lambda code: counts[code])
-    return best if counts[best] else None
+    return best if counts[best] and counts[best] >= least * sum(map(str.isalpha, text)) else None

@@ -4,15 +4,20 @@ They were written before their author had read the phrases of the parser. A labe
 and ``not:WORD`` (a wish by words, genre or author; of two words with a slash between them, either), ``like:ID``,
 ``dislike:ID`` and ``known:ID``, bounds such as ``pages<=300`` (``pages<`` is any upper bound), ``reject``, ``restart``,
 the answers ``yes``, ``no`` and ``any``, and ``none``.
+
+The half put aside was looked at once the phrases were settled. Understood were then, of the two halves: English 31 of
+31 and 28 of 31, German 30 of 30 and 25 of 30, French 30 of 30 and 25 of 30, Spanish 30 of 30 and 26 of 30, Chinese 37
+of 37 and 36 of 36. What was misread was mended afterwards, so both halves are tests of what stays.
 """
 
 import re
 from pathlib import Path
 
 from skrec.llm._conversation._critique_parser import CritiqueReader
-from skrec.llm._conversation._item_facts import ItemFacts, fold
+from skrec.llm._conversation._item_facts import ItemFacts
 from skrec.llm._conversation._lexicon import load_lexicon, tokenize
 from skrec.llm._conversation._state import Question
+from skrec.llm._conversation._word_forms import fold
 
 FOLDER = Path(__file__).parent
 LANGUAGES = ("en", "de", "fr", "es", "zh")
@@ -21,7 +26,7 @@ _BOUND = re.compile(r"(pages|year)([<>])=?(\d*)")
 
 
 def utterances(language, *, held_out):
-    """Text and labels of one half: the odd lines served development, the others were looked at once."""
+    """Text and labels of one half: the first, third, ... lines served development, the others were put aside."""
     lines = (FOLDER / f"{language}.tsv").read_text(encoding="utf-8").splitlines()
     return [tuple(line.split("\t")) for at, line in enumerate(lines) if (at % 2 == 1) == held_out]
 

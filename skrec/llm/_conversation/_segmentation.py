@@ -1,0 +1,107 @@
+"""Tokens of Chinese text: phrases of the lexicon, names of the catalogue, numbers, and what is between them."""
+
+from __future__ import annotations
+
+import re
+
+from skrec.llm._conversation._item_facts import ItemFacts
+from skrec.utils import HAN
+
+HAN_OR_OTHER = re.compile(f"[{HAN}]+|[^{HAN}]+")
+_NUMERALS = "零〇一二两三四五六七八九十百千万亿"
+_NUMERAL = re.compile(f"[{_NUMERALS}]+")
+_DIGITS = {sign: value for value, sign in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
+_POWERS = {"十": 10, "百": 100, "千": 1_000}
+_LARGE = {"万": 10**4, "亿": 10**8}
+Piece = tuple[str, int, int]
+"""Norm, start and stop."""
+
+
+def read_numeral(text: str) -> int | None:
+    """A whole number in Chinese signs, or None: "三百二十" is 320, "一八五〇" is 1850, "两千万" is 20,000,000.
+
+    Examples
+    --------
+    >>> from skrec.llm._conversation._segmentation import read_numeral
+    >>> read_numeral("三百二十"), read_numeral("一八五〇"), read_numeral("十九"), read_numeral("百十")
+    (320, 1850, 19, 110)
+    """
+    if not text or set(text) - set(_NUMERALS):
+        return None
+    if not set(text) & {*_POWERS, *_LARGE}:
+        return int("".join(str(_DIGITS[sign]) for sign in text))
+    total = section = digit = 0
+    last = 1
+    for sign in text:
+        if sign in _DIGITS:
+            digit = _DIGITS[sign]
+            last = 10 if sign in "零〇" else last
+        elif sign in _POWERS:
+            section += (digit or 1) * _POWERS[sign]
+            digit, last = 0, _POWERS[sign]
+        else:
+            total += (section + digit or 1) * _LARGE[sign]
+            section, digit, last = 0, 0, _LARGE[sign]
+    # "三百五" is 350: the last digit stands for the next power below.
+    return total + section + digit * max(last // 10, 1)
+
+
+class Segmenter:
+    """Cuts runs of Chinese signs at the phrases of a lexicon and the names of a catalogue.
+
+    The longest phrase wins. A phrase of one sign, such as "和", counts only where the dictionary of words has it
+    as a word, so that "和尚" stays whole.
+
+    Parameters
+    ----------
+    phrases : set of str
+    units : tuple of str
+        Words after which Chinese numerals are numbers, such as "页" and "世纪".
+    facts : ItemFacts
+        Has the names.
+    """
+
+    def __init__(self, phrases: frozenset[str], units: tuple[str, ...], facts: ItemFacts) -> None:
+        self.phrases = phrases
+        self.names = facts.spaceless_names
+        self.units = units
+        self.splitter = facts.splitter
+        self.longest = max(facts.longest_spaceless_name, max(map(len, phrases), default=1))
+
+    def pieces(self, run: str) -> list[Piece]:
+        """The pieces of a run, in order and without gaps."""
+        borders: set[int] | None = None
+        found: list[Piece] = []
+        rest = at = 0
+        while at < len(run):
+            piece = self._number(run, at) or self._phrase(run, at)
+            if piece is not None and piece[2] - at == 1 and piece[0] == run[at]:
+                if borders is None:
+                    borders = {edge for span in self.splitter.spans(run) for edge in span}
+                piece = piece if {at, at + 1} <= borders else None
+            if piece is None:
+                at += 1
+                continue
+            if rest < at:
+                found.append((run[rest:at], rest, at))
+            found.append(piece)
+            rest = at = piece[2]
+        return [*found, (run[rest:], rest, len(run))] if rest < len(run) else found
+
+    def _number(self, run: str, at: int) -> Piece | None:
+        match = _NUMERAL.match(run, at)
+        if match is None:
+            return None
+        value = read_numeral(match.group())
+        follows = run.startswith(self.units, match.end())
+        is_place = at > 0 and run[at - 1] == "第"
+        return (str(value), at, match.end()) if value is not None and (follows or is_place) else None
+
+    def _phrase(self, run: str, at: int) -> Piece | None:
+        numeral = _NUMERAL.match(run, at + 1) if run[at] == "第" else None
+        if numeral is not None and len(numeral.group()) > 1:  # beyond the tenth place, the number itself counts
+            return run[at], at, at + 1
+        for stop in range(min(len(run), at + self.longest), at, -1):
+            if run[at:stop] in self.phrases or run[at:stop] in self.names:
+                return run[at:stop], at, stop
+        return None

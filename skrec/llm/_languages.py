@@ -1,0 +1,87 @@
+"""Languages of texts: their names in prompts, and what of the templates is nearest to them."""
+
+from __future__ import annotations
+
+import re
+import warnings
+
+from skrec._explain import LANGUAGES
+from skrec.exceptions import TemplateLanguageWarning
+from skrec.utils import caller_level
+
+_LANGUAGE = re.compile(r"[^\W\d_][\w ()-]{1,39}")
+_NAMES = {
+    **{"en": "English", "de": "German", "fr": "French", "es": "Spanish", "zh": "Chinese", "it": "Italian"},
+    **{"pt": "Portuguese", "ja": "Japanese", "ko": "Korean", "zh-hans": "Simplified Chinese"},
+    **{"zh-hant": "Traditional Chinese", "zh-cn": "Simplified Chinese", "zh-tw": "Traditional Chinese"},
+}
+_CODES = {name.lower(): code for code, name in _NAMES.items()}
+_NEAREST = {
+    **dict.fromkeys(("cmn", "yue", "wuu", "nan", "hak", "lzh"), "zh"),
+    **dict.fromkeys(("pt", "gl", "ca", "it", "ast", "an", "eu", "lad"), "es"),
+    **dict.fromkeys(("oc", "wa", "br", "ht", "lb"), "fr"),
+    **dict.fromkeys(("nl", "gsw", "nds", "bar", "als", "yi", "af", "fy"), "de"),
+}
+"""The language with templates that most readers of another one read best; English for all others."""
+
+
+def language_name(language: str) -> str:
+    """Name of a language for a prompt.
+
+    Raises
+    ------
+    ValueError
+        If the value does not look like a BCP-47 tag or the name of a language.
+    """
+    if not isinstance(language, str) or not _LANGUAGE.fullmatch(language):
+        raise ValueError(
+            f"language must be a BCP-47 tag or a name, such as 'de', 'zh-Hans' or 'German'; got {language!r}."
+        )
+    return _NAMES.get(language.lower().replace("_", "-"), language)
+
+
+def template_language(language: str) -> str:
+    """Code of the language with templates that is nearest to a tag or a name.
+
+    Examples
+    --------
+    >>> from skrec.llm._languages import template_language
+    >>> [template_language(tag) for tag in ("de-AT", "German", "zh-Hant-TW", "pt-BR", "sw")]
+    ['de', 'de', 'zh', 'es', 'en']
+    """
+    code = _primary(language)
+    return code if code in LANGUAGES else _NEAREST.get(code, "en")
+
+
+def check_language(language: str, *, has_llm: bool) -> None:
+    """Refuse what is no language, and say which templates stand in for it.
+
+    Parameters
+    ----------
+    language : str
+    has_llm : bool
+        Whether a language model writes, in any language.
+
+    Raises
+    ------
+    ValueError
+
+    Warns
+    -----
+    TemplateLanguageWarning
+    """
+    language_name(language)
+    if not has_llm and _primary(language) not in LANGUAGES:
+        nearest = template_language(language)
+        warnings.warn(
+            f"language={language!r} has no templates; the texts are in {_NAMES[nearest]} ({nearest!r}), the nearest of "
+            f"{', '.join(LANGUAGES)}. Pass llm=... for texts in any language.",
+            TemplateLanguageWarning,
+            stacklevel=caller_level(),
+        )
+
+
+def _primary(language: str) -> str:
+    """The first part of a tag, or the code of a name."""
+    lowered = language.lower().replace("_", "-")
+    return _CODES.get(lowered, lowered).split("-")[0]

@@ -1,0 +1,158 @@
+"""Utterances in five languages against what they mean, and the cases of Chinese one by one."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from utterances import LANGUAGES, books, misread, utterances
+
+from skrec.dummy import PopularRecommender
+from skrec.exceptions import TemplateLanguageWarning
+from skrec.feature_extraction import HashingTextEncoder, KeywordExtractor, LLMTextEmbedder
+from skrec.llm import ConversationalRecommender, LLMExplainer, QuerySuggester
+from skrec.llm._conversation._critique_parser import CritiqueReader
+from skrec.llm._conversation._item_facts import ItemFacts
+from skrec.llm._conversation._segmentation import read_numeral
+from skrec.utils._words import _splitter
+
+ENCODER = LLMTextEmbedder(HashingTextEncoder())
+
+
+@pytest.mark.parametrize("held_out", [False, True], ids=["developed on", "held out"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_utterances_are_understood_as_labelled(language, held_out):
+    ids, facts = books(language)
+    given = utterances(language, held_out=held_out)
+    wrong = {text: found for text, label in given if (found := misread(text, label, language, ids, facts))}
+    assert len(given) >= 30
+    assert len(wrong) <= 0.1 * len(given), wrong
+
+
+def test_chinese_without_a_dictionary(monkeypatch):
+    monkeypatch.setattr(_splitter, "find_spec", lambda name: None)
+    ids, facts = books("zh")
+    given = utterances("zh", held_out=False)
+    wrong = {text: found for text, label in given if (found := misread(text, label, "zh", ids, facts))}
+    assert len(wrong) <= 0.15 * len(given), wrong
+
+
+def read(text, table, *, shown=(), last="en"):
+    facts = ItemFacts(table, None, list(range(len(table["title"]))))
+    return CritiqueReader(facts, list(shown), None).read(text, last)
+
+
+FILMS = {
+    "title": ["Aliens", "Emma", "Solaris"],
+    "plot": ["marines in space", "a matchmaker", "an alien ocean, and other aliens"],
+}
+
+
+@pytest.mark.parametrize("text", ["I hate aliens", "i hate aliens", "I don't like aliens"])
+def test_a_word_that_is_a_title_too(text):
+    critique = read(text, FILMS)
+    assert not critique.disliked
+    assert critique.unwanted == ["aliens"]
+
+
+@pytest.mark.parametrize(
+    ("text", "last"), [("I hate Aliens", "en"), ("Emma nicht", "de"), ("Emma no", "es"), ("not Emma", "en")]
+)
+def test_a_title_that_is_rejected(text, last):
+    critique = read(text, FILMS, last=last)
+    assert critique.disliked == [0 if "Aliens" in text else 1]
+    assert not critique.unwanted
+
+
+@pytest.mark.parametrize(
+    ("text", "last"),
+    [("enough horror", "en"), ("genug Horror", "de"), ("assez d'horreur", "fr"), ("basta de terror", "es")],
+)
+def test_enough_is_a_negation_at_the_start(text, last):
+    assert [(one.value, one.weight < 0, one.strict) for one in read(text, FILMS, last=last).constraints] == [
+        ("horror", True, True)
+    ]
+    assert not read("a story that is long enough", FILMS).unwanted
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("三百", 300),
+        ("十九", 19),
+        ("二十", 20),
+        ("一千零五", 1005),
+        ("三百五", 350),
+        ("两万五", 25000),
+        ("一八五〇", 1850),
+        ("书", None),
+        ("", None),
+    ],
+)
+def test_chinese_numerals(text, number):
+    assert read_numeral(text) == number
+
+
+@pytest.fixture(scope="module")
+def shop():
+    ids, facts = books("zh")
+    table = pd.DataFrame({"item": ids, **facts.cells})
+    X = pd.DataFrame({"user": np.repeat(range(6), 3), "item": (ids * 2)[:18]})
+    return X, table
+
+
+def test_a_conversation_in_chinese(shop):
+    X, table = shop
+    rec = ConversationalRecommender(PopularRecommender(), item_encoder=ENCODER).fit(X, item_features=table)
+    turn = rec.reply("我想看三百页以内的，不要恐怖的")
+    shown = table[table["item"].isin(turn.recommendations.items[0].tolist())]
+    assert turn.state.language == "zh"
+    assert (shown["pages"] <= 300).all()
+    assert "恐怖" not in set(shown["genre"])
+    assert turn.message.startswith("我的理解：")
+    assert "页" not in turn.message.splitlines()[0] or "300" in turn.message
+    later = rec.reply("換一批，再短一點的", turn.state)
+    assert later.state.rejected
+    assert rec.reply("重新开始", later.state).state.constraints == ()
+
+
+def test_words_of_a_chinese_catalogue_by_a_tokenizer(shop):
+    X, table = shop
+    rec = ConversationalRecommender(PopularRecommender(), item_encoder=ENCODER, tokenizer=list).fit(
+        X, item_features=table
+    )
+    assert rec.reply("不要海盗").state.constraints[0].value == "海盗"
+    with pytest.raises(TypeError, match="must return a list of str"):
+        ConversationalRecommender(PopularRecommender(), item_encoder=ENCODER, tokenizer=lambda text: None).fit(
+            X, item_features=table
+        )
+
+
+def test_suggestions_by_words_inside(shop):
+    X, table = shop
+    extractor = KeywordExtractor(ENCODER, ngram_range=(1, 2), columns=["description"])
+    rec = QuerySuggester(PopularRecommender(), extractor).fit(X, item_features=table)
+    (found,) = rec.suggest_queries("大海", k=3)
+    assert found
+    assert all("大海" in phrase for phrase in found)
+    assert rec.suggest_queries("大海", k=3) == rec.suggest_queries("想看大海的电影", k=3)
+    films = pd.DataFrame(
+        {"item": X["item"].unique()[:3], "text": ["an old dog", "a stormy sea", "the lighthouse keeper"]}
+    )
+    extractor = KeywordExtractor(ENCODER, ngram_range=(1, 2))
+    english = QuerySuggester(PopularRecommender(), extractor).fit(X, item_features=films)
+    assert english.suggest_queries("movies about dogs")[0][0] in ("old dog", "dog")
+    assert english.suggest_queries("quarks") == [[]]
+
+
+def test_explanations_in_chinese(shop):
+    X, table = shop
+    rec = LLMExplainer(PopularRecommender(), language="zh-Hant").fit(X, item_features=table)
+    text = rec.explain([0], ["b09"]).text[0]
+    assert "排第" in text
+    assert text.endswith("。")
+
+
+@pytest.mark.parametrize(("tag", "nearest"), [("pt-BR", "Spanish"), ("nl", "German"), ("sw", "English")])
+def test_a_language_without_templates_says_so(shop, tag, nearest):
+    X, table = shop
+    with pytest.warns(TemplateLanguageWarning, match=f"'{tag}' has no templates.*{nearest}"):
+        LLMExplainer(PopularRecommender(), language=tag).fit(X, item_features=table)
