@@ -59,6 +59,7 @@ _NAMES = {
         "TimeAsContextWarning",
         "TruncationWarning",
         "UnparsedLanguageWarning",
+        "UnreadableTextWarning",
         "UnseenCategoryWarning",
         "UnusedEncoderWarning",
     ),

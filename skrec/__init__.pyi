@@ -54,6 +54,7 @@ from skrec.exceptions import TemporalLeakWarning as TemporalLeakWarning
 from skrec.exceptions import TimeAsContextWarning as TimeAsContextWarning
 from skrec.exceptions import TruncationWarning as TruncationWarning
 from skrec.exceptions import UnparsedLanguageWarning as UnparsedLanguageWarning
+from skrec.exceptions import UnreadableTextWarning as UnreadableTextWarning
 from skrec.exceptions import UnseenCategoryWarning as UnseenCategoryWarning
 from skrec.exceptions import UnusedEncoderWarning as UnusedEncoderWarning
 from skrec.feature_extraction import ContextEncoder as ContextEncoder

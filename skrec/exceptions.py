@@ -16,6 +16,7 @@ __all__ = [
     "TimeAsContextWarning",
     "TruncationWarning",
     "UnparsedLanguageWarning",
+    "UnreadableTextWarning",
     "UnseenCategoryWarning",
     "UnusedEncoderWarning",
 ]
@@ -86,6 +87,10 @@ class ExternalAccessError(RuntimeError):
 
 class FormatVersionError(ValueError):
     """A saved estimator was written by a newer version of skrec than the one that reads it."""
+
+
+class UnreadableTextWarning(UserWarning):
+    """A model cannot read some texts, so that their vectors say little or nothing; the message names what can."""
 
 
 class UnparsedLanguageWarning(UserWarning):

@@ -23,7 +23,7 @@ _PARTS = [
     "skrec.utils._words._patterns.WordPattern",
     "skrec.utils._words._splitter.WordSplitter",
     *[f"skrec.feature_extraction._context_parts.{n}" for n in ("Categories", "Numbers", "Places", "Texts", "Times")],
-    "skrec.feature_extraction._folding.words_of",
+    "skrec.feature_extraction._ngrams._folding.words_of",
     "skrec.feature_extraction._hashing.HashingTextEncoder",
     "skrec.feature_extraction._phrases.Phrases",
     "skrec.feature_extraction._table_encoder.TableEncoder",

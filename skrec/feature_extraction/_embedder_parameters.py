@@ -37,6 +37,7 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "dimensions": [Interval(Integral, 1, None, closed="left"), None],
     "timeout": [Interval(Real, 0, None, closed="neither")],
     "max_retries": [Interval(Integral, 0, None, closed="left")],
+    "on_unreadable": [StrOptions({"raise", "warn", "ignore"})],
     "pickle_weights": ["boolean"],
     "verbose": [StrOptions({"auto"}), "verbose"],
 }

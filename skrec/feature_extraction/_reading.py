@@ -1,5 +1,6 @@
 """X, in any of its forms, to one text a row."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
@@ -23,6 +24,11 @@ def read_columns(embedder: Any, X: Any, reset: bool) -> dict[str, list[Text]]:
     """The columns that the ``columns`` or ``template`` of a text transformer name, as text."""
     table = read_table(embedder, X, reset)
     return {name: column_texts(table[name]) for name in used_columns(embedder, list(table))}
+
+
+def cells_as_texts(columns: dict[str, list[Text]]) -> Iterator[str]:
+    """The cells of each row side by side, without what the names of columns and a template add to every row."""
+    return (" ".join(cell for cell in row if cell) for row in zip(*columns.values(), strict=True))
 
 
 def read_table(embedder: Any, X: Any, reset: bool) -> dict[str, Any]:

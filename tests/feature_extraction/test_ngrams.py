@@ -23,7 +23,7 @@ from skrec.feature_extraction import (
     UserProfileText,
     memory_cache,
 )
-from skrec.feature_extraction._folding import fold_text, words_of
+from skrec.feature_extraction._ngrams._folding import fold_text, words_of
 from skrec.interactions import FeatureTable
 from skrec.linear_model import EASERecommender
 from skrec.llm import ConversationalRecommender, LLMReranker, QuerySuggester

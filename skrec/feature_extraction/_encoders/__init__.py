@@ -5,5 +5,11 @@ from skrec.feature_extraction._encoders._encoder import Encoder
 from skrec.feature_extraction._encoders._endpoint_encoder import EndpointEncoder
 from skrec.feature_extraction._encoders._live_models import SharedModelMixin
 from skrec.feature_extraction._encoders._loading import packaged_folder
+from skrec.feature_extraction._encoders._readability import (
+    check_fitted_texts,
+    check_later_texts,
+    check_vectors,
+    readability,
+)
 from skrec.feature_extraction._encoders._selection import select_encoder, select_prompt
 from skrec.feature_extraction._encoders._vector_cache import memory_cache

@@ -45,7 +45,7 @@ def embed(
             if scrubbed is not None:
                 scrubbed[kind] = scrubbed.get(kind, 0) + n_found
     position: dict[str, int] = {}
-    inverse = [-1 if text is None else position.setdefault(_valid_unicode(text), len(position)) for text in texts]
+    inverse = [-1 if text is None else position.setdefault(valid_unicode(text), len(position)) for text in texts]
     if not position:
         return None
     distinct = _embed_distinct(list(position), encoder, prompt, cache, verbose)
@@ -83,6 +83,6 @@ def _store_for(encoder: Encoder, cache: str | os.PathLike | None) -> tuple[Vecto
     return (NoCache(), None) if name is None else (open_cache(cache), name)
 
 
-def _valid_unicode(text: str) -> str:
+def valid_unicode(text: str) -> str:
     """Text without lone surrogates, which no tokenizer and no JSON takes."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from skrec.feature_extraction._encoders._batching import batched
 from skrec.feature_extraction._encoders._loading import LoadSettings, fingerprint, local_model, resolve
 from skrec.feature_extraction._encoders._local_encoder import Done, Pending
-from skrec.feature_extraction._encoders._tokens import Tokens
+from skrec.feature_extraction._encoders._tokens import Spans, Tokens
 from skrec.utils import identity_token
 
 MOST_TEXTS = 4096
@@ -102,6 +102,15 @@ class LocalEncoder:
 
     def start(self, read: Tokens) -> Pending:
         return self.local.start(read, self.token_budget)
+
+    @property
+    def has_spans(self) -> bool:
+        """Whether :meth:`spans_of` can be asked."""
+        return self.local.has_spans
+
+    def spans_of(self, texts: Sequence[str]) -> list[Spans]:
+        """Of each text, where its tokens begin and end in it, and whether they stand for something unknown."""
+        return self.local.spans_of(texts, self.max_length)
 
 
 class ObjectEncoder(BlockingEncoder):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from skrec.feature_extraction._encoders._batching import pack_by_tokens
 from skrec.feature_extraction._encoders._device_memory import MemoryLimit, token_budget_of, use_tf32
-from skrec.feature_extraction._encoders._tokens import Tokens, read_tokens
+from skrec.feature_extraction._encoders._tokens import Spans, Tokens, read_tokens, reads_tokens, token_spans
 from skrec.utils import use_one_thread_after_fork
 
 
@@ -93,6 +93,15 @@ class LocalModel:
     def is_asynchronous(self) -> bool:
         """Whether the device computes by itself."""
         return self.model.device.type == "cuda"
+
+    @property
+    def has_spans(self) -> bool:
+        """Whether the tokenizer says where its tokens stand in a text."""
+        return reads_tokens(self.model) and self.model[0].tokenizer.is_fast
+
+    def spans_of(self, texts: Sequence[str], max_length: int | None) -> list[Spans]:
+        """Where the tokens of each text stand, and which are unknown."""
+        return token_spans(self.model, texts, max_length)
 
     def read(self, texts: Sequence[str], prompt: str, max_length: int | None) -> Tokens:
         """Tokenise texts.

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 _lock = threading.Lock()
 _truncating: "weakref.WeakKeyDictionary[Any, dict[tuple[int, int], Any]]" = weakref.WeakKeyDictionary()
 
+Spans = list[tuple[int, int, bool]]
+"""Of each token: where it begins and ends in its text, and whether it stands for something unknown."""
+
 
 def _no_numbers() -> NDArray[np.int64]:
     return np.empty(0, dtype=np.int64)
@@ -152,6 +155,25 @@ def _prompt_length(first: Any, prompt: str, limit: int) -> int:
     """Tokens of the prompt, without a closing special token; poolings that leave it out need to know."""
     ids = _tokenize(first, [prompt], limit)[0][0]
     return len(ids) - (bool(ids) and ids[-1] in first.tokenizer.all_special_ids)
+
+
+def token_spans(model: Any, texts: Sequence[str], max_length: int | None) -> list[Spans]:
+    """Where the tokens of each text stand, for a fast tokenizer; of an ASCII text without an unknown token none."""
+    tokenizer = model[0].tokenizer
+    fast, unknown = _fast_tokenizer(tokenizer, token_limit(model, max_length)), tokenizer.unk_token_id
+    encodings = fast.encode_batch(list(texts), add_special_tokens=False)
+    return [
+        [] if text.isascii() and unknown not in encoding.ids else _spans(encoding, unknown)
+        for text, encoding in zip(texts, encodings, strict=True)
+    ]
+
+
+def _spans(encoding: Any, unknown: int | None) -> Spans:
+    return [
+        (start, stop, token_id == unknown or token.startswith("<0x"))  # a byte, which SentencePiece falls back to
+        for token, token_id, (start, stop) in zip(encoding.tokens, encoding.ids, encoding.offsets, strict=True)
+        if token.strip("\u2581\u0120 ")  # a mark of a space alone stands nowhere
+    ]
 
 
 def _fast_tokenizer(tokenizer: Any, limit: int) -> Any:

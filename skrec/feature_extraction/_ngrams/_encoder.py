@@ -16,7 +16,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from skrec.feature_extraction._folding import fold_text, words_of
+from skrec.feature_extraction._ngrams._folding import fold_text, words_of
 from skrec.feature_extraction._reading import read_texts
 from skrec.feature_extraction._text_transformer import TextTransformer, plain_texts
 from skrec.interactions import Table
