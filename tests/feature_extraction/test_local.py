@@ -317,7 +317,7 @@ def test_device_that_is_not_there(bert_folder):
 
 
 def test_lone_surrogates_and_long_words(bert_folder):
-    assert np.isfinite(embed(bert_folder, ["a \ud800 film", "é" * 1000])).all()
+    assert np.isfinite(embed(bert_folder, ["a \ud800 film", "é" * 1000], on_unreadable="ignore")).all()
 
 
 def test_linear_layers_by_onednn_are_linear_layers():
