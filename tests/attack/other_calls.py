@@ -235,7 +235,10 @@ TRANSFORMERS = {
     "LLMTextEmbedder of texts": (embedder(), ["red sea", None, "blue storm"]),
     "KeywordExtractor": (KeywordExtractor(embedder()), TABLE[["title", "genre"]]),
     "ItemTextEnricher": (ItemTextEnricher(lambda messages: "a book", text_encoder=embedder()), TABLE),
-    "ContextEncoder": (ContextEncoder(random_state=0), LOG.assign(hour=np.arange(90.0), home=["yes", "no", None] * 30)),
+    "ContextEncoder": (
+        ContextEncoder(text_encoder=embedder(), random_state=0),
+        LOG.assign(hour=np.arange(90.0), home=["yes", "no", None] * 30),
+    ),
     "ContextEncoder of arrays": (ContextEncoder(random_state=0), np.column_stack([IDS_ALONE, np.arange(90.0)])),
     "UserProfileText": (UserProfileText(text_encoder=embedder()), LOG),
     "NgramTextEncoder": (NgramTextEncoder(n_components=4), TABLE),
