@@ -15,7 +15,7 @@ from skrec.base._item_graph import ItemGraphRecommender
 from skrec.base._item_graph_update import updated_graph
 from skrec.base._item_similarity import Similarity, classical, merge_repeats, pair_table, repeats_dominate
 from skrec.base._meta import MetaRecommender
-from skrec.base._popularity_prior import HeldOutEvents, PopularityPriorMixin
+from skrec.base._popularity_prior import HeldOutEvents, PopularityPriorMixin, may_be_as_good
 from skrec.base._ranker import ExactRanker, Ranker, TopK
 from skrec.base._recommender import BaseRecommender
 from skrec.base._text_parts import text_columns

@@ -145,19 +145,24 @@ def best_weight(
     return float(weights[_choice(1 / np.log2(2 + ranks))])
 
 
+def may_be_as_good(gains: NDArray[np.float64], best: NDArray[np.float64]) -> bool:
+    """Whether the mean gain of the same held-out events is at most one standard error of the difference lower."""
+    return not _is_better(best, gains, 1)
+
+
+def _is_better(gains: NDArray[np.float64], other: NDArray[np.float64], n_errors: float) -> bool:
+    """Whether the mean gain is higher by more than ``n_errors`` standard errors of the difference."""
+    difference = gains - other
+    return bool(difference.mean() > n_errors * difference.std() / np.sqrt(len(difference)))
+
+
 def _choice(gains: NDArray[np.float64]) -> int:
     """A column: the one with the largest mean, if it is not by chance above the first one, or above the last one."""
-
-    def gain(above: int, below: int) -> float:
-        """In standard errors of the difference."""
-        difference = gains[:, above] - gains[:, below]
-        error = difference.std() / np.sqrt(len(difference))
-        return float(difference.mean() / max(error, np.finfo(float).tiny))
-
     best, last = int(np.argmax(gains.mean(axis=0))), gains.shape[1] - 1
-    if gain(best, 0) <= 2 and gain(0, last) > 1:
+    none, alone = gains[:, 0], gains[:, last]
+    if not _is_better(gains[:, best], none, 2) and not may_be_as_good(alone, none):
         return 0
-    return best if gain(best, last) > 1 else last
+    return last if may_be_as_good(alone, gains[:, best]) else best
 
 
 class PopularityPriorMixin:

@@ -121,17 +121,17 @@ class ALSSolver(Solver[FactorState]):
         values = (pairs.data * (1 - share))[kept]
         train = sp.csr_array((values, tuple(at[kept] for at in pairs.coords)), shape=entries.shape)
         users, items = self._first_sides(scales, train, features, check_random_state(0))
-        out = np.flatnonzero((share > 0) & items.active[pairs.coords[1]])
+        out = np.flatnonzero(share)
         of_users, of_items = (at[out] for at in pairs.coords)
         rank = HeldOutRank(of_items, (pairs.data * share)[out], None if repeats else train[of_users])
         penalties = PenaltyPath((users, items), scales.regularization)
 
-        def score_at(regularization: float) -> float:
+        def gains_at(regularization: float) -> NDArray[np.float64]:
             n_sweeps = penalties.move_to(regularization)
             fit_als(users, items, max_iter=n_sweeps, tol=SEARCH_TOL)
-            return rank(lambda at: users.factors[of_users[at]], items.factors, items.active)
+            return rank.weighted_gains(lambda at: users.factors[of_users[at]], items.factors, items.active)
 
-        return best_regularization(scales.regularization, score_at)
+        return best_regularization(scales.regularization, gains_at)
 
     def sides(
         self,

@@ -109,18 +109,20 @@ class ContextALSSolver(ALSSolver):
             return scales.regularization
         sweeps = self._first_sweeps(scales, events.scaled(1 - share), shape, features, check_random_state(0))
         users, items, coef = sweeps.users, sweeps.items, sweeps.coef
-        out = events.scaled(share * items.active[events.items])
+        out = events.scaled(share)
         rank, penalties = HeldOutRank(out.items, out.weight, None), PenaltyPath((users, items), scales.regularization)
         assert out.context is not None
         of_events = out.context
 
-        def score_at(regularization: float) -> float:
+        def gains_at(regularization: float) -> NDArray[np.float64]:
             n_sweeps = penalties.move_to(regularization)
             sweeps.penalty = _CONTEXT_PENALTY * regularization
             sweeps.fit(n_sweeps, SEARCH_TOL)
-            return rank(lambda at: users.factors[out.users[at]] + of_events[at] @ coef, items.factors, items.active)
+            return rank.weighted_gains(
+                lambda at: users.factors[out.users[at]] + of_events[at] @ coef, items.factors, items.active
+            )
 
-        return best_regularization(scales.regularization, score_at)
+        return best_regularization(scales.regularization, gains_at)
 
     def _context_scales(self, events: WeightedEvents) -> Scales:
         settings = self.settings

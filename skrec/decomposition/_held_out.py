@@ -28,11 +28,8 @@ def held_out_shares(
     """
     fraction = min(fraction, _MAX_HELD_OUT / max(1, n_events.sum()))
     share = (rng.binomial(n_events, fraction) / n_events).astype(np.float32)
-    out = np.flatnonzero(share)
-    out = out[np.isin(items[out], items[share < 1])]
-    if len(out) < _MIN_HELD_OUT:
-        return None
-    return share
+    share[~np.isin(items, items[share < 1])] = 0
+    return share if np.count_nonzero(share) >= _MIN_HELD_OUT else None
 
 
 class HeldOutRank:
@@ -68,6 +65,13 @@ class HeldOutRank:
             scores[:, ~active] = -np.inf
             gains[at] = 1 / np.log2(2 + self._above(scores, at))
         return gains
+
+    def weighted_gains(
+        self, queries: Callable[[slice], NDArray[np.float32]], vectors: NDArray[np.float32], active: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """Gains times the weight of their events over the mean weight."""
+        weighted: NDArray[np.float64] = self.gains(queries, vectors, active) * (self.weight / self.weight.mean())
+        return weighted
 
     def _above(self, scores: NDArray[np.float32], at: slice) -> NDArray[np.int64]:
         """How many items score above the one held out."""

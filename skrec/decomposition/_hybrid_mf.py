@@ -156,11 +156,13 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
 
     *Automatic values.* With "als" and implicit feedback, a tenth of the events is held out (``validation_fraction``),
     and ``regularization`` climbs in factors of two to the best mean of ``1 / log2(1 + rank)``, each model starting from
-    the one before; where most events repeat a pair, or with context, items that were seen are ranked too. This takes
-    about as long as the fit. It starts from ``0.5 * e * sqrt(1 + alpha * mean(y))``, where e is the largest singular
-    value of the events with their items shuffled, less popularity: what noise alone gives (Horn 1965). On eight data
-    sets the best value was 0.3 to 0.7 of e. For ratings it is ``0.7 * s * (sqrt(d_u) + sqrt(d_i))``, where d_u and d_i
-    are the mean events per user and per item, and s is the standard deviation of the ratings.
+    the one before; where most events repeat a pair, or with context, items that were seen are ranked too. Where that is
+    no better by a standard error than 64 times the first value, under which the items come by popularity, the latter
+    is taken. This takes about as long as the fit. It starts from ``0.5 * e * sqrt(1 + alpha * mean(y))``, where e is
+    the largest singular value of the events with their items shuffled, less popularity: what noise alone gives (Horn
+    1965). On eight data sets the best value was 0.3 to 0.7 of e. For ratings it is ``0.7 * s * (sqrt(d_u) +
+    sqrt(d_i))``, where d_u and d_i are the mean events per user and per item, and s is the standard deviation of the
+    ratings.
     ``alpha="auto"`` is ``min(0.07 * density ** -0.75, 40) / mean(y)``, chosen on held-out parts of three public data
     sets between 0.07 and 6 percent dense. With context, each event is a row of its own: the density is one over the
     number of items. The other solvers take a smaller ``regularization`` where the events are too few to hold any out.

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from skrec.base import may_be_as_good
 from skrec.utils import progress
 
 if TYPE_CHECKING:
@@ -33,23 +35,27 @@ class PenaltyPath:
         return n_sweeps
 
 
-def best_regularization(first: float, score_at: Callable[[float], float]) -> float:
-    """Climb from ``first`` in steps of a factor of two, down or else up, until the score falls.
+def best_regularization(first: float, gains_at: Callable[[float], NDArray[np.float64]]) -> float:
+    """Climb from ``first`` in steps of a factor of two, down or else up, until the mean gain falls.
 
-    The maximum of the parabola through the best point and its neighbours, on a logarithmic scale, is returned.
+    The maximum of the parabola through the best point and its neighbours, on a logarithmic scale, is returned. Where
+    the best is not better by a standard error than the largest penalty of all, under which users share one vector and
+    the items come by popularity, that one is.
 
     Parameters
     ----------
     first : float
-    score_at : callable
-        Takes a regularization and returns its score. Calls follow each other closely, so that each can start from
-        what the one before has learned.
+    gains_at : callable
+        Takes a regularization and returns the gain of each held-out event. Calls follow each other closely, so that
+        each can start from what the one before has learned.
     """
+    gains: dict[int, NDArray[np.float64]] = {}
     scores: dict[int, float] = {}
     with progress(2 * _MOST_STEPS + 1, "Regularization", "try") as bar:
 
         def try_step(step: int) -> float:
-            scores[step] = score_at(first * 2.0**step if step else first)
+            gains[step] = gains_at(first * 2.0**step if step else first)
+            scores[step] = float(gains[step].mean())
             bar.update(note=f"score {scores[step]:.4f}")
             return scores[step]
 
@@ -62,7 +68,11 @@ def best_regularization(first: float, score_at: Callable[[float], float]) -> flo
                 step += direction
             if len(scores) > 2:
                 break
-    best = max(scores, key=lambda step: (scores[step], step))
+        best = max(scores, key=lambda step: (scores[step], step))
+        if _MOST_STEPS not in scores:
+            try_step(_MOST_STEPS)
+    if may_be_as_good(gains[_MOST_STEPS], gains[best]):
+        return float(first * 2.0**_MOST_STEPS)
     return float(first * 2.0 ** (best + _vertex(scores, best)))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from skrec.base import may_be_as_good
 from skrec.decomposition._held_out import HeldOutRank, held_out_shares
 
 DEFAULT_WEIGHT = 0.5
@@ -39,7 +40,7 @@ def best_popularity_weight(
     n_users = np.bincount(train.indices, minlength=train.shape[1])
     users, items = fit(train.copy())
     vectors, active = np.column_stack([items, log_popularity(n_users)]), n_users > 0
-    out = np.flatnonzero(~kept & active[pairs.col])
+    out = np.flatnonzero(~kept)
     of_users = pairs.row[out]
     rank = HeldOutRank(pairs.col[out], np.ones(len(out), np.float32), sp.csr_array(train)[of_users])
 
@@ -50,12 +51,6 @@ def best_popularity_weight(
 
         return rank.gains(queries, vectors, active)
 
-    return _largest_that_may_be_best([gains(weight) for weight in _WEIGHTS])
-
-
-def _largest_that_may_be_best(gains: list[NDArray[np.float64]]) -> float:
-    """The largest weight that is at most one standard error of the difference behind the best."""
-    best = max(gains, key=lambda of_weight: float(of_weight.mean()))
-    behind = [best - of_weight for of_weight in gains]
-    close = [lost.mean() <= lost.std() / np.sqrt(len(lost)) for lost in behind]
-    return max(weight for weight, is_close in zip(_WEIGHTS, close, strict=True) if is_close)
+    tried = [gains(weight) for weight in _WEIGHTS]
+    best = max(tried, key=lambda of_weight: float(of_weight.mean()))
+    return max(weight for weight, found in zip(_WEIGHTS, tried, strict=True) if may_be_as_good(found, best))

@@ -202,9 +202,8 @@ def split(
     share = held_out_shares(events.items, n_events, fraction, rng)
     if share is None:
         return None
-    train, out = events.take(np.flatnonzero(share < 1)), np.flatnonzero(share)
-    out = out[np.isin(events.items[out], train.items)]
-    held_out = events.take(out)
+    out = np.flatnonzero(share)
+    train, held_out = events.take(np.flatnonzero(share < 1)), events.take(out)
     train.weight *= (1 - share)[share < 1]
     held_out.weight *= share[out]
     return train, held_out

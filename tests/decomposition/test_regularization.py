@@ -76,16 +76,44 @@ def test_the_search_finds_the_maximum(best):
 
     def score_at(regularization):
         tried.append(regularization)
-        return -(np.log2(regularization / best) ** 2)
+        return -(np.log2(regularization / best) ** 2) + np.array([0.01, -0.01])
 
     assert best_regularization(8.0, score_at) == pytest.approx(best, rel=1e-6)
-    assert len(tried) <= 8
+    assert len(tried) <= 9
 
 
 def test_the_search_ends_where_scores_are_flat_or_rise_for_ever():
-    assert best_regularization(8.0, lambda regularization: 1.0) > 0
-    assert best_regularization(8.0, lambda regularization: regularization) == 8 * 2**6
-    assert best_regularization(8.0, lambda regularization: -regularization) == 8 / 2**6
+    """Where nothing tells penalties apart, the largest is taken."""
+    one = np.ones(2)
+    assert best_regularization(8.0, lambda regularization: one) == 8 * 2**6
+    assert best_regularization(8.0, lambda regularization: regularization * one) == 8 * 2**6
+    assert best_regularization(8.0, lambda regularization: -regularization * one) == 8 / 2**6
+
+
+def test_what_is_no_better_than_the_largest_penalty_by_a_standard_error_is_not_taken():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=100)
+    noise -= noise.mean()
+
+    def gains_at(lead):
+        error = noise.std() / 10
+        return lambda regularization: (lead * error + noise) * (np.log2(regularization / 8) ** 2 < 1)
+
+    assert best_regularization(8.0, gains_at(0.9)) == 8 * 2**6
+    assert best_regularization(8.0, gains_at(1.1)) == 8.0
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+def test_few_events_of_many_items_are_ranked_by_popularity(seed):
+    """Choices by popularity alone: a model of tastes would be chance."""
+    rng = np.random.default_rng(seed)
+    items = rng.choice(300, 4000, p=np.arange(1, 301) ** -0.9 / (np.arange(1, 301) ** -0.9).sum())
+    X = np.unique(np.column_stack([rng.integers(0, 700, 4000), items]), axis=0)
+    X = X[rng.permutation(len(X))]
+    X, test = X[:-500], X[-500:]
+    lists = HybridMFRecommender(n_factors=16, random_state=0).fit(X).recommend(test[:, 0]).items
+    popular = PopularRecommender().fit(X).recommend(test[:, 0]).items
+    assert ndcg(lists, test[:, 1]).mean() >= 0.97 * ndcg(popular, test[:, 1]).mean()
 
 
 def test_held_out_events_leave_their_items_others():
