@@ -63,8 +63,10 @@ from skrec.feature_extraction import ItemTextEnricher as ItemTextEnricher
 from skrec.feature_extraction import KeywordExtractor as KeywordExtractor
 from skrec.feature_extraction import LLMTextEmbedder as LLMTextEmbedder
 from skrec.feature_extraction import NgramTextEncoder as NgramTextEncoder
+from skrec.feature_extraction import TextCleaner as TextCleaner
 from skrec.feature_extraction import TextEncoderUnion as TextEncoderUnion
 from skrec.feature_extraction import UserProfileText as UserProfileText
+from skrec.feature_extraction import describe_text as describe_text
 from skrec.feature_extraction import memory_cache as memory_cache
 from skrec.inspection import explain_by_leave_one_out as explain_by_leave_one_out
 from skrec.interactions import EventLog as EventLog

@@ -1,5 +1,6 @@
 """Features from text."""
 
+from skrec.feature_extraction._cleaning import TextCleaner, describe_text
 from skrec.feature_extraction._context_encoder import ContextEncoder
 from skrec.feature_extraction._encoder_union import TextEncoderUnion
 from skrec.feature_extraction._encoders import memory_cache
@@ -18,7 +19,9 @@ __all__ = [
     "KeywordExtractor",
     "LLMTextEmbedder",
     "NgramTextEncoder",
+    "TextCleaner",
     "TextEncoderUnion",
     "UserProfileText",
+    "describe_text",
     "memory_cache",
 ]
