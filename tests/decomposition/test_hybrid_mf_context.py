@@ -286,7 +286,7 @@ def test_requests_that_leave_float32_are_refused():
     with pytest.raises(ValueError, match="user vector of a request leaves the range of float32"):
         make(feedback="explicit").fit(X, y).recommend([3], context=[[3e38, 3e38]])
     with pytest.raises(ValueError, match="user vector of a request leaves the range of float32"):
-        make(solver="als").fit(X).recommend(history=([[999, 3]] * 500, np.full(500, 1e15)))
+        make(solver="als", regularization=1.0).fit(X).recommend(history=([[999, 3]] * 500, np.full(500, 1e15)))
 
 
 def test_very_large_weights_of_events(solver, choices):

@@ -247,7 +247,7 @@ class TestWhereverAnEncoderIsTaken:
     def test_conversation_suggestions_and_reranking(self, encoder):
         base = EmbeddingKNNRecommender(item_encoder=encoder)
         talk = ConversationalRecommender(base, item_encoder=encoder).fit(EVENTS, item_features=ITEMS)
-        assert set(talk.reply("花园", user="a", k=2).recommendations.items[0]) == {"b4", "b5"}
+        assert set(talk.reply("帆船", user="nobody", k=2).recommendations.items[0]) == {"b2", "b3"}
         suggester = QuerySuggester(base, KeywordExtractor(encoder, min_df=1)).fit(EVENTS, item_features=ITEMS)
         assert suggester.suggest_queries("大海", k=1) == [["大海与帆船"]]
         fitted = clone(encoder).fit(CHINESE)
