@@ -141,7 +141,7 @@ class TestThreads:
 
     @both
     def test_without_a_seed_it_fits_on_all(self, model):
-        assert _own_share(clone(model).set_params(random_state=None).fit(_two_tastes()).recommend(k=5)) > 0.9
+        assert _own_share(clone(model).set_params(random_state=None).fit(_two_tastes()).recommend(k=5)) > 0.75
 
 
 class TestFoldIn:
