@@ -340,7 +340,7 @@ class ItemKNNRecommender(PopularityPriorMixin, PartialFitMixin, ItemGraphRecomme
         _, _, length_exponent, lags, *_ = self._fitted_settings
         pairs = self._history_weights(histories) * histories.y * row_scale[histories.items]
         if lags is not None:
-            forward = distance_weights(*lags)[0]
+            forward = _distance_weights(histories, *lags)[0]
             steps = histories.steps_back() + 1
             pairs = pairs * np.where(steps < len(forward), forward[np.minimum(steps, len(forward) - 1)], 0)
         own = np.bincount(histories.row_of_event(), weights=pairs, minlength=len(events))

@@ -498,3 +498,8 @@ def test_cuda_attention_implementations(cuda, bert_folder, texts):
     expected = embed(bert_folder, texts, device="cuda", dtype="float32")
     given = embed(bert_folder, texts, device="cuda", dtype="float32", attn_implementation="eager")
     np.testing.assert_allclose(given, expected, atol=2e-3)
+
+
+def test_an_array_of_devices_is_refused_by_name():
+    with pytest.raises(ValueError, match="device cannot be set for a HashingTextEncoder"):
+        LLMTextEmbedder(HashingTextEncoder(), device=np.array(["cpu", "cpu"])).fit(["text"])

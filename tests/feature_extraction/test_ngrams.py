@@ -134,16 +134,16 @@ class TestParameters:
         assert encoder.encode(["监狱"]).any()
         assert not encoder.encode(["监"]).any()
 
-    @pytest.mark.parametrize("nothing", [[], None, [""]], ids=repr)
+    @pytest.mark.parametrize("nothing", [[], [""]], ids=repr)
     def test_a_tokenizer_that_returns_nothing(self, nothing):
         by_parts = NgramTextEncoder(tokenizer=lambda text: nothing).fit(CHINESE)
         assert set(nearest(by_parts, CHINESE, "监狱")[:2]) == {0, 1}
         with pytest.raises(ValueError, match="None of 6 distinct texts holds an n-gram that is counted"):
             NgramTextEncoder(tokenizer=lambda text: nothing, char_ngram_range=None).fit(CHINESE)
 
-    @pytest.mark.parametrize("answer", ["监狱", 3, [3]], ids=repr)
+    @pytest.mark.parametrize("answer", ["监狱", 3, [3], None], ids=repr)
     def test_a_tokenizer_that_returns_something_else(self, answer):
-        with pytest.raises(TypeError, match="tokenizer must return a list of words; got"):
+        with pytest.raises(TypeError, match="must return a list of str"):
             NgramTextEncoder(tokenizer=lambda text: answer).fit(CHINESE)
 
     @pytest.mark.parametrize("bad", [(0, 2), (3, 2), (1,), (1.0, 2)], ids=repr)

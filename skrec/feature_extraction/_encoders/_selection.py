@@ -70,7 +70,9 @@ def _load_settings(embedder: "LLMTextEmbedder") -> LoadSettings:
 
 def _refuse_local_settings(embedder: "LLMTextEmbedder", what: str) -> None:
     defaults = type(embedder)().get_params(deep=False)
-    if changed := [name for name in [*_LOCAL, "max_length"] if getattr(embedder, name) != defaults[name]]:
+    given = {name: getattr(embedder, name) for name in [*_LOCAL, "max_length"]}
+    # An array, which no default is, has no truth value when it is compared.
+    if changed := [name for name, value in given.items() if hasattr(value, "__array__") or value != defaults[name]]:
         raise ValueError(f"{', '.join(changed)} cannot be set for {what}; leave the default.")
 
 

@@ -1,7 +1,7 @@
 """Texts to vectors by the words and the parts of words that they share: no weights, no network, any language."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral
 from typing import Any, Self
 
@@ -20,7 +20,7 @@ from skrec.feature_extraction._ngrams._folding import fold_text, words_of
 from skrec.feature_extraction._reading import read_texts
 from skrec.feature_extraction._text_transformer import TextTransformer, plain_texts
 from skrec.interactions import Table
-from skrec.utils import RandomState, Text, check_array, fit_context
+from skrec.utils import RandomState, Text, Tokenizer, WordSplitter, check_array, fit_context
 
 _BLOCK = 4096  # texts whose n-grams are counted at a time: what bounds the memory of transform
 _NOISE = 1e-4  # length of a projected row below which it is rounding
@@ -121,7 +121,7 @@ class NgramTextEncoder(ClassNamePrefixFeaturesOutMixin, TextTransformer):
         template: str | None = None,
         char_ngram_range: tuple[int, int] | None = (2, 4),
         word_ngram_range: tuple[int, int] | None = (1, 1),
-        tokenizer: Callable[[str], Iterable[str]] | None = None,
+        tokenizer: Tokenizer | None = None,
         min_df: int = 1,
         max_samples: int | None = 20_000,
         random_state: RandomState = 0,
@@ -259,7 +259,7 @@ class NgramTextEncoder(ClassNamePrefixFeaturesOutMixin, TextTransformer):
         shared = {"sublinear_tf": True, "lowercase": False, "dtype": np.float32, "min_df": self.min_df}
         parts = []
         if self.word_ngram_range is not None:
-            words = words_of if self.tokenizer is None else _CheckedTokenizer(self.tokenizer)
+            words = words_of if self.tokenizer is None else WordSplitter(self.tokenizer).words
             ngrams = tuple(self.word_ngram_range)
             parts.append(TfidfVectorizer(tokenizer=words, token_pattern=None, ngram_range=ngrams, **shared))
         if self.char_ngram_range is not None:
@@ -293,23 +293,6 @@ class NgramTextEncoder(ClassNamePrefixFeaturesOutMixin, TextTransformer):
         if hasattr(self, "components_"):
             n_ngrams = sum(len(part.vocabulary_) for part in self._vectorizers)
             check_array(self.components_, "components_", (self.n_features_out_, n_ngrams))
-
-
-class _CheckedTokenizer:
-    """A tokenizer of the user, whose answers are looked at."""
-
-    def __init__(self, tokenizer: Callable[[str], Iterable[str]]) -> None:
-        self.tokenizer = tokenizer
-
-    def __call__(self, text: str) -> list[str]:
-        words = self.tokenizer(text)
-        words = [] if words is None else words
-        if isinstance(words, str) or not isinstance(words, Iterable):
-            raise TypeError(f"tokenizer must return a list of words; got {words!r} for {text[:40]!r}.")
-        words = list(words)
-        if not all(isinstance(word, str) for word in words):
-            raise TypeError(f"tokenizer must return a list of words; got {words[:3]!r} for {text[:40]!r}.")
-        return [word for word in words if not word.isspace() and word]
 
 
 def _check_range(name: str, value: Any) -> None:

@@ -106,7 +106,7 @@ class WordSplitter:
     def _tokenized(self, text: str) -> list[str]:
         assert self.tokenizer is not None
         given = self.tokenizer(text)
-        words = None if given is None or isinstance(given, str | bytes) else list(given)
+        words = list(given) if isinstance(given, Iterable) and not isinstance(given, str | bytes) else None
         if words is None or not all(isinstance(word, str) for word in words):
             raise TypeError(
                 f"tokenizer={self.tokenizer!r} returned {given!r:.80} for the text {text[:40]!r}; it must return a "
