@@ -38,12 +38,12 @@ class ContextALSSolver(ALSSolver):
     """Alternating least squares that learns a map from context to what it adds to a user vector.
 
     The contexts of fitted events are not kept. So an update knows of the old events only how the loss grows around
-    the fitted row (its curvature), see ``skrec._kernels.als.updates``. An event of a history without context counts
-    as if it had the mean context of training.
+    the fitted row (its curvature), see ``skrec._kernels.als.updates``; their contexts enter it by a covariance. An
+    event of a history without context counts as if it had the mean context of training.
     """
 
     def fit(self, data: SolverData, features: SideFeatures, random_state: RandomState) -> FactorState:
-        """Learn both sides and the context map; sets ``context_map`` and ``query_gram`` too."""
+        """Learn both sides and the context map; sets ``context_map``, ``query_gram`` and ``context_covariance`` too."""
         settings, shape = self.settings, (data.events.n_users, data.events.n_items)
         counted = counted_events(data.events, explicit=settings.explicit)
         distinct = distinct_events(data.events, counted, data.sample_weight)
@@ -64,6 +64,7 @@ class ContextALSSolver(ALSSolver):
             data,
             context_map=sweeps.coef / scale[:, None],
             query_gram=sweeps.query_gram(),
+            context_covariance=_covariance(distinct, sweeps.coef),
             loss_curve=losses,
         )
 
@@ -153,6 +154,7 @@ class ContextALSSolver(ALSSolver):
         assert data.mean_context is not None
         assert state.context_map is not None
         assert state.query_gram is not None
+        assert state.context_covariance is not None
         events = data.events
         counted = counted_events(events, explicit=settings.explicit)
         new = NewEvents(
@@ -196,6 +198,7 @@ class ContextALSSolver(ALSSolver):
                 scales=scales,
                 bias=settings.bias,
                 query_gram=state.query_gram,
+                context_covariance=state.context_covariance,
                 penalty=item_penalty,
                 n_jobs=settings.n_jobs,
             )
@@ -244,3 +247,13 @@ class ContextALSSolver(ALSSolver):
         histories = queries.histories
         entries = self.entries(histories, len(state.items))
         return self.shares(state, histories, items, entries, histories.lengths, n_grams=histories.lengths)
+
+
+def _covariance(events: WeightedEvents, coef: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(width, width) covariance of what the contexts of the events add to a user vector."""
+    assert events.context is not None
+    total = max(float(events.weight.sum(dtype=np.float64)), np.finfo(np.float64).tiny)
+    share = events.weight.astype(np.float64) / total
+    mean = share @ events.context
+    of_context = (events.context.T * share) @ events.context - np.outer(mean, mean)
+    return np.asarray(coef.T @ of_context @ coef, dtype=np.float32)

@@ -103,6 +103,7 @@ def changed_items(
     scales: Scales,
     bias: int | None,
     query_gram: NDArray[np.float32],
+    context_covariance: NDArray[np.float32],
     penalty: NDArray[np.float32],
     n_jobs: int | None,
 ) -> NDArray[np.float32]:
@@ -126,6 +127,9 @@ def changed_items(
         The column of the biases.
     query_gram : float32 array of shape (width, width)
         Of the queries of the old events.
+    context_covariance : float32 array of shape (width, width)
+        Of what the contexts of the old events added to the user vectors: without it an item could move freely
+        wherever only contexts point, as its old events count in the mean one.
     penalty : float32 array of shape (n_rows,)
     n_jobs : int or None
 
@@ -136,12 +140,22 @@ def changed_items(
     from skrec._kernels.als.updates import NewRequests, changed_rows
 
     rows, y = np.searchsorted(codes, new.items), new.y
-    others = np.concatenate([old_queries, queries])
+    spread = _rows_of_gram(context_covariance)
     if bias is not None:
         y = y - queries[:, bias] - np.float32(scales.mean)
-        queries = queries.copy()
-        others[:, bias] = queries[:, bias] = 1.0
-    entries = sp.csr_array((old.data, old.indices, old.indptr), shape=(len(codes), len(others)))
+        old_queries, queries = old_queries.copy(), queries.copy()
+        old_queries[:, bias] = queries[:, bias] = 1.0
+        spread[:, bias] = 0.0
+    # The contexts of the old events of an item: rows of its own, as many as the covariance has directions.
+    strengths = np.diff(old.indptr) if scales.alpha is None else old.sum(axis=1)
+    contexts = (np.sqrt(strengths)[:, None, None] * spread).reshape(-1, spread.shape[1])
+    others = np.concatenate([old_queries, queries, contexts.astype(np.float32)])
+    places = np.arange(len(contexts))
+    of_contexts = sp.csr_array(
+        (np.ones(len(places), np.float32), places, np.arange(len(codes) + 1) * len(spread)),
+        shape=(len(codes), len(places)),
+    )
+    entries = sp.hstack([old, sp.csr_array((len(codes), len(queries))), of_contexts], format="csr")
     gram = queries.T @ queries
     scores = np.einsum("ij,ij->i", queries, base[rows])
     return changed_rows(
@@ -156,6 +170,14 @@ def changed_items(
         penalty=penalty,
         n_jobs=n_jobs,
     )
+
+
+def _rows_of_gram(gram: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The fewest rows, of shape (n_rows, width), whose Gram matrix is the one given."""
+    values, vectors = np.linalg.eigh(gram.astype(np.float64))
+    kept = values > max(_ROUNDING * values[-1], np.finfo(np.float32).tiny)
+    rows: NDArray[np.float64] = np.sqrt(values[kept])[:, None] * vectors[:, kept].T
+    return rows
 
 
 def different_entries(entries: sp.csr_array, part: sp.csr_array, *, explicit: bool) -> sp.csr_array:

@@ -166,6 +166,8 @@ class FactorState:
         From context to what it adds to a user vector.
     query_gram : float32 array of shape (width, width) or None
         Least squares with context: the sum of ``v v'`` over the query vectors of all events.
+    context_covariance : float32 array of shape (width, width) or None
+        Least squares with context: of what the contexts of the events of ``fit`` add to a user vector.
     loss_curve : list of float
     validation_scores : list of float or None
     design : object
@@ -189,6 +191,7 @@ class FactorState:
     mean_context: NDArray[np.float32] | None
     context_map: NDArray[np.float32] | None
     query_gram: NDArray[np.float32] | None
+    context_covariance: NDArray[np.float32] | None
     loss_curve: list[float]
     validation_scores: list[float] | None
     design: Any = field(repr=False, compare=False)
@@ -206,6 +209,7 @@ class FactorState:
         loss_curve: list[float],
         context_map: NDArray[np.float32] | None = None,
         query_gram: NDArray[np.float32] | None = None,
+        context_covariance: NDArray[np.float32] | None = None,
         validation_scores: list[float] | None = None,
         **more: Any,
     ) -> Self:
@@ -226,6 +230,7 @@ class FactorState:
             mean_context=data.mean_context,
             context_map=context_map,
             query_gram=query_gram,
+            context_covariance=context_covariance,
             loss_curve=loss_curve,
             validation_scores=validation_scores,
             design=None,
@@ -315,7 +320,7 @@ class FactorState:
 
     def is_finite(self) -> bool:
         """Whether every learned number is one of float32."""
-        learned = (self.users, self.items, self.context_map, self.query_gram)
+        learned = (self.users, self.items, self.context_map, self.query_gram, self.context_covariance)
         return all(bool(np.isfinite(part).all()) for part in learned if part is not None)
 
 

@@ -51,8 +51,9 @@ def check_factors(state: Any, name: str, n_users: int, n_items: int, n_context: 
     for part, shape in (("mean_context", (n_context,)), ("context_map", (n_context, width))):
         if n_context or getattr(state, part) is not None:
             check_array(getattr(state, part), f"{name}.{part}", shape, dtype=np.float32)
-    if state.query_gram is not None or (n_context and settings.solver == "als"):
-        check_array(state.query_gram, f"{name}.query_gram", (width, width), dtype=np.float32)
+    for part in ("query_gram", "context_covariance"):
+        if getattr(state, part) is not None or (n_context and settings.solver == "als"):
+            check_array(getattr(state, part), f"{name}.{part}", (width, width), dtype=np.float32)
     check_kind(state.loss_curve, f"{name}.loss_curve", list)
     check_kind(state.validation_scores, f"{name}.validation_scores", (list, NoneType))
     check_kind(state.user_grams, f"{name}.user_grams", NoneType)

@@ -289,6 +289,23 @@ def test_requests_that_leave_float32_are_refused():
         make(solver="als", regularization=1.0).fit(X).recommend(history=([[999, 3]] * 500, np.full(500, 1e15)))
 
 
+@pytest.mark.parametrize("constant", [False, True], ids=["context", "constant context"])
+def test_ratings_one_at_a_time_keep_the_quality(constant):
+    """Items must not follow single ratings into directions where only contexts point."""
+    rng = np.random.default_rng(0)
+    users, items, context = rng.integers(60, size=4000), rng.integers(80, size=4000), rng.random((4000, 3))
+    effect = (context - 0.5) @ rng.normal(size=(3, 80)) * 2
+    y = 3 + rng.normal(size=60)[users] + effect[np.arange(4000), items] + rng.normal(size=4000)
+    X = np.column_stack([users, items, np.ones_like(context) if constant else context])
+    train, new, test = slice(3000), range(3000, 3200), slice(3200, None)
+    rec = make(feedback="explicit", n_factors=8).fit(X[train], y[train])
+    before = np.sqrt(np.mean((rec.predict(X[test]) - y[test]) ** 2))
+    for row in new:
+        rec.partial_fit(X[[row]], y[[row]])
+    after = np.sqrt(np.mean((rec.predict(X[test]) - y[test]) ** 2))
+    assert after < 1.01 * before
+
+
 def test_very_large_weights_of_events(solver, choices):
     """The weight is far more events than an integer counts."""
     X = choices[0][:200]
