@@ -178,17 +178,18 @@ class Categories:
         return self.encoder.transform(_as_cells(values))[inverse]
 
     def _warn_of_unseen(self, values: list[Any], inverse: NDArray[np.int64]) -> None:
+        """Count rows that become zeros; where rare categories are grouped, an unseen one is simply one of them."""
+        if self.encoder.max_categories and self.encoder.infrequent_categories_[0] is not None:
+            return
         known = set(self.encoder.categories_[0].tolist())
         unseen = [at for at, value in enumerate(values) if value not in known and not is_missing_value(value)]
         if not unseen:
             return
         n_rows = int(np.isin(inverse, unseen).sum())
-        grouped = self.encoder.infrequent_categories_[0] is not None if self.encoder.max_categories else False
         warnings.warn(
             f"column {self.name!r} has a category that was not in fit in {n_rows} of {len(inverse)} rows, such as "
-            f"{values[unseen[0]]!r}; "
-            f"{'it counts as one of the rare ones' if grouped else 'it is encoded as zeros'}. Fit again with such "
-            "events, or silence UnseenCategoryWarning.",
+            f"{values[unseen[0]]!r}; it is encoded as zeros. Fit again with such events, or silence "
+            "UnseenCategoryWarning.",
             UnseenCategoryWarning,
             stacklevel=caller_level(),
         )
