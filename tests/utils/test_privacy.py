@@ -256,3 +256,24 @@ def test_regions_say_whose_numbers_are_found():
     assert Scrubber(regions=["CN"])(text)[0] == "[phone], 612 34 56 78"
     assert Scrubber(regions=[])(text)[0] == text
     assert Scrubber(regions=["JP"])("090-1234-5678")[0] == "[phone]"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("实名认证：33010619951108093X", "实名认证：[id]"),  # a colon or a comma without a space
+        ("谢谢，13812345678", "谢谢，[phone]"),
+        ("Card:4111111111111111", "Card:[card]"),
+        ("IP：2001:db8::1，IP：192.168.1.105", "IP：[ip]，IP：[ip]"),
+        ("12,4111111111111111", "12,4111111111111111"),
+        ("Fax 0911 99992 210, (030) 23125-77", "Fax [phone], [phone]"),  # an extension
+        ("(985 12 34 56)", "([phone])"),
+        ("Numéro de téléphone : 0536491234", "Numéro de téléphone : [phone]"),
+        ("Llamar a 612 111 222", "Llamar a [phone]"),
+        ("IBAN: DE71-3608-1916-2051-0174-94", "IBAN: [iban]"),
+        ("Pasaporte n.º AAB123456, passport C01X00T47", "Pasaporte n.º [passport], passport [passport]"),
+        ("Blue plate 24 cm, set of 6", "Blue plate 24 cm, set of 6"),
+    ],
+)
+def test_where_a_number_begins_and_ends(text, expected):
+    assert scrub(text)[0] == expected

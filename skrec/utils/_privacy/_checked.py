@@ -15,8 +15,9 @@ from stdnum.iso7064 import mod_11_2
 from skrec.utils._privacy._codes import digits_of, is_code
 from skrec.utils._privacy._folded_text import LETTER, UNSPACED, Rule
 
-# A number stands alone: it neither goes on as a word, a decimal or a time, nor is it the end of one.
-START, END = rf"(?<!{LETTER})(?<![.,:/+-])", rf"(?!{LETTER}|-|[.,:/]\d)"
+# A number stands alone: it neither goes on as a word, a decimal or a time, nor is it the end of one. A comma or a colon
+# right before it is common where no space follows them, as in Chinese; after a digit it makes a decimal or a time.
+START, END = rf"(?<!{LETTER})(?<![./+-])(?<!\d[,:])", rf"(?!{LETTER}|-|[.,:/]\d)"
 
 _EMAIL = re.compile(
     rf"(?:(?![{UNSPACED}])[\w.!#$%&'*+/=?^`{{|}}~-]){{1,64}}@"
@@ -26,13 +27,15 @@ _CARD = re.compile(START + r"\d(?:[ -]?\d){13,18}" + END)
 _NETWORKS = re.compile(
     r"4\d{15}(?:\d{3})?|5\d{15}|2[2-7]\d{14}|35\d{14}|3[47]\d{13}|3(?:0[0-5]|[689]\d)\d{11}|6\d{15,18}"
 )
-_IBAN = re.compile(START + r"[A-Za-z]{2}\d{2}(?: ?[A-Za-z\d]{4}){2,7}(?: ?[A-Za-z\d]{1,3})?" + END)
+_IBAN = re.compile(START + r"[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z\d]{4}){2,7}(?:[ -]?[A-Za-z\d]{1,3})?" + END)
 _CHINESE_ID = re.compile(START + r"[1-9]\d{5}(?P<born>(?:18|19|20)\d{6})\d{3}[\dXx]" + END)
 _SSN = re.compile(START + r"(?!000|666|9)\d{3}([- ])(?!00)\d\d\1(?!0000)\d{4}" + END)
 _DNI = re.compile(START + r"(?:\d{8}|[XYZxyz]-?\d{7})-?[A-Za-z]" + END)
 _NIR = re.compile(START + r"[12] ?\d\d ?\d\d ?(?:\d\d|2[AB]) ?\d{3} ?\d{3} ?\d\d" + END)
-_IPV4 = re.compile(rf"(?<!{LETTER})(?<![.:/+-])\d{{1,3}}(?:\.\d{{1,3}}){{3}}(?!{LETTER}|-|\.\d)")
-_IPV6 = re.compile(rf"(?<!{LETTER})(?<![.:/+-])[0-9A-Fa-f:]{{2,39}}(?<!:)(?!{LETTER}|-|[.:]\d)")
+_IPV4 = re.compile(rf"(?<!{LETTER})(?<![./+-])(?<![\d:]:)\d{{1,3}}(?:\.\d{{1,3}}){{3}}(?!{LETTER}|-|\.\d)")
+_IPV6 = re.compile(
+    rf"(?<!{LETTER})(?<![./+-])(?<![\d:]:)(?=[0-9A-Fa-f]|::)[0-9A-Fa-f:]{{2,39}}(?<!:)(?!{LETTER}|-|[.:]\d)"
+)
 _VERSION_BEFORE = re.compile(
     r"(?:\bv|\bver|\bversion|versión|\bbuild|firmware|release|版本|固件)[\s.:号]{0,3}$", re.IGNORECASE
 )

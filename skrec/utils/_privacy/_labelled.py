@@ -5,7 +5,7 @@ import re
 from skrec.utils._privacy._folded_text import LETTER, Rule
 
 _BREAK = (
-    r"(?:\s?(?:号码|帐号|账号|帳號|账户|号|號碼|號|account|id|number|nummer|num[ée]ro|no|nr|n[°º]|is|ist|est|es|是|为|為)){0,2}"
+    r"(?:\s?(?:号码|帐号|账号|帳號|账户|号|號碼|號|account|id|number|nummer|num[ée]ro|no|nr|n\.?[°ºo]|is|ist|est|es|是|为|為)){0,2}"
     r"[\s.:#]{0,3}"
 )
 _ACCOUNT = re.compile(
@@ -17,7 +17,7 @@ _ACCOUNT = re.compile(
 _QQ = re.compile(rf"(?:(?<!{LETTER})qq|扣扣){_BREAK}(?<!\d)([1-9]\d{{4,10}})(?!{LETTER})", re.IGNORECASE)
 _PASSPORT = re.compile(
     rf"(?:(?<!{LETTER})(?:passport|reisepass|pass|passeport|pasaporte)(?:nummer|nr)?|护照|護照){_BREAK}"
-    rf"(?=[A-Za-z\d]*\d{{4}})([A-Za-z\d]{{7,10}})(?!{LETTER})",
+    rf"(?=(?:[A-Za-z]*\d){{4}})([A-Za-z\d]{{7,10}})(?!{LETTER})",
     re.IGNORECASE,
 )
 _CHINESE_PLATE = re.compile(
@@ -27,7 +27,8 @@ _CHINESE_PLATE = re.compile(
 _PLATE = re.compile(
     rf"(?:(?<!{LETTER})(?i:(?:number|licen[cs]e) ?plate|registration|reg|plates?|kennzeichen|nummernschild"
     rf"|plaque(?: d'immatriculation)?|immatriculation|matr[íi]cula)|车牌|車牌){_BREAK}"
-    rf"(?=[A-ZÄÖÜ\d -]{{0,8}}\d)([A-ZÄÖÜ\d]{{1,4}}(?:[ -]?[A-ZÄÖÜ\d]{{1,4}}){{1,3}})(?!{LETTER}|-)"
+    rf"(?=[A-ZÄÖÜ -]{{0,8}}\d)(?=[\d -]{{0,8}}[A-ZÄÖÜ])(?=(?:[ -]?[A-ZÄÖÜ\d]){{4}})"
+    rf"([A-ZÄÖÜ\d]{{1,4}}(?:[ -]?[A-ZÄÖÜ\d]{{1,4}}){{1,3}})(?!{LETTER}|-)"
 )
 
 LABELLED = [

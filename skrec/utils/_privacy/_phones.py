@@ -21,26 +21,28 @@ _INTERNATIONAL = re.compile(
 _GROUPED = [
     # 555-123-4567, 1 (555) 123-4567
     re.compile(START + r"(?:1[ .-])?(?:\([2-9]\d\d\) ?|[2-9]\d\d([ .-]))\d{3}(?(1)\1|[ .-])\d{4}" + END),
-    # 030 1234567, 0171/123 45 67, (020) 7946 0958, 01 23 45 67 89
+    # 030 1234567, 030 12345-67, 0171/123 45 67, (020) 7946 0958, 01 23 45 67 89
     re.compile(
         START
-        + r"(?<!\d )(?:0[1-9]\d{0,3}[ /-]|\(0[1-9]\d{0,3}\) ?)(?:\d{2,4}(?:([ -])\d{2,4}(?:\1\d{2,4}){0,3})|\d{5,9})"
+        + r"(?<!\d )(?:0[1-9]\d{0,3}[ /-]|\(0[1-9]\d{0,3}\) ?)"
+        + r"(?:\d{2,4}([ -])\d{2,4}(?:\1\d{2,4}){0,3}|\d{5,9}(?: [1-9]\d{1,3}(?! ?\d)|-\d{1,4})?)"
         + END
     ),
     # 01.23.45.67.89
     re.compile(START + r"0\d(?:\.\d\d){4}" + END),
 ]
-_OF_A_REGION = re.compile(rf"{START}(?<!\d )\(?\d{{2,5}}\)?(?:[ .-]\d{{2,8}}){{1,4}}{END}")
+_OF_A_REGION = re.compile(rf"{START}(?<!\d )(?:\d{{2,5}}|\(\d{{2,5}}\))(?:[ .-]\d{{2,8}}){{1,4}}{END}")
 _BARE = re.compile(rf"{START}(?<!\d )\d{{9,11}}{END}")
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:([ .])\d{3})(?:\1\d{3})*")
 _MOBILE = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
 _LABELLED = re.compile(
     rf"""(?<![\[])(?:
       (?<!{LETTER})(?:tel|t[ée]l[ée]fono?|telefon|telephone|t[ée]l[ée]phone|t[ée]l|phone|mobile?|m[óo]vil|handy|cell|fax
-        |whatsapp|call|ring|text|sms|rufnummer|num[ée]ro|portable|ll[áa]ma(?:me|nos)|appele[zr](?:-moi)?)
-      (?:\ (?:me|us|at|on|no|nr|number|nummer|is|am|unter|au|al|est|es|ist|lautet|moi)\b)*
+        |whatsapp|call|ring|text|sms|rufnummer|num[ée]ro|portable|ll[áa]m[ae](?:me|nos|r)?
+        |r?appele[zr](?:-moi|-nous)?|joindre|anrufen?|ruf(?:en\ sie)?)
+      (?:\ (?:me|us|at|on|no|nr|number|nummer|is|am|unter|a|au|al|le|est|es|ist|lautet|moi)\b)*
       |电话|手机|座机|热线|联系方式|致电|拨打|传真|电联|電話|手機|聯絡方式
-    )(?:号码|号|號碼|是|为|為|：)?[.:]{{0,2}}\ {{0,3}}
+    )(?:号码|号|號碼|是|为|為|：)?\ ?[.:]{{0,2}}\ {{0,3}}
     (\(?\d(?:[ .()-]{{0,2}}\d){{6,14}}){END}""",
     re.IGNORECASE | re.VERBOSE,
 )
