@@ -13,6 +13,7 @@ from skrec.interactions import Table
 from skrec.utils import as_object_array, column_texts, main_script, table_cells
 
 _LANGUAGES = {"zh": "Chinese", "ja": "Japanese", "ko": "Korean"}
+_EAST_ASIAN = ("Cjk", "Hiragana", "Katakana", "Hangul")
 _COLUMNS = ("column", "texts", "missing", "duplicates", "characters", "longest", "HTML", "scripts")
 
 
@@ -134,10 +135,8 @@ def _script(text: str) -> str:
     if not letters:
         return "none"
     script = letters.most_common(1)[0][0]
-    language = main_script(text)
-    return (
-        _LANGUAGES[language] if language is not None and script in ("Cjk", "Hiragana", "Katakana", "Hangul") else script
-    )
+    language = main_script(text) if script in _EAST_ASIAN else None
+    return script if language is None else _LANGUAGES[language]
 
 
 def _letter_script(letter: str) -> str:

@@ -54,7 +54,7 @@ class ChunkedEmbedding:
         return sum(vector is not None for vector in self.vectors)
 
     def run(self, advance: Callable[[int], Any]) -> None:
-        """Compute what is missing; ``advance`` is told how many texts are done."""
+        """Compute what is missing; ``advance`` receives the number of texts that are done."""
         missing = [i for i, vector in enumerate(self.vectors) if vector is None]
         # Texts of about one length share a chunk, and the longest come first: what will not fit fails early.
         missing.sort(key=lambda i: -len(self.texts[i]))

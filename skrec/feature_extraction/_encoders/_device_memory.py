@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-CPU_BUDGET = 2_000  # tokens per batch; 1,000 to 4,000 measured alike
+CPU_BUDGET = 2_000  # tokens per batch; 1,000 to 4,000 measured the same
 _LEAST_BUDGET, _MOST_BUDGET = 2_048, 131_072  # on a GPU; beyond the latter even small models gain nothing
 _FREE_SHARE = 0.5  # of the free memory, for the tensors of one batch
 _MEMORY_SECONDS = 60.0  # for which a size that did not fit is not tried again

@@ -85,12 +85,12 @@ class Scrubber:
             By kind; never what was found.
         """
         counts: Counter[str] = Counter()
-        rules = [EMAIL, *CHECKED, *phone_rules(self.regions), *LABELLED]
         folded = FoldedText(text)
         if self.names is not None:
             _take_out(folded, _name_rules(text, self.names), counts)
         if not MAY_HOLD.search(folded.folded):
             return folded.original(), counts
+        rules = [EMAIL, *CHECKED, *phone_rules(self.regions), *LABELLED]
         for _ in range(_MOST_PASSES):
             if not _take_out(folded, rules, counts):
                 return folded.original(), counts
