@@ -1,5 +1,6 @@
 from skrec import base as base
 from skrec import compilation as compilation
+from skrec import compose as compose
 from skrec import datasets as datasets
 from skrec import decomposition as decomposition
 from skrec import dummy as dummy
@@ -23,10 +24,12 @@ from skrec.base import PartialFitMixin as PartialFitMixin
 from skrec.base import Queries as Queries
 from skrec.base import Recommendations as Recommendations
 from skrec.base import RecommenderMixin as RecommenderMixin
+from skrec.base import RecommenderTags as RecommenderTags
 from skrec.base import SampleWeightMixin as SampleWeightMixin
 from skrec.base import VectorRecommender as VectorRecommender
 from skrec.base import is_recommender as is_recommender
 from skrec.compilation import warm_up as warm_up
+from skrec.compose import FusionRecommender as FusionRecommender
 from skrec.datasets import clear_data_home as clear_data_home
 from skrec.datasets import fetch_amazon_reviews as fetch_amazon_reviews
 from skrec.datasets import fetch_movielens as fetch_movielens
@@ -47,6 +50,7 @@ from skrec.exceptions import ExternalAccessError as ExternalAccessError
 from skrec.exceptions import FeatureCoverageWarning as FeatureCoverageWarning
 from skrec.exceptions import FormatVersionError as FormatVersionError
 from skrec.exceptions import LanguageModelWarning as LanguageModelWarning
+from skrec.exceptions import PartFailureWarning as PartFailureWarning
 from skrec.exceptions import RatingsAsContextWarning as RatingsAsContextWarning
 from skrec.exceptions import SuspiciousDataWarning as SuspiciousDataWarning
 from skrec.exceptions import TemplateLanguageWarning as TemplateLanguageWarning
@@ -56,6 +60,7 @@ from skrec.exceptions import TruncationWarning as TruncationWarning
 from skrec.exceptions import UnparsedLanguageWarning as UnparsedLanguageWarning
 from skrec.exceptions import UnreadableTextWarning as UnreadableTextWarning
 from skrec.exceptions import UnseenCategoryWarning as UnseenCategoryWarning
+from skrec.exceptions import UnsupportedArgumentError as UnsupportedArgumentError
 from skrec.exceptions import UnusedEncoderWarning as UnusedEncoderWarning
 from skrec.feature_extraction import ContextEncoder as ContextEncoder
 from skrec.feature_extraction import HashingTextEncoder as HashingTextEncoder

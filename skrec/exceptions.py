@@ -9,6 +9,7 @@ __all__ = [
     "FeatureCoverageWarning",
     "FormatVersionError",
     "LanguageModelWarning",
+    "PartFailureWarning",
     "RatingsAsContextWarning",
     "SuspiciousDataWarning",
     "TemplateLanguageWarning",
@@ -18,6 +19,7 @@ __all__ = [
     "UnparsedLanguageWarning",
     "UnreadableTextWarning",
     "UnseenCategoryWarning",
+    "UnsupportedArgumentError",
     "UnusedEncoderWarning",
 ]
 
@@ -95,3 +97,27 @@ class UnreadableTextWarning(UserWarning):
 
 class UnparsedLanguageWarning(UserWarning):
     """A text is in a language that is not parsed; it counts whole, by its meaning."""
+
+
+class PartFailureWarning(UserWarning):
+    """A part of a composite failed at a request, and the other parts answered it without it."""
+
+
+class UnsupportedArgumentError(ValueError):
+    """A request has an argument that the model cannot use, such as a text where it reads none.
+
+    A composite asks such a part again without the argument, as long as another part can use it.
+
+    Parameters
+    ----------
+    message : str
+    argument : str
+        Name of the argument.
+    """
+
+    def __init__(self, message: str, argument: str) -> None:
+        super().__init__(message, argument)
+        self.argument = argument
+
+    def __str__(self) -> str:
+        return str(self.args[0])

@@ -7,7 +7,7 @@ histories, masks and top-k are done there, once.
 """
 
 from skrec._explain import Evidence, Explanations
-from skrec.base._contract import RecommenderMixin, is_recommender
+from skrec.base._contract import RecommenderMixin, RecommenderTags, is_recommender, lists_follow_predict
 from skrec.base._delegation import DelegatingMixin, given_tables
 from skrec.base._fit_data import read_encoder
 from skrec.base._fit_mixins import PartialFitMixin, SampleWeightMixin
@@ -34,6 +34,7 @@ __all__ = [
     "Queries",
     "Recommendations",
     "RecommenderMixin",
+    "RecommenderTags",
     "SampleWeightMixin",
     "VectorRecommender",
     "is_recommender",

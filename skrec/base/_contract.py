@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from numpy.typing import ArrayLike
+from sklearn.utils import Tags, get_tags
 
 from skrec.interactions import Table
-from skrec.utils import on_snapshot
+from skrec.utils import on_snapshot, unwrap_recommender
 
 
 def is_recommender(estimator: Any) -> bool:
     """Whether an estimator follows the recommender contract."""
     return getattr(estimator, "_estimator_type", None) == "recommender"
+
+
+@dataclass(slots=True)
+class RecommenderTags(Tags):
+    """The tags of scikit-learn, and what a recommender says beside them.
+
+    Parameters
+    ----------
+    lists_follow_predict : bool, default=True
+        Whether the lists of ``recommend`` are in the order of ``predict`` and have its scores. Not so for one that
+        orders the lists of another anew, and for one that merges lists.
+    """
+
+    lists_follow_predict: bool = True
+
+
+def lists_follow_predict(estimator: Any) -> bool:
+    """Whether lists are in the order of ``predict``, also those of a recommender in a pipeline or a search."""
+    recommender = unwrap_recommender(estimator)
+    if not hasattr(recommender, "__sklearn_tags__"):
+        return True
+    return getattr(get_tags(recommender), "lists_follow_predict", True)
 
 
 class RecommenderMixin:
@@ -24,7 +48,8 @@ class RecommenderMixin:
     __metadata_request__score: ClassVar = {"sample_weight": None}
 
     def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        general = super().__sklearn_tags__()  # type: ignore[misc]
+        tags = RecommenderTags(**{field.name: getattr(general, field.name) for field in fields(general)})
         tags.estimator_type = "recommender"
         tags.target_tags.required = getattr(self, "feedback", "implicit") == "explicit"
         tags.target_tags.positive_only = getattr(self, "feedback", "implicit") == "implicit"

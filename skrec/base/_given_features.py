@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from skrec.base._fit_data import FeatureSide
+from skrec.exceptions import UnsupportedArgumentError
 from skrec.interactions import (
     Column,
     Features,
@@ -46,15 +47,17 @@ class GivenTable:
 
     def __init__(self, table: Any, side: FeatureSide, index: IdIndex, model: str) -> None:
         if not side.is_used:
-            raise ValueError(
+            raise UnsupportedArgumentError(
                 f"{model} does not use user_features, so recommend takes none: leave them out, pass what is known of a "
                 "new user as history=[[user, item], ...], or use a model with a user_encoder, such as "
-                "HybridMFRecommender."
+                "HybridMFRecommender.",
+                "user_features",
             )
         if side.n_features is None:
-            raise ValueError(
+            raise UnsupportedArgumentError(
                 f"user_features was given to recommend, and {model} was fitted without: call fit with user_features, "
-                "so that it learns what they mean."
+                "so that it learns what they mean.",
+                "user_features",
             )
         rows = _rows_alone(table, side)
         if rows is None:

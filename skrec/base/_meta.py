@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from skrec.base._contract import RecommenderMixin
+from skrec.base._contract import RecommenderMixin, lists_follow_predict
 from skrec.base._delegation import DelegatingMixin, given_tables
 from skrec.interactions import (
     FeatureSource,
@@ -110,6 +110,7 @@ class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseE
         if hasattr(unwrap_recommender(self.recommender), "__sklearn_tags__"):
             inner = get_tags(self.recommender)
             tags.target_tags, tags.input_tags = inner.target_tags, inner.input_tags
+            tags.lists_follow_predict = lists_follow_predict(self.recommender)
         return tags
 
     # By the recommender -------------------------------------------------------------------------------

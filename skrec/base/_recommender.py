@@ -20,6 +20,7 @@ from skrec.base._no_events import check_without_events
 from skrec.base._predict import PredictMixin
 from skrec.base._ranker import ExactRanker, Ranker
 from skrec.base._text_requests import RequestRanker, read_requests
+from skrec.exceptions import UnsupportedArgumentError
 from skrec.interactions import (
     CandidateIds,
     Candidates,
@@ -328,10 +329,11 @@ class BaseRecommender(PredictMixin, RecommenderMixin, ExplainMixin, LoadedStateM
 
     def _text_space(self, texts: list[str]) -> tuple[Matrix, Matrix]:
         """Vectors of texts, and of the items in the same space."""
-        raise ValueError(
+        raise UnsupportedArgumentError(
             f"{type(self).__name__} cannot read text, so it has no search and takes no request; use a model with an "
             "item_encoder, such as HybridMFRecommender(item_encoder=LLMTextEmbedder()), or wrap this one in "
-            "skrec.llm.LLMReranker."
+            "skrec.llm.LLMReranker.",
+            "request",
         )
 
     def _read_queries(

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from skrec.base._text_parts import effective_steps, only_step, text_part, text_parts
+from skrec.exceptions import UnsupportedArgumentError
 from skrec.utils import (
     Matrix,
     check_array,
@@ -62,9 +63,10 @@ def encode_texts(encoder: Any, texts: list[str]) -> Matrix:
         If there is no encoder, or it needs several columns.
     """
     if encoder is None:
-        raise ValueError(
+        raise UnsupportedArgumentError(
             "search and request= need an item_encoder that reads text, fitted on item_features; pass "
-            "item_encoder=LLMTextEmbedder() (from skrec.feature_extraction import LLMTextEmbedder)."
+            "item_encoder=LLMTextEmbedder() (from skrec.feature_extraction import LLMTextEmbedder).",
+            "request",
         )
     encoder = only_step(encoder)
     if is_column_transformer(encoder):
@@ -78,9 +80,10 @@ def encode_texts(encoder: Any, texts: list[str]) -> Matrix:
         encode = getattr(first, "encode_query", None) or getattr(first, "encode", None) or first.transform
         vectors = encode(texts)
     except (TypeError, ValueError, AttributeError) as error:
-        raise ValueError(
+        raise UnsupportedArgumentError(
             f"search and request=: {type(first).__name__} does not read a list of texts ({error}); use an item_encoder "
-            "with encode(texts), such as LLMTextEmbedder, first in a pipeline."
+            "with encode(texts), such as LLMTextEmbedder, first in a pipeline.",
+            "request",
         ) from error
     return finite_matrix(_through(later, vectors), "the texts as encoded")
 
@@ -103,9 +106,10 @@ def _in_all_columns(encoder: ColumnTransformer, texts: list[str]) -> Matrix:
 def _encode_by_parts(encoder: ColumnTransformer, texts: list[str]) -> Matrix:
     parts = text_parts(encoder)
     if not parts:
-        raise ValueError(
+        raise UnsupportedArgumentError(
             "search and request=: no part of the ColumnTransformer reads a list of texts; give it one for a text "
-            "column, as in make_column_transformer((LLMTextEmbedder(), ['title']), ...)."
+            "column, as in make_column_transformer((LLMTextEmbedder(), ['title']), ...).",
+            "request",
         )
     vectors = [weight * encode_texts(part, texts) for part, _, weight in parts]
     if not encoder.sparse_output_:

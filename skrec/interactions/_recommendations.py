@@ -37,6 +37,9 @@ class Recommendations:
         Column name of ``users`` in :meth:`to_frame`; ``"item"`` is written ``"source_item"``.
     titles : sequence of n_items str or None, or None
         What the items of the catalogue are called; None where the model keeps no titles.
+    report : dict or None
+        How the lists came about, for a model that has something to say about it: which parts failed, what a language
+        model did. It is about the call as a whole.
 
     Examples
     --------
@@ -63,6 +66,7 @@ class Recommendations:
         backend: str | None = None,
         query_name: str = "user",
         titles: Sequence[str | None] | None = None,
+        report: dict[str, Any] | None = None,
     ) -> None:
         self.codes = codes
         self.scores = scores
@@ -72,6 +76,7 @@ class Recommendations:
         # The items that similar ones were asked for stand beside those that were found.
         self._query_name = "source_item" if query_name == "item" else query_name
         self._titles = titles
+        self.report = report
 
     @classmethod
     def read(cls, found: Any, users: NDArray, item_index: IdIndex) -> "Recommendations":
@@ -98,9 +103,14 @@ class Recommendations:
         return cls(codes, np.where(codes >= 0, scores, -np.inf).astype(np.float32), users, item_index)
 
     def with_lists(
-        self, codes: NDArray[np.int32], scores: NDArray[np.float32], users: NDArray | None = None
+        self,
+        codes: NDArray[np.int32],
+        scores: NDArray[np.float32],
+        users: NDArray | None = None,
+        *,
+        report: dict[str, Any] | None = None,
     ) -> "Recommendations":
-        """Other lists from the same catalogue, for the same queries or for ``users``."""
+        """Other lists from the same catalogue, for the same queries or for ``users``, with a report of their own."""
         users = self.users if users is None else users
         return Recommendations(
             codes,
@@ -110,6 +120,7 @@ class Recommendations:
             backend=self._backend,
             query_name=self._query_name,
             titles=self._titles,
+            report=self.report if report is None else report,
         )
 
     @property

@@ -1,0 +1,286 @@
+"""The base class of recommenders that are made of several others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from skrec._explain import Explanations
+from skrec.compose._part_lists import PartLists
+from skrec.compose._parts import PartsMixin, any_part_has
+from skrec.exceptions import UnsupportedArgumentError
+from skrec.interactions import (
+    CandidateIds,
+    Candidates,
+    FeatureMatrix,
+    FeatureSource,
+    History,
+    IdIndex,
+    Ids,
+    Recommendations,
+    Table,
+    as_column,
+    explained_pairs,
+    given_options,
+    is_empty,
+    list_length,
+    read_exclusions,
+    read_flag,
+    read_history,
+)
+from skrec.utils import (
+    on_snapshot,
+)
+
+
+class CompositeRecommender(PartsMixin):
+    """A recommender that is made of others, a parameter that lists them as ``(name, recommender)``.
+
+    ``fit`` fits a clone of each part; a :class:`~sklearn.frozen.FrozenEstimator` keeps a fitted one. Of the parts, only
+    the public contract is used. Their catalogues are united: the items of the first part in its order, then those
+    of the others that are new. A subclass says in ``_combine`` how their lists become one, and in ``_fit_composite``
+    what it learns beside its parts.
+    """
+
+    # What a subclass says ------------------------------------------------------------------------------
+
+    def _n_retrieved(self, k: int) -> int:
+        """Length of the lists of the parts from which lists of ``k`` items are made."""
+        return k
+
+    def _combine(self, found: PartLists, k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Codes and scores of the lists, of shape (n_queries, k), from those of the parts.
+
+        Scores fall along a row; -1 and -inf stand where a row has no further item.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define _combine(found, k)")
+
+    # Recommend -----------------------------------------------------------------------------------------
+
+    @on_snapshot
+    def recommend(
+        self,
+        users: Ids | None = None,
+        k: int = 10,
+        *,
+        context: Table | None = None,
+        history: History | None = None,
+        candidates: CandidateIds | None = None,
+        exclude_seen: bool = True,
+        exclude: Table | None = None,
+        request: str | Sequence[str | None] | None = None,
+        request_weight: float | None = None,
+        user_features: FeatureSource | FeatureMatrix | None = None,
+    ) -> Recommendations:
+        """Rank items for users, from the lists of the parts.
+
+        Parameters
+        ----------
+        users : array-like of ids, default=None
+        k : int, default=10
+        context, history, candidates, exclude_seen, exclude
+            As in ``recommend`` of the parts.
+        request, user_features
+            As in ``recommend`` of the parts. Parts that cannot use them are asked without them.
+        request_weight : float in [0, 1], default=None
+            None means the default of each part.
+
+        Returns
+        -------
+        Recommendations
+            Unpacks as ``items, scores``, two (n_users, k) arrays. ``report`` says which parts answered (``parts``),
+            which failed (``failures``), and what they could not use (``not_used``).
+
+        Raises
+        ------
+        ValueError, TypeError
+            As the first part does, if every part refuses the arguments.
+
+        Warns
+        -----
+        PartFailureWarning
+            If a part failed and the others answered.
+        """
+        check_is_fitted(self)
+        k = list_length(k, len(self._item_index))
+        exclude_seen = read_flag(exclude_seen, "exclude_seen")
+        options: dict[str, Any] = {"context": context, "history": history, "candidates": candidates}
+        options |= {"exclude_seen": exclude_seen, "exclude": exclude, "request": request}
+        options |= {"request_weight": None if request is None else request_weight, "user_features": user_features}
+        ids = self._queried_users(users, history, user_features)
+        if candidates is not None:
+            Candidates(candidates, self._item_index, len(ids))  # refuses bad ones, whatever the parts make of them
+        return self._recommend(ids, k, options)
+
+    def _recommend(self, users: NDArray, k: int, options: dict[str, Any]) -> Recommendations:
+        """Lists of k items for users; ``options`` are those of ``recommend``, as they were given."""
+        found = self._retrieve(self._parts, users, min(self._n_retrieved(k), len(self._item_index)), options)
+        codes, scores = self._combine(found, k)
+        return found.lists[0].with_lists(codes, scores, report=found.report)
+
+    def _retrieve(self, parts: Sequence[tuple[str, Any]], users: NDArray, n: int, options: dict[str, Any]) -> PartLists:
+        """Lists of n items of some of the parts, without anything that the user has seen by the log of any part."""
+        if options.get("exclude_seen", True) and not self._has_one_log:
+            options = options | {"exclude": self._with_seen(users, options.get("exclude"))}
+        return PartLists.of(parts, users, n, self._item_index, **options)
+
+    def _with_seen(self, users: NDArray, exclude: Any) -> Any:
+        """Pairs to exclude: those given, and what the users have seen by the log of any part."""
+        seen = self.seen_items(users)
+        if exclude is not None and not is_empty(exclude):
+            names = getattr(self, "feature_names_in_", None)
+            seen = seen.followed_by(read_exclusions(exclude, self._item_index, names).by_query(users, "exclude"))
+        if not len(seen.items):
+            return None
+        pairs = np.empty((len(seen.items), 2), dtype=object)
+        pairs[:, 0] = users[seen.row_of_event()].tolist()
+        pairs[:, 1] = self._item_index.values[seen.items].tolist()
+        return pairs
+
+    def _queried_users(self, users: Any, history: Any, user_features: Any) -> NDArray:
+        """The users of a call: those given, else those of the history and of the features, else all."""
+        if users is not None:
+            column = as_column(users, "users")
+            return np.asarray(column)
+        if user_features is not None:
+            return self._users_by_a_part(history, user_features)
+        if history is not None:
+            return self._read_history(history).users_in_order()
+        return self._user_index.values
+
+    def _users_by_a_part(self, history: Any, user_features: Any) -> NDArray:
+        """The users of a table of features, as the first part that can use one reads them."""
+        refused: UnsupportedArgumentError | None = None
+        for _, part in self._parts:
+            try:
+                return part.recommend(None, 1, **given_options(history=history, user_features=user_features)).users
+            except UnsupportedArgumentError as error:
+                refused = refused or error
+        assert refused is not None
+        raise refused
+
+    def _read_history(self, history: Any) -> Any:
+        names = getattr(self, "feature_names_in_", None)
+        return read_history(history, self._item_index, self.feedback, self._history_rating(), names)
+
+    def _history_rating(self) -> float:
+        """The y of a history event without one: the highest rating of fit, or 1 for implicit feedback."""
+        if self.feedback != "explicit":
+            return 1.0
+        return float(self.seen_items(self.users_).y.max(initial=-np.inf))
+
+    @on_snapshot
+    def predict(self, X: Table) -> NDArray:
+        """Score of each (user, item) row, by the first part.
+
+        Parameters
+        ----------
+        X : array-like or frame of shape (n_events, n_columns)
+
+        Returns
+        -------
+        ndarray of shape (n_events,)
+        """
+        check_is_fitted(self)
+        scores: NDArray = self._parts[0][1].predict(X)
+        return scores
+
+    # By a part -----------------------------------------------------------------------------------------
+
+    @any_part_has("similar_items")
+    @on_snapshot
+    def similar_items(self, items: Ids, k: int = 10, *, candidates: CandidateIds | None = None) -> Recommendations:
+        """Items similar to the given ones, by the first part that finds similar items and knows them.
+
+        Parameters
+        ----------
+        items : array-like of item ids
+        k : int, default=10
+        candidates : list of item ids, or one list per item, default=None
+
+        Returns
+        -------
+        Recommendations
+        """
+        check_is_fitted(self)
+        part = self._part_that_knows("similar_items", items)
+        return part.similar_items(items, k, **given_options(candidates=candidates))
+
+    @any_part_has("search")
+    @on_snapshot
+    def search(
+        self, texts: str | Sequence[str], k: int = 10, *, candidates: CandidateIds | None = None
+    ) -> Recommendations:
+        """Rank the catalogue for free text, by the first part that reads text.
+
+        Parameters
+        ----------
+        texts : str or list of str
+        k : int, default=10
+        candidates : list of item ids, or one list per text, default=None
+
+        Returns
+        -------
+        Recommendations
+        """
+        check_is_fitted(self)
+        refused: UnsupportedArgumentError | None = None
+        for _, part in self._parts:
+            if hasattr(part, "search"):
+                try:
+                    return part.search(texts, k, **given_options(candidates=candidates))
+                except UnsupportedArgumentError as error:
+                    refused = refused or error
+        assert refused is not None
+        raise refused
+
+    @any_part_has("explain")
+    @on_snapshot
+    def explain(
+        self,
+        users: Ids | Recommendations,
+        items: Ids | None = None,
+        *,
+        context: Table | None = None,
+        history: History | None = None,
+        n_evidence: int = 3,
+        user_features: FeatureSource | FeatureMatrix | None = None,
+    ) -> Explanations:
+        """Explain why items are recommended to users, by the first part that explains and knows the items.
+
+        Parameters
+        ----------
+        users, items : array-like of ids, or Recommendations alone
+            Pairs of a user and an item. A single id is used for all pairs.
+        context, history, user_features
+            As in :meth:`recommend`.
+        n_evidence : int, default=3
+            Maximum number of reasons per pair.
+
+        Returns
+        -------
+        Explanations
+        """
+        check_is_fitted(self)
+        users, items, context = explained_pairs(users, items, context)
+        part = self._part_that_knows("explain", items)
+        options = given_options(context=context, history=history, n_evidence=n_evidence)
+        if user_features is None:
+            return part.explain(users, items, **options)
+        try:
+            return part.explain(users, items, user_features=user_features, **options)
+        except UnsupportedArgumentError:
+            return part.explain(users, items, **options)
+
+    def _part_that_knows(self, method: str, items: Any) -> Any:
+        """The first part that has a method and all of the items, else the last that has the method."""
+        able = [part for _, part in self._parts if hasattr(part, method)]
+        column = as_column(items, "items")
+        for part in able[:-1]:
+            if (IdIndex(np.asarray(part.items_)).codes(column, "items", check_kind=False) >= 0).all():
+                return part
+        return able[-1]

@@ -1,0 +1,132 @@
+"""The lists of the parts of a composite, for the same queries and in the codes of one catalogue."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrec.exceptions import PartFailureWarning, UnsupportedArgumentError
+from skrec.interactions import IdIndex, Recommendations, given_options
+from skrec.utils import caller_level
+
+
+@dataclass
+class PartLists:
+    """Lists of several recommenders for the same queries.
+
+    Attributes
+    ----------
+    names : list of n_lists str
+        The parts that answered.
+    lists : list of n_lists Recommendations
+        Codes are those of ``item_index``; rows are padded to one width.
+    failures : dict
+        Message of each part that failed, by name.
+    not_used : dict
+        Names of the arguments that a part could not use, by name of the part.
+    """
+
+    names: list[str] = field(default_factory=list)
+    lists: list[Recommendations] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)
+    not_used: dict[str, list[str]] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[tuple[str, Recommendations]]:
+        return iter(zip(self.names, self.lists, strict=True))
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """What became of the parts, for ``Recommendations.report``."""
+        return {"parts": list(self.names), "failures": dict(self.failures), "not_used": dict(self.not_used)}
+
+    @classmethod
+    def of(
+        cls, parts: Sequence[tuple[str, Any]], users: NDArray, k: int, item_index: IdIndex, **options: Any
+    ) -> PartLists:
+        """Lists of fitted recommenders.
+
+        A part that raises is left out, with a warning, as long as another answers.
+
+        Parameters
+        ----------
+        parts : sequence of (name, fitted recommender)
+        users : ndarray of shape (n_queries,)
+        k : int
+            Length of the lists; a part with a smaller catalogue is padded to it.
+        item_index : IdIndex
+            The catalogue of all parts.
+        **options
+            Of ``recommend``. A part that cannot use ``request`` or ``user_features`` is asked without it.
+
+        Raises
+        ------
+        Exception
+            Of the first part, if all of them raise; or if none can use an argument.
+        """
+        found = cls()
+        errors: list[Exception] = []
+        refused: dict[str, UnsupportedArgumentError] = {}
+        for name, part in parts:
+            given = given_options(**options)
+            try:
+                answer = found._ask(name, part, users, k, given, refused)
+                lists = _read(answer, users, k, item_index)
+            except Exception as error:  # whatever a part raises, the others still answer
+                errors.append(error)
+                found.failures[name] = f"{type(error).__name__}: {error}"
+                continue
+            found.names.append(name)
+            found.lists.append(lists)
+        if not found.lists:
+            raise errors[0]
+        for argument, refusal in refused.items():
+            if all(argument in found.not_used.get(name, ()) for name in found.names):
+                raise refusal
+        if found.failures:
+            found._warn()
+        return found
+
+    def _ask(
+        self,
+        name: str,
+        part: Any,
+        users: NDArray,
+        k: int,
+        given: dict[str, Any],
+        refused: dict[str, UnsupportedArgumentError],
+    ) -> Any:
+        """Lists of a part, without the arguments that it cannot use."""
+        while True:
+            try:
+                return part.recommend(users, min(k, len(part.items_)), **given)
+            except UnsupportedArgumentError as error:
+                if error.argument not in given:
+                    raise
+                refused.setdefault(error.argument, error)
+                self.not_used.setdefault(name, []).append(error.argument)
+                given = {key: value for key, value in given.items() if key != error.argument}
+
+    def _warn(self) -> None:
+        said = "; ".join(f"{name} ({message})" for name, message in self.failures.items())
+        warnings.warn(
+            f"{len(self.failures)} of {len(self.failures) + len(self.names)} parts failed, and the lists are those of "
+            f"the others: {said}. The report of the result says so too. Call the part alone to see its error.",
+            PartFailureWarning,
+            stacklevel=caller_level(),
+        )
+
+
+def _read(found: Any, users: NDArray, k: int, item_index: IdIndex) -> Recommendations:
+    """Lists in the codes of a catalogue, padded to a width of k."""
+    lists = Recommendations.read(found, users, item_index)
+    missing = k - lists.codes.shape[1]
+    if missing <= 0:
+        return lists
+    padding = ((0, 0), (0, missing))
+    codes = np.pad(lists.codes, padding, constant_values=-1)
+    return lists.with_lists(codes, np.pad(lists.scores, padding, constant_values=-np.inf))
