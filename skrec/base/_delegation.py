@@ -21,7 +21,7 @@ from skrec.interactions import (
     explained_pairs,
     given_options,
 )
-from skrec.utils import atomic_update, detached, on_snapshot
+from skrec.utils import Matrix, atomic_update, detached, on_snapshot
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
@@ -153,6 +153,19 @@ class DelegatingMixin:
         """
         check_is_fitted(self)
         return self._delegate.similar_items(items, k, **given_options(candidates=candidates))
+
+    @_recommender_has("item_vectors")
+    @on_snapshot
+    def item_vectors(self) -> Matrix:
+        """Vectors of the items, of the recommender.
+
+        Returns
+        -------
+        float32 array or CSR array of shape (n_items, d)
+            One row per item, in the order of ``items_``.
+        """
+        check_is_fitted(self)
+        return self._delegate.item_vectors()
 
     @_recommender_has("search")
     @on_snapshot

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skrec._kernels.csr import csr_arrays
@@ -12,6 +13,7 @@ from skrec.base._item_graph_ranker import ItemGraph, ItemGraphRanker, check_grap
 from skrec.base._ranker import ExactRanker, Ranker
 from skrec.base._recommender import BaseRecommender
 from skrec.base._text_search import SearchMixin
+from skrec.base._text_similarity import center_rows
 from skrec.base._text_space import text_space
 from skrec.interactions import (
     CandidateIds,
@@ -23,9 +25,17 @@ from skrec.interactions import (
     list_length,
     read_items,
 )
-from skrec.utils import Matrix, check_flag, check_matrix, on_snapshot
+from skrec.utils import Matrix, check_flag, check_matrix, on_snapshot, unit_rows
 
 _PAIR_BLOCK = 1 << 18
+
+
+def _has_feature_vectors(model: Any) -> bool:
+    if not hasattr(model, "item_encoder") or (model.__sklearn_is_fitted__() and model._item_matrix is None):
+        raise AttributeError(
+            f"{type(model).__name__} has no item vectors: it was fitted without item_features, or does not read them."
+        )
+    return True
 
 
 class ItemGraphRecommender(SearchMixin, BaseRecommender):
@@ -125,6 +135,29 @@ class ItemGraphRecommender(SearchMixin, BaseRecommender):
         return self._history_weights(histories) * np.asarray(
             self._item_graph.matrix[histories.items, targets], np.float32
         )
+
+    # Vectors of items ------------------------------------------------------------------------------
+
+    @available_if(_has_feature_vectors)
+    @on_snapshot
+    def item_vectors(self) -> Matrix:
+        """Vectors of the item features, by whose cosine the model compares items.
+
+        The method exists where the model was fitted with ``item_features`` that it reads.
+
+        Returns
+        -------
+        float32 array or CSR array of shape (n_items, d)
+            One row per item, in the order of ``items_``: the encoded features, centred if dense, at unit length. A
+            row of zeros belongs to an item without features.
+        """
+        check_is_fitted(self)
+        assert self._item_matrix is not None
+        return unit_rows(self._to_feature_space(self._item_matrix))
+
+    def _to_feature_space(self, matrix: Matrix) -> Matrix:
+        """Encoded features as the vectors whose cosine the model takes."""
+        return center_rows(matrix)
 
     # Texts -----------------------------------------------------------------------------------------
 

@@ -8,7 +8,17 @@ from skrec.base._recommender import BaseRecommender
 from skrec.base._text_search import SearchMixin
 from skrec.base._text_space import encode_texts, text_space
 from skrec.interactions import CandidateIds, Histories, Ids, Queries, Recommendations, list_length, read_items
-from skrec.utils import Matrix, check_array, check_matrix, inner_products, is_zero_row, on_snapshot, row_dots, unit_rows
+from skrec.utils import (
+    Matrix,
+    check_array,
+    check_matrix,
+    inner_products,
+    is_zero_row,
+    on_snapshot,
+    read_only,
+    row_dots,
+    unit_rows,
+)
 
 __all__ = ["VectorRecommender", "encode_texts", "inner_products", "is_zero_row", "row_dots", "text_space"]
 
@@ -68,6 +78,27 @@ class VectorRecommender(SearchMixin, BaseRecommender):
         cold = is_zero_row(vectors)[rows]
         scores[cold] = self._cold_start_scores(items[cold])
         return scores
+
+    # Vectors of items ----------------------------------------------------------------------
+
+    @on_snapshot
+    def item_vectors(self) -> Matrix:
+        """Vectors of the items, as the model ranks by them.
+
+        A score is the inner product of a query vector and an item vector, plus a bias of the item where the model
+        has one. Items are compared by the cosine of their vectors, as in :meth:`similar_items`.
+
+        Returns
+        -------
+        float32 array or CSR array of shape (n_items, d)
+            One row per item, in the order of ``items_``. Rows are not scaled to unit length; a row of zeros belongs
+            to an item that the model knows nothing about. The array is no copy, and cannot be written to.
+        """
+        check_is_fitted(self)
+        return read_only(self._vectors_of_items())
+
+    def _vectors_of_items(self) -> Matrix:
+        return self._item_vectors
 
     # Items as queries ----------------------------------------------------------------------
 

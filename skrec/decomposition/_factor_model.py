@@ -225,6 +225,9 @@ class FactorModel(VectorRecommender):
         vectors = self._query_vectors(queries)
         return np.where(is_zero_row(vectors), self._state.scales.mean, vectors[:, -1]).astype(np.float64)
 
+    def _vectors_of_items(self) -> Matrix:
+        return self._state.item_factors
+
     def _history_rating(self) -> float:
         return self._best_rating if self._state.settings.explicit else 1.0
 

@@ -7,8 +7,11 @@ from skrec.base import Similarity, merge_repeats, pair_table
 from skrec.interactions import Histories
 
 
-def distance_weights(pair_decay: float, backward_weight: float, window: int) -> tuple[NDArray, NDArray]:
+def distance_weights(
+    histories: Histories, pair_decay: float, backward_weight: float, window: int
+) -> tuple[NDArray, NDArray]:
     """Weight of a pair of events by its distance in steps, forward and backward; 0 at distance 0."""
+    window = min(window, max(1, int(histories.lengths.max(initial=0))))  # no pair is further apart
     forward = np.concatenate([[0], np.power(float(pair_decay), np.arange(window))])
     return forward, backward_weight * forward
 

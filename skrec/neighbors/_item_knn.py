@@ -340,7 +340,7 @@ class ItemKNNRecommender(PopularityPriorMixin, PartialFitMixin, ItemGraphRecomme
         _, _, length_exponent, lags, *_ = self._fitted_settings
         pairs = self._history_weights(histories) * histories.y * row_scale[histories.items]
         if lags is not None:
-            forward = _distance_weights(histories, *lags)[0]
+            forward = distance_weights(histories, *lags)[0]
             steps = histories.steps_back() + 1
             pairs = pairs * np.where(steps < len(forward), forward[np.minimum(steps, len(forward) - 1)], 0)
         own = np.bincount(histories.row_of_event(), weights=pairs, minlength=len(events))
@@ -375,11 +375,14 @@ class ItemKNNRecommender(PopularityPriorMixin, PartialFitMixin, ItemGraphRecomme
             source_exponent=source_exponent,
             target_exponent=target_exponent,
             length_exponent=length_exponent,
-            lags=None if lags is None else _distance_weights(histories, *lags),
+            lags=None if lags is None else distance_weights(histories, *lags),
             merged=is_merged,
             only=items,
             n_jobs=self.n_jobs,
         )
+
+    def _to_feature_space(self, matrix: Matrix) -> Matrix:
+        return super()._to_feature_space(whitened(matrix, self._text_settings[-1]))
 
     def _text_similarities(self, item_matrix: Matrix) -> sp.csr_array:
         """Those of the features. They stay as they are until there are other features."""
@@ -389,11 +392,6 @@ class ItemKNNRecommender(PopularityPriorMixin, PartialFitMixin, ItemGraphRecomme
             vectors = whitened(item_matrix, self.whitening)
             self._text_graph = text_similarity(vectors, self.n_text_neighbors, self.text_exponent, self.n_jobs)
         return self._text_graph
-
-
-def _distance_weights(histories: Histories, decay: float, backward: float, window: int) -> tuple[NDArray, NDArray]:
-    """Weights of pairs by distance; the window need not be longer than the longest history."""
-    return distance_weights(decay, backward, min(window, max(1, int(histories.lengths.max(initial=0)))))
 
 
 def _resolve(value: float | str, default: float) -> float:

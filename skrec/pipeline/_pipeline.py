@@ -28,7 +28,7 @@ from skrec.interactions import (
     warn_of_ratings_in_array,
 )
 from skrec.pipeline._steps import StepsMixin, events_of
-from skrec.utils import PersistenceMixin, kept_on_failure
+from skrec.utils import Matrix, PersistenceMixin, kept_on_failure
 
 
 def _final_has(name: str) -> Any:
@@ -281,6 +281,18 @@ class Pipeline(StepsMixin, PersistenceMixin, sklearn.pipeline.Pipeline):
         check_is_fitted(self)
         options = given_options(candidates=candidates)
         return cast(Recommendations, self.steps[-1][1].similar_items(items, k, **options))
+
+    @_final_has("item_vectors")
+    def item_vectors(self) -> Matrix:
+        """Vectors of the items, of the recommender.
+
+        Returns
+        -------
+        float32 array or CSR array of shape (n_items, d)
+            One row per item, in the order of ``items_``.
+        """
+        check_is_fitted(self)
+        return cast(Matrix, self.steps[-1][1].item_vectors())
 
     @_final_has("search")
     def search(

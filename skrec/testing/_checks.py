@@ -28,6 +28,7 @@ CHECKS: list[Callable[[Any], None]] = [
     _table_checks.check_feature_tables,
     _table_checks.check_cold_items_are_in_the_catalogue,
     _request_checks.check_similar_items,
+    _request_checks.check_item_vectors,
     _request_checks.check_explain,
     _request_checks.check_request,
     _model_checks.check_partial_fit,

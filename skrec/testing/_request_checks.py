@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
@@ -144,6 +145,23 @@ def check_similar_items(rec: Any) -> None:
     assert items.shape == scores.shape == (2, 3)
     assert 3 not in items[0] and 4 not in items[1]
     raises(KeyError, "an unknown item", rec.similar_items, [10**6])
+
+
+def check_item_vectors(rec: Any) -> None:
+    """If the model has it: one finite vector per item, in the order of ``items_``, that the caller cannot change."""
+    if not hasattr(rec, "item_vectors"):
+        return
+    fit(rec, checkerboard(), item_features=item_table())
+    if not hasattr(rec, "item_vectors"):  # it had none to learn
+        return
+    vectors = rec.item_vectors()
+    numbers = vectors.data if sp.issparse(vectors) else vectors
+    assert numbers.dtype.kind == "f" and np.isfinite(numbers).all()
+    assert vectors.shape[0] == len(rec.items_) and vectors.shape[1] > 0
+    before = rec.recommend(k=3)
+    if numbers.flags.writeable:
+        numbers.fill(0)
+    assert_same(rec.recommend(k=3), before)
 
 
 def check_explain(rec: Any) -> None:

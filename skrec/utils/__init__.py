@@ -40,6 +40,7 @@ from skrec.utils._matrix import (
     finite_matrix,
     inner_products,
     is_zero_row,
+    read_only,
     replace_rows,
     row_dots,
     unit_rows,

@@ -137,6 +137,18 @@ def unit_rows(vectors: Matrix) -> Matrix:
     return normalize(vectors)
 
 
+def read_only(matrix: Matrix) -> Matrix:
+    """The same numbers, without a copy, in arrays that refuse to be written to."""
+    if isinstance(matrix, sp.csr_array):
+        views = [array.view() for array in (matrix.data, matrix.indices, matrix.indptr)]
+        for view in views:
+            view.flags.writeable = False
+        return sp.csr_array(tuple(views), shape=matrix.shape)
+    view = matrix.view()
+    view.flags.writeable = False
+    return view
+
+
 def is_zero_row(vectors: Matrix) -> NDArray[np.bool_]:
     """Which rows of a dense or sparse matrix are all zero."""
     if sp.issparse(vectors):

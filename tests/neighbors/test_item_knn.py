@@ -80,7 +80,7 @@ def _best(matrix, n_neighbors):
 def test_asymmetric_similarity_is_the_docstring(seed, ordered, ties, window, exponents, decay, backward):
     data = _data(*_log(seed, ties=ties))
     source, target, length = exponents
-    lags = distance_weights(decay, backward, window) if ordered else None
+    lags = distance_weights(data.histories, decay, backward, window) if ordered else None
     got = asymmetric(
         data.histories,
         data.n_items,
