@@ -38,6 +38,3 @@ LABELLED = [
     Rule("plate", _CHINESE_PLATE),
     Rule("plate", _PLATE, group=1),
 ]
-
-MAY_HOLD = re.compile(r"[\d@]|wechat|weixin|wx|vx|微信|威信|薇信", re.IGNORECASE)
-"""Found in every text that holds anything for the scrubber but names: most texts are done with it alone."""

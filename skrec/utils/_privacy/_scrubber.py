@@ -7,13 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from skrec.utils._privacy._checked import CHECKED, EMAIL
 from skrec.utils._privacy._folded_text import LETTER, FoldedText, Rule
-from skrec.utils._privacy._labelled import LABELLED, MAY_HOLD
-from skrec.utils._privacy._phones import phone_rules, read_regions
 
 _MOST_PASSES = 32  # bounds the time that a text of nothing but numbers takes
 _ANY_NUMBER = Rule("phone", re.compile(r"\d(?:[ .()/+-]*\d)*"))
+_MAY_HOLD = re.compile(r"[\d@]|wechat|weixin|wx|vx|微信|威信|薇信", re.IGNORECASE)
+"""Found in every text that holds anything for the scrubber but names: most texts are done with it alone."""
 DEFAULT_REGIONS = ("CN", "DE", "ES", "FR", "GB", "US")
 
 Names = Callable[[str], Iterable[str]]
@@ -68,6 +67,8 @@ class Scrubber:
     def __init__(self, names: Names | None = None, regions: Iterable[str] = DEFAULT_REGIONS) -> None:
         if names is not None and not callable(names):
             raise TypeError(f"names must be a function from a text to the names in it; got {names!r}.")
+        from skrec.utils._privacy._phones import read_regions
+
         self.names = names
         self.regions = read_regions(regions)
 
@@ -88,9 +89,11 @@ class Scrubber:
         folded = FoldedText(text)
         if self.names is not None:
             _take_out(folded, _name_rules(text, self.names), counts)
-        if not MAY_HOLD.search(folded.folded):
+        if not _MAY_HOLD.search(folded.folded):
             return folded.original(), counts
-        rules = [EMAIL, *CHECKED, *phone_rules(self.regions), *LABELLED]
+        from skrec.utils._privacy._rules import all_rules
+
+        rules = all_rules(self.regions)
         for _ in range(_MOST_PASSES):
             if not _take_out(folded, rules, counts):
                 return folded.original(), counts
