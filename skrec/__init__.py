@@ -54,6 +54,7 @@ _NAMES = {
         "FeatureCoverageWarning",
         "FormatVersionError",
         "LanguageModelWarning",
+        "MissingGlyphWarning",
         "PartFailureWarning",
         "RatingsAsContextWarning",
         "SuspiciousDataWarning",
@@ -80,7 +81,11 @@ _NAMES = {
         "describe_text",
         "memory_cache",
     ),
-    "inspection": ("explain_by_leave_one_out",),
+    "inspection": (
+        "PlotLabels",
+        "explain_by_leave_one_out",
+        "plot_labels",
+    ),
     "interactions": (
         "EventLog",
         "EventTable",

@@ -50,6 +50,7 @@ from skrec.exceptions import ExternalAccessError as ExternalAccessError
 from skrec.exceptions import FeatureCoverageWarning as FeatureCoverageWarning
 from skrec.exceptions import FormatVersionError as FormatVersionError
 from skrec.exceptions import LanguageModelWarning as LanguageModelWarning
+from skrec.exceptions import MissingGlyphWarning as MissingGlyphWarning
 from skrec.exceptions import PartFailureWarning as PartFailureWarning
 from skrec.exceptions import RatingsAsContextWarning as RatingsAsContextWarning
 from skrec.exceptions import SuspiciousDataWarning as SuspiciousDataWarning
@@ -73,7 +74,9 @@ from skrec.feature_extraction import TextEncoderUnion as TextEncoderUnion
 from skrec.feature_extraction import UserProfileText as UserProfileText
 from skrec.feature_extraction import describe_text as describe_text
 from skrec.feature_extraction import memory_cache as memory_cache
+from skrec.inspection import PlotLabels as PlotLabels
 from skrec.inspection import explain_by_leave_one_out as explain_by_leave_one_out
+from skrec.inspection import plot_labels as plot_labels
 from skrec.interactions import EventLog as EventLog
 from skrec.interactions import EventTable as EventTable
 from skrec.interactions import Features as Features

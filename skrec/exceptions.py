@@ -9,6 +9,7 @@ __all__ = [
     "FeatureCoverageWarning",
     "FormatVersionError",
     "LanguageModelWarning",
+    "MissingGlyphWarning",
     "PartFailureWarning",
     "RatingsAsContextWarning",
     "SuspiciousDataWarning",
@@ -77,6 +78,10 @@ class TruncationWarning(UserWarning):
 
 class LanguageModelWarning(UserWarning):
     """A language model gave no answer that could be used; what there is without it was given."""
+
+
+class MissingGlyphWarning(UserWarning):
+    """No installed font has some characters of the labels of a plot; they are written in other ones."""
 
 
 class DamagedStateError(ValueError):

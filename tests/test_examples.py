@@ -75,7 +75,27 @@ def test_plot(name, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [name, "--quick", "--plot", str(plot)])
     runpy.run_path(str(EXAMPLES / f"{name}.py"))
     assert plot.stat().st_size > 10_000
-    assert "Plot saved" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "Plot saved" in out
+    assert all(said in out for said in TUTORIALS.get(name, ()))
+
+
+TUTORIALS = {
+    "plot_tutorial_tasks": ("cosine    0.9746\neuclidean 5.196\ndot       32\n", "of at least 0.95: ['b']", "[None]"),
+    "plot_tutorial_tasks_zh": ("余弦：0.9746\n欧氏距离：5.196\n点积：32\n", "不低于 0.95：['乙']", "[None]"),
+}
+
+
+@pytest.mark.parametrize("name", TUTORIALS)
+def test_a_task_of_the_tutorials_takes_less_than_ten_lines(name):
+    blocks = (
+        (EXAMPLES / f"{name}.py").read_text(encoding="utf-8").split("\n# %%\n")[1:-1]
+    )  # not the set-up, nor the plot
+    tasks = [[line for line in block.splitlines() if line and line[0] != "#"] for block in blocks]
+    data = [task for task in tasks if "CLUB = [" in task]
+    assert len(data) == 1
+    assert len(tasks) == 12
+    assert all(1 <= len(task) < 10 for task in tasks if task not in data)
 
 
 @pytest.mark.slow
