@@ -7,8 +7,16 @@ histories, masks and top-k are done there, once.
 """
 
 from skrec._explain import Evidence, Explanations
-from skrec.base._contract import RecommenderMixin, RecommenderTags, is_recommender, lists_follow_predict
-from skrec.base._delegation import DelegatingMixin, given_tables
+from skrec.base._contract import (
+    RecommenderMixin,
+    RecommenderTags,
+    given_tables,
+    is_recommender,
+    lists_follow_predict,
+    request_tables,
+    tables_taken,
+)
+from skrec.base._delegation import DelegatingMixin
 from skrec.base._fit_data import read_encoder
 from skrec.base._fit_mixins import PartialFitMixin, SampleWeightMixin
 from skrec.base._item_graph import ItemGraphRecommender

@@ -10,6 +10,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skrec._explain import Explanations
+from skrec.base._contract import given_tables
 from skrec.interactions import (
     CandidateIds,
     FeatureMatrix,
@@ -71,6 +72,7 @@ class DelegatingMixin:
         *,
         item_features: FeatureSource | None = None,
         user_features: FeatureSource | None = None,
+        **tables: Any,
     ) -> Self:
         """Update the recommender with new events; the first call fits it.
 
@@ -78,15 +80,18 @@ class DelegatingMixin:
         ----------
         X, y, item_features, user_features
             As in ``partial_fit`` of the recommender.
+        **tables
+            Further tables that ``partial_fit`` of the recommender takes.
 
         Returns
         -------
         self : object
         """
         if not self.__sklearn_is_fitted__():  # type: ignore[attr-defined]
-            return self.fit(X, y, item_features=item_features, user_features=user_features)  # type: ignore[attr-defined]
+            given = given_tables(item_features, user_features, **tables)
+            return self.fit(X, y, **given)  # type: ignore[attr-defined]
         recommender = detached(self._delegate)
-        recommender.partial_fit(X, y, **given_tables(item_features, user_features))
+        recommender.partial_fit(X, y, **given_tables(item_features, user_features, **tables))
         self._replace_delegate(recommender)
         self._after_partial_fit(X, y, *self._tables_in_front(item_features, user_features))
         return self
@@ -218,8 +223,3 @@ class DelegatingMixin:
         users, items, context = explained_pairs(users, items, context)
         options = given_options(context=context, history=history, n_evidence=n_evidence, user_features=user_features)
         return self._delegate.explain(users, items, **options)
-
-
-def given_tables(item_features: Any, user_features: Any) -> dict[str, Any]:
-    """The feature tables that are not None, as keyword arguments."""
-    return given_options(item_features=item_features, user_features=user_features)

@@ -10,8 +10,8 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from skrec.base._contract import RecommenderMixin, lists_follow_predict
-from skrec.base._delegation import DelegatingMixin, given_tables
+from skrec.base._contract import RecommenderMixin, given_tables, lists_follow_predict, request_tables
+from skrec.base._delegation import DelegatingMixin
 from skrec.interactions import (
     FeatureSource,
     Histories,
@@ -56,6 +56,7 @@ class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseE
         *,
         item_features: FeatureSource | None = None,
         user_features: FeatureSource | None = None,
+        **tables: Any,
     ) -> Self:
         """Fit a clone of the recommender.
 
@@ -63,6 +64,8 @@ class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseE
         ----------
         X, y, item_features, user_features
             As in ``fit`` of the recommender.
+        **tables
+            Further tables that ``fit`` of the recommender takes.
 
         Returns
         -------
@@ -77,7 +80,7 @@ class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseE
         self.__dict__.pop("recommender_", None)  # _delegate is again what the fit starts from
         self._check_wrapper()
         recommender = clone(self.recommender)
-        recommender.fit(X, y, **given_tables(item_features, user_features))
+        recommender.fit(X, y, **given_tables(item_features, user_features, **tables))
         self.recommender_ = recommender
         self._fit_wrapper(X, y, *self._tables_in_front(item_features, user_features))
         return self
@@ -104,6 +107,15 @@ class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseE
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "recommender_")
+
+    def get_metadata_routing(self) -> Any:
+        """What ``fit`` takes by metadata routing: what the recommender takes.
+
+        Returns
+        -------
+        MetadataRequest
+        """
+        return request_tables(super().get_metadata_routing(), [self.recommender])
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

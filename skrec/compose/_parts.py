@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self, TypeVar, cast
 
 import numpy as np
@@ -12,7 +12,7 @@ from sklearn.utils import Bunch, get_tags
 from sklearn.utils.metaestimators import _BaseComposition, available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skrec.base import RecommenderMixin, given_tables
+from skrec.base import RecommenderMixin, given_tables, request_tables, tables_taken
 from skrec.compose._united import have_one_log, united_events, united_index
 from skrec.interactions import (
     FeatureSource,
@@ -53,6 +53,25 @@ def _available(test: Callable[[list[Any]], bool], name: str) -> Callable[[_Metho
     return cast(Callable[[_Method], _Method], available_if(check))
 
 
+def tables_of_parts(parts: Sequence[Any], method: str, tables: dict[str, Any]) -> list[dict[str, Any]]:
+    """The tables that each part is fitted or updated with: both feature tables, and of the others what it takes.
+
+    Raises
+    ------
+    TypeError
+        If no part takes one of them.
+    """
+    given = given_tables(**tables)
+    taken = [{"item_features", "user_features"} | tables_taken(part, method) for part in parts]
+    unknown = sorted(set(given).difference(*taken))
+    if unknown:
+        raise TypeError(
+            f"No part takes {unknown[0]!r} in {method}; the parts take {sorted(set().union(*taken))}. Leave it out, or "
+            f"add a recommender with {method}(X, y, *, {unknown[0]}=None)."
+        )
+    return [{name: table for name, table in given.items() if name in names} for names in taken]
+
+
 class PartsMixin(RecommenderMixin, PersistenceMixin, _BaseComposition):
     """Fits recommenders that a parameter lists as ``(name, recommender)``, and unites what they know."""
 
@@ -68,10 +87,10 @@ class PartsMixin(RecommenderMixin, PersistenceMixin, _BaseComposition):
     def _check_composite(self) -> None:
         """Refuse parameters, before anything is fitted."""
 
-    def _fit_composite(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
-        """Learn what the composite adds; its parts are fitted."""
+    def _fit_composite(self, X: Any, y: Any, **tables: Any) -> None:
+        """Learn what the composite adds; its parts are fitted. Both feature tables are among the keywords, or None."""
 
-    def _after_partial_fit(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
+    def _after_partial_fit(self, X: Any, y: Any, **tables: Any) -> None:
         """Update what the composite has learned itself; its parts are updated already."""
 
     # The parts -----------------------------------------------------------------------------------------
@@ -154,6 +173,7 @@ class PartsMixin(RecommenderMixin, PersistenceMixin, _BaseComposition):
         *,
         item_features: FeatureSource | None = None,
         user_features: FeatureSource | None = None,
+        **tables: Any,
     ) -> Self:
         """Fit a clone of each part.
 
@@ -161,6 +181,8 @@ class PartsMixin(RecommenderMixin, PersistenceMixin, _BaseComposition):
         ----------
         X, y, item_features, user_features
             As in ``fit`` of the parts.
+        **tables
+            Further tables, for the parts whose ``fit`` takes them.
 
         Returns
         -------
@@ -170,12 +192,13 @@ class PartsMixin(RecommenderMixin, PersistenceMixin, _BaseComposition):
         self._check_composite()
         given = getattr(self, self._parts_parameter)
         fitted = [clone(part) for _, part in given]
-        for part in fitted:
-            part.fit(X, y, **given_tables(item_features, user_features))
+        tables = {"item_features": item_features, "user_features": user_features, **tables}
+        for part, taken in zip(fitted, tables_of_parts(fitted, "fit", tables), strict=True):
+            part.fit(X, y, **taken)
         setattr(self, f"{self._parts_parameter}_", fitted)
         self._part_names = [name for name, _ in given]
         self._unite()
-        self._fit_composite(X, y, item_features, user_features)
+        self._fit_composite(X, y, **tables)
         return self
 
     @all_parts_have("partial_fit")
@@ -187,6 +210,7 @@ class PartsMixin(RecommenderMixin, PersistenceMixin, _BaseComposition):
         *,
         item_features: FeatureSource | None = None,
         user_features: FeatureSource | None = None,
+        **tables: Any,
     ) -> Self:
         """Update each part with new events; the first call fits them.
 
@@ -194,19 +218,22 @@ class PartsMixin(RecommenderMixin, PersistenceMixin, _BaseComposition):
         ----------
         X, y, item_features, user_features
             As in ``partial_fit`` of the parts.
+        **tables
+            Further tables, for the parts whose ``partial_fit`` takes them.
 
         Returns
         -------
         self : object
         """
         if not self.__sklearn_is_fitted__():
-            return self.fit(X, y, item_features=item_features, user_features=user_features)
+            return self.fit(X, y, item_features=item_features, user_features=user_features, **tables)
         updated = [detached(part) for _, part in self._parts]
-        for part in updated:
-            part.partial_fit(X, y, **given_tables(item_features, user_features))
+        tables = {"item_features": item_features, "user_features": user_features, **tables}
+        for part, taken in zip(updated, tables_of_parts(updated, "partial_fit", tables), strict=True):
+            part.partial_fit(X, y, **taken)
         setattr(self, f"{self._parts_parameter}_", updated)
         self._unite()
-        self._after_partial_fit(X, y, item_features, user_features)
+        self._after_partial_fit(X, y, **tables)
         return self
 
     def _unite(self) -> None:
@@ -240,6 +267,15 @@ class PartsMixin(RecommenderMixin, PersistenceMixin, _BaseComposition):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, f"{self._parts_parameter}_")
+
+    def get_metadata_routing(self) -> Any:
+        """What ``fit`` takes by metadata routing: what any of the parts takes.
+
+        Returns
+        -------
+        MetadataRequest
+        """
+        return request_tables(super().get_metadata_routing(), [part for _, part in self._parts])
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -15,9 +15,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skrec.base import DelegatingMixin
+from skrec.base import DelegatingMixin, given_tables
 from skrec.exceptions import BelowPopularityWarning
-from skrec.interactions import FeatureSource, FeatureTable, Table, given_options, read_events
+from skrec.interactions import FeatureSource, FeatureTable, Table, read_events
 from skrec.metrics import ranking_scorer
 from skrec.model_selection._base import Split, user_codes
 from skrec.model_selection._per_user import LeaveLastOut
@@ -97,8 +97,8 @@ class TunedRecommender(DelegatingMixin, PersistenceMixin, BaseSearchCV):
     A :class:`~skrec.exceptions.BelowPopularityWarning` says that the best candidate does not beat popularity on the
     validation events.
 
-    Frames of ``item_features`` and ``user_features`` are passed to every split whole. The first call of
-    ``partial_fit`` tunes; later calls update the recommender with the chosen parameters. ``recommend``,
+    The tables beside the events are passed to every split whole, as :class:`~skrec.interactions.FeatureTable`. The
+    first call of ``partial_fit`` tunes; later calls update the recommender with the chosen parameters. ``recommend``,
     ``similar_items``, ``search``, ``explain`` and ``partial_fit`` exist where the recommender has them.
 
     References
@@ -182,6 +182,7 @@ class TunedRecommender(DelegatingMixin, PersistenceMixin, BaseSearchCV):
         *,
         item_features: FeatureSource | None = None,
         user_features: FeatureSource | None = None,
+        **tables: Any,
     ) -> Self:
         """Tune, then fit to all events.
 
@@ -189,13 +190,15 @@ class TunedRecommender(DelegatingMixin, PersistenceMixin, BaseSearchCV):
         ----------
         X, y, item_features, user_features
             As in the recommender's ``fit``.
+        **tables
+            Further tables that ``fit`` of the recommender takes.
 
         Returns
         -------
         self : object
         """
         self._validate_params()
-        given = given_options(item_features=item_features, user_features=user_features)
+        given = given_tables(item_features, user_features, **tables)
         cv, scoring, verbose, n_jobs = self.cv, self.scoring, self.verbose, self.n_jobs
         _check_lists(cv, self.param_distributions)
         # scikit-learn reads all three from here, and knows neither our splitters nor our metrics nor "auto".

@@ -12,6 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skrec._explain import Explanations, by_raw_columns
+from skrec.base import given_tables, tables_taken
 from skrec.interactions import (
     EventTemplate,
     FeatureMatrix,
@@ -108,7 +109,8 @@ class Pipeline(StepsMixin, PersistenceMixin, sklearn.pipeline.Pipeline):
         item_features, user_features : frame, pair (ids, matrix) or FeatureTable, default=None
             Passed to the recommender, with metadata routing enabled or not.
         **params
-            As in scikit-learn's Pipeline.
+            Further tables that ``fit`` of the recommender takes, by their names; and parameters of steps, as in
+            scikit-learn's Pipeline.
 
         Returns
         -------
@@ -126,7 +128,8 @@ class Pipeline(StepsMixin, PersistenceMixin, sklearn.pipeline.Pipeline):
             )
         if len(self.steps) > 1:
             warn_of_ratings_in_array(X, y)  # a step may encode them beyond recognition
-        tables = given_options(item_features=item_features, user_features=user_features)
+        taken = tables_taken(self.steps[-1][1])
+        tables = given_tables(item_features, user_features, **{name: params.pop(name) for name in taken & set(params)})
         if not sklearn.get_config()["enable_metadata_routing"]:
             tables = {f"{self.steps[-1][0]}__{name}": table for name, table in tables.items()}
         with kept_on_failure(self, *(step for _, step in self.steps)):
@@ -149,6 +152,7 @@ class Pipeline(StepsMixin, PersistenceMixin, sklearn.pipeline.Pipeline):
         *,
         item_features: FeatureSource | None = None,
         user_features: FeatureSource | None = None,
+        **tables: Any,
     ) -> Self:
         """Update the recommender with new events; the first call fits the steps and the recommender.
 
@@ -158,20 +162,21 @@ class Pipeline(StepsMixin, PersistenceMixin, sklearn.pipeline.Pipeline):
         ----------
         X, y, item_features, user_features
             As in :meth:`fit`, new events and new rows alone.
+        **tables
+            Further tables that ``partial_fit`` of the recommender takes.
 
         Returns
         -------
         self : object
         """
         if not self.__sklearn_is_fitted__():
-            return self.fit(X, y, item_features=item_features, user_features=user_features)
+            return self.fit(X, y, item_features=item_features, user_features=user_features, **tables)
         if X is not None and self._template is None:
             self._template = EventTemplate.of(X)
         Xt = None if X is None else self._through_steps(X)
         if Xt is not X:
             self._check_ids(X, Xt)
-        tables = given_options(item_features=item_features, user_features=user_features)
-        self.steps[-1][1].partial_fit(Xt, y, **tables)
+        self.steps[-1][1].partial_fit(Xt, y, **given_tables(item_features, user_features, **tables))
         return self
 
     def _fit(self, X: Any, *args: Any, **kwargs: Any) -> Any:
