@@ -91,8 +91,8 @@ class Recommendations:
         item_index : IdIndex
             The catalogue; items outside it are dropped.
         """
-        if isinstance(found, Recommendations) and found._item_index.has_values(item_index.values):
-            return found
+        if isinstance(found, Recommendations):
+            return found if found._item_index.has_values(item_index.values) else found._in_catalogue(item_index)
         items, scores = (np.asarray(part) for part in found)
         codes = np.full(items.shape, -1, np.int32)
         given = np.ones(items.shape, bool)
@@ -101,6 +101,22 @@ class Recommendations:
         if given.any():
             codes[given] = item_index.codes(items[given], "recommended items")
         return cls(codes, np.where(codes >= 0, scores, -np.inf).astype(np.float32), users, item_index)
+
+    def _in_catalogue(self, item_index: IdIndex) -> "Recommendations":
+        """The same lists in the codes of another catalogue; items outside it are dropped."""
+        own = item_index.codes(self._item_index.values, "recommended items", check_kind=False)
+        places = np.append(own, -1).astype(np.int32)  # the last is where a row has no item
+        codes = places[self.codes]
+        titles: list[str | None] | None = None
+        if self._titles is not None:
+            titles = [None] * len(item_index)
+            for code, title in zip(own.tolist(), self._titles, strict=False):
+                if code >= 0:
+                    titles[code] = title
+        scores = np.where(codes >= 0, self.scores, -np.inf).astype(np.float32)
+        found = self.with_lists(codes, scores)
+        found._item_index, found._titles = item_index, titles
+        return found
 
     def with_lists(
         self,

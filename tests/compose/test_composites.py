@@ -57,6 +57,17 @@ def test_catalogues_and_events_are_united():
     assert set(rec.recommend([2], k=4, exclude=[[2, 10], [3, 30]]).items[0]) == {30, 40, None}
 
 
+def test_titles_come_through_a_united_catalogue():
+    titles = pd.DataFrame({"item": [10, 20, 30], "title": ["Emma", "Dune", "Walden"]})
+    first = FrozenEstimator(PopularRecommender().fit([[1, 10], [2, 20]], item_features=titles[:2]))
+    second = FrozenEstimator(PopularRecommender().fit([[1, 30], [2, 20]], item_features=titles[1:]))
+    found = fusion(first, second).fit([[1, 10]]).recommend([3], k=3)
+    frame = found.to_frame(titles=True)
+    assert frame["item"].tolist() == [20, 10, 30]
+    # Those of the first list: it keeps no title of what only the second part knows.
+    assert frame["title"].tolist()[:2] == ["Dune", "Emma"]
+
+
 def test_ids_of_another_kind_are_refused():
     numbers, texts = PopularRecommender().fit([[1, 10]]), PopularRecommender().fit([["a", "b"]])
     with pytest.raises(TypeError, match="items_ of a part are text"):
