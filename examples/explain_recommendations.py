@@ -10,7 +10,7 @@ cited is what the score is made of is measured: the score is computed again with
 Offline, a stand-in takes the place of the language model: ``HeuristicChat`` counts the words that texts share. It
 understands nothing, and what it writes says nothing of what a language model can do. With a real one:
 ``python examples/explain_recommendations.py --base-url http://localhost:11434/v1 --model NAME`` (and ``--api-key-env
-VARIABLE`` where the server wants a key).
+VARIABLE`` where the server wants a key). ``--language zh`` takes the Chinese bookshop, and Chinese is written.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from sklearn.frozen import FrozenEstimator
 
 from skrec.datasets import load_bookshop
 from skrec.decomposition import HybridMFRecommender
-from skrec.feature_extraction import HashingTextEncoder, KeywordExtractor, LLMTextEmbedder
+from skrec.feature_extraction import HashingTextEncoder, KeywordExtractor, LLMTextEmbedder, NgramTextEncoder
 from skrec.interactions import FeatureTable
 from skrec.llm import Budget, HeuristicChat, LLMExplainer, OpenAICompatibleChat, QuerySuggester, personalise
 from skrec.metrics import explanation_faithfulness
@@ -30,15 +30,18 @@ parser = argparse.ArgumentParser(description="Recommendations, explained.")
 parser.add_argument("--base-url", metavar="URL", help="a server that speaks OpenAI's protocol")
 parser.add_argument("--model", metavar="NAME", help="the model there")
 parser.add_argument("--api-key-env", metavar="VARIABLE", help="environment variable that holds its key")
-parser.add_argument("--language", default="English", help="of what the language model writes")
+parser.add_argument("--language", choices=["en", "zh"], default="en", help="of the bookshop and of what is written")
 parser.add_argument("--max-calls", type=int, default=200, help="most calls of the real model")
 parser.add_argument("--quick", action="store_true", help="a stand-in for the embeddings, too")
 arguments = parser.parse_args()
 
-shop = load_bookshop()
+shop = load_bookshop(language=arguments.language)
 books = FeatureTable(shop.item_features)
 titles = shop.item_features.set_index("item_id")["title"]
-embedder = LLMTextEmbedder(HashingTextEncoder()) if arguments.quick else LLMTextEmbedder()
+if arguments.language == "zh":  # the embedding model reads English
+    embedder = NgramTextEncoder()
+else:
+    embedder = LLMTextEmbedder(HashingTextEncoder()) if arguments.quick else LLMTextEmbedder()
 
 # %%
 # By template
@@ -49,7 +52,11 @@ embedder = LLMTextEmbedder(HashingTextEncoder()) if arguments.quick else LLMText
 READER = "reader-007"
 knn = ItemKNNRecommender(item_encoder=embedder).fit(shop.X, item_features=books)
 found = knn.recommend([READER], k=4).items[0]
-why = knn.explain([READER], found)
+if arguments.language == "en":
+    why = knn.explain([READER], found)
+else:  # templates in other languages
+    templates = LLMExplainer(FrozenEstimator(knn), language=arguments.language).fit(shop.X, item_features=books)
+    why = templates.explain([READER], found)
 for book, text, evidence in zip(found, why.text, why.evidence, strict=True):
     print(f"{titles[book]}\n  {text}")
     print(f"  evidence: {', '.join(f'{reason.name} ({reason.weight:.2f})' for reason in evidence)}")
@@ -103,8 +110,11 @@ for line, method in zip(pitches.text, pitches.method, strict=True):
 extractor = KeywordExtractor(embedder, min_df=2, ngram_range=(1, 2), columns=["title", "description"])
 suggester = QuerySuggester(FrozenEstimator(knn), extractor).fit(shop.X, item_features=books)
 print(f"\nTo ask for: {'; '.join(suggester.suggest_queries(users=[READER])[0])}")
-print(f"After 'sea': {'; '.join(suggester.suggest_queries('sea', users=[READER])[0])}")
-REQUEST = "a voyage by sea to an unknown island"
+TYPED, REQUEST = {
+    "en": ("sea", "a voyage by sea to an unknown island"),
+    "zh": ("海", "乘船去一座无人知道的海岛"),
+}[arguments.language]
+print(f"After {TYPED!r}: {'; '.join(suggester.suggest_queries(TYPED, users=[READER])[0])}")
 for weight in (0.0, 0.5, 1.0):
     asked = knn.recommend([READER], k=3, request=REQUEST, request_weight=weight).items[0]
     print(f"{REQUEST!r}, weight {weight}: {'; '.join(titles[asked])}")

@@ -7,7 +7,8 @@ are the lists of each method by then? Nothing is refitted on the way: features p
 and every event is folded in by ``history``.
 
 Run it with ``python examples/plot_cold_start.py``, or on MovieLens 100K (with age, gender and occupation in place of
-biographies) with ``--data FOLDER``, the folder that holds ``u.data``, ``u.item`` and ``u.user``.
+biographies) with ``--data FOLDER``, the folder that holds ``u.data``, ``u.item`` and ``u.user``. With ``--language zh``
+it is the Chinese bookshop.
 """
 
 import argparse
@@ -23,7 +24,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from skrec.datasets import fetch_movielens, load_bookshop
 from skrec.decomposition import HybridMFRecommender
 from skrec.dummy import PopularRecommender
-from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder
+from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder, NgramTextEncoder
+from skrec.inspection import plot_labels
 from skrec.interactions import FeatureTable
 from skrec.metrics import evaluate
 from skrec.model_selection import ColdUserSplit
@@ -31,6 +33,7 @@ from skrec.neighbors import ItemKNNRecommender, UserKNNRecommender
 
 parser = argparse.ArgumentParser(description="Quality against the number of events a new user has.")
 parser.add_argument("--data", metavar="FOLDER", help="MovieLens 100K, instead of the bookshop")
+parser.add_argument("--language", choices=["en", "zh"], default="en", help="of the bookshop: English or Chinese")
 parser.add_argument("--plot", metavar="FILE", default="cold_start.png", help="where to save the plot")
 parser.add_argument("--quick", action="store_true", help="few users and a stand-in for the language model")
 arguments = parser.parse_args()
@@ -47,18 +50,22 @@ N_EVENTS = (0, 1, 3) if arguments.quick else (0, 1, 2, 3, 5, 10)
 
 
 def load(folder):
-    """Events, a table of users, and an encoder for it."""
+    """Events, a table of users, an encoder for it, and what the data are called."""
     if folder is None:
-        shop = load_bookshop()
-        language_model = LLMTextEmbedder(HashingTextEncoder()) if arguments.quick else LLMTextEmbedder()
-        return shop.interactions, shop.user_features[["user_id", "biography"]], language_model
+        shop = load_bookshop(language=arguments.language)
+        name = shop.DESCR.splitlines()[0]
+        if arguments.language == "zh":  # the language model reads English
+            encoder = NgramTextEncoder()
+        else:
+            encoder = LLMTextEmbedder(HashingTextEncoder()) if arguments.quick else LLMTextEmbedder()
+        return shop.interactions, shop.user_features[["user_id", "biography"]], encoder, name
     movies = fetch_movielens(folder=folder)
     categories = OneHotEncoder(handle_unknown="ignore", min_frequency=10)
     encoder = make_column_transformer((categories, ["gender", "occupation"]), (StandardScaler(), ["age"]))
-    return movies.X, movies.user_features[["user_id", "age", "gender", "occupation"]], encoder
+    return movies.X, movies.user_features[["user_id", "age", "gender", "occupation"]], encoder, "MovieLens 100K"
 
 
-X, users, encoder = load(arguments.data)
+X, users, encoder, data_name = load(arguments.data)
 least = N_TARGETS + max(N_EVENTS)
 split = ColdUserSplit(n_splits=1, test_size=0.1 if arguments.quick else 0.3, min_events=least, random_state=0)
 train, test = next(split.split(X))
@@ -118,7 +125,8 @@ for name, color in zip(models, ["0.5", "C2", "C4", "C0", "C1"], strict=True):
     curve = curves[curves["model"] == name]
     axis.plot(places, curve["mean"], marker="o", label=name, color=color)
     axis.fill_between(places, curve["ci_low"], curve["ci_high"], alpha=0.12, color=color, linewidth=0)
-axis.set_title("MovieLens 100K" if arguments.data else "The bookshop")
+title = plot_labels([data_name])
+axis.set_title(title.texts[0], family=title.family)
 axis.set(xlabel="events that are known of a new user", ylabel="NDCG@10", xticks=places, xticklabels=N_EVENTS)
 axis.set_ylim(bottom=0)
 axis.legend(loc="upper left", frameon=False)

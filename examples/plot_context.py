@@ -8,6 +8,7 @@ encodes the hour, the weekday and the place, and recommends.
 
 Run it with ``python examples/plot_context.py``, or on MovieLens 100K with ``--data FOLDER`` (the folder that holds
 ``u.data``, ``u.item`` and ``u.user``): hour and weekday of the rating, and age, gender and occupation of who asks.
+``--language zh`` takes the Chinese bookshop.
 """
 
 import argparse
@@ -24,12 +25,14 @@ from skrec.datasets import fetch_movielens, load_bookshop
 from skrec.decomposition import HybridMFRecommender
 from skrec.dummy import PopularRecommender
 from skrec.feature_extraction import ContextEncoder
+from skrec.inspection import plot_labels
 from skrec.metrics import compare, evaluate
 from skrec.model_selection import TimeSplit
 from skrec.pipeline import make_pipeline
 
 parser = argparse.ArgumentParser(description="The same user at breakfast and at midnight.")
 parser.add_argument("--data", metavar="FOLDER", help="MovieLens 100K, instead of the bookshop")
+parser.add_argument("--language", choices=["en", "zh"], default="en", help="of the bookshop: English or Chinese")
 parser.add_argument("--plot", metavar="FILE", default="context.png", help="where to save the plot")
 parser.add_argument("--quick", action="store_true", help="few events and short fits")
 arguments = parser.parse_args()
@@ -43,12 +46,21 @@ HOUR, DAY, MONDAY = 3_600, 86_400, 1_704_067_200  # seconds; 1 January 2024 was 
 # Each reader has persistent tastes among twenty themes; each moment favours a few themes, whoever reads. The book
 # that is taken has the highest sum of taste, moment, fame and chance, and none is read twice.
 
-MOMENTS = {
-    "kitchen": (7, ["humour", "childhood", "nature"]),
-    "train": (9, ["adventure", "travel", "war"]),
-    "garden": (16, ["love", "society", "past"]),
-    "bed": (23, ["terror", "crime", "solitude"]),
+ALL_MOMENTS = {
+    "en": {
+        "kitchen": (7, ["humour", "childhood", "nature"]),
+        "train": (9, ["adventure", "travel", "war"]),
+        "garden": (16, ["love", "society", "past"]),
+        "bed": (23, ["terror", "crime", "solitude"]),
+    },
+    "zh": {
+        "厨房": (7, ["幽默", "童年", "自然"]),
+        "地铁": (9, ["冒险", "旅行", "战争"]),
+        "花园": (16, ["爱情", "社会", "往昔"]),
+        "床上": (23, ["恐怖", "罪案", "孤独"]),
+    },
 }
+MOMENTS = ALL_MOMENTS[arguments.language]
 TASTE, MOMENT = 12, 5  # log-odds; with these, either alone tells about as much as the other
 
 
@@ -73,14 +85,15 @@ def readings(shop, n_each, seed=0):
 
 
 def load(folder):
-    """Events with context, titles and kinds of items, someone to ask for and about them, their context by the hour."""
+    """Events with context, items, someone to ask for and about them, their context by the hour, the data's name."""
     if folder is None:
-        shop = load_bookshop()
+        shop = load_bookshop(language=arguments.language)
         themes = np.array(shop.theme_names)[shop.item_themes.argmax(axis=1)]
         items = shop.item_features.assign(kind=themes)
         places = np.array([*MOMENTS])[[3] * 5 + [0] * 3 + [1] * 4 + [2] * 8 + [3] * 4]
         log = readings(shop, 15 if arguments.quick else 40)
-        return log, items, "reader-001", shop.user_features["biography"][0], pd.DataFrame({"place": places})
+        about, name = shop.user_features["biography"][0], shop.DESCR.splitlines()[0]
+        return log, items, "reader-001", about, pd.DataFrame({"place": places}), name
     movies = fetch_movielens(folder=folder)
     X = movies.X.merge(movies.user_features, left_on="user", right_on="user_id")
     X = X[["user", "item", "timestamp", "age", "gender", "occupation"]]
@@ -88,10 +101,10 @@ def load(folder):
     someone = X.iloc[[0]]
     about = someone[["age", "gender", "occupation"]]
     same = about.loc[about.index.repeat(24)].reset_index(drop=True)
-    return X, items, someone["user"].iloc[0], ", ".join(map(str, about.iloc[0])), same
+    return X, items, someone["user"].iloc[0], ", ".join(map(str, about.iloc[0])), same, "MovieLens 100K"
 
 
-X, items, someone, about, by_hour = load(arguments.data)
+X, items, someone, about, by_hour, data_name = load(arguments.data)
 by_hour.insert(0, "timestamp", MONDAY + 60 * DAY + HOUR * np.arange(24))
 train, test = next(TimeSplit(n_splits=1, test_size=0.2).split(X))
 X_train, X_test = X.iloc[train], X.iloc[test]
@@ -167,11 +180,12 @@ rows = table[table["metric"] == "ndcg@10"]
 spread = [rows["mean"] - rows["ci_low"], rows["ci_high"] - rows["mean"]]
 left.barh(rows["model"], rows["mean"], xerr=spread, capsize=3, color=["0.75", "0.45", "C0", "C1", "C3"])
 left.invert_yaxis()
-left.set(xlabel="NDCG@10 of requests, 95 % interval", title="MovieLens 100K" if arguments.data else "The bookshop")
+labels = plot_labels([*shares.columns, data_name])
+left.set_xlabel("NDCG@10 of requests, 95 % interval")
+left.set_title(labels.texts[-1], family=labels.family)
 image = right.imshow(shares.T, aspect="auto", cmap="Oranges", vmin=0)
-right.set(
-    xlabel="hour", title=f"recommended to {someone}", yticks=range(len(shares.columns)), yticklabels=shares.columns
-)
+right.set(xlabel="hour", title=f"recommended to {someone}")
+right.set_yticks(range(len(shares.columns)), labels.texts[:-1], family=labels.family)
 right.set_xticks(range(0, 24, 3))
 figure.colorbar(image, ax=right, label="share of the list")
 figure.savefig(arguments.plot, dpi=120)

@@ -9,6 +9,7 @@ Offline, a stand-in takes the place of the language model: ``HeuristicChat`` cou
 understands nothing and tells nothing of what a language model can do, so that no quality is reported. With a real one,
 ``python examples/plot_llm_rerank.py --base-url http://localhost:11434/v1 --model NAME`` (and ``--api-key-env VARIABLE``
 where the server wants a key), the last purchases of some readers are ranked with and without it.
+``--language zh`` takes the Chinese bookshop.
 """
 
 import argparse
@@ -20,7 +21,8 @@ import matplotlib.pyplot as plt
 
 from skrec.datasets import load_bookshop
 from skrec.decomposition import HybridMFRecommender
-from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder
+from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder, NgramTextEncoder
+from skrec.inspection import plot_labels
 from skrec.interactions import FeatureTable
 from skrec.llm import Budget, HeuristicChat, LLMReranker, OpenAICompatibleChat
 from skrec.metrics import evaluate
@@ -32,6 +34,7 @@ parser.add_argument("--model", metavar="NAME", help="the model there")
 parser.add_argument("--api-key-env", metavar="VARIABLE", help="environment variable that holds its key")
 parser.add_argument("--readers", type=int, default=50, help="readers that quality is measured on, with a real model")
 parser.add_argument("--max-calls", type=int, default=1000, help="most calls of the real model")
+parser.add_argument("--language", choices=["en", "zh"], default="en", help="of the bookshop: English or Chinese")
 parser.add_argument("--plot", metavar="FILE", default="llm_rerank.png", help="where to save the plot")
 parser.add_argument("--quick", action="store_true", help="a stand-in for the embeddings, too")
 arguments = parser.parse_args()
@@ -44,10 +47,13 @@ arguments = parser.parse_args()
 # the books that the reader bought last, and the request; never an id. Whatever it answers, no book rises by more than
 # ``max_rise`` places.
 
-shop = load_bookshop()
+shop = load_bookshop(language=arguments.language)
 books = FeatureTable(shop.item_features)
 titles = shop.item_features.set_index("item_id")["title"]
-embedder = LLMTextEmbedder(HashingTextEncoder()) if arguments.quick else LLMTextEmbedder()
+if arguments.language == "zh":  # the embedding model reads English
+    embedder = NgramTextEncoder()
+else:
+    embedder = LLMTextEmbedder(HashingTextEncoder()) if arguments.quick else LLMTextEmbedder()
 
 if arguments.model is None:
     print("Offline: HeuristicChat stands in for a language model. It is none; no quality is reported.\n")
@@ -76,7 +82,8 @@ reranker.fit(shop.X.iloc[train], item_features=books)
 #
 # The recommender retrieves by taste, and to a quarter by the request; the model orders what it retrieved.
 
-READER, REQUEST = "reader-007", "a voyage by sea to an unknown island"
+READER = "reader-007"
+REQUEST = {"en": "a voyage by sea to an unknown island", "zh": "乘船去一座无人知道的海岛"}[arguments.language]
 asked = {"request": REQUEST, "request_weight": 0.25}
 base = reranker.recommender_.recommend([READER], k=50, **asked).items[0]
 found = reranker.recommend([READER], k=50, **asked).items[0]
@@ -96,13 +103,16 @@ report = reranker.report_
 print(f"\n{report['n_prompts']} prompts, {report['n_failed']} failed, {report['n_unknown']} unknown candidates named.")
 print(f"usage: {report['usage']}")
 
+labels = plot_labels([*(titles[item][:32] for item in found[:15]), repr(REQUEST)])
 place = {item: rank for rank, item in enumerate(base.tolist(), 1)}
 figure, axis = plt.subplots(figsize=(7, 5.5), layout="constrained")
-for after, item in enumerate(found[:15].tolist(), 1):
+for after, (item, title) in enumerate(zip(found[:15], labels.texts, strict=False), 1):
     rises = place[item] > after
     axis.plot([0, 1], [place[item], after], color="C1" if rises else "0.7", marker="o", markersize=3)
-    axis.annotate(titles[item][:32], (1, after), xytext=(6, 0), textcoords="offset points", va="center", fontsize=8)
-axis.set(xlim=(-0.05, 1.9), ylabel="rank", title=f"{REQUEST!r}" + ("" if arguments.model else ", by a stand-in"))
+    beside = {"xytext": (6, 0), "textcoords": "offset points", "va": "center", "fontsize": 8}
+    axis.annotate(title, (1, after), family=labels.family, **beside)
+axis.set(xlim=(-0.05, 1.9), ylabel="rank")
+axis.set_title(labels.texts[-1] + ("" if arguments.model else ", by a stand-in"), family=labels.family)
 axis.set_xticks([0, 1], ["retrieved", "reranked"])
 axis.invert_yaxis()
 figure.savefig(arguments.plot, dpi=120)

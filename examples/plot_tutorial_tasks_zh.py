@@ -31,11 +31,17 @@ from skrec.pipeline import make_pipeline
 
 parser = argparse.ArgumentParser(description="教程里的任务，每个几行代码。")
 parser.add_argument("--plot", metavar="FILE", default="tutorial_tasks_zh.png", help="图保存到哪里")
-parser.add_argument("--quick", action="store_true", help="少训练几轮")
+parser.add_argument("--quick", action="store_true", help="少训练几轮，向量短一些")
 arguments = parser.parse_args()
 
 shop = load_bookshop(language="zh")
 titles = shop.item_features.set_index("item_id")["title"]
+
+
+def encoder():
+    """从文本到向量。"""
+    return NgramTextEncoder(64 if arguments.quick else 256)
+
 
 # %%
 # 两个向量的相似度
@@ -91,8 +97,8 @@ comments = club.groupby("title")["comment"].agg("".join)
 
 books = shop.item_features[["title", "description"]].merge(comments, on="title")
 X = club[["user", "title"]].assign(mood=QUESTION + club["answer"])
-model = HybridMFRecommender(8, feedback="explicit", regularization=2, item_encoder=NgramTextEncoder(), random_state=0)
-rater = make_pipeline(ContextEncoder(text_encoder=NgramTextEncoder()), model)
+model = HybridMFRecommender(8, feedback="explicit", regularization=2, item_encoder=encoder(), random_state=0)
+rater = make_pipeline(ContextEncoder(text_encoder=encoder()), model)
 rater.fit(X, club["stars"], item_features=books)
 for answer in ("想安静一会儿。", "想去冒险。"):
     context = pd.DataFrame({"mood": [QUESTION + answer]})
@@ -112,7 +118,7 @@ print(f"{np.sqrt(np.mean((rater.predict(X) - club['stars']) ** 2)):.2f}，平均
 
 books, readers = shop.item_features[["item_id", "title", "description"]], shop.user_features[["user_id", "biography"]]
 warp = HybridMFRecommender(solver="warp", max_iter=3 if arguments.quick else "auto", random_state=0)
-hybrid = warp.set_params(item_encoder=NgramTextEncoder(), user_encoder=NgramTextEncoder())
+hybrid = warp.set_params(item_encoder=encoder(), user_encoder=encoder())
 hybrid.fit(shop.X, item_features=books, user_features=readers)
 for biography in ("水手。爱读大海与航行的故事。", "爱读鬼怪和夜里发生的事。"):
     newcomer = pd.DataFrame({"user_id": ["新读者"], "biography": [biography]})
@@ -124,7 +130,7 @@ for biography in ("水手。爱读大海与航行的故事。", "爱读鬼怪和
 #
 # 安装了 ``cjk`` 扩展时按词典分词，否则按相邻的两个字。
 
-extractor = KeywordExtractor(NgramTextEncoder(), n_keywords=4, ngram_range=(1, 1), columns=["description"])
+extractor = KeywordExtractor(encoder(), n_keywords=4, ngram_range=(1, 1), columns=["description"])
 phrases = extractor.set_params(output="phrases").fit_transform(shop.item_features)
 for row in np.flatnonzero(titles.isin(["白鲸", "红楼梦"])):
     print(f"{titles.iloc[row]}：{'、'.join(phrases[row])}")
@@ -137,7 +143,7 @@ for row in np.flatnonzero(titles.isin(["白鲸", "红楼梦"])):
 # 只会填进几个共同的词。真正的模型可以是 :class:`~skrec.llm.OpenAICompatibleChat`，或任何从消息到文本的函数。
 
 READER = "reader-007"
-content = EmbeddingKNNRecommender(item_encoder=NgramTextEncoder())
+content = EmbeddingKNNRecommender(item_encoder=encoder())
 content.fit(shop.X, item_features=FeatureTable(shop.item_features))
 found = content.recommend([READER], k=2).items[0]
 for chat in (None, HeuristicChat()):

@@ -11,8 +11,26 @@ import pandas as pd
 import pytest
 
 from skrec.datasets import make_interactions
+from skrec.inspection import plot_labels
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+TUTORIALS = {
+    "plot_tutorial_tasks": ("cosine    0.9746\neuclidean 5.196\ndot       32\n", "of at least 0.95: ['b']", "[None]"),
+    "plot_tutorial_tasks_zh": ("余弦：0.9746\n欧氏距离：5.196\n点积：32\n", "不低于 0.95：['乙']", "[None]"),
+}
+SHOPS = ["plot_cold_start", "plot_context", "plot_llm_rerank"]  # of the bookshop, in either language
+PLOTS = [*((name, language) for name in SHOPS for language in ("en", "zh")), *zip(TUTORIALS, ("en", "zh"), strict=True)]
+
+
+def skip_without_chinese_labels():
+    with warnings.catch_warnings(action="ignore"):
+        family = plot_labels(["中文"]).family
+    if len(family) == 1:
+        pytest.skip("no installed font has Chinese characters")
+
+
+def test_every_plot_is_tested():
+    assert {name for name, _ in PLOTS} == {path.stem for path in EXAMPLES.glob("plot_*.py")}
 
 
 @pytest.mark.slow
@@ -27,6 +45,17 @@ def test_conversation(tmp_path, monkeypatch, capsys):
     assert "I understood: " in out
     assert "Verstanden: " in out
     assert json.loads(state.read_text(encoding="utf-8"))["user"] == "reader-001"
+
+
+@pytest.mark.slow
+def test_conversation_in_chinese(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["conversation", "--script", "--language", "zh"])
+    runpy.run_path(str(EXAMPLES / "conversation.py"), run_name="__main__")
+    out = capsys.readouterr().out
+    assert out.count("我的理解：") == 7
+    assert "不要战争" in out
+    assert "呐喊，鲁迅" in out
+    assert not any(said in out for said in ("I understood", "What kind", "Tell me"))
 
 
 @pytest.mark.slow
@@ -68,22 +97,20 @@ def test_gpu_embedding(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("plot_*.py")))
-def test_plot(name, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(("name", "language"), PLOTS)
+def test_plot(name, language, tmp_path, monkeypatch, capsys):
+    """Matplotlib warns of each character that it would draw as a box, and warnings are errors."""
     pytest.importorskip("matplotlib")
+    if language == "zh":
+        skip_without_chinese_labels()
     plot = tmp_path / "plot.png"
-    monkeypatch.setattr(sys, "argv", [name, "--quick", "--plot", str(plot)])
+    options = [] if name in TUTORIALS else ["--language", language]
+    monkeypatch.setattr(sys, "argv", [name, "--quick", "--plot", str(plot), *options])
     runpy.run_path(str(EXAMPLES / f"{name}.py"))
     assert plot.stat().st_size > 10_000
     out = capsys.readouterr().out
     assert "Plot saved" in out
     assert all(said in out for said in TUTORIALS.get(name, ()))
-
-
-TUTORIALS = {
-    "plot_tutorial_tasks": ("cosine    0.9746\neuclidean 5.196\ndot       32\n", "of at least 0.95: ['b']", "[None]"),
-    "plot_tutorial_tasks_zh": ("余弦：0.9746\n欧氏距离：5.196\n点积：32\n", "不低于 0.95：['乙']", "[None]"),
-}
 
 
 @pytest.mark.parametrize("name", TUTORIALS)
@@ -96,6 +123,19 @@ def test_a_task_of_the_tutorials_takes_less_than_ten_lines(name):
     assert len(data) == 1
     assert len(tasks) == 12
     assert all(1 <= len(task) < 10 for task in tasks if task not in data)
+
+
+@pytest.mark.slow
+def test_quickstart_in_chinese(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr(
+        sys, "argv", ["quickstart", "--quick", "--language", "zh", "--plot", str(tmp_path / "plot.png")]
+    )
+    runpy.run_path(str(EXAMPLES / "quickstart.py"), run_name="__main__")
+    out = capsys.readouterr().out
+    assert "205 items with text" in out
+    assert "'监狱与越狱': 基督山伯爵" in out
+    assert (tmp_path / "plot.png").stat().st_size > 10_000
 
 
 @pytest.mark.slow
@@ -131,3 +171,12 @@ def test_explanations_offline_and_by_a_server(openai_server, monkeypatch, capsys
     assert "stands in" not in said["real"]
     assert "(llm)" not in said["real"]
     assert len(openai_server.requests) == 4 + 4
+
+
+@pytest.mark.slow
+def test_explanations_in_chinese(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["explain_recommendations", "--quick", "--language", "zh"])
+    runpy.run_path(str(EXAMPLES / "explain_recommendations.py"))
+    out = capsys.readouterr().out
+    assert out.count("因为您选过") == 4
+    assert "海盗" in out
