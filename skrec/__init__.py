@@ -61,6 +61,7 @@ _NAMES = {
         "TemplateLanguageWarning",
         "TemporalLeakWarning",
         "TimeAsContextWarning",
+        "TrainingWarning",
         "TruncationWarning",
         "UnparsedLanguageWarning",
         "UnreadableTextWarning",

@@ -57,6 +57,7 @@ from skrec.exceptions import SuspiciousDataWarning as SuspiciousDataWarning
 from skrec.exceptions import TemplateLanguageWarning as TemplateLanguageWarning
 from skrec.exceptions import TemporalLeakWarning as TemporalLeakWarning
 from skrec.exceptions import TimeAsContextWarning as TimeAsContextWarning
+from skrec.exceptions import TrainingWarning as TrainingWarning
 from skrec.exceptions import TruncationWarning as TruncationWarning
 from skrec.exceptions import UnparsedLanguageWarning as UnparsedLanguageWarning
 from skrec.exceptions import UnreadableTextWarning as UnreadableTextWarning

@@ -16,6 +16,7 @@ __all__ = [
     "TemplateLanguageWarning",
     "TemporalLeakWarning",
     "TimeAsContextWarning",
+    "TrainingWarning",
     "TruncationWarning",
     "UnparsedLanguageWarning",
     "UnreadableTextWarning",
@@ -70,6 +71,10 @@ class TemplateLanguageWarning(UserWarning):
 
 class TemporalLeakWarning(UserWarning):
     """An evaluation uses the future: a model is tested on events that are older than events of its training."""
+
+
+class TrainingWarning(UserWarning):
+    """Training went on with smaller batches, or ended before its time: the model has the best weights so far."""
 
 
 class TruncationWarning(UserWarning):

@@ -1,0 +1,15 @@
+"""The training loop of torch models: optimiser and schedule, early stopping, checkpoints, and what goes wrong.
+
+torch is imported where it is used. The losses are in :mod:`skrec._training.losses`, which imports it at once.
+"""
+
+from skrec._training._checkpoint import forget_checkpoint
+from skrec._training._settings import (
+    Callback,
+    EpochReport,
+    TrainerSettings,
+    TrainingResult,
+    TrainingTask,
+    read_callbacks,
+)
+from skrec._training._trainer import Trainer
