@@ -19,7 +19,14 @@ from skrec.interactions._feature_matrix import (
     read_fit_features,
     warn_of_missing_rows,
 )
-from skrec.interactions._feature_table import Features, FeatureSource, FeatureTable, feature_names, read_features
+from skrec.interactions._feature_table import (
+    Features,
+    FeatureSource,
+    FeatureTable,
+    feature_names,
+    read_categories,
+    read_features,
+)
 from skrec.interactions._guards import warn_of_ratings_in_array, warn_of_unused_encoder
 from skrec.interactions._histories import Histories, check_histories
 from skrec.interactions._id_index import IdIndex, check_index, unknown_ids

@@ -1,5 +1,6 @@
 """Tables of item and user features, split into ids and values."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from skrec.interactions._columns import Column, as_column, factorize
 from skrec.interactions._plain_input import as_frame, check_is_table, plain_array
 from skrec.interactions._types import FeatureMatrix, Frame, Ids
+from skrec.utils import is_missing_value
+
+_LISTS = (list, tuple, np.ndarray)
 
 
 class FeatureTable:
@@ -94,6 +98,94 @@ def read_features(table: FeatureSource, what: str) -> Features:
             "keep one row per id."
         )
     return features
+
+
+def read_categories(table: FeatureSource, what: str) -> tuple[Column, sp.csr_array]:
+    """The categories of items, as genres: one or several per item, with weights or without.
+
+    Parameters
+    ----------
+    table : frame, pair (ids, values) or FeatureTable
+        A frame has the id in its first column. One further column holds a category per item or a list of them, and
+        several hold numbers: a weight of at least 0 for each category. The values of a pair are the same: a list of
+        categories or of lists of texts, or a dense or sparse matrix of weights with a column per category.
+    what : str
+        Name of the argument, for messages.
+
+    Returns
+    -------
+    ids : Column
+    weights : csr_array of shape (n_ids, n_categories)
+        Rows sum to 1; a row is empty where an item has no category.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`read_features`, and if there is no category, or a weight that is negative or no number.
+    """
+    inner: Any = table.table if isinstance(table, FeatureTable) else table
+    frame = as_frame(inner, what)
+    if frame is not None:
+        ids = read_features(inner, what).ids
+        if frame.shape[1] == 2:
+            weights = _weights_of_names(frame[:, 1].to_list(), what)
+        else:
+            weights = _read_weights(frame[:, 1:].to_numpy(), what)
+    elif (cells := _cells_of_pair(inner)) is not None:
+        ids = read_features((inner[0], np.zeros((len(cells), 1))), what).ids
+        weights = _weights_of_names(cells, what)
+    else:
+        features = read_features(table, what)
+        ids, weights = features.ids, _read_weights(features.values, what)
+    totals = np.asarray(weights.sum(axis=1)).ravel()
+    if not totals.any():
+        raise ValueError(f"{what} has no category for any item; give each item one category, or several.")
+    weights.data /= np.repeat(totals, np.diff(weights.indptr))
+    return ids, weights
+
+
+def _cells_of_pair(pair: Any) -> list[Any] | None:
+    """One cell of names per id; None where it is no pair, or one with a matrix."""
+    if not isinstance(pair, tuple) or len(pair) != 2 or sp.issparse(pair[1]) or getattr(pair[1], "ndim", 1) == 0:
+        return None
+    cells = pair[1].to_list() if hasattr(pair[1], "to_list") else pair[1]
+    if isinstance(cells, str | bytes) or not isinstance(cells, Sequence | np.ndarray):
+        return None
+    has_text = any(isinstance(name, str) for cell in cells for name in _names_of(cell))
+    return list(cells) if has_text or not any(isinstance(cell, _LISTS) for cell in cells) else None
+
+
+def _read_weights(values: Any, what: str) -> sp.csr_array:
+    try:
+        weights = sp.csr_array(values, dtype=np.float64, copy=True)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{what}: several columns must be numbers, one weight per category; for names of categories write one "
+            "column, with one name per item or a list of names."
+        ) from None
+    weights.sum_duplicates()
+    if not np.isfinite(weights.data).all() or weights.data.min(initial=0) < 0:
+        raise ValueError(f"{what} has a weight that is negative or not finite; a weight is a number of at least 0.")
+    weights.eliminate_zeros()
+    return weights
+
+
+def _weights_of_names(cells: list[Any], what: str) -> sp.csr_array:
+    """1 for each category that is named, once per item."""
+    column: dict[Any, int] = {}
+    try:
+        rows = [sorted({column.setdefault(name, len(column)) for name in _names_of(cell)}) for cell in cells]
+    except TypeError:
+        raise TypeError(f"{what}: a category must be text or a number, and a cell one of them or a list.") from None
+    indptr = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
+    indices = np.array([code for row in rows for code in row], dtype=np.int64)
+    return sp.csr_array((np.ones(len(indices)), indices, indptr), shape=(len(rows), max(len(column), 1)))
+
+
+def _names_of(cell: Any) -> list[Any]:
+    if isinstance(cell, (*_LISTS, set, frozenset)):
+        return [name for name in cell if not is_missing_value(name)]
+    return [] if is_missing_value(cell) else [cell]
 
 
 def feature_names(features: Features) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from sklearn.utils import gen_batches
 
 from skrec.interactions import FeatureMatrix, Recommendations, check_k, factorize, read_flag
 from skrec.metrics._average import mean_of_defined
-from skrec.metrics._lists import is_padding, read_codes, read_lists, read_real_numbers
+from skrec.metrics._lists import is_padding, read_codes, read_lists, read_real_numbers, without_repeats
 from skrec.utils import LARGEST_NUMBER
 
 _QUERIES_A_BLOCK = 4096
@@ -98,6 +98,62 @@ def _exposures(recommended: ArrayLike | Recommendations, n_items: int, k: int | 
     return counts
 
 
+def personalisation(
+    recommended: ArrayLike | Recommendations, *, k: int | None = None, average: bool = True
+) -> float | NDArray[np.float64]:
+    r"""How different the lists of different users are: 1 - the mean cosine of two lists, over all pairs.
+
+    The cosine of two lists with :math:`n_1` and :math:`n_2` items, of which :math:`m` are in both, is
+    :math:`m / \sqrt{n_1 n_2}`. Time and memory grow with the number of lists, not with that of pairs.
+
+    Parameters
+    ----------
+    recommended : array-like of shape (n_queries, n_ranks), or Recommendations
+        Ids or codes; None, NaN and -1 stand for no item. A repeated item counts once.
+    k : int, default=None
+        Ranks that count; None means all.
+    average : bool, default=True
+        Whether to return the mean over pairs, or for each query 1 - its mean cosine with the other lists.
+
+    Returns
+    -------
+    float, or float64 array of shape (n_queries,)
+        Between 0, where all lists have the same items, and 1. An empty list is NaN and excluded from the mean, and so
+        is a list that has no other beside it.
+
+    References
+    ----------
+    .. [1] T. Zhou et al. (2010). Solving the apparent diversity-accuracy dilemma of recommender systems. PNAS 107(10).
+
+    Examples
+    --------
+    >>> from skrec.metrics import personalisation
+    >>> personalisation([["a", "b"], ["b", "c"], ["a", "b"]], average=False)
+    array([0.25, 0.5 , 0.25])
+    """
+    average = read_flag(average, "average")
+    ids = read_lists(recommended.codes if isinstance(recommended, Recommendations) else recommended, k)
+    there = ~is_padding(ids)
+    codes = np.full(ids.shape, -1, np.int64)
+    if there.any():
+        codes[there] = factorize(ids[there], "recommended ids")[1]
+    values = differences_of_lists(without_repeats(codes))
+    return mean_of_defined(values, "personalisation", "there are no two lists") if average else values
+
+
+def differences_of_lists(codes: NDArray[np.integer]) -> NDArray[np.float64]:
+    """:func:`personalisation` of each list; codes of a list are distinct but for -1."""
+    there = codes >= 0
+    n = there.sum(axis=1)
+    n_others = np.count_nonzero(n) - 1
+    if n_others < 1:
+        return np.full(len(codes), np.nan)
+    weights = 1.0 / np.sqrt(np.maximum(n, 1))
+    totals = np.bincount(codes[there], np.repeat(weights, n))
+    cosines = weights * np.where(there, totals[codes], 0.0).sum(axis=1) - 1.0  # without the list itself
+    return np.where(n > 0, np.clip(1.0 - cosines / n_others, 0.0, 1.0), np.nan)
+
+
 def novelty(
     recommended: ArrayLike | Recommendations, popularity: ArrayLike, *, k: int | None = None, average: bool = True
 ) -> float | NDArray[np.float64]:
@@ -133,7 +189,7 @@ def novelty(
     >>> novelty([[0, 1], [1, -1]], popularity=[6, 2], average=False).round(3)
     array([1.208, 2.   ])
     """
-    weights = _popularity(popularity)
+    weights = read_popularity(popularity)
     if not (weights > 0).any():
         raise ValueError("popularity is 0 for every item; pass the events of each item in training.")
     information = -np.log2(np.maximum(weights, weights[weights > 0].min()) / weights.sum())
@@ -144,6 +200,9 @@ def mean_popularity(
     recommended: ArrayLike | Recommendations, popularity: ArrayLike, *, k: int | None = None, average: bool = True
 ) -> float | NDArray[np.float64]:
     """Mean popularity of the items of a list, in the units of ``popularity``.
+
+    Its mean over users is known as average recommendation popularity (ARP). Against what the users have had it is
+    :func:`popularity_lift`.
 
     Parameters
     ----------
@@ -161,10 +220,11 @@ def mean_popularity(
     >>> mean_popularity([[0, 1], [1, -1]], popularity=[6, 2])
     3.0
     """
-    return _list_means(recommended, _popularity(popularity), k, average, "mean_popularity")
+    return _list_means(recommended, read_popularity(popularity), k, average, "mean_popularity")
 
 
-def _popularity(popularity: ArrayLike) -> NDArray[np.float64]:
+def read_popularity(popularity: ArrayLike) -> NDArray[np.float64]:
+    """One number of at least 0 per item."""
     weights = read_real_numbers(popularity, "popularity", ndim=1)
     if weights.min() < 0 or weights.max() > LARGEST_NUMBER:
         raise ValueError(f"popularity must be one number of at least 0 per item, {LARGEST_NUMBER:g} at most.")

@@ -10,7 +10,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_scalar
 
 from skrec.interactions import FeatureSource, Ids, Table
-from skrec.metrics._measure import Measured, Protocol, measure_all
+from skrec.metrics._measure import Protocol, measure_all
+from skrec.metrics._measured import Measured
 from skrec.metrics._names import parse_metrics
 from skrec.metrics._resampling import bootstrap_means, interval, sums_by_user
 from skrec.utils import (
@@ -40,6 +41,7 @@ def evaluate(
     exclude_seen: bool = True,
     candidates: Ids | str | None = None,
     item_vectors: FeatureSource | None = None,
+    item_categories: FeatureSource | None = None,
     gain: str = "auto",
     per: str = "auto",
     verbose: Verbose = "auto",
@@ -55,8 +57,8 @@ def evaluate(
     y_test : array-like of shape (n_events,), default=None
         Events with y > 0 are relevant; None means all.
     metrics : str or list of str
-        Names as in :func:`ranking_scorer`, all computed from one ranking. Here "popularity" and "gini" need no
-        ``neg_``.
+        Names as in :func:`ranking_scorer`, all computed from one ranking. Those for which lower is better, such as
+        "popularity", need no ``neg_`` here.
     k : int, default=10
         Ranks for names without ``@``.
     n_bootstrap : int, default=1000
@@ -65,7 +67,7 @@ def evaluate(
         Level of the percentile intervals.
     random_state : int, RandomState instance or None, default=None
         Seed of the resamples, which are the same for all recommenders.
-    relevance_threshold, n_history, exclude_seen, candidates, item_vectors, gain, per
+    relevance_threshold, n_history, exclude_seen, candidates, item_vectors, item_categories, gain, per
         As in :func:`ranking_scorer`. With ``per="auto"``, each event is a query for all recommenders if it is for
         one of them.
     verbose : bool or "auto", default="auto"
@@ -76,9 +78,10 @@ def evaluate(
     -------
     frame
         One row per recommender and metric: ``model``, ``metric``, ``mean``, ``ci_low``, ``ci_high``; ``n_queries``,
-        the queries in the mean; and ``n_dropped``, the events with y > 0 that do not count, since their user had the
+        the queries in the mean, for RMSE and MAE the rated events; and ``n_dropped``, the events with y > 0 that do not count, since their user had the
         item before. The first of pandas, polars and pyarrow that is installed. Coverage and Gini index are of all
-        lists together. Their interval is NaN, since resamples repeat lists and would be biased.
+        lists together. Their interval is NaN, since resamples repeat lists and would be biased. That of
+        personalisation, a mean over pairs of lists, is by the pseudo-values of the jackknife.
 
     Warns
     -----
@@ -102,7 +105,8 @@ def evaluate(
     """
     check_resampling(n_bootstrap, confidence)
     parsed = parse_metrics(metrics, k)
-    protocol = Protocol(relevance_threshold, n_history, exclude_seen, candidates, item_vectors, gain, per)
+    tables = (item_vectors, item_categories)
+    protocol = Protocol(relevance_threshold, n_history, exclude_seen, candidates, *tables, gain, per)
     if not isinstance(recommenders, Mapping):
         recommenders = {type(recommenders).__name__: recommenders}
     if not recommenders:
@@ -117,29 +121,16 @@ def evaluate(
 
 
 def _rows(model: str, measured: Measured, n_bootstrap: int, confidence: float, seed: int) -> list[dict[str, Any]]:
-    means = measured.means()
-    names = list(means)
-    values = as_matrix(measured, names)
-    low, high = bootstrap_interval(values, measured.queries.user_numbers, n_bootstrap, confidence, seed)
-    return [
-        {
-            "model": model,
-            "metric": name,
-            "mean": means[name],
-            "ci_low": low[j],
-            "ci_high": high[j],
-            "n_queries": measured.n_queries(name),
-            "n_dropped": measured.queries.n_dropped,
-        }
-        for j, name in enumerate(names)
-    ]
-
-
-def as_matrix(measured: Measured, names: list[str]) -> NDArray[np.float64]:
-    """One row per query, one column per metric; NaN for metrics of all lists."""
-    columns = [measured.per_query(name) for name in names]
-    nothing = np.full(len(measured.queries), np.nan)
-    return np.column_stack([nothing if column is None else column for column in columns])
+    bounds: dict[str, tuple[float, float]] = {}
+    for sample in (measured.of_queries, measured.of_events):
+        ends = interval(sample.bootstrap(n_bootstrap, seed), confidence)
+        bounds |= dict(zip(sample.columns, zip(*ends, strict=True), strict=True))
+    rows = []
+    for name, mean in measured.means().items():
+        low, high = bounds.get(name, (np.nan, np.nan))
+        row = {"model": model, "metric": name, "mean": mean, "ci_low": low, "ci_high": high}
+        rows.append(row | {"n_queries": measured.n_units(name), "n_dropped": measured.n_dropped})
+    return rows
 
 
 def bootstrap_interval(

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
-from skrec.interactions import Histories, Interactions, RecommenderView, Table, read_events, read_target
+from skrec.interactions import EventTable, Histories, Interactions, RecommenderView, Table, read_events, read_target
 from skrec.metrics._leaks import warn_of_leaks
 from skrec.utils import is_pipeline, is_search
 
@@ -48,6 +48,16 @@ class HeldOut:
     context : frame or ndarray of n_queries rows, or None
     history : pair (events, y), events, or None
         First events of cold users.
+    events : EventTable
+        All events of X, as given.
+    rows : int64 array of shape (n_queries,)
+        A row of X that belongs to the query: the event itself, or one of the user's.
+    new_items : ndarray
+        Ids of the codes beyond the catalogue, some of which are in the catalogue.
+    seen : Histories
+        Events in fit of each user of X, by ``user_numbers``.
+    folded_in : Histories or None
+        Events of ``history`` in the same way, of items in the catalogue.
     n_users : int
         Users of X, including those without a query.
     n_dropped : int
@@ -62,12 +72,23 @@ class HeldOut:
     strengths: sp.csr_array
     context: Any
     history: Any
+    events: EventTable
+    rows: NDArray[np.int64]
+    new_items: NDArray
+    seen: Histories
+    folded_in: Histories | None
     n_users: int
     n_dropped: int
     by_event: bool
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    def profiles(self, at: NDArray[np.int64]) -> Histories:
+        """What the users of the given queries had before: the events of fit, and those of ``history``."""
+        users = self.user_numbers[at]
+        seen = self.seen.take(users)
+        return seen if self.folded_in is None else seen.followed_by(self.folded_in.take(users))
 
 
 def hold_out(
@@ -114,6 +135,10 @@ def hold_out(
 
     kept = np.flatnonzero(np.diff(strengths.indptr))
     numbers = _users_by_row(data, row_of_event)[kept] if by_event else kept
+    folded_in = None
+    if is_history.any():
+        at = np.flatnonzero(is_history & (items < n_items))
+        folded_in = Histories.group(data.users[at], items[at], data.y[at], None, data.n_users)
     return HeldOut(
         users=data.user_index.values[numbers],
         keys=kept,
@@ -121,6 +146,11 @@ def hold_out(
         strengths=strengths[kept],
         context=_safe_indexing(data.context, kept) if by_event and data.context is not None else None,
         history=_history(X, y, np.sort(row_of_event[is_history])),
+        events=events,
+        rows=kept if by_event else _row_of_user(data, row_of_event)[kept],
+        new_items=data.item_index.values,
+        seen=seen,
+        folded_in=folded_in,
         n_users=data.n_users,
         n_dropped=int(((data.y > 0) & ~is_history & ~is_target).sum()),
         by_event=by_event,
@@ -159,6 +189,12 @@ def _users_by_row(data: Interactions, row_of_event: NDArray[np.int64]) -> NDArra
     users = np.empty(len(data), np.int64)
     users[row_of_event] = data.users
     return users
+
+
+def _row_of_user(data: Interactions, row_of_event: NDArray[np.int64]) -> NDArray[np.int64]:
+    rows = np.empty(data.n_users, np.int64)
+    rows[data.users] = row_of_event
+    return rows
 
 
 def _history(X: Any, y: Any, rows: NDArray[np.int64]) -> Any:

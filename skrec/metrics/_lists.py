@@ -18,43 +18,45 @@ from skrec.utils import is_missing_value
 _SWAPPED = "the relevant items come first and the ranked lists second, as y_true and y_pred in scikit-learn"
 
 
-def read_lists(recommended: Any, k: int | None = None) -> NDArray:
+def read_lists(recommended: Any, k: int | None = None, name: str = "recommended") -> NDArray:
     """The first ``k`` columns of a two-dimensional array of ids or codes, with short lists padded."""
     if sp.issparse(recommended) or isinstance(recommended, Mapping):
-        raise TypeError(f"recommended is a {type(recommended).__name__}, which has no order; {_SWAPPED}.")
+        raise TypeError(f"{name} is a {type(recommended).__name__}, which has no order; {_SWAPPED}.")
     if isinstance(recommended, Recommendations):
         recommended = recommended.items
     if not isinstance(recommended, np.ndarray):
-        recommended = _pad(recommended)
-    recommended = plain_array(recommended, "recommended")
+        recommended = _pad(recommended, name)
+    recommended = plain_array(recommended, name)
     if recommended.ndim != 2:
         raise ValueError(
-            f"recommended must have one row per query and one column per rank; got shape {recommended.shape}. "
+            f"{name} must have one row per query and one column per rank; got shape {recommended.shape}. "
             "Write [items] for one query."
         )
     return recommended if k is None else recommended[:, : check_k(k)]
 
 
-def read_codes(recommended: Any, n_items: int, k: int | None, what: str) -> NDArray[np.int64]:
+def read_codes(
+    recommended: Any, n_items: int, k: int | None, what: str, name: str = "recommended"
+) -> NDArray[np.int64]:
     """The same, where the entries must be positions in an array of ``n_items``."""
     codes = recommended.codes if isinstance(recommended, Recommendations) else recommended
-    codes = read_lists(codes, k)
+    codes = read_lists(codes, k, name)
     if codes.dtype == object and all(v is None or isinstance(v, Integral) for v in codes.flat):
         codes = np.where(is_padding(codes), -1, codes)
-        _check_codes(codes, n_items, what)  # before they go into 64 bits
+        _check_codes(codes, n_items, what, name)  # before they go into 64 bits
         codes = codes.astype(np.int64)
     if codes.dtype.kind not in "iu":
         raise TypeError(
-            f"recommended must be integer codes, positions in {what}, -1 for none; got dtype {codes.dtype}. "
+            f"{name} must be integer codes, positions in {what}, -1 for none; got dtype {codes.dtype}. "
             "Pass the Recommendations themselves, or their .codes."
         )
-    _check_codes(codes, n_items, what)
+    _check_codes(codes, n_items, what, name)
     return codes.astype(np.int64)
 
 
-def _check_codes(codes: NDArray, n_items: int, what: str) -> None:
+def _check_codes(codes: NDArray, n_items: int, what: str, name: str) -> None:
     if codes.size and (codes.max() >= n_items or codes.min() < -1):
-        raise ValueError(f"recommended contains codes from {codes.min()} to {codes.max()}; {what} has {n_items} items.")
+        raise ValueError(f"{name} contains codes from {codes.min()} to {codes.max()}; {what} has {n_items} items.")
 
 
 def read_real_numbers(values: Any, name: str, *, ndim: int) -> Any:
@@ -80,15 +82,20 @@ def read_real_numbers(values: Any, name: str, *, ndim: int) -> Any:
     return found
 
 
-def _pad(lists: Iterable) -> NDArray:
+def is_real(value: Any) -> bool:
+    """Whether a value is a number, and no bool."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _pad(lists: Iterable, name: str) -> NDArray:
     if isinstance(lists, str | bytes) or not isinstance(lists, Iterable):
-        raise TypeError(f"recommended must be one list per query; got {lists!r:.100}.")
+        raise TypeError(f"{name} must be one list per query; got {lists!r:.100}.")
     rows = list(lists)
     for row in rows:
         if isinstance(row, Set | Mapping):
-            raise TypeError(f"recommended contains a {type(row).__name__}, which has no order; {_SWAPPED}.")
+            raise TypeError(f"{name} contains a {type(row).__name__}, which has no order; {_SWAPPED}.")
         if isinstance(row, str | bytes) or not isinstance(row, Sequence | np.ndarray):
-            raise ValueError(f"recommended must be one list per query; got {row!r}. Write [items] for one query.")
+            raise ValueError(f"{name} must be one list per query; got {row!r}. Write [items] for one query.")
     padded = np.full((len(rows), max(map(len, rows), default=0)), None, dtype=object)
     for i, row in enumerate(rows):
         padded[i, : len(row)] = row
@@ -105,7 +112,9 @@ def is_padding(ids: NDArray) -> NDArray[np.bool_]:
     return np.array(flat, dtype=bool).reshape(ids.shape)
 
 
-def encode(relevant: Any, recommended: Any, k: int) -> tuple[sp.csr_array, NDArray[np.int64]]:
+def encode(
+    relevant: Any, recommended: Any, k: int, name: str = "recommended"
+) -> tuple[sp.csr_array, NDArray[np.int64]]:
     """Gains as a canonical (n_queries, n_codes) matrix, and ranked codes; a repeated item counts once, first."""
     if sp.issparse(relevant):
         if relevant.ndim != 2 or relevant.dtype.kind not in "biuf":
@@ -114,20 +123,18 @@ def encode(relevant: Any, recommended: Any, k: int) -> tuple[sp.csr_array, NDArr
                 "query and one column per item."
             )
         gains = sp.csr_array(relevant, dtype=np.float64, copy=True)
-        codes = read_codes(recommended, gains.shape[1], k, "the columns of relevant")
+        codes = read_codes(recommended, gains.shape[1], k, "the columns of relevant", name)
     else:
         gains, index = _encode_relevant(relevant)
-        codes = _encode_ranked(read_lists(recommended, k), index)
+        codes = _encode_ranked(read_lists(recommended, k, name), index, name)
     if gains.shape[0] != len(codes):
-        raise ValueError(
-            f"relevant has {gains.shape[0]} rows and recommended {len(codes)}; pass one row of each per query."
-        )
+        raise ValueError(f"relevant has {gains.shape[0]} rows and {name} {len(codes)}; pass one row of each per query.")
     if not np.isfinite(gains.data).all():
         raise ValueError("relevant has gains that are NaN or infinite; give every relevant item a finite gain.")
     gains.sum_duplicates()
     gains.data[gains.data < 0] = 0
     gains.eliminate_zeros()
-    return gains, _without_repeats(codes)
+    return gains, without_repeats(codes)
 
 
 def _encode_relevant(relevant: Any) -> tuple[sp.csr_array, IdIndex]:
@@ -165,15 +172,16 @@ def _as_list(row: Iterable) -> list:
     return row.tolist() if isinstance(row, np.ndarray) else list(row)
 
 
-def _encode_ranked(ids: NDArray, index: IdIndex) -> NDArray[np.int64]:
+def _encode_ranked(ids: NDArray, index: IdIndex, name: str) -> NDArray[np.int64]:
     codes = np.full(ids.shape, -1, np.int64)
     there = ~is_padding(ids)
     if len(index) and there.any():
-        codes[there] = index.codes(ids[there], "recommended ids", fitted="of relevant")
+        codes[there] = index.codes(ids[there], f"{name} ids", fitted="of relevant")
     return codes
 
 
-def _without_repeats(codes: NDArray[np.int64]) -> NDArray[np.int64]:
+def without_repeats(codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """-1 in place of a code that stands further in front in its row."""
     order = np.argsort(codes, axis=1, kind="stable")
     ranked = np.take_along_axis(codes, order, axis=1)
     ranked[:, 1:][ranked[:, 1:] == ranked[:, :-1]] = -1

@@ -3,39 +3,27 @@
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from numbers import Integral, Real
-from typing import Any
+from numbers import Integral
 
-import narwhals as nw
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import _safe_indexing
 
-from skrec.interactions import (
-    FeatureSource,
-    Ids,
-    RecommenderView,
-    Table,
-    read_events,
-    read_features,
-    read_flag,
-)
-from skrec.metrics._beyond_accuracy import (
-    gini_of_exposures,
-    intra_list_diversity,
-    mean_popularity,
-    novelty,
-)
+from skrec.interactions import Candidates, FeatureSource, Ids, RecommenderView, Table, read_flag
+from skrec.metrics._beyond_accuracy import gini_of_exposures
 from skrec.metrics._held_out import HeldOut, hold_out, unwrap
-from skrec.metrics._hits import Hits
-from skrec.metrics._lists import read_real_numbers
-from skrec.metrics._names import OF_ALL_LISTS, RANKING, Metric
+from skrec.metrics._hits import Hits, serendipity
+from skrec.metrics._lists import is_real
+from skrec.metrics._measured import Measured, Sample, Values
+from skrec.metrics._names import OF_ALL_LISTS, OF_EACH_LIST, OF_HITS_AND_LISTS, OF_RATINGS, OF_SCORES, RANKING, Metric
+from skrec.metrics._of_lists import ListMetrics
+from skrec.metrics._of_scores import measure_ratings, measure_scores
 from skrec.utils import block_progress, unwrap_recommender
 
 _REQUESTS = 1 << 14
+_OF_LISTS = (*RANKING, *OF_HITS_AND_LISTS, *OF_EACH_LIST, *OF_ALL_LISTS)
 _CELLS = 1 << 21
 """Places of lists that are held at a time: about 100 MB with what the metrics make of them."""
 
@@ -49,6 +37,7 @@ class Protocol:
     exclude_seen: bool = True
     candidates: Ids | str | None = None
     item_vectors: FeatureSource | None = None
+    item_categories: FeatureSource | None = None
     gain: str = "auto"
     per: str = "auto"
 
@@ -72,55 +61,6 @@ class Protocol:
         return self.gain == "y" or (self.gain == "auto" and feedback == "explicit")
 
 
-def is_real(value: Any) -> bool:
-    """Whether a value is a number, and no bool."""
-    return isinstance(value, Real) and not isinstance(value, bool)
-
-
-@dataclass
-class Measured:
-    """Values of metrics: one per query, or a single one for metrics of all lists together."""
-
-    queries: HeldOut
-    values: dict[str, NDArray[np.float64] | float]
-
-    def per_query(self, name: str) -> NDArray[np.float64] | None:
-        """One value per query, NaN where the metric is undefined; None for a metric of all lists."""
-        values = self.values[name]
-        return values if isinstance(values, np.ndarray) else None
-
-    def n_queries(self, name: str) -> int:
-        """Number of queries in the mean."""
-        values = self.per_query(name)
-        return len(self.queries) if values is None else int((~np.isnan(values)).sum())
-
-    def means(self) -> dict[str, float]:
-        """The mean over the queries with a value, or the value of a metric of all lists."""
-        means = {}
-        undefined = []
-        for name, values in self.values.items():
-            defined = np.atleast_1d(values)[~np.isnan(np.atleast_1d(values))]
-            means[name] = float(defined.mean()) if len(defined) else float("nan")
-            if not len(defined):
-                undefined.append(name)
-        if undefined:
-            self._warn(undefined)
-        return means
-
-    def _warn(self, undefined: Sequence[str]) -> None:
-        queries = self.queries
-        why = (
-            f"none of the {len(queries)} queries has a relevant item over relevance_threshold, or a list"
-            if len(queries)
-            else f"none of the {queries.n_users} users of X has an event with y > 0 that counts. "
-            f"{queries.n_dropped} events were dropped, since the user had the item in training or in the first "
-            "n_history events (to score training events, pass exclude_seen=False)"
-        )
-        warnings.warn(
-            f"{', '.join(undefined)} is undefined and set to nan: {why}.", UndefinedMetricWarning, stacklevel=4
-        )
-
-
 def measure(
     estimator: BaseEstimator, X: Table, y: ArrayLike | None, metrics: Iterable[Metric], protocol: Protocol
 ) -> Measured:
@@ -129,12 +69,51 @@ def measure(
     recommender, X = unwrap(estimator, X)
     view = RecommenderView(recommender)
     queries = hold_out(view, X, y, exclude_seen=protocol.exclude_seen, n_history=protocol.n_history, per=protocol.per)
+    of = {kinds: [metric for metric in metrics if metric.kind in kinds] for kinds in (_OF_LISTS, OF_SCORES, OF_RATINGS)}
+    of_ratings = measure_ratings(view, X, y, queries.events, of[OF_RATINGS])
+    candidates = queries.events.items if isinstance(protocol.candidates, str) else protocol.candidates
+    of_queries, of_all_lists = _measure_lists(view, queries, of[_OF_LISTS], candidates, protocol)
+    if of[OF_SCORES]:
+        relevant = _over_threshold(queries.strengths, protocol.relevance_threshold)
+        eligible = _eligible(view, candidates)
+        of_queries |= measure_scores(view, queries, relevant, of[OF_SCORES], eligible, protocol.exclude_seen)
+    return Measured(
+        [metric.name for metric in metrics],
+        Sample(queries.keys, queries.user_numbers, of_queries),
+        of_ratings,
+        of_all_lists,
+        queries.n_users,
+        queries.n_dropped,
+        by_event=queries.by_event,
+    )
+
+
+def _eligible(view: RecommenderView, candidates: Ids | None) -> NDArray[np.int64] | None:
+    """Codes of the items that are ranked; None for all."""
+    if candidates is None:
+        return None
+    found = Candidates(candidates, view.item_index, 1)
+    if found.shared is None:
+        raise ValueError("candidates must be one list of item ids for all queries, and not a list of lists.")
+    return found.shared
+
+
+def _measure_lists(
+    view: RecommenderView, queries: HeldOut, metrics: Sequence[Metric], candidates: Ids | None, protocol: Protocol
+) -> tuple[dict[str, Values], dict[str, float]]:
+    """The metrics of one value per list, and those of all lists together."""
+    if not metrics:
+        return {}, {}
     strengths = queries.strengths
     relevant = {"graded": _gains(strengths, view, protocol)}
     if protocol.relevance_threshold is not None:
-        relevant["binary"] = _binary(strengths, protocol.relevance_threshold)
-    vectors = _vectors(protocol, view) if any(metric.kind == "diversity" for metric in metrics) else None
-    parts: dict[str, list[NDArray[np.float64]]] = {metric.name: [] for metric in metrics}
+        relevant["binary"] = _over_threshold(strengths, protocol.relevance_threshold)
+    tables = {"item_vectors": protocol.item_vectors, "item_categories": protocol.item_categories}
+    eligible = _eligible(view, candidates) if any(metric.kind == "serendipity" for metric in metrics) else None
+    lists = ListMetrics(view, queries, tables, eligible, protocol.exclude_seen)
+    for metric in metrics:
+        lists.check(metric)
+    of_hits: dict[str, list[NDArray[np.float64]]] = {}
     exposures = {metric.name: np.zeros(len(view.item_index), np.int64) for metric in metrics}
     k = max(metric.k for metric in metrics)
     # recommend copies the history of the user for every query, and lists may be long: blocks bound the memory.
@@ -142,28 +121,36 @@ def measure(
         max(1, _CELLS // max(1, min(k, len(view.item_index)))), _REQUESTS if queries.by_event else len(queries) or 1
     )
     with block_progress(-(-len(queries) // size), "block") as bar:
-        for at, codes in _ranked_blocks(view, X, queries, k, size, protocol):
+        for at, codes in _ranked_blocks(view, queries, k, size, candidates, protocol):
             hits: dict[str, Hits] = {}
             for metric in metrics:
                 if metric.kind in OF_ALL_LISTS:
                     shown = codes[:, : metric.k]
                     exposures[metric.name] += np.bincount(shown[shown >= 0], minlength=len(view.item_index))
-                elif metric.kind in RANKING:
+                elif metric.kind in OF_EACH_LIST:
+                    lists.add(metric, at, codes)
+                else:
                     # Without a threshold every gain counts as relevant: one look-up serves all metrics.
                     kind = "graded" if metric.kind == "ndcg" or "binary" not in relevant else "binary"
                     if kind not in hits:
                         hits[kind] = Hits.match(relevant[kind][at], codes, k)
-                    parts[metric.name].append(RANKING[metric.kind](hits[kind], metric.k))
-                else:
-                    parts[metric.name].append(_of_each_list(metric, codes, view, vectors))
+                    of_hits.setdefault(metric.name, []).append(_of_hits(metric, hits[kind], lists, at, codes))
             bar.update()
-    values: dict[str, NDArray[np.float64] | float] = {}
+    values, of_all_lists = {}, {}
     for metric in metrics:
         if metric.kind in OF_ALL_LISTS:
-            values[metric.name] = metric.sign * _of_all_lists(metric.kind, exposures[metric.name])
+            of_all_lists[metric.name] = metric.sign * _of_all_lists(metric.kind, exposures[metric.name])
+        elif metric.kind in OF_EACH_LIST:
+            values[metric.name] = lists.values(metric)
         else:
-            values[metric.name] = metric.sign * np.concatenate([np.zeros(0), *parts[metric.name]])
-    return Measured(queries, values)
+            values[metric.name] = Values(np.concatenate([np.zeros(0), *of_hits.get(metric.name, [])]))
+    return values, of_all_lists
+
+
+def _of_hits(metric: Metric, hits: Hits, lists: ListMetrics, at: NDArray, codes: NDArray) -> NDArray[np.float64]:
+    if metric.kind == "serendipity":
+        return serendipity(hits, lists.is_expected(at, codes[:, : metric.k], metric.k), metric.k)
+    return RANKING[metric.kind](hits, metric.k)
 
 
 def check_same_gain(estimators: Sequence[BaseEstimator], metrics: Iterable[Metric], protocol: Protocol) -> None:
@@ -198,7 +185,7 @@ def measure_all(
         for estimator in estimators:
             measured.append(measure(estimator, X, y, metrics, protocol))
             bar.update()
-    if len({one.queries.by_event for one in measured}) > 1:
+    if len({one.by_event for one in measured}) > 1:
         warnings.warn(
             "Some of the recommenders get context columns and others do not, so each held-out event is a query, for "
             "all of them. Pass per='event' to silence this, or per='user' for one query per user, without context.",
@@ -207,15 +194,14 @@ def measure_all(
         )
         protocol = replace(protocol, per="event")
         pairs = zip(estimators, measured, strict=True)
-        measured = [one if one.queries.by_event else measure(rec, X, y, metrics, protocol) for rec, one in pairs]
+        measured = [one if one.by_event else measure(rec, X, y, metrics, protocol) for rec, one in pairs]
     return measured
 
 
 def _ranked_blocks(
-    view: RecommenderView, X: Any, queries: HeldOut, k: int, size: int, protocol: Protocol
+    view: RecommenderView, queries: HeldOut, k: int, size: int, candidates: Ids | None, protocol: Protocol
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.integer]]]:
     """Numbers of ``size`` queries at a time, and the codes of their lists."""
-    candidates = read_events(X).items if isinstance(protocol.candidates, str) else protocol.candidates
     for start in range(0, len(queries), size):
         at = np.arange(start, min(start + size, len(queries)))
         ranked, _ = view.rank(
@@ -235,7 +221,9 @@ def _gains(strengths: sp.csr_array, view: RecommenderView, protocol: Protocol) -
     return sp.csr_array((np.ones(strengths.nnz), strengths.indices, strengths.indptr), shape=strengths.shape)
 
 
-def _binary(strengths: sp.csr_array, threshold: float) -> sp.csr_array:
+def _over_threshold(strengths: sp.csr_array, threshold: float | None) -> sp.csr_array:
+    if threshold is None:
+        return strengths
     relevant = strengths.copy()
     # y was read as float32: 0.7 must reach a threshold of 0.7.
     relevant.data[relevant.data.astype(np.float32) < np.float32(threshold)] = 0
@@ -249,34 +237,3 @@ def _of_all_lists(kind: str, exposures: NDArray[np.int64]) -> float:
     if not len(shown):
         return float("nan")
     return len(shown) / len(exposures) if kind == "coverage" else gini_of_exposures(shown, len(exposures))
-
-
-def _of_each_list(metric: Metric, codes: NDArray, view: RecommenderView, vectors: Any) -> NDArray[np.float64]:
-    if metric.kind == "diversity":
-        matrix, row_of_item = vectors
-        rows = np.where(codes >= 0, row_of_item[codes], -1)
-        return np.asarray(intra_list_diversity(rows, matrix, k=metric.k, average=False))
-    of_each = novelty if metric.kind == "novelty" else mean_popularity
-    return np.asarray(of_each(codes, view.popularity(), k=metric.k, average=False))
-
-
-def _vectors(protocol: Protocol, view: RecommenderView) -> tuple[Any, NDArray[np.int64]]:
-    """The matrix of item vectors, and the row of each item of the catalogue, -1 for items without a row.
-
-    Raises
-    ------
-    ValueError
-        If there is none.
-    """
-    if protocol.item_vectors is None:
-        raise ValueError(
-            "'diversity@k' needs item_vectors=(ids, matrix), the vectors that distances are measured between."
-        )
-    features = read_features(protocol.item_vectors, "item_vectors")
-    matrix = nw.from_native(features.values, eager_only=True, pass_through=True)
-    matrix = matrix.to_numpy() if isinstance(matrix, nw.DataFrame) else matrix
-    matrix = read_real_numbers(matrix, "item_vectors", ndim=2)
-    codes = view.item_index.codes(features.ids, "item_vectors ids")
-    row_of_item = np.full(len(view.item_index), -1, np.int64)
-    row_of_item[codes[codes >= 0]] = np.flatnonzero(codes >= 0)
-    return matrix, row_of_item

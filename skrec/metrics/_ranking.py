@@ -13,6 +13,8 @@ from skrec.metrics._average import mean_of_defined
 from skrec.metrics._hits import Hits
 from skrec.metrics._lists import encode
 
+_NOTHING_RELEVANT = "no query has a relevant item"
+
 Relevant: TypeAlias = Sequence[Collection[Any]] | sp.sparray | sp.spmatrix
 """The relevant items of each query, as ids or in a matrix of gains."""
 
@@ -76,6 +78,34 @@ def recall_at_k(
     0.75
     """
     return _evaluate(_hits.recall, relevant, recommended, k, average)
+
+
+def f1_at_k(
+    relevant: Relevant, recommended: ArrayLike | Recommendations, *, k: int = 10, average: bool = True
+) -> float | NDArray[np.float64]:
+    r"""Harmonic mean of precision and recall of the first ``k`` places.
+
+    .. math:: \mathrm{F1@}k = \frac{2 P R}{P + R} = \frac{2 h}{k + n}
+
+    with h the hits, and n the number of relevant items of the query. The mean is over the values of the queries, and
+    so not the harmonic mean of mean precision and mean recall.
+
+    Parameters
+    ----------
+    relevant, recommended, k, average
+        As in :func:`precision_at_k`.
+
+    Returns
+    -------
+    float, or float64 array of shape (n_queries,)
+
+    Examples
+    --------
+    >>> from skrec.metrics import f1_at_k
+    >>> f1_at_k([{"a", "b"}, {"c"}], [["a", "x"], ["x", "y"]], k=2, average=False)
+    array([0.5, 0. ])
+    """
+    return _evaluate(_hits.f1, relevant, recommended, k, average)
 
 
 def hit_rate_at_k(
@@ -188,6 +218,53 @@ def reciprocal_rank_at_k(
     return _evaluate(_hits.reciprocal_rank, relevant, recommended, k, average)
 
 
+def serendipity_at_k(
+    relevant: Relevant,
+    recommended: ArrayLike | Recommendations,
+    expected: ArrayLike | Recommendations,
+    *,
+    k: int = 10,
+    average: bool = True,
+) -> float | NDArray[np.float64]:
+    """Share of the first ``k`` places with a relevant item that was not to be expected.
+
+    An item is expected if it is in the first ``k`` places of another list for the same query, that of a primitive
+    recommender: in :func:`evaluate` that of the most popular items which the user has not had. Precision is the same
+    without this condition.
+
+    Parameters
+    ----------
+    relevant, recommended
+        As in :func:`precision_at_k`.
+    expected : array-like of shape (n_queries, n_ranks), or Recommendations
+        Lists as ``recommended``, such as those of :class:`~skrec.dummy.PopularRecommender` for the same queries.
+    k, average
+        As in :func:`precision_at_k`.
+
+    Returns
+    -------
+    float, or float64 array of shape (n_queries,)
+
+    References
+    ----------
+    .. [1] M. Ge, C. Delgado-Battenfeld, D. Jannach (2010). Beyond accuracy: evaluating recommender systems by
+       coverage and serendipity. RecSys.
+
+    Examples
+    --------
+    >>> from skrec.metrics import serendipity_at_k
+    >>> serendipity_at_k([{"a", "b"}], [["a", "b"]], expected=[["a", "c"]], k=2)
+    0.5
+    """
+    k, average = check_k(k), read_flag(average, "average")
+    gains, codes = encode(relevant, recommended, k)
+    _, others = encode(relevant, expected, k, "expected")
+    row = np.arange(len(codes))[:, None] * (gains.shape[1] + 1)
+    is_expected = np.isin(row + codes, row + others)  # -1, for no item, is never relevant
+    values = _hits.serendipity(Hits.match(gains, codes, k), is_expected, k)
+    return mean_of_defined(values, f"serendipity@{k}", _NOTHING_RELEVANT) if average else values
+
+
 def _evaluate(
     metric: Callable[[Hits, int], NDArray[np.float64]],
     relevant: Relevant,
@@ -200,4 +277,4 @@ def _evaluate(
     values = metric(Hits.match(gains, codes, k), k)
     if not average:
         return values
-    return mean_of_defined(values, f"{metric.__name__}@{k}", "no query has a relevant item")
+    return mean_of_defined(values, f"{metric.__name__}@{k}", _NOTHING_RELEVANT)

@@ -9,8 +9,10 @@ _CELLS = 1 << 22
 """Weights held at once: 32 MiB as float64."""
 
 
-def sums_by_user(values: NDArray[np.float64], users: NDArray[np.int64]) -> tuple[NDArray, NDArray]:
-    """Sum and number of the defined values of each user, one column per metric.
+def sums_by_user(
+    values: NDArray[np.float64], users: NDArray[np.int64], weights: NDArray[np.float64] | None = None
+) -> tuple[NDArray, NDArray]:
+    """Sum and number of the defined values of each user, one column per metric; with weights, those of sum and number.
 
     A user with several queries is one unit: their queries are not independent of one another.
     """
@@ -18,9 +20,9 @@ def sums_by_user(values: NDArray[np.float64], users: NDArray[np.int64]) -> tuple
     defined = ~np.isnan(values)
     sums, counts = np.zeros((2, len(distinct), values.shape[1]))
     for column in range(values.shape[1]):
-        is_defined = defined[:, column]
-        sums[:, column] = np.bincount(number, np.where(is_defined, values[:, column], 0.0), len(distinct))
-        counts[:, column] = np.bincount(number, is_defined, len(distinct))
+        weight = defined[:, column] if weights is None else np.where(defined[:, column], weights[:, column], 0.0)
+        sums[:, column] = np.bincount(number, np.where(weight > 0, values[:, column], 0.0) * weight, len(distinct))
+        counts[:, column] = np.bincount(number, weight, len(distinct))
     return sums, counts
 
 

@@ -46,6 +46,7 @@ def ranking_scorer(
     exclude_seen: bool = True,
     candidates: Ids | str | None = None,
     item_vectors: FeatureSource | None = None,
+    item_categories: FeatureSource | None = None,
     gain: str = "auto",
     per: str = "auto",
 ) -> RankingScorer:
@@ -68,10 +69,17 @@ def ranking_scorer(
     Parameters
     ----------
     metrics : str or list of str
-        ``"ndcg@10"``, or ``"ndcg"`` for ``k`` ranks. Of relevance: precision, recall, hit_rate, ndcg, map, mrr. Of
-        the recommended lists: coverage, novelty, neg_popularity, neg_gini, and diversity with ``item_vectors``. A
-        list of names gives a scorer that returns a dict, computed from one ranking. A search with it needs
-        ``refit="ndcg@10"``, the name that decides.
+        ``"ndcg@10"``, or ``"ndcg"`` for ``k`` ranks. A list of names gives a scorer that returns a dict, computed
+        from one ranking. A search with it needs ``refit="ndcg@10"``, the name that decides.
+
+        - Of relevance: precision, recall, f1, hit_rate, ndcg, map, mrr, serendipity.
+        - Of the recommended lists: coverage, novelty, personalisation, neg_popularity (or neg_arp), neg_gini, and
+          diversity with ``item_vectors``.
+        - Of lists against the users' histories in fit: neg_popularity_lift, and neg_calibration_kl with
+          ``item_categories``.
+        - Of the scores of ``predict``, without ranks: auc, against all items that are ranked; auc_sampled, against
+          100 sampled ones per query, or as many as in ``"auc_sampled@500"``; and for models of explicit feedback
+          neg_rmse and neg_mae, of all events of X_test with their ratings as y.
     k : int, default=10
         Ranks for names without ``@``.
     relevance_threshold : float, default=None
@@ -86,6 +94,11 @@ def ranking_scorer(
         The items to rank. None means all; "test" means those of the test events, such as cold items only.
     item_vectors : pair (ids, matrix), frame or FeatureTable, default=None
         Vectors of the items, for "diversity". Items without a row are ignored by it.
+    item_categories : frame, pair (ids, values) or FeatureTable, default=None
+        Categories of the items, such as genres, for "calibration_kl". A frame has the id in its first column; one
+        further column holds the category or a list of them, and several columns hold a weight for each category.
+        The values of a pair are the same: a list of categories, a list of lists of them, or a matrix of weights.
+        Items without a category are ignored.
     gain : {"auto", "binary", "y"}, default="auto"
         Gain of a relevant item in NDCG: 1 ("binary"), or y. "auto" is y for explicit feedback, else 1.
     per : {"auto", "event", "user"}, default="auto"
@@ -120,5 +133,6 @@ def ranking_scorer(
     >>> result["test_recall@2"].round(2)
     array([1.])
     """
-    protocol = Protocol(relevance_threshold, n_history, exclude_seen, candidates, item_vectors, gain, per)
+    tables = (item_vectors, item_categories)
+    protocol = Protocol(relevance_threshold, n_history, exclude_seen, candidates, *tables, gain, per)
     return RankingScorer(metrics if isinstance(metrics, str) else read_names(metrics), k, protocol)

@@ -16,6 +16,7 @@ from skrec.metrics import (
     intra_list_diversity,
     mean_popularity,
     novelty,
+    personalisation,
 )
 
 N = 7
@@ -71,6 +72,30 @@ def test_diversity_does_not_depend_on_the_block(monkeypatch):
     whole = intra_list_diversity(lists, vectors, average=False)
     monkeypatch.setattr(_beyond_accuracy, "_QUERIES_A_BLOCK", 3)
     np.testing.assert_allclose(intra_list_diversity(lists, vectors, average=False), whole)
+
+
+@settings(deadline=None)
+@given(LISTS, st.integers(1, N))
+def test_personalisation_equals_its_definition(lists, k):
+    sets = [set(items_of(row[:k])) for row in lists]
+    expected = []
+    for i, one in enumerate(sets):
+        others = [other for j, other in enumerate(sets) if j != i and other]
+        cosines = [len(one & other) / math.sqrt(len(one) * len(other)) for other in others] if one else []
+        expected.append(1 - np.mean(cosines) if cosines else math.nan)
+    np.testing.assert_allclose(personalisation(lists, k=k, average=False), expected, atol=1e-12)
+    if not np.isnan(expected).all():
+        assert personalisation(lists, k=k) == pytest.approx(np.nanmean(expected))
+
+
+def test_personalisation_of_ids_and_repeats():
+    assert personalisation([["a", "b"], ["b", None], ["a", "a"]], average=False) == pytest.approx(
+        [1 - math.sqrt(0.5), 1 - math.sqrt(0.5) / 2, 1 - math.sqrt(0.5) / 2]
+    )
+    assert personalisation([[1, 2]] * 4) == pytest.approx(0.0, abs=1e-12)
+    assert personalisation([[1, 2], [3, 4]]) == 1.0
+    with pytest.warns(UndefinedMetricWarning, match="no two lists"):
+        assert math.isnan(personalisation([["a"], [None]]))
 
 
 def test_ids_do_for_coverage_and_gini_and_k_cuts():

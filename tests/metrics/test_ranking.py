@@ -11,14 +11,16 @@ from sklearn.metrics import ndcg_score
 from skrec.dummy import PopularRecommender
 from skrec.metrics import (
     average_precision_at_k,
+    f1_at_k,
     hit_rate_at_k,
     ndcg_at_k,
     precision_at_k,
     recall_at_k,
     reciprocal_rank_at_k,
+    serendipity_at_k,
 )
 
-ALL = [precision_at_k, recall_at_k, hit_rate_at_k, ndcg_at_k, average_precision_at_k, reciprocal_rank_at_k]
+ALL = [precision_at_k, recall_at_k, f1_at_k, hit_rate_at_k, ndcg_at_k, average_precision_at_k, reciprocal_rank_at_k]
 
 
 def slow(metric, relevant: dict, ranked: list, k: int) -> float:
@@ -35,6 +37,9 @@ def slow(metric, relevant: dict, ranked: list, k: int) -> float:
         return sum(hits) / k
     if metric is recall_at_k:
         return sum(hits) / len(relevant)
+    if metric is f1_at_k:
+        precision, recall = sum(hits) / k, sum(hits) / len(relevant)
+        return 2 * precision * recall / (precision + recall) if any(hits) else 0.0
     if metric is hit_rate_at_k:
         return float(any(hits))
     if metric is ndcg_at_k:
@@ -101,7 +106,8 @@ def test_lies_between_0_and_1(case, k):
 @given(relevant=st.lists(st.sets(ITEMS, min_size=1), min_size=1, max_size=4), k=st.integers(1, 5))
 def test_the_ideal_ranking_is_perfect_up_to_what_k_allows(relevant, k):
     n = np.array([len(row) for row in relevant])
-    best = {precision_at_k: np.minimum(n, k) / k, recall_at_k: np.minimum(n, k) / n}
+    found = np.minimum(n, k)
+    best = {precision_at_k: found / k, recall_at_k: found / n, f1_at_k: 2 * found / (k + n)}
     for metric in ALL:
         values = metric(relevant, [sorted(row) for row in relevant], k=k, average=False)
         np.testing.assert_allclose(values, best.get(metric, np.ones(len(n))))
@@ -113,6 +119,29 @@ def test_more_ranks_never_lower_recall_and_hit_rate(case, k):
     for metric in (recall_at_k, hit_rate_at_k, reciprocal_rank_at_k):
         fewer, more = (metric(*case, k=n, average=False) for n in (k, k + 1))
         assert ((more >= fewer) | np.isnan(fewer)).all()
+
+
+@settings(deadline=None)
+@given(case=queries(), data=st.data(), k=st.integers(1, 12))
+def test_serendipity_equals_its_definition(case, data, k):
+    relevant, ranked = case
+    expected = [data.draw(st.lists(st.one_of(ITEMS, st.just(-1)), max_size=9)) for _ in relevant]
+    slowly = []
+    for gains, row, dull in zip(relevant, ranked, expected, strict=True):
+        wanted = {item for item, gain in gains.items() if gain > 0}
+        slowly.append(len(wanted & set(row[:k]) - set(dull[:k])) / k if wanted else math.nan)
+    np.testing.assert_allclose(serendipity_at_k(relevant, ranked, expected, k=k, average=False), slowly)
+    without = serendipity_at_k(relevant, ranked, [[]] * len(ranked), k=k, average=False)
+    np.testing.assert_array_equal(without, precision_at_k(relevant, ranked, k=k, average=False))
+
+
+def test_expected_lists_are_named_in_errors():
+    with pytest.raises(ValueError, match="relevant has 1 rows and expected 2"):
+        serendipity_at_k([["a"]], [["a"]], [["a"], ["b"]])
+    with pytest.raises(TypeError, match="expected contains a set, which has no order"):
+        serendipity_at_k([["a"]], [["a"]], [{"a"}])
+    with pytest.raises(ValueError, match="expected contains codes from 7 to 7"):
+        serendipity_at_k(sp.csr_array(np.eye(1)), [[0]], [[7]])
 
 
 def test_ndcg_agrees_with_scikit_learn():

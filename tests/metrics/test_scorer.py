@@ -10,6 +10,7 @@ import pytest
 import sklearn
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from plain_rules import logs, slow_queries
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError, UndefinedMetricWarning
 from sklearn.frozen import FrozenEstimator
@@ -58,36 +59,6 @@ ONES = np.ones(len(TRAIN))
 """Popularity: 10 (3), 20 (2), 30 and 40 (1)."""
 
 # One by one, against a plain reading of the rules -------------------------------------------------------
-
-
-def slow_queries(train, test, y, explicit, exclude_seen, n_history, per):
-    """The rules, user by user, in plain Python: [(user, history rows, {item: y})], and the events dropped."""
-    queries, n_dropped = [], 0
-    for user in sorted(set(test[:, 0])):
-        seen = {item for u, item in train if u == user}
-        rows = [row for row in range(len(test)) if test[row, 0] == user]
-        n = 0 if n_history is None or seen else n_history
-        history, rows = rows[:n], rows[n:]
-        had = seen | {test[row, 1] for row in history} if exclude_seen else set()
-        n_dropped += sum(y[row] > 0 and test[row, 1] in had for row in rows)
-        for group in [rows] if per == "user" else [[row] for row in rows]:
-            found: dict = {}
-            for row in group:
-                item = test[row, 1]
-                found[item] = y[row] if explicit else found.get(item, 0) + y[row]
-            found = {i: v for i, v in found.items() if v > 0 and i not in had}
-            if found:
-                queries.append((user, history, found))
-    return queries, n_dropped
-
-
-@st.composite
-def logs(draw):
-    pairs = st.tuples(st.integers(0, 5), st.integers(0, 7))
-    train = np.array(draw(st.lists(pairs, min_size=1, max_size=15)))
-    test = np.array(draw(st.lists(pairs, min_size=1, max_size=15)))
-    y = np.array(draw(st.lists(st.sampled_from([0.0, 1.0, 2.0, 4.0]), min_size=len(test), max_size=len(test))))
-    return train, test, y
 
 
 @settings(deadline=None)
