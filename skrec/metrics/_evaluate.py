@@ -78,10 +78,10 @@ def evaluate(
     -------
     frame
         One row per recommender and metric: ``model``, ``metric``, ``mean``, ``ci_low``, ``ci_high``; ``n_queries``,
-        the queries in the mean, for RMSE and MAE the rated events; and ``n_dropped``, the events with y > 0 that do not count, since their user had the
-        item before. The first of pandas, polars and pyarrow that is installed. Coverage and Gini index are of all
-        lists together. Their interval is NaN, since resamples repeat lists and would be biased. That of
-        personalisation, a mean over pairs of lists, is by the pseudo-values of the jackknife.
+        the queries in the mean, for RMSE and MAE the rated events; and ``n_dropped``, the events with y > 0 that do
+        not count, since their user had the item before. The first of pandas, polars and pyarrow that is installed.
+        Coverage and Gini index are of all lists together. Their interval is NaN, since resamples repeat lists and
+        would be biased. That of personalisation, a mean over pairs of lists, is by the pseudo-values of the jackknife.
 
     Warns
     -----

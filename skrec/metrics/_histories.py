@@ -69,7 +69,7 @@ def calibration_kl(
     >>> from skrec.metrics import calibration_kl
     >>> genres = [[1, 0], [0, 1], [1, 1]]
     >>> calibration_kl([[0, 1], [0, -1]], [[2], [0, 1]], genres, average=False).round(3)
-    array([0.   , 1.614])
+    array([0.   , 1.959])
     """
     average = read_flag(average, "average")
     if not is_real(alpha) or not 0 < alpha < 1:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import narwhals as nw
 import numpy as np
@@ -79,7 +79,7 @@ class ListMetrics:
             values, weights = lifts_and_weights(codes, self._histories(at), self._popularity)
             self._weights.setdefault(metric.name, []).append(weights)
         else:
-            values = _OF_LISTS[metric.kind](self, metric, at, codes)
+            values = self._of_lists[metric.kind](self, at, codes)
         self._values.setdefault(metric.name, []).append(values)
 
     def values(self, metric: Metric) -> Values:
@@ -154,31 +154,30 @@ class ListMetrics:
     def _histories(self, at: NDArray[np.int64]) -> sp.csr_array:
         return counts_of(self._queries.profiles(at), len(self._view.item_index))
 
-    def _novelty(self, metric: Metric, at: NDArray, codes: NDArray) -> NDArray:
+    def _novelty(self, at: NDArray, codes: NDArray) -> NDArray:
         return np.asarray(novelty(codes, self._popularity, average=False))
 
-    def _mean_popularity(self, metric: Metric, at: NDArray, codes: NDArray) -> NDArray:
+    def _mean_popularity(self, at: NDArray, codes: NDArray) -> NDArray:
         return np.asarray(mean_popularity(codes, self._popularity, average=False))
 
-    def _diversity(self, metric: Metric, at: NDArray, codes: NDArray) -> NDArray:
+    def _diversity(self, at: NDArray, codes: NDArray) -> NDArray:
         matrix, row_of_item = self._vectors
         rows = np.where(codes >= 0, row_of_item[codes], -1)
         return np.asarray(intra_list_diversity(rows, matrix, average=False))
 
-    def _calibration(self, metric: Metric, at: NDArray, codes: NDArray) -> NDArray:
+    def _calibration(self, at: NDArray, codes: NDArray) -> NDArray:
         return divergences(codes, self._histories(at), self._categories)
 
-    def _lists(self, metric: Metric, at: NDArray, codes: NDArray) -> NDArray:
+    def _lists(self, at: NDArray, codes: NDArray) -> NDArray:
         return codes  # each is compared with all others, when all are there
 
-
-_OF_LISTS: dict[str, Callable[[ListMetrics, Metric, NDArray, NDArray], NDArray]] = {
-    "novelty": ListMetrics._novelty,
-    "popularity": ListMetrics._mean_popularity,
-    "diversity": ListMetrics._diversity,
-    "calibration_kl": ListMetrics._calibration,
-    "personalisation": ListMetrics._lists,
-}
+    _of_lists: ClassVar[dict[str, Callable[[Any, NDArray, NDArray], NDArray]]] = {
+        "novelty": _novelty,
+        "popularity": _mean_popularity,
+        "diversity": _diversity,
+        "calibration_kl": _calibration,
+        "personalisation": _lists,
+    }
 
 
 def _row_of_item(index: IdIndex, ids: Any, what: str) -> NDArray[np.int64]:
