@@ -26,7 +26,10 @@ _NAMES = {
         "is_recommender",
     ),
     "compilation": ("warm_up",),
-    "compose": ("FusionRecommender",),
+    "compose": (
+        "FallbackRecommender",
+        "FusionRecommender",
+    ),
     "datasets": (
         "clear_data_home",
         "fetch_amazon_reviews",

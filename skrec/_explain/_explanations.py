@@ -97,6 +97,26 @@ class Explanations:
         self.method = list(method)
         self._backend = backend
 
+    @classmethod
+    def in_order(cls, groups: "Sequence[tuple[NDArray, Explanations]]") -> "Explanations":
+        """Explanations of several models as one.
+
+        Parameters
+        ----------
+        groups : sequence of (positions, Explanations)
+            The places that the pairs of each have in the whole.
+        """
+        order = np.argsort(np.concatenate([rows for rows, _ in groups]), kind="stable").tolist()
+        found = [explanations for _, explanations in groups]
+
+        def joined(name: str) -> list[Any]:
+            values = [value for explanations in found for value in getattr(explanations, name)]
+            return [values[at] for at in order]
+
+        users, items = (np.concatenate([getattr(one, name) for one in found])[order] for name in ("user", "item"))
+        texts, evidence, methods = (joined(name) for name in ("text", "evidence", "method"))
+        return cls(users, items, texts, evidence, methods, backend=found[0]._backend)
+
     def rewritten(
         self, text: Sequence[str], evidence: Sequence[Sequence[Evidence]], method: Sequence[str]
     ) -> "Explanations":

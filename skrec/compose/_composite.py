@@ -124,9 +124,13 @@ class CompositeRecommender(PartsMixin):
 
     def _retrieve(self, parts: Sequence[tuple[str, Any]], users: NDArray, n: int, options: dict[str, Any]) -> PartLists:
         """Lists of n items of some of the parts, without anything that the user has seen by the log of any part."""
-        if options.get("exclude_seen", True) and not self._has_one_log:
-            options = options | {"exclude": self._with_seen(users, options.get("exclude"))}
-        return PartLists.of(parts, users, n, self._item_index, **options)
+        return PartLists.of(parts, users, n, self._item_index, **self._with_all_seen(users, options))
+
+    def _with_all_seen(self, users: NDArray, options: dict[str, Any]) -> dict[str, Any]:
+        """The options, with what the users have seen by the log of any part among the pairs to exclude."""
+        if not options.get("exclude_seen", True) or self._has_one_log:
+            return options
+        return options | {"exclude": self._with_seen(users, options.get("exclude"))}
 
     def _with_seen(self, users: NDArray, exclude: Any) -> Any:
         """Pairs to exclude: those given, and what the users have seen by the log of any part."""

@@ -29,12 +29,18 @@ class PartLists:
         Message of each part that failed, by name.
     not_used : dict
         Names of the arguments that a part could not use, by name of the part.
+    errors : list of Exception
+        What the parts raised that failed.
+    refused : dict
+        The first refusal of each argument that a part could not use.
     """
 
     names: list[str] = field(default_factory=list)
     lists: list[Recommendations] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     not_used: dict[str, list[str]] = field(default_factory=dict)
+    errors: list[Exception] = field(default_factory=list)
+    refused: dict[str, UnsupportedArgumentError] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[tuple[str, Recommendations]]:
         return iter(zip(self.names, self.lists, strict=True))
@@ -69,37 +75,47 @@ class PartLists:
             Of the first part, if all of them raise; or if none can use an argument.
         """
         found = cls()
-        errors: list[Exception] = []
-        refused: dict[str, UnsupportedArgumentError] = {}
         for name, part in parts:
-            given = given_options(**options)
-            try:
-                answer = found._ask(name, part, users, k, given, refused)
-                lists = _read(answer, users, k, item_index)
-            except Exception as error:  # whatever a part raises, the others still answer
-                errors.append(error)
-                found.failures[name] = f"{type(error).__name__}: {error}"
-                continue
-            found.names.append(name)
-            found.lists.append(lists)
-        if not found.lists:
-            raise errors[0]
-        for argument, refusal in refused.items():
-            if all(argument in found.not_used.get(name, ()) for name in found.names):
-                raise refusal
-        if found.failures:
-            found._warn()
+            lists = found.ask(name, part, users, k, item_index, **options)
+            if lists is not None:
+                found.names.append(name)
+                found.lists.append(lists)
+        found.check()
         return found
 
-    def _ask(
-        self,
-        name: str,
-        part: Any,
-        users: NDArray,
-        k: int,
-        given: dict[str, Any],
-        refused: dict[str, UnsupportedArgumentError],
-    ) -> Any:
+    def ask(
+        self, name: str, part: Any, users: NDArray, k: int, item_index: IdIndex, **options: Any
+    ) -> Recommendations | None:
+        """Lists of one part; None where it raises, which :meth:`check` tells when all have been asked."""
+        try:
+            return _read(self._ask(name, part, users, k, given_options(**options)), users, k, item_index)
+        except Exception as error:  # whatever a part raises, the others still answer
+            self.errors.append(error)
+            self.failures[name] = f"{type(error).__name__}: {error}"
+            return None
+
+    def check(self) -> None:
+        """Warn of the parts that failed.
+
+        Raises
+        ------
+        Exception
+            Of the first part, if all of them raised; or if none of those that answered can use an argument.
+        """
+        if not self.lists:
+            raise self.errors[0]
+        for argument in self.unused():
+            raise self.refused[argument]
+        if self.failures:
+            self._warn()
+
+    def unused(self) -> list[str]:
+        """The arguments that no part could use of those that answered."""
+        return [
+            argument for argument in self.refused if all(argument in self.not_used.get(name, ()) for name in self.names)
+        ]
+
+    def _ask(self, name: str, part: Any, users: NDArray, k: int, given: dict[str, Any]) -> Any:
         """Lists of a part, without the arguments that it cannot use."""
         while True:
             try:
@@ -107,8 +123,9 @@ class PartLists:
             except UnsupportedArgumentError as error:
                 if error.argument not in given:
                     raise
-                refused.setdefault(error.argument, error)
-                self.not_used.setdefault(name, []).append(error.argument)
+                self.refused.setdefault(error.argument, error)
+                if error.argument not in self.not_used.setdefault(name, []):
+                    self.not_used[name].append(error.argument)
                 given = {key: value for key, value in given.items() if key != error.argument}
 
     def _warn(self) -> None:

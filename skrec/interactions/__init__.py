@@ -39,6 +39,7 @@ from skrec.interactions._plain_input import (
     plain_array,
     plain_series,
     read_numbers,
+    take_rows,
 )
 from skrec.interactions._queries import (
     Candidates,

@@ -54,6 +54,25 @@ def as_frame(table: Any, what: str) -> nw.DataFrame | None:
     return frame if isinstance(frame, nw.DataFrame) else None
 
 
+def take_rows(table: Any, rows: NDArray[np.integer]) -> Any:
+    """The given rows of a table, as a table of the same kind.
+
+    Parameters
+    ----------
+    table : frame, sparse or dense matrix, or list of rows
+    rows : int array
+        Positions, with repeats.
+    """
+    if isinstance(table, list | tuple):
+        return [table[at] for at in rows.tolist()]
+    if sp.issparse(table):
+        return table.tocsr()[rows]
+    frame = nw.from_native(table, eager_only=True, pass_through=True)
+    if isinstance(frame, nw.DataFrame):
+        return nw.maybe_reset_index(frame[rows.tolist()]).to_native()
+    return np.asarray(table)[rows]
+
+
 def check_is_table(table: Any, what: str, expected: str) -> None:
     """Refuse what has no rows in an order, or no rows at all.
 

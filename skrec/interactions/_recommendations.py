@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skrec.interactions._id_index import IdIndex
+from skrec.interactions._plain_input import take_rows
 from skrec.utils import installed_frame_library, one_line, table_html, table_text
 
 _TEXT_ROWS = 20
@@ -268,9 +269,5 @@ def explained_pairs(users: Any, items: Any, context: Any) -> tuple[Any, Any, Any
         raise TypeError("explain takes either Recommendations alone, or users and items.")
     row, column = np.nonzero(users.codes >= 0)
     if context is not None and len(users) > 1 and np.shape(context)[0] == len(users):
-        frame = nw.from_native(context, eager_only=True, pass_through=True)
-        if isinstance(frame, nw.DataFrame):
-            context = nw.maybe_reset_index(frame[row.tolist()]).to_native()
-        else:
-            context = [context[at] for at in row] if isinstance(context, list | tuple) else np.asarray(context)[row]
+        context = take_rows(context, row)
     return users.users[row], users.items[row, column], context
