@@ -170,7 +170,9 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
     *Solvers other than "als".* An event has the weight y over the mean y, at most ten. Equal events in the same
     context count as one with a weight. Without context, the items of a user are never negative samples for that
     user; with context they may be, in another context. Scores are comparable within one solver only. New histories
-    are folded in by the likelihood of softmax over at most 512 of the items.
+    are folded in by the loss of the solver ("warp": that of "softmax") against at most 512 of the items, and by its
+    L2 penalty: from the mean of the fitted users, and at least that of a user with a fifth of the mean number of
+    events.
 
     *More events.* With "als", ``partial_fit`` solves the rows of the users and items in the new events again, and no
     others; A, B, C and the encoders stay. With context, the old events are not kept: they enter as a quadratic form

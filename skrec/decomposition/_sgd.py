@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from skrec.decomposition._factor_state import FactorState, Scales, SideFeatures, SolverData
 from skrec.decomposition._growth import grow
 from skrec.decomposition._held_out import HeldOutRank
-from skrec.decomposition._hyperparameters import column_scale
+from skrec.decomposition._hyperparameters import column_scale, row_penalties
 from skrec.decomposition._sgd_fold_in import NegativeSamples
 from skrec.decomposition._sgd_problem import EventScales, Problem, split
 from skrec.decomposition._solver import Solver
@@ -32,6 +32,7 @@ _UPDATE_EPOCHS = 10
 _FEW_EVENTS_SHARE = 0.05
 _NO_FEATURES = SideFeatures(None, None)
 _CELLS = 1 << 22
+_LEAST_SHARE = 0.2  # of the mean number of events
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,7 +188,7 @@ class SGDSolver(Solver[SGDState]):
         histories: Histories,
         shift: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float32]:
-        """The user who would most likely have chosen each history; see :class:`NegativeSamples`."""
+        """The user whom fit would have learned from each history; see :class:`NegativeSamples`."""
         folded = np.zeros((len(users), state.users.shape[1]), np.float32)
         block = max(1, _CELLS // len(state.design.biases))
         for start in range(0, len(users), block):
@@ -201,32 +202,53 @@ class SGDSolver(Solver[SGDState]):
     def _fold_in_block(
         self, state: SGDState, users: NDArray[np.int64], histories: Histories, base: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        scale, n_items = np.float32(state.event_scales.mean_strength), len(state.items)
-        fitted = self.entries(state.histories.take(users), n_items) / scale
-        new = self.entries(histories, n_items) / scale - fitted
-        base = base[:, : self.settings.n_factors]
+        fitted, total = (self._weights(state, rows) for rows in (state.histories.take(users), histories))
         samples: NegativeSamples = state.design
-        return samples.most_likely_users(
-            base, fitted.sum(axis=1)[:, None], new.sum(axis=1)[:, None], new @ state.item_factors
+        return samples.users(
+            base[:, : self.settings.n_factors], self._user_penalty(state, total), fitted.sum(axis=1), total - fitted
+        )
+
+    def _weights(self, state: SGDState, histories: Histories) -> sp.csr_array:
+        """The weight that fit gives each item of a history."""
+        entries = self.entries(histories, len(state.items))
+        entries.data = state.event_scales.weights(entries.data)
+        return entries
+
+    def _user_penalty(self, state: SGDState, weights: sp.csr_array) -> NDArray[np.float32]:
+        """The L2 penalty of users with so many events; with very few, they would leave popularity behind too soon."""
+        return row_penalties(
+            np.diff(weights.indptr),
+            state.scales.mean_events[0],
+            state.event_scales.regularization,
+            self.settings.frequency_scaling,
+            _LEAST_SHARE,
         )
 
     def contributions(self, state: SGDState, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.float64]:
         """What each event of a query's history adds to the score of one item per query.
 
-        Where the likelihood is largest, the row of a new user is a sum over the events: the chosen item less the
-        mean of the negative samples, over the penalty. A known user is taken as new, with all events.
+        A known user is taken as new, with all events; see :meth:`NegativeSamples.contributions`.
         """
         samples: NegativeSamples = state.design
-        histories, rotation = queries.histories, samples.rotation
-        new = np.full(len(histories), -1)
-        rows = self._fold_in_block(state, new, histories, state.rows_of_users(new)) @ rotation
-        expected = samples.shares(rows) @ samples.vectors
-        owner = histories.row_of_event()
-        scored = (state.item_factors[items] @ rotation / samples.penalty)[owner]
-        beyond = state.item_factors[histories.items] @ rotation - expected[owner]
-        strength = histories.y / state.event_scales.mean_strength
-        added: NDArray[np.float64] = strength * np.einsum("ij,ij->i", beyond, scored)
-        return added
+        histories, new = queries.histories, np.full(len(queries.histories), -1)
+        rows = self._fold_in_block(state, new, histories, state.rows_of_users(new))
+        events = sp.csr_array(
+            (self._event_weights(state, histories), histories.items, histories.indptr),
+            shape=(len(histories), len(state.items)),
+        )
+        penalty = self._user_penalty(state, self._weights(state, histories))
+        return samples.contributions(rows, penalty, events, items).astype(np.float64)
+
+    def _event_weights(self, state: SGDState, histories: Histories) -> NDArray[np.float32]:
+        """The weight of each event: its share of the weight of its pair of user and item."""
+        n_items, row = len(state.items), histories.row_of_event()
+        weights, sums = self._weights(state, histories), self.entries(histories, n_items)
+        pairs = np.repeat(np.arange(len(histories)), np.diff(sums.indptr)) * n_items + sums.indices
+        counted = np.flatnonzero(histories.y > 0)
+        at = np.searchsorted(pairs, row[counted] * n_items + histories.items[counted])
+        shares = np.zeros(len(row), np.float32)
+        shares[counted] = histories.y[counted] * (weights.data / sums.data)[at]
+        return shares
 
 
 def _of_few_events(events: Events, regularization: float) -> float:

@@ -1,23 +1,34 @@
-"""New histories of a model that ranks: the user who would most likely have chosen it, given the items.
+"""New histories of a model that ranks: the user that the solver would have learned from them, given the items.
 
-Maximises the softmax likelihood of the history against a fixed sample of items, less two quadratic penalties: on the
-distance from what the user's features say, as large as fitted users have it, and on the distance from the fitted row,
-in proportion to the events that it was fitted to. Newton's method with one Hessian for all users, that of a mean user:
-in its eigenvectors every step is a division.
+Minimises the expected loss of the history against a fixed sample of items, and the L2 penalty that the solver puts on
+a user of as many events. It is on the distance from a mean user with the same features: there a user ranks items by
+popularity, and at zero by their biases alone, which say less. For a fitted user it is on the distance from the fitted
+row, and the events of fit count as a quadratic. BPR has its own loss. WARP has that of softmax, which compares the
+chosen item with those that score highest, as WARP does, and is smooth. Newton's method with one Hessian for all users,
+that of a mean user: in its eigenvectors every step is a division. A step that goes too far is halved.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from skrec.decomposition._factor_state import FactorState
 
 _MAX_SAMPLES = 512
-_STEPS = 12
-_LEAST_SPREAD = 1e-6
+_MAX_STEPS = 20
+_TOLERANCE = 1e-3
+_MOST_BEYOND = 0.25
+_CELLS = 1 << 22
+
+Slope: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""The direction in which the loss of each row falls."""
 
 
 @dataclass
@@ -26,84 +37,197 @@ class NegativeSamples:
 
     Attributes
     ----------
+    is_pairwise : bool
+        Whether the loss is that of BPR.
     rotation : (n_factors, n_factors) float32 array
-        Eigenvectors of the covariance of item vectors, weighted by how likely a mean user is to choose them.
+        Eigenvectors of the Hessian of the loss of one event, for a mean user.
     variances : (n_factors,) float32 array
         Its eigenvalues.
-    penalty : (n_factors,) float32 array
-        One over the spread of fitted users around their priors.
-    vectors : (n_samples, n_factors) float32 array
-        Rotated item vectors.
-    biases : (n_samples,) float32 array
+    center : (n_factors,) float32 array
+        The mean of the fitted users, less what their features say.
+    item_vectors : (n_items, n_factors) float32 array
+        All item vectors, rotated.
+    item_biases : (n_items,) float32 array
         The bias of each item, and what the mean context adds.
+    sample : int64 array of shape (n_samples,)
+        The items of the sample.
+    vectors, biases : float32 arrays of shape (n_samples, n_factors) and (n_samples,)
+        Those of the sample.
     """
 
+    is_pairwise: bool
     rotation: NDArray[np.float32]
     variances: NDArray[np.float32]
-    penalty: NDArray[np.float32]
-    vectors: NDArray[np.float32]
-    biases: NDArray[np.float32]
+    center: NDArray[np.float32]
+    item_vectors: NDArray[np.float32]
+    item_biases: NDArray[np.float32]
+    sample: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        self.vectors, self.biases = self.item_vectors[self.sample], self.item_biases[self.sample]
 
     @classmethod
     def of(cls, state: FactorState) -> NegativeSamples:
         """The sample of a fitted model."""
-        n_factors = state.settings.n_factors
-        active = np.flatnonzero(state.active_items)
-        if not len(active):
-            active = np.arange(len(state.items))
-        if len(active) > _MAX_SAMPLES:
-            active = np.sort(np.random.default_rng(0).choice(active, _MAX_SAMPLES, replace=False))
-        vectors, biases = state.item_factors[active], state.item_biases[active].copy()
+        sample = np.flatnonzero(state.active_items)
+        if not len(sample):
+            sample = np.arange(len(state.items))
+        if len(sample) > _MAX_SAMPLES:
+            sample = np.sort(np.random.default_rng(0).choice(sample, _MAX_SAMPLES, replace=False))
+        factors, biases = state.item_factors, state.item_biases.copy()
         if state.context_coef is not None and state.mean_context is not None:
-            biases += vectors @ (state.mean_context @ state.context_coef)
-        mean = state.user_factors.mean(axis=0)
-        share = np.exp(vectors @ mean + biases - (vectors @ mean + biases).max())[:, None]
-        share /= share.sum()
-        centered = (vectors - (share * vectors).sum(axis=0)).astype(np.float64)
-        variances, rotation = np.linalg.eigh(centered.T @ (share * centered))
-        rotation = rotation.astype(np.float32)
-        apart = (state.users - state.user_prior)[state.active_users, :n_factors] @ rotation
-        spread = np.square(apart).mean(axis=0) if len(apart) else np.ones(n_factors, np.float32)
-        penalty = (1 / np.maximum(spread, _LEAST_SPREAD)).astype(np.float32)
-        return cls(rotation, np.maximum(variances, 0).astype(np.float32), penalty, vectors @ rotation, biases)
+            biases += factors @ (state.mean_context @ state.context_coef)
+        is_pairwise = state.settings.solver == "bpr"
+        vectors = factors[sample]
+        if is_pairwise:
+            n_events = np.bincount(state.histories.items, minlength=len(factors)).astype(np.float64)
+            center = vectors.mean(axis=0, dtype=np.float64)
+            hessian = _scatter(vectors - center, np.full(len(vectors), 1 / len(vectors)))
+            hessian = (hessian + _scatter(factors - center, n_events / max(1.0, n_events.sum()))) / 4
+        else:
+            scores = vectors @ state.user_factors.mean(axis=0) + biases[sample]
+            share = np.exp(scores - scores.max(), dtype=np.float64)
+            share /= share.sum()
+            hessian = _scatter(vectors - share @ vectors, share)
+        variances, rotation = np.linalg.eigh(hessian)
+        variances, rotation = np.maximum(variances, 0).astype(np.float32), rotation.astype(np.float32)
+        beyond = (state.users - state.user_prior)[state.active_users, : factors.shape[1]]
+        center = beyond.mean(axis=0) if len(beyond) else np.zeros(factors.shape[1], np.float32)
+        return cls(is_pairwise, rotation, variances, center, factors @ rotation, biases, sample)
 
-    def shares(self, users: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Softmax over the sample, for rotated users."""
-        scores = users @ self.vectors.T + self.biases
-        scores -= scores.max(axis=1, keepdims=True)
-        np.exp(scores, out=scores)
-        scores /= scores.sum(axis=1, keepdims=True)
-        return scores
-
-    def most_likely_users(
+    def users(
         self,
         base: NDArray[np.float32],
+        penalty: NDArray[np.float32],
         n_old: NDArray[np.float32],
-        n_new: NDArray[np.float32],
-        chosen: NDArray[np.float32],
+        events: sp.csr_array,
     ) -> NDArray[np.float32]:
         """Users once new events are in.
 
         Parameters
         ----------
         base : float32 array of shape (n_rows, n_factors)
-            The users before; zeros for unknown ones.
-        n_old, n_new : float32 arrays of shape (n_rows, 1)
-            Weight of the events before, and of the new ones.
-        chosen : float32 array of shape (n_rows, n_factors)
-            The vectors of the new items, weighted and added up.
+            The users before; of those without events, what their features say.
+        penalty : float32 array of shape (n_rows,)
+            L2 penalty.
+        n_old : float32 array of shape (n_rows,)
+            Weight of the events before.
+        events : CSR array of shape (n_rows, n_items)
+            Weights of the new events.
 
         Returns
         -------
         float32 array of shape (n_rows, n_factors)
         """
-        base = base @ self.rotation
-        stay = n_old * self.variances + self.penalty
-        curvature = n_new * self.variances + stay
-        chosen = chosen @ self.rotation
-        rows = base.copy()
-        for _ in range(_STEPS):
-            gradient = chosen - n_new * (self.shares(rows) @ self.vectors) - stay * (rows - base)
-            rows += gradient / curvature
+        base = np.where(n_old[:, None] > 0, base, base + self.center) @ self.rotation
+        stay = n_old[:, None] * self.variances + penalty[:, None]
+        curvature = events.sum(axis=1)[:, None] * self.variances + stay
+        of_events = self._pairwise_slope(events) if self.is_pairwise else self._softmax_slope(events)
+        rows = _descend(lambda rows: of_events(rows) - stay * (rows - base), base, curvature)
         back: NDArray[np.float32] = rows @ self.rotation.T
         return back
+
+    def contributions(
+        self,
+        users: NDArray[np.float32],
+        penalty: NDArray[np.float32],
+        events: sp.csr_array,
+        items: NDArray[np.int64],
+    ) -> NDArray[np.float32]:
+        """What each event adds to the score of one item per row, in the order of ``events.indices``.
+
+        Where the loss is least, the row of a new user is that of a mean user and a sum over the events, over the
+        penalty: the chosen item less the negative samples, weighted by how likely they are chosen instead.
+
+        Parameters
+        ----------
+        users : float32 array of shape (n_rows, n_factors)
+            What :meth:`users` returns for users without a base.
+        penalty : float32 array of shape (n_rows,)
+        events : CSR array of shape (n_rows, n_items)
+        items : int64 array of shape (n_rows,)
+
+        Returns
+        -------
+        float32 array of shape (n_events,)
+        """
+        rows, owner, chosen = users @ self.rotation, _row_of_entry(events), self.item_vectors[events.indices]
+        scored = (self.item_vectors[items] / penalty[:, None])[owner]
+        if not self.is_pairwise:
+            beyond = chosen - (self._shares(rows) @ self.vectors)[owner]
+            return events.data * _row_products(beyond, scored)
+        added = np.empty(len(owner), np.float32)
+        for at, directions in self._pairwise_directions(rows, events, owner):
+            added[at] = _row_products(directions, scored[at])
+        return added
+
+    def _shares(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Softmax over the sample."""
+        scores = rows @ self.vectors.T + self.biases
+        scores -= scores.max(axis=1, keepdims=True)
+        np.exp(scores, out=scores)
+        scores /= scores.sum(axis=1, keepdims=True)
+        return scores
+
+    def _softmax_slope(self, events: sp.csr_array) -> Slope:
+        chosen, n_events = events @ self.item_vectors, events.sum(axis=1)[:, None]
+        return lambda rows: chosen - n_events * (self._shares(rows) @ self.vectors)
+
+    def _pairwise_slope(self, events: sp.csr_array) -> Slope:
+        owner, n_rows = _row_of_entry(events), events.shape[0]
+
+        def slope(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+            total = np.zeros_like(rows)
+            for at, directions in self._pairwise_directions(rows, events, owner):
+                ones, place = np.ones(len(directions), np.float32), np.arange(len(directions))
+                total += sp.csr_array((ones, (owner[at], place)), shape=(n_rows, len(directions))) @ directions
+            return total
+
+        return slope
+
+    def _pairwise_directions(
+        self, rows: NDArray[np.float32], events: sp.csr_array, owner: NDArray[np.int64]
+    ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        """BPR: where each event moves its user, away from the items of the sample; some events at a time."""
+        scores, n = rows @ self.vectors.T + self.biases, max(1, _CELLS // len(self.sample))
+        for start in range(0, len(owner), n):
+            at = slice(start, start + n)
+            items = events.indices[at]
+            own = _row_products(rows[owner[at]], self.item_vectors[items]) + self.item_biases[items]
+            pulls = expit(scores[owner[at]] - own[:, None])
+            pulls *= events.data[at, None] / np.float32(len(self.sample))
+            yield at, pulls.sum(axis=1)[:, None] * self.item_vectors[items] - pulls @ self.vectors
+
+
+def _descend(slope: Slope, start: NDArray[np.float32], curvature: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Where the loss of each row is least, by steps of Newton's method that are halved where they go too far."""
+    rows, downhill, share = start, slope(start), np.ones((len(start), 1), np.float32)
+    open_rows = np.ones(len(start), bool)
+    for _ in range(_MAX_STEPS):
+        step = share * downhill / curvature
+        step[~open_rows] = 0
+        moved = rows + step
+        further = slope(moved)
+        fits = _row_products(further, step) >= -_MOST_BEYOND * _row_products(downhill, step)
+        rows, downhill = np.where(fits[:, None], moved, rows), np.where(fits[:, None], further, downhill)
+        share[~fits] /= 2
+        open_rows &= _row_products(step, step) > _TOLERANCE**2 * _row_products(moved, moved)
+        if not open_rows.any():
+            break
+    return rows
+
+
+def _scatter(vectors: NDArray, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The weighted sum of the outer products."""
+    vectors = vectors.astype(np.float64)
+    scatter: NDArray[np.float64] = vectors.T @ (weights[:, None] * vectors)
+    return scatter
+
+
+def _row_of_entry(events: sp.csr_array) -> NDArray[np.int64]:
+    return np.repeat(np.arange(events.shape[0]), np.diff(events.indptr))
+
+
+def _row_products(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    products: NDArray[np.float32] = np.einsum("ij,ij->i", a, b)
+    return products

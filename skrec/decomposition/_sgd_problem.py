@@ -45,14 +45,18 @@ class EventScales:
     def weighted_events(
         self, users: NDArray, items: NDArray, strength: NDArray[np.float32], context: NDArray[np.float32] | None
     ) -> Events:
-        """Events with a weight of ``strength`` over the mean, at most ten."""
+        """Events with the weights of ``strength``."""
         from skrec._kernels.sgd.epochs import Events
 
-        weight = np.minimum(strength / np.float32(self.mean_strength), np.float32(_MAX_WEIGHT)).astype(np.float32)
         scaled = np.zeros((len(users), 0), np.float32)
         if context is not None and self.context is not None:
             scaled = context / self.context
+        weight = self.weights(strength)
         return Events(users.astype(np.int32), items.astype(np.int32), weight, np.ascontiguousarray(scaled))
+
+    def weights(self, strength: NDArray[np.float32]) -> NDArray[np.float32]:
+        """``strength`` over the mean, at most ten."""
+        return np.minimum(strength / np.float32(self.mean_strength), np.float32(_MAX_WEIGHT)).astype(np.float32)
 
 
 @dataclass
