@@ -29,6 +29,7 @@ _NAMES = {
     "compose": (
         "FallbackRecommender",
         "FusionRecommender",
+        "SwitchRecommender",
     ),
     "datasets": (
         "clear_data_home",

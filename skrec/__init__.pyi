@@ -31,6 +31,7 @@ from skrec.base import is_recommender as is_recommender
 from skrec.compilation import warm_up as warm_up
 from skrec.compose import FallbackRecommender as FallbackRecommender
 from skrec.compose import FusionRecommender as FusionRecommender
+from skrec.compose import SwitchRecommender as SwitchRecommender
 from skrec.datasets import clear_data_home as clear_data_home
 from skrec.datasets import fetch_amazon_reviews as fetch_amazon_reviews
 from skrec.datasets import fetch_movielens as fetch_movielens

@@ -35,6 +35,7 @@ _PARTS = [
     "skrec.llm._conversation._item_knowledge.ItemKnowledge",
     "skrec._chat._results.Usage",
     "skrec.llm._row_texts.RowTexts",
+    *[f"skrec.compose._cells.{n}" for n in ("Cells", "TableColumns")],
     "skrec.base._fit_data.FeatureSide",
     "skrec.base._item_graph_ranker.ItemGraph",
     "skrec.base._text_space.TextSpace",

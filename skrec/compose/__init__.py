@@ -2,5 +2,6 @@
 
 from skrec.compose._fallback import FallbackRecommender
 from skrec.compose._fusion import FusionRecommender
+from skrec.compose._switch import SwitchRecommender
 
-__all__ = ["FallbackRecommender", "FusionRecommender"]
+__all__ = ["FallbackRecommender", "FusionRecommender", "SwitchRecommender"]

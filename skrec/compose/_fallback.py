@@ -123,8 +123,8 @@ class FallbackRecommender(RoutingRecommender):
             known |= has_row[:, None] & np.array([_reads_features(part, "user") for _, part in self._parts])
         return known
 
-    def _orders(self, queries: QueryOptions) -> NDArray[np.int64]:
-        return _first_known(self._knows(queries))
+    def _orders(self, queries: QueryOptions) -> tuple[NDArray[np.int64], dict[str, Any]]:
+        return _first_known(self._knows(queries)), {}
 
     def _pair_orders(self, queries: QueryOptions, items: NDArray[np.int64]) -> NDArray[np.int64]:
         knows_item = self._known_items[items] & (items >= 0)[:, None]

@@ -42,17 +42,13 @@ class RoutingRecommender(CompositeRecommender):
 
     _fills: ClassVar[bool] = True
 
-    def _orders(self, queries: QueryOptions) -> NDArray[np.int64]:
-        """Positions of the parts in the order in which they answer, of shape (n_queries, n_parts)."""
+    def _orders(self, queries: QueryOptions) -> tuple[NDArray[np.int64], dict[str, Any]]:
+        """Positions of the parts in the order in which they answer, (n_queries, n_parts); and what to report of it."""
         raise NotImplementedError(f"{type(self).__name__} must define _orders(queries)")
 
     def _pair_orders(self, queries: QueryOptions, items: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The same for pairs of a user and an item, of which a code is -1 for an unknown one."""
-        return self._orders(queries)
-
-    def _about(self, queries: QueryOptions) -> dict[str, Any]:
-        """What a subclass adds to the report of a call."""
-        return {}
+        """The same positions for pairs of a user and an item; the code of an unknown item is -1."""
+        return self._orders(queries)[0]
 
     # Recommend -----------------------------------------------------------------------------------------
 
@@ -64,7 +60,7 @@ class RoutingRecommender(CompositeRecommender):
             return found.lists[0].with_lists(*self._no_lists(k), report=found.report)
         lists = FilledLists(len(queries), k, len(self._item_index))
         found, counts = self._ask_in_order(queries, lists, k)
-        report = found.report | counts | self._about(queries)
+        report = found.report | counts
         return found.lists[0].with_lists(lists.codes, lists.scores, users, report=report)
 
     @staticmethod
@@ -74,7 +70,7 @@ class RoutingRecommender(CompositeRecommender):
     def _ask_in_order(self, queries: QueryOptions, lists: FilledLists, k: int) -> tuple[PartLists, dict[str, Any]]:
         """Fill lists from the parts; what became of them, and how many queries each answered and filled."""
         found, parts = PartLists(), self._parts
-        orders = self._orders(queries)
+        orders, about = self._orders(queries)
         answered = dict.fromkeys((name for name, _ in parts), 0)
         filled = dict(answered)
         for turn in range(len(parts)):
@@ -97,7 +93,7 @@ class RoutingRecommender(CompositeRecommender):
                 answered[name] += int((gained & (before == 0)).sum())
                 filled[name] += int((gained & (before > 0)).sum())
         self._check_use(found, queries)
-        return found, {"answered": answered, "filled": filled}
+        return found, {"answered": answered, "filled": filled} | about
 
     def _has_candidates(self, queries: QueryOptions, rows: NDArray[np.int64], part: Any) -> NDArray[np.bool_]:
         """Which of the queries have a candidate that a part knows: one without any would make it fail."""
@@ -181,7 +177,7 @@ class RoutingRecommender(CompositeRecommender):
         options = {"context": context, "history": history, "user_features": user_features}
         user_ids, item_ids = _pairs(users, items)
         codes = self._item_index.codes(item_ids, "items", check_kind=False)
-        if len(user_ids) != len(item_ids) or (codes < 0).any():
+        if not len(user_ids) or len(user_ids) != len(item_ids) or (codes < 0).any():
             return self._parts[able[0]][1].explain(users, items)  # says what is wrong
         queries = QueryOptions.of(user_ids, options, self._item_index, self._user_column)
         orders = self._pair_orders(queries, codes)
