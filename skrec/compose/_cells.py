@@ -179,7 +179,7 @@ def check_table_columns(value: object, name: str) -> None:
     check_kind(value.columns, f"{name}.columns", dict)
     for column, cells in value.columns.items():
         check_kind(cells, f"{name}.columns[{column!r}]", Cells)
-        check_array(cells.values, f"{name}.values", (None,), kinds="fO", finite=False)
+        check_array(cells.values, f"{name}.values", (None,), kinds="Of", finite=False)
         check_array(cells.codes, f"{name}.codes", (len(value.index),), kinds="i")
         if len(cells.codes) and not (cells.codes.min() >= -1 and cells.codes.max() < len(cells.values)):
             refuse_state(f"{name}.codes", "codes of no value", f"codes from -1 to {len(cells.values) - 1}")

@@ -177,9 +177,7 @@ class SwitchRecommender(RoutingRecommender):
         if callable(self.by):
             segments = list(self.by(queries.users))
             if len(segments) != len(queries):
-                raise ValueError(
-                    f"by returned {len(segments)} names for {len(queries)} users; one each is needed."
-                )
+                raise ValueError(f"by returned {len(segments)} names for {len(queries)} users; one each is needed.")
             return self._parts_of(Cells.of(as_object_array(segments)))
         if self.by == "context":
             names = getattr(self, "feature_names_in_", None)
