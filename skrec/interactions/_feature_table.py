@@ -156,6 +156,8 @@ def _cells_of_pair(pair: Any) -> list[Any] | None:
 
 
 def _read_weights(values: Any, what: str) -> sp.csr_array:
+    if np.iscomplexobj(values):
+        raise ValueError(f"{what}: a weight is a real number of at least 0; got complex numbers.")
     try:
         weights = sp.csr_array(values, dtype=np.float64, copy=True)
     except (TypeError, ValueError):

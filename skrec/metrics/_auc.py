@@ -42,11 +42,12 @@ def user_auc(
     """
     average = read_flag(average, "average")
     positive = sp.csr_array(read_real_numbers(relevant, "relevant", ndim=2)).toarray() > 0
-    scores = np.asarray(scores, dtype=np.float64)
-    if scores.shape != positive.shape:
-        raise ValueError(f"scores has shape {scores.shape} and relevant {positive.shape}; pass one of each per item.")
-    row, column = np.nonzero(~np.isnan(scores))
-    values = areas(row, scores[row, column], positive[row, column], len(scores))
+    found = read_real_numbers(scores, "scores", ndim=2, allow_nan=True)
+    table = found.toarray() if sp.issparse(found) else found
+    if table.shape != positive.shape:
+        raise ValueError(f"scores has shape {table.shape} and relevant {positive.shape}; pass one of each per item.")
+    row, column = np.nonzero(~np.isnan(table))
+    values = areas(row, table[row, column], positive[row, column], len(table))
     return mean_of_defined(values, "user_auc", "no query has both a relevant item and another") if average else values
 
 

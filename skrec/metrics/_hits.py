@@ -66,13 +66,13 @@ def recall(hits: Hits, k: int) -> NDArray[np.float64]:
 
 def f1(hits: Hits, k: int) -> NDArray[np.float64]:
     """Harmonic mean of precision and recall: 2 n / (k + number of relevant items)."""
-    return hits.undefined_to_nan(2.0 * _n_found(hits, k) / (k + hits.n_relevant))
+    return hits.undefined_to_nan(2.0 * _n_found(hits, k) / (float(k) + hits.n_relevant))
 
 
 def serendipity(hits: Hits, is_expected: NDArray[np.bool_], k: int) -> NDArray[np.float64]:
     """Share of the k places with a relevant item that is not expected; ``is_expected`` has the first k ranks."""
     found = (hits.gains[:, : is_expected.shape[1]] > 0) & ~is_expected
-    return hits.undefined_to_nan(np.count_nonzero(found, axis=1) / k)
+    return hits.undefined_to_nan(np.count_nonzero(found, axis=1).astype(np.float64) / k)
 
 
 def hit_rate(hits: Hits, k: int) -> NDArray[np.float64]:

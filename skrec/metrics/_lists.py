@@ -59,8 +59,8 @@ def _check_codes(codes: NDArray, n_items: int, what: str, name: str) -> None:
         raise ValueError(f"{name} contains codes from {codes.min()} to {codes.max()}; {what} has {n_items} items.")
 
 
-def read_real_numbers(values: Any, name: str, *, ndim: int) -> Any:
-    """Finite numbers as float64, in one or two dimensions.
+def read_real_numbers(values: Any, name: str, *, ndim: int, allow_nan: bool = False) -> Any:
+    """Finite numbers as float64, in one or two dimensions; or NaN, where it is allowed.
 
     Raises
     ------
@@ -69,7 +69,12 @@ def read_real_numbers(values: Any, name: str, *, ndim: int) -> Any:
     """
     try:
         found = check_array(
-            values, accept_sparse="csr" if ndim == 2 else False, ensure_2d=ndim == 2, dtype=np.float64, input_name=name
+            values,
+            accept_sparse="csr" if ndim == 2 else False,
+            ensure_2d=ndim == 2,
+            dtype=np.float64,
+            ensure_all_finite="allow-nan" if allow_nan else True,
+            input_name=name,
         )
     except Exception as error:  # what is raised depends on the library that the values come from
         if re.search(rf"\b{name}\b", str(error)):

@@ -86,7 +86,7 @@ class ListMetrics:
         """Those of all lists that were added."""
         parts = self._values.get(metric.name, [])
         if metric.kind == "personalisation":
-            return Values(_pseudo_values(np.concatenate(parts) if parts else np.zeros((0, metric.k), np.int64)))
+            return Values(_pseudo_values(np.concatenate(parts) if parts else np.zeros((0, 0), np.int64)))
         weights = self._weights.get(metric.name)
         found = metric.sign * np.concatenate([np.zeros(0), *parts])
         return Values(found, None if weights is None else np.concatenate(weights))
@@ -169,7 +169,7 @@ class ListMetrics:
         return divergences(codes, self._histories(at), self._categories)
 
     def _lists(self, at: NDArray, codes: NDArray) -> NDArray:
-        return codes  # each is compared with all others, when all are there
+        return codes.copy()  # each is compared with all others, when all are there
 
     _of_lists: ClassVar[dict[str, Callable[[Any, NDArray, NDArray], NDArray]]] = {
         "novelty": _novelty,

@@ -46,6 +46,12 @@ NAMES_OF = {
     "recommended": "recommended",
     "popularity": "popularity",
     "vectors": "vectors",
+    "expected": "expected",
+    "histories": "histories",
+    "categories": "categories",
+    "item_categories": "item_categories|table",
+    "alpha": "alpha",
+    "scores": "scores",
     "item_vectors": "item_vectors|table",
     "item_features": "item_features|table|item ids",
     "candidates": "candidates|item",
@@ -74,7 +80,7 @@ def calls(method, argument, kinds, call, *given):
 
 def of_list_metrics():
     found = []
-    for name in ("precision", "recall", "hit_rate", "ndcg", "average_precision", "reciprocal_rank"):
+    for name in ("precision", "recall", "f1", "hit_rate", "ndcg", "average_precision", "reciprocal_rank"):
         found += _of_list_metric(f"{name}_at_k", getattr(metrics, f"{name}_at_k"))
     for name in ("catalogue_coverage", "gini_index"):
         metric = getattr(metrics, name)
@@ -95,7 +101,30 @@ def of_list_metrics():
     found += calls("intra_list_diversity", "vectors", VECTORS, lambda _, value: diversity(_CODES, value), 5)
     found += calls("intra_list_diversity", "k", COUNTS, lambda _, value: diversity(_CODES, vectors, k=value))
     found += calls("intra_list_diversity", "average", FLAGS, lambda _, value: diversity(_CODES, vectors, average=value))
-    return found
+    serendipity, personalisation = metrics.serendipity_at_k, metrics.personalisation
+    found += calls("serendipity_at_k", "relevant", RELEVANT, lambda _, value: serendipity(value, _RANKED, _RANKED))
+    found += calls("serendipity_at_k", "expected", RANKED, lambda _, value: serendipity(_RELEVANT, _RANKED, value))
+    found += calls("personalisation", "recommended", RANKED, lambda _, value: personalisation(value))
+    found += calls("personalisation", "k", COUNTS, lambda _, value: personalisation(_RANKED, k=value))
+    return found + _of_histories()
+
+
+def _of_histories():
+    """Metrics of lists and histories, and of scores."""
+    found, kinds = [], _without(NUMBERS_PER_EVENT, "too many")
+    for name, table, ranges in (("calibration_kl", "categories", VECTORS), ("popularity_lift", "popularity", kinds)):
+        metric, right = getattr(metrics, name), np.eye(5) if name == "calibration_kl" else np.arange(5)
+        found += calls(name, "recommended", RANKED, lambda _, value, m=metric, right=right: m(value, _RELEVANT, right))
+        found += calls(name, "histories", RELEVANT, lambda _, value, m=metric, right=right: m(_CODES, value, right))
+        n = 5 if table == "categories" else 3
+        found += calls(name, table, ranges, lambda _, value, m=metric: m(_CODES, _RELEVANT, value), n)
+    kl, eye = metrics.calibration_kl, np.eye(5)
+    found += calls("calibration_kl", "alpha", WEIGHTS, lambda _, value: kl(_CODES, _RELEVANT, eye, alpha=value))
+    found += calls("calibration_kl", "k", COUNTS, lambda _, value: kl(_CODES, _RELEVANT, eye, k=value))
+    auc = metrics.user_auc
+    found += calls("user_auc", "relevant", VECTORS, lambda _, value: auc(value, np.ones((5, 3))), 5)
+    found += calls("user_auc", "scores", VECTORS, lambda _, value: auc(np.eye(5, 3), value), 5)
+    return found + calls("user_auc", "average", FLAGS, lambda _, value: auc(eye, eye, average=value))
 
 
 def _of_list_metric(name, metric):
@@ -125,6 +154,7 @@ _OPTIONS = {
     "measure": TEXTS,
     "n_random": COUNTS,
 }
+_OTHERS = ["auc", "auc_sampled@3", "serendipity@2", "personalisation@2", "neg_popularity_lift@2"]
 _NO_RECOMMENDERS = {
     "None": lambda: None,
     "a number": lambda: 3,
@@ -164,6 +194,14 @@ def of_evaluations():
             lambda rec, value, call=call: call(rec, metrics=["diversity@3"], item_vectors=value),
             np.unique(LOG["item"]).tolist(),
         )
+        found += calls(
+            name,
+            "item_categories",
+            TABLES,
+            lambda rec, value, call=call: call(rec, metrics=["neg_calibration_kl@3"], item_categories=value),
+            np.unique(LOG["item"]).tolist(),
+        )
+        found += calls(name, "X_test", EVENTS, lambda rec, value, call=call: call(rec, value, metrics=_OTHERS))
     faithfulness = metrics.explanation_faithfulness
 
     def faithful(rec, **options):
