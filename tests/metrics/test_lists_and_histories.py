@@ -201,10 +201,10 @@ def test_more_ranks_than_items_are_all_of_them(split):
     recommender, options = PopularRecommender().fit(train), {"item_categories": TABLES["lists"], "n_bootstrap": 0}
     kinds = ["personalisation", "popularity_lift", "calibration_kl"]
     whole, beyond = (
-        evaluate(recommender, test, metrics=[f"{kind}@{k}" for kind in kinds], **options)["mean"] for k in (6, 10**30)
+        evaluate(recommender, test, metrics=[f"{kind}@{k}" for kind in kinds], **options)["mean"] for k in (6, 10**25)
     )
     np.testing.assert_array_equal(whole, beyond)
-    table = evaluate(recommender, test, metrics=[f"f1@{10**30}", f"serendipity@{10**30}"], n_bootstrap=0)
+    table = evaluate(recommender, test, metrics=[f"f1@{10**25}", f"serendipity@{10**25}"], n_bootstrap=0)
     assert table["mean"].tolist() == pytest.approx([0.0, 0.0])
 
 
