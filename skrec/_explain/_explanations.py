@@ -118,10 +118,15 @@ class Explanations:
         return cls(users, items, texts, evidence, methods, backend=found[0]._backend)
 
     def rewritten(
-        self, text: Sequence[str], evidence: Sequence[Sequence[Evidence]], method: Sequence[str]
+        self,
+        text: Sequence[str],
+        evidence: Sequence[Sequence[Evidence]],
+        method: Sequence[str],
+        pairs: tuple[NDArray, NDArray] | None = None,
     ) -> "Explanations":
-        """Other texts for the same pairs."""
-        return Explanations(self.user, self.item, text, evidence, method, backend=self._backend)
+        """Other texts, for the same pairs or for other users and items."""
+        user, item = (self.user, self.item) if pairs is None else pairs
+        return Explanations(user, item, text, evidence, method, backend=self._backend)
 
     def __len__(self) -> int:
         return len(self.text)

@@ -271,14 +271,17 @@ class CompositeRecommender(PartsMixin):
         """
         check_is_fitted(self)
         users, items, context = explained_pairs(users, items, context)
-        part = self._part_that_knows("explain", items)
-        options = given_options(context=context, history=history, n_evidence=n_evidence)
-        if user_features is None:
-            return part.explain(users, items, **options)
+        options = {"context": context, "history": history, "n_evidence": n_evidence, "user_features": user_features}
+        return self._explained_by(self._part_that_knows("explain", items), users, items, options)
+
+    def _explained_by(self, part: Any, users: Any, items: Any, options: dict[str, Any]) -> Explanations:
+        """The explanations of a part, without ``user_features`` where it cannot use them."""
         try:
-            return part.explain(users, items, user_features=user_features, **options)
-        except UnsupportedArgumentError:
-            return part.explain(users, items, **options)
+            return part.explain(users, items, **given_options(**options))
+        except UnsupportedArgumentError as error:
+            if options.get(error.argument) is None:
+                raise
+            return part.explain(users, items, **given_options(**{**options, error.argument: None}))
 
     def _part_that_knows(self, method: str, items: Any) -> Any:
         """The first part that has a method and all of the items, else the last that has the method."""

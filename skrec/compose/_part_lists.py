@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,12 +62,14 @@ class PartLists:
         ----------
         parts : sequence of (name, fitted recommender)
         users : ndarray of shape (n_queries,)
+            Or what else the method takes first: items, or texts.
         k : int
             Length of the lists; a part with a smaller catalogue is padded to it.
         item_index : IdIndex
             The catalogue of all parts.
         **options
-            Of ``recommend``. A part that cannot use ``request`` or ``user_features`` is asked without it.
+            Of the method, which ``method`` names (default "recommend"). A part that cannot use ``request`` or
+            ``user_features`` is asked without it.
 
         Raises
         ------
@@ -84,11 +86,26 @@ class PartLists:
         return found
 
     def ask(
-        self, name: str, part: Any, users: NDArray, k: int, item_index: IdIndex, **options: Any
+        self,
+        name: str,
+        part: Any,
+        users: NDArray,
+        k: int,
+        item_index: IdIndex,
+        *,
+        method: str = "recommend",
+        **options: Any,
     ) -> Recommendations | None:
         """Lists of one part; None where it raises, which :meth:`check` tells when all have been asked."""
+        n = min(k, len(part.items_))
         try:
-            return _read(self._ask(name, part, users, k, given_options(**options)), users, k, item_index)
+            return _read(
+                self._ask(name, getattr(part, method), users, n, given_options(**options)), users, k, item_index
+            )
+        except UnsupportedArgumentError as error:  # of the queries themselves: this part is not for them
+            self.errors.append(error)
+            self.not_used.setdefault(name, []).append(error.argument)
+            return None
         except Exception as error:  # whatever a part raises, the others still answer
             self.errors.append(error)
             self.failures[name] = f"{type(error).__name__}: {error}"
@@ -115,11 +132,11 @@ class PartLists:
             argument for argument in self.refused if all(argument in self.not_used.get(name, ()) for name in self.names)
         ]
 
-    def _ask(self, name: str, part: Any, users: NDArray, k: int, given: dict[str, Any]) -> Any:
+    def _ask(self, name: str, method: Callable[..., Any], users: NDArray, k: int, given: dict[str, Any]) -> Any:
         """Lists of a part, without the arguments that it cannot use."""
         while True:
             try:
-                return part.recommend(users, min(k, len(part.items_)), **given)
+                return method(users, k, **given)
             except UnsupportedArgumentError as error:
                 if error.argument not in given:
                     raise

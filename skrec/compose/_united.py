@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec.interactions import Histories, IdIndex, Ids
+from skrec.interactions import Histories, IdIndex, Ids, RecommenderView
 from skrec.utils import unwrap_recommender
 
 
@@ -60,6 +60,21 @@ def united_events(parts: Sequence[Any], users: Ids, index: IdIndex) -> Histories
         is_new = ~np.isin(rows.row_of_event() * len(index) + rows.items, known)
         found = found.followed_by(rows.where(is_new))
     return found
+
+
+def knows_users(part: Any, users: NDArray) -> NDArray[np.bool_]:
+    """Whether a fitted recommender has events of each user."""
+    view = RecommenderView(unwrap_recommender(part))
+    return ~view.without_events(users, view.seen_items(users))
+
+
+def known_events(part: Any, users: NDArray, index: IdIndex) -> Histories:
+    """Events of users by a part, in codes of ``index``, -1 outside it; none for one without ``seen_items``."""
+    if not hasattr(unwrap_recommender(part), "seen_items"):
+        return Histories.empty(len(users))
+    rows = _seen(part, users)
+    codes = index.codes(np.asarray(part.items_), "items_ of a part", check_kind=False).astype(np.int32)
+    return Histories(rows.indptr, codes[rows.items], rows.y, rows.timestamp)
 
 
 def _seen(part: Any, users: Ids) -> Histories:

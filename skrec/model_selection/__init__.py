@@ -4,7 +4,7 @@ from skrec.model_selection._cold import ColdItemSplit, ColdUserSplit
 from skrec.model_selection._per_user import LeaveKOut, LeaveLastOut
 from skrec.model_selection._search_spaces import search_space
 from skrec.model_selection._time import TimeSplit
-from skrec.model_selection._tuned import TunedRecommender
+from skrec.model_selection._tuned import TunedRecommender, last_events
 
 __all__ = [
     "ColdItemSplit",
