@@ -28,7 +28,9 @@ _NAMES = {
     "compilation": ("warm_up",),
     "compose": (
         "FallbackRecommender",
+        "FilterRule",
         "FusionRecommender",
+        "ReservedPlacesReranker",
         "SwitchRecommender",
     ),
     "datasets": (

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import StrOptions
 
-from skrec.compose._cells import Cells, TableColumns, check_table_columns
-from skrec.compose._query_columns import context_cells, user_cells
 from skrec.compose._query_options import QueryOptions
 from skrec.compose._routing import RoutingRecommender
+from skrec.compose._rules import Cells, TableColumns, check_table_columns, context_cells, user_cells
 from skrec.interactions import ids_in_front
 from skrec.utils import Recommender, as_object_array
 

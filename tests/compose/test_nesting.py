@@ -89,10 +89,7 @@ def test_around_a_pipeline_with_context(composite):
 
 
 def test_as_a_base_of_the_reranker(fitted):
-    def reversed_order(messages):
-        return ""
-
-    rec = LLMReranker(FrozenEstimator(fitted), reversed_order)
+    rec = LLMReranker(FrozenEstimator(fitted), lambda messages: "", n_candidates=4)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = rec.fit(checkerboard()).recommend([0, 1], k=4)

@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 from sklearn.frozen import FrozenEstimator
 
 from skrec.compose import FallbackRecommender, SwitchRecommender
-from skrec.compose._cells import Cells, TableColumns, read_column
+from skrec.compose._rules import Cells, TableColumns, read_column
 from skrec.dummy import PopularRecommender
 from skrec.exceptions import PartFailureWarning
 from skrec.feature_extraction import ContextEncoder

@@ -123,6 +123,13 @@ class TableColumns:
         """The cells of some ids, missing where the table has no row."""
         return self.columns[column].take(self.index.codes(ids, "ids", check_kind=False))
 
+    def aligned(self, index: IdIndex) -> TableColumns:
+        """The same with one row per id of an index, in its order."""
+        rows = np.full(len(index), -1, np.int64)
+        if len(self.index):
+            rows = self.index.codes(index.values, "ids", check_kind=False)
+        return TableColumns(index, {name: cells.take(rows) for name, cells in self.columns.items()})
+
     def updated(self, later: TableColumns) -> TableColumns:
         """These rows and the later ones, which replace the cells that they have."""
         if not len(self.index) or not len(later.index):

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from skrec.compose._cells import Cells, TableColumns, read_column
 from skrec.compose._query_options import QueryOptions
+from skrec.compose._rules._cells import Cells, TableColumns, read_column
 
 
 def user_cells(queries: QueryOptions, fitted: TableColumns, column: str | int) -> Cells:
