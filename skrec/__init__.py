@@ -27,6 +27,7 @@ _NAMES = {
     ),
     "compilation": ("warm_up",),
     "compose": (
+        "DiversityReranker",
         "FallbackRecommender",
         "FilterRule",
         "FusionRecommender",

@@ -29,6 +29,7 @@ from skrec.base import SampleWeightMixin as SampleWeightMixin
 from skrec.base import VectorRecommender as VectorRecommender
 from skrec.base import is_recommender as is_recommender
 from skrec.compilation import warm_up as warm_up
+from skrec.compose import DiversityReranker as DiversityReranker
 from skrec.compose import FallbackRecommender as FallbackRecommender
 from skrec.compose import FilterRule as FilterRule
 from skrec.compose import FusionRecommender as FusionRecommender

@@ -43,6 +43,8 @@ _PARTS = [
     "skrec.decomposition._sgd.SGDState",
     "skrec.decomposition._sgd_problem.EventScales",
     *[f"skrec.decomposition._factor_state.{n}" for n in ("FactorState", "Scales", "SolverSettings")],
+    "skrec.compose._item_categories.ItemCategories",
+    "skrec.compose._item_space.ItemSpace",
     "skrec.pipeline._pipeline.Pipeline",
     "skrec._chat._stand_ins.in_given_order",
     "skrec._chat._stand_ins.repeat_data",

@@ -91,10 +91,14 @@ class DelegatingMixin:
             given = given_tables(item_features, user_features, **tables)
             return self.fit(X, y, **given)  # type: ignore[attr-defined]
         recommender = detached(self._delegate)
-        recommender.partial_fit(X, y, **given_tables(item_features, user_features, **tables))
+        recommender.partial_fit(X, y, **self._tables_inside(item_features, user_features, **tables))
         self._replace_delegate(recommender)
         self._after_partial_fit(X, y, *self._tables_in_front(item_features, user_features))
         return self
+
+    def _tables_inside(self, item_features: Any, user_features: Any, **tables: Any) -> dict[str, Any]:
+        """The tables that the recommender gets, as keyword arguments."""
+        return given_tables(item_features, user_features, **tables)
 
     def _tables_in_front(self, item_features: Any, user_features: Any) -> tuple[Any, Any]:
         """The feature tables as the wrapper is to read them."""

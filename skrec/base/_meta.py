@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from skrec.base._contract import RecommenderMixin, given_tables, lists_follow_predict, request_tables
+from skrec.base._contract import RecommenderMixin, lists_follow_predict, request_tables
 from skrec.base._delegation import DelegatingMixin
 from skrec.interactions import (
     FeatureSource,
@@ -80,7 +80,7 @@ class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseE
         self.__dict__.pop("recommender_", None)  # _delegate is again what the fit starts from
         self._check_wrapper()
         recommender = clone(self.recommender)
-        recommender.fit(X, y, **given_tables(item_features, user_features, **tables))
+        recommender.fit(X, y, **self._tables_inside(item_features, user_features, **tables))
         self.recommender_ = recommender
         self._fit_wrapper(X, y, *self._tables_in_front(item_features, user_features))
         return self

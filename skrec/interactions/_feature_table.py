@@ -100,7 +100,9 @@ def read_features(table: FeatureSource, what: str) -> Features:
     return features
 
 
-def read_categories(table: FeatureSource, what: str) -> tuple[Column, sp.csr_array]:
+def read_categories(
+    table: FeatureSource, what: str, *, may_be_empty: bool = False
+) -> tuple[Column, sp.csr_array, list[str]]:
     """The categories of items, as genres: one or several per item, with weights or without.
 
     Parameters
@@ -111,12 +113,16 @@ def read_categories(table: FeatureSource, what: str) -> tuple[Column, sp.csr_arr
         categories or of lists of texts, or a dense or sparse matrix of weights with a column per category.
     what : str
         Name of the argument, for messages.
+    may_be_empty : bool, default=False
+        Whether to allow a table without a category for any item.
 
     Returns
     -------
     ids : Column
     weights : csr_array of shape (n_ids, n_categories)
         Rows sum to 1; a row is empty where an item has no category.
+    names : list of str
+        Of the categories; their numbers where the weights come without names.
 
     Raises
     ------
@@ -128,20 +134,21 @@ def read_categories(table: FeatureSource, what: str) -> tuple[Column, sp.csr_arr
     if frame is not None:
         ids = read_features(inner, what).ids
         if frame.shape[1] == 2:
-            weights = _weights_of_names(frame[:, 1].to_list(), what)
+            weights, names = _weights_of_names(frame[:, 1].to_list(), what)
         else:
-            weights = _read_weights(frame[:, 1:].to_numpy(), what)
+            weights, names = _read_weights(frame[:, 1:].to_numpy(), what), [str(name) for name in frame.columns[1:]]
     elif (cells := _cells_of_pair(inner)) is not None:
         ids = read_features((inner[0], np.zeros((len(cells), 1))), what).ids
-        weights = _weights_of_names(cells, what)
+        weights, names = _weights_of_names(cells, what)
     else:
         features = read_features(table, what)
         ids, weights = features.ids, _read_weights(features.values, what)
+        names = [str(at) for at in range(weights.shape[1])]
     totals = np.asarray(weights.sum(axis=1)).ravel()
-    if not totals.any():
+    if not totals.any() and not may_be_empty:
         raise ValueError(f"{what} has no category for any item; give each item one category, or several.")
     weights.data /= np.repeat(totals, np.diff(weights.indptr))
-    return ids, weights
+    return ids, weights, names
 
 
 def _cells_of_pair(pair: Any) -> list[Any] | None:
@@ -172,8 +179,8 @@ def _read_weights(values: Any, what: str) -> sp.csr_array:
     return weights
 
 
-def _weights_of_names(cells: list[Any], what: str) -> sp.csr_array:
-    """1 for each category that is named, once per item."""
+def _weights_of_names(cells: list[Any], what: str) -> tuple[sp.csr_array, list[str]]:
+    """1 for each category that is named, once per item, and the names."""
     column: dict[Any, int] = {}
     try:
         rows = [sorted({column.setdefault(name, len(column)) for name in _names_of(cell)}) for cell in cells]
@@ -181,7 +188,8 @@ def _weights_of_names(cells: list[Any], what: str) -> sp.csr_array:
         raise TypeError(f"{what}: a category must be text or a number, and a cell one of them or a list.") from None
     indptr = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
     indices = np.array([code for row in rows for code in row], dtype=np.int64)
-    return sp.csr_array((np.ones(len(indices)), indices, indptr), shape=(len(rows), max(len(column), 1)))
+    names = [str(name) for name in column] or [""]
+    return sp.csr_array((np.ones(len(indices)), indices, indptr), shape=(len(rows), len(names))), names
 
 
 def _names_of(cell: Any) -> list[Any]:

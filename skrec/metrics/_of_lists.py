@@ -133,7 +133,7 @@ class ListMetrics:
     def _categories(self) -> sp.csr_array:
         """Shares of the categories in each item of the catalogue; an empty row for items without one."""
         table = self._table("item_categories", "'calibration_kl@k'", "the categories of the items, such as genres")
-        ids, shares = read_categories(table, "item_categories")
+        ids, shares, _ = read_categories(table, "item_categories")
         row = _row_of_item(self._view.item_index, ids, "item_categories")
         known = np.flatnonzero(row >= 0)
         place = sp.csr_array((np.ones(len(known)), (known, row[known])), shape=(len(row), shares.shape[0]))
