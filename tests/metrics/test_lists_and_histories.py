@@ -35,7 +35,7 @@ NAMES = ["drama", "comedy", "war"]
 CELLS = [[NAMES[c] for c in np.flatnonzero(row)] for row in GENRES]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(
     log=logs(),
     exclude_seen=st.booleans(),

@@ -40,7 +40,7 @@ def slow_auc(positives, negatives):
 SCORES = st.sampled_from([0.0, 1.0, 2.0, -1.0, math.nan])
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.lists(st.tuples(st.booleans(), SCORES), min_size=5, max_size=5), min_size=1, max_size=4))
 def test_auc_equals_its_definition(rows):
     relevant = np.array([[is_relevant for is_relevant, _ in row] for row in rows], dtype=float)
@@ -67,7 +67,7 @@ def test_auc_of_bad_input():
         assert math.isnan(user_auc([[1, 1]], [[0.5, 0.2]]))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(
     log=logs(),
     exclude_seen=st.booleans(),
