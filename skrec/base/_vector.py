@@ -29,11 +29,13 @@ class VectorRecommender(SearchMixin, BaseRecommender):
     """A recommender that ranks by the inner product of query and item vector, plus a bias.
 
     ``_fit`` sets ``_item_vectors`` ((n_items, d), dense or CSR) and ``_item_bias`` ((n_items,) or None); a
-    subclass defines ``_query_vectors(queries)``. A query whose vector is zero gets the cold start.
+    subclass defines ``_query_vectors(queries)``. A query whose vector is zero gets the cold start. A model whose
+    scores are not linear adds ``_item_offset`` ((n_items,) or None) to what ``_link`` makes of the products.
     """
 
     _item_vectors: Matrix
     _item_bias: NDArray[np.float32] | None = None
+    _item_offset: NDArray[np.float32] | None = None
 
     def _check_state(self) -> None:
         super()._check_state()
@@ -41,8 +43,9 @@ class VectorRecommender(SearchMixin, BaseRecommender):
             return
         n_items = len(self._item_index)
         check_matrix(self._item_vectors, "_item_vectors", (n_items, None), kinds="fiub")
-        if self._item_bias is not None:
-            check_array(self._item_bias, "_item_bias", (n_items,))
+        for name in ("_item_bias", "_item_offset"):
+            if getattr(self, name) is not None:
+                check_array(getattr(self, name), name, (n_items,))
 
     def _query_vectors(self, queries: Queries) -> Matrix:
         raise NotImplementedError(f"{type(self).__name__} must define _query_vectors(queries)")
@@ -60,6 +63,8 @@ class VectorRecommender(SearchMixin, BaseRecommender):
         if self._item_bias is not None:
             scores += self._item_bias if items is None else self._item_bias[items]
         scores = self._link(scores, vectors)
+        if self._item_offset is not None:
+            scores += self._item_offset if items is None else self._item_offset[items]
         cold = is_zero_row(vectors)
         if cold.any():
             scores[cold] = self._cold_start_scores(items)
@@ -75,6 +80,8 @@ class VectorRecommender(SearchMixin, BaseRecommender):
             if self._item_bias is not None:
                 products = products + self._item_bias[items[at]]
             scores[at] = self._link(products[:, None], queried)[:, 0]
+        if self._item_offset is not None:
+            scores += self._item_offset[items]
         cold = is_zero_row(vectors)[rows]
         scores[cold] = self._cold_start_scores(items[cold])
         return scores

@@ -21,7 +21,7 @@ from skrec.decomposition._solver import Solver
 from skrec.decomposition._state_checks import check_sgd
 from skrec.decomposition._weighted_events import distinct_events
 from skrec.interactions import Histories, Queries
-from skrec.utils import RandomState, check_kind
+from skrec.utils import RandomState, check_kind, check_number
 
 if TYPE_CHECKING:
     from skrec._kernels.sgd.epochs import Events, State
@@ -33,6 +33,8 @@ _FEW_EVENTS_SHARE = 0.05
 _NO_FEATURES = SideFeatures(None, None)
 _CELLS = 1 << 22
 _LEAST_SHARE = 0.2  # of the mean number of events
+_MOST_USERS, _MOST_EVENTS = 100, 1 << 12
+_LARGEST_SCALE = 2.0**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +48,15 @@ class SGDState(FactorState):
         Squared gradients of users, items and context columns, added up by Adagrad.
     context_totals : float32 array of shape (n_context,)
         Absolute values of the context columns of all events, added up; of length 0 without context.
+    user_penalty_scale : float
+        Factor on the L2 penalty of users who are folded in; above 1 where the fit stopped long before its users were
+        as far from their mean as the penalty lets them.
     """
 
     event_scales: EventScales
     accumulated: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
     context_totals: NDArray[np.float32]
+    user_penalty_scale: float = 1.0
 
 
 class SGDSolver(Solver[SGDState]):
@@ -112,9 +118,9 @@ class SGDSolver(Solver[SGDState]):
             accumulated=_accumulated(state),
             context_totals=everything.context_totals,
         )
-        if found.user_coef is None:
-            return found
-        return replace(found, user_coef=found.user_coef[:, : settings.n_factors])  # users have no bias
+        if found.user_coef is not None:
+            found = replace(found, user_coef=found.user_coef[:, : settings.n_factors])  # users have no bias
+        return replace(found, user_penalty_scale=self._user_penalty_scale(found))
 
     def _weighted(self, data: SolverData) -> tuple[EventScales, Events, NDArray[np.float32]]:
         """Scales, distinct events weighted by y and by their number, and that number."""
@@ -176,6 +182,7 @@ class SGDSolver(Solver[SGDState]):
         check_kind(state, "_state", SGDState)
         check_kind(state.event_scales, "_state.event_scales", EventScales)
         check_sgd(state, "_state", 0 if state.mean_context is None else len(state.mean_context))
+        check_number(state.user_penalty_scale, "_state.user_penalty_scale", 1)
 
     def derive(self, state: SGDState) -> NegativeSamples:
         """A sample of the items, which stands for all that a history did not choose."""
@@ -222,7 +229,25 @@ class SGDSolver(Solver[SGDState]):
             state.event_scales.regularization,
             self.settings.frequency_scaling,
             _LEAST_SHARE,
-        )
+        ) * np.float32(state.user_penalty_scale)
+
+    def _user_penalty_scale(self, state: SGDState) -> float:
+        """A power of two, by which some of the fitted users, folded in as new ones, go no farther than twice as far."""
+        users = np.flatnonzero(state.active_users)
+        users = users[np.linspace(0, len(users) - 1, min(len(users), _MOST_USERS)).astype(np.int64)]
+        users = users[np.cumsum(state.histories.lengths_of(users)) <= _MOST_EVENTS]
+        samples, weights = NegativeSamples.of(state), self._weights(state, state.histories.take(users))
+        penalty, none = self._user_penalty(state, weights), np.zeros(len(users), np.float32)
+        base = np.broadcast_to(state.user_prior, state.users.shape)[users, : self.settings.n_factors]
+        mean_users = base + samples.center
+        fitted = np.square(state.user_factors[users] - mean_users).sum()
+        scale = 1.0
+        while fitted > 0 and scale < _LARGEST_SCALE:
+            folded = samples.users(base, penalty * np.float32(scale), none, weights)
+            if np.square(folded - mean_users).sum() <= 4 * fitted:
+                break
+            scale *= 2
+        return scale
 
     def contributions(self, state: SGDState, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.float64]:
         """What each event of a query's history adds to the score of one item per query.

@@ -14,11 +14,20 @@ from scipy.stats import loguniform, uniform
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from skrec.base import ExactRanker, PartialFitMixin, Ranker, VectorRecommender, encode_texts, text_columns
+from skrec.base import (
+    ExactRanker,
+    HeldOutEvents,
+    PartialFitMixin,
+    PopularityPriorMixin,
+    Ranker,
+    VectorRecommender,
+    encode_texts,
+    text_columns,
+)
 from skrec.exceptions import ColdStartWarning
 from skrec.interactions import Histories, Interactions, Queries
 from skrec.neighbors._faiss import FaissRanker, SavedIndexMixin
-from skrec.neighbors._vector_space import squared_norms, whitening_axes
+from skrec.neighbors._vector_space import squared_norms, unwhitened, whitening_axes
 from skrec.utils import (
     Matrix,
     caller_level,
@@ -37,7 +46,7 @@ from skrec.utils import (
 _OFF_CENTER = 0.0123
 
 
-class EmbeddingKNNRecommender(SavedIndexMixin, PartialFitMixin, VectorRecommender):
+class EmbeddingKNNRecommender(PopularityPriorMixin, SavedIndexMixin, PartialFitMixin, VectorRecommender):
     """Recommend items whose vectors are near those of a user's history.
 
     Nothing is learned from other users. So an item without events is recommended like any other, and a new user
@@ -57,6 +66,11 @@ class EmbeddingKNNRecommender(SavedIndexMixin, PartialFitMixin, VectorRecommende
         How an item is compared with the vectors of a history. "mean": similarity to their weighted mean. "max":
         largest weighted similarity to one of them. "attention": mean of the similarities, weighted by a softmax
         of ``attention_sharpness`` times similarity, so that the events nearest to the item have more weight.
+    popularity_prior : float or "auto", default=0.0
+        Weight of an item's share of all events, which is added to its score; not in ``search`` and ``similar_items``.
+        It favours items with events. "auto" chooses the weight in ``fit``: up to 1,000 events are ranked by the other
+        events of their users, and the weight with the largest mean of 1 / log2(1 + rank) is taken: 0 unless a weight
+        is better by two standard errors, and popularity alone unless the vectors are better by one.
     recency_decay : float in (0, 1], default=0.8
         Factor on the weight of an event for each later event of the user.
     order : {"auto", "time", "none"}, default="auto"
@@ -89,6 +103,8 @@ class EmbeddingKNNRecommender(SavedIndexMixin, PartialFitMixin, VectorRecommende
     center_ : float32 array of shape (d,) or None
     axes_ : float32 array of shape (d, min(n_items, d)) or None
         Whitening matrix: centred vectors are multiplied by it.
+    popularity_prior_ : float
+        The weight of popularity.
     popularity_ : float32 array of shape (n_items,)
         Cold-start scores of users without any usable event.
     n_features_in_ : int
@@ -131,6 +147,7 @@ class EmbeddingKNNRecommender(SavedIndexMixin, PartialFitMixin, VectorRecommende
         "item_encoder": [HasMethods(["fit_transform", "transform"]), StrOptions({"auto"}), None],
         "metric": [StrOptions({"cosine", "dot", "euclidean"})],
         "aggregation": [StrOptions({"mean", "max", "attention"})],
+        "popularity_prior": [Interval(Real, 0, 1e12, closed="both"), StrOptions({"auto"})],
         "recency_decay": [Interval(Real, 0, 1, closed="right")],
         "order": [StrOptions({"auto", "time", "none"})],
         "center": ["boolean"],
@@ -142,6 +159,7 @@ class EmbeddingKNNRecommender(SavedIndexMixin, PartialFitMixin, VectorRecommende
     }
     search_space: ClassVar[dict[str, Any]] = {
         "aggregation": ["mean", "max", "attention"],
+        "popularity_prior": [0.0, "auto"],
         "recency_decay": uniform(0.4, 0.6),
         "whitening": uniform(0, 1),
         "attention_sharpness": loguniform(2, 50),
@@ -153,6 +171,7 @@ class EmbeddingKNNRecommender(SavedIndexMixin, PartialFitMixin, VectorRecommende
         item_encoder: BaseEstimator | Literal["auto"] | None = None,
         metric: str = "cosine",
         aggregation: str = "mean",
+        popularity_prior: float | str = 0.0,
         recency_decay: float = 0.8,
         order: str = "auto",
         center: bool = True,
@@ -165,6 +184,7 @@ class EmbeddingKNNRecommender(SavedIndexMixin, PartialFitMixin, VectorRecommende
         self.item_encoder = item_encoder
         self.metric = metric
         self.aggregation = aggregation
+        self.popularity_prior = popularity_prior
         self.recency_decay = recency_decay
         self.order = order
         self.center = center
@@ -194,7 +214,7 @@ class EmbeddingKNNRecommender(SavedIndexMixin, PartialFitMixin, VectorRecommende
             item_matrix = np.zeros((data.n_items, 1), np.float32)
         elif not sp.issparse(item_matrix):
             self._place_center(item_matrix[~is_zero_row(item_matrix)])
-        self._set_vectors(self._to_space(item_matrix))
+        self._set_vectors(self._to_space(item_matrix), is_update=False)
 
     def _place_center(self, vectors: NDArray[np.float32]) -> None:
         """Set the origin of the space: vectors close together and far from zero would lose precision."""
@@ -211,18 +231,24 @@ class EmbeddingKNNRecommender(SavedIndexMixin, PartialFitMixin, VectorRecommende
     def _partial_fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
         self._use_time = data.check_order(self.order) and self._use_time
         new = None if item_matrix is None else self._to_space(item_matrix)
-        vectors = with_rows(self.item_vectors_, new, data.item_rows, data.n_items)
-        self._set_vectors(vectors)
+        self._set_vectors(with_rows(self.item_vectors_, new, data.item_rows, data.n_items), is_update=True)
 
-    def _set_vectors(self, vectors: Matrix) -> None:
+    def _set_vectors(self, vectors: Matrix, *, is_update: bool) -> None:
         self.item_vectors_ = self._item_vectors = vectors
         self._has_vector = ~is_zero_row(vectors)
         self._item_bias = None
         if self._metric == "euclidean":
             self._item_bias = squared_norms(vectors) * np.float32(-0.5)
+        self._item_offset = None
+        offset = self._weighted_popularity(is_update=is_update)
+        self._item_offset = offset if offset.any() else None
         self._faiss_index = None
         if self.index == "faiss":
             self._build_index()
+
+    def _leave_one_out_scores(self, events: HeldOutEvents) -> NDArray[np.float32]:
+        """The scores of the other events: vectors do not come from events."""
+        return self._score_with_cold_start(Queries(events.rows, events.histories), None)
 
     def _check_state(self) -> None:
         super()._check_state()
@@ -288,6 +314,8 @@ class EmbeddingKNNRecommender(SavedIndexMixin, PartialFitMixin, VectorRecommende
             used = weights[start:stop] > 0
             events, weight = queries.histories.items[start:stop][used], weights[start:stop][used]
             scores[row] = self._judge(events, weight, items) if len(events) else self._cold_start_scores(items)
+            if len(events) and self._item_offset is not None:
+                scores[row] += self._item_offset if items is None else self._item_offset[items]
         return scores
 
     def _exact_ranker(self) -> ExactRanker:
@@ -303,9 +331,10 @@ class EmbeddingKNNRecommender(SavedIndexMixin, PartialFitMixin, VectorRecommende
 
     def _ranker(self) -> Ranker:
         exact = self._exact_ranker()
-        if self._faiss_index is None or self.aggregation != "mean" or self.min_score is not None:
+        is_linear = self._item_offset is None or self._metric != "euclidean"
+        if self._faiss_index is None or self.aggregation != "mean" or self.min_score is not None or not is_linear:
             return exact
-        return FaissRanker(self._faiss_index, self._metric, self._query_vectors, exact)
+        return FaissRanker(self._faiss_index, self._metric, self._query_vectors, exact, self._item_offset is not None)
 
     def _judge(self, events: NDArray, weight: NDArray, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
         """Scores of items for one history, by its largest similarity or by attention."""
@@ -368,11 +397,4 @@ class EmbeddingKNNRecommender(SavedIndexMixin, PartialFitMixin, VectorRecommende
             return unit_rows(shown), unit_rows(self.item_vectors_[:, columns])
         if self.axes_ is None or self.center_ is None:
             return self._to_space(queries), self.item_vectors_
-        # An item vector is u A / |u A| for its centred vector u: back through A, up to a length.
-        back, center = np.linalg.pinv(self.axes_), self.center_
-        if columns is not None:
-            back, center = back[:, columns], center[columns]
-        lengths = np.sqrt(squared_norms(self.item_vectors_ @ back))
-        scale = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
-        centered = np.where(is_zero_row(queries)[:, None], 0, queries - center)
-        return unit_rows(centered) @ back.T, self.item_vectors_ * scale[:, None]
+        return unwhitened(queries, self.item_vectors_, self.axes_, self.center_, columns)

@@ -82,18 +82,22 @@ class FaissRanker(Ranker):
     query_vectors : callable (queries) -> float32 array of shape (n_queries, d)
     exact : ExactRanker
         Ranks what the index cannot: candidates, queries with a zero vector, rows that hidden items leave short.
+    has_offset : bool, default=False
+        Whether the last column of the indexed vectors is added to the scores.
     """
 
     index: NDArray[np.uint8]
     metric: str
     query_vectors: Callable[[Queries], Matrix]
     exact: ExactRanker
+    has_offset: bool = False
 
     def top_k(self, queries: Queries, k: int, eligible: Candidates | None, hidden: Histories) -> TopK:
         if eligible is not None:
             return self.exact.top_k(queries, k, eligible, hidden)
         vectors = self.query_vectors(queries)
-        codes, scores = search_index(self.index, vectors, k, hidden, self.metric)
+        searched = np.pad(vectors, ((0, 0), (0, 1)), constant_values=1) if self.has_offset else vectors
+        codes, scores = search_index(self.index, searched, k, hidden, self.metric)
         return self.exact.replace_rows(is_zero_row(vectors) | (codes[:, -1] < 0), (codes, scores), queries, hidden)
 
 
@@ -106,6 +110,7 @@ class SavedIndexMixin(PersistenceMixin):
 
     _faiss_index: NDArray[np.uint8] | None
     _item_vectors: Matrix
+    _item_offset: NDArray[np.float32] | None
     _metric: str
 
     def __getstate__(self) -> dict[str, Any]:
@@ -125,7 +130,10 @@ class SavedIndexMixin(PersistenceMixin):
             self._build_index()
 
     def _build_index(self) -> None:
-        self._faiss_index = build_index(self._item_vectors, self._metric)
+        vectors = self._item_vectors
+        if self._item_offset is not None and self._metric != "euclidean" and not sp.issparse(vectors):
+            vectors = np.column_stack([vectors, self._item_offset])
+        self._faiss_index = build_index(vectors, self._metric)
 
 
 def _import_faiss() -> Any:

@@ -4,7 +4,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from skrec.utils import Matrix, is_zero_row
+from skrec.utils import Matrix, is_zero_row, unit_rows
 
 
 def squared_norms(vectors: Matrix) -> NDArray[np.float32]:
@@ -35,3 +35,32 @@ def whitened(vectors: Matrix, power: float) -> Matrix:
         return vectors
     centered = (vectors - vectors[has_features].mean(axis=0)) * has_features[:, None]
     return centered @ whitening_axes(centered[has_features], power)
+
+
+def unwhitened(
+    queries: Matrix,
+    item_vectors: NDArray[np.float32],
+    axes: NDArray[np.float32],
+    center: NDArray[np.float32],
+    columns: NDArray[np.int64] | None,
+) -> tuple[Matrix, Matrix]:
+    """Encoded queries and whitened items, such that their products are the cosines before whitening.
+
+    Parameters
+    ----------
+    queries : matrix of shape (n_queries, d), or as many columns as ``columns`` names
+    item_vectors : float32 array of shape (n_items, n_axes)
+        Centred, multiplied by ``axes``, and of unit length.
+    axes : float32 array of shape (d, n_axes)
+    center : float32 array of shape (d,)
+    columns : int64 array or None
+        Those of the items that queries have; None for all.
+    """
+    # An item vector is u A / |u A| for its centred vector u: back through A, up to a length.
+    back = np.linalg.pinv(axes)
+    if columns is not None:
+        back, center = back[:, columns], center[columns]
+    lengths = np.sqrt(squared_norms(item_vectors @ back))
+    scale = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+    centered = np.where(is_zero_row(queries)[:, None], 0, queries - center)
+    return unit_rows(centered) @ back.T, item_vectors * scale[:, None]

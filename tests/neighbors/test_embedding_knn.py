@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skrec.exceptions import ColdStartWarning, FeatureCoverageWarning
 from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder
+from skrec.interactions import FeatureTable
 from skrec.neighbors import EmbeddingKNNRecommender
 
 N_USERS, N_ITEMS, N_COLD, D = 30, 40, 5, 6
@@ -154,16 +156,75 @@ def test_min_score_shortens_lists_and_leaves_predict_finite(log, vectors):
     assert np.isfinite(rec.predict(log)).all()
 
 
+class TestPopularityPrior:
+    @pytest.mark.parametrize("metric", ["cosine", "dot", "euclidean"])
+    @pytest.mark.parametrize("aggregation", ["mean", "max", "attention"])
+    def test_the_share_of_events_is_added_to_scores(self, metric, aggregation, log, vectors):
+        table, options = (np.arange(N_ITEMS + N_COLD), vectors), {"metric": metric, "aggregation": aggregation}
+        rec = EmbeddingKNNRecommender(popularity_prior=2.5, **options).fit(log, item_features=table)
+        plain = EmbeddingKNNRecommender(**options).fit(log, item_features=table)
+        pairs = pd.DataFrame({"user": log["user"].iloc[0], "item": rec.items_})
+        added = 2.5 * rec.popularity_ / rec.popularity_.sum()
+        np.testing.assert_allclose(rec.predict(pairs) - plain.predict(pairs), added, atol=1e-5)
+        best = rec.recommend(log["user"].iloc[:1], k=N_ITEMS, exclude_seen=False)
+        np.testing.assert_allclose(rec.predict(pairs)[best.items[0]], best.scores[0], atol=1e-5)
+
+    def test_search_and_similar_items_are_without(self, log):
+        texts = FeatureTable(
+            pd.DataFrame({"item": range(N_ITEMS), "text": [f"word{i % 7} {i}" for i in range(N_ITEMS)]})
+        )
+        encoder = LLMTextEmbedder(HashingTextEncoder(32), cache=None)
+        plain, rec = (
+            EmbeddingKNNRecommender(item_encoder=encoder, popularity_prior=prior).fit(log, item_features=texts)
+            for prior in (0.0, 1e4)
+        )
+        assert_same = np.testing.assert_array_equal
+        assert_same(rec.search("word3", k=5).items, plain.search("word3", k=5).items)
+        assert_same(rec.similar_items([3], k=5).items, plain.similar_items([3], k=5).items)
+        popular = rec.items_[np.argsort(-rec.popularity_, kind="stable")[:3]]
+        assert_same(rec.recommend(history=[["new", 3]], k=3, exclude_seen=False).items[0], popular)
+
+    def test_auto_takes_popularity_where_vectors_say_nothing(self):
+        rng = np.random.default_rng(0)
+        share = np.arange(1, 41) ** -1.0
+        X = np.column_stack([rng.integers(0, 200, 1500), rng.choice(40, 1500, p=share / share.sum())])
+        rec = EmbeddingKNNRecommender(popularity_prior="auto").fit(
+            X, item_features=(range(40), rng.normal(size=(40, 5)))
+        )
+        popular = rec.items_[np.argsort(-rec.popularity_, kind="stable")[:5]]
+        assert (rec.recommend(k=5, exclude_seen=False).items == popular).mean() > 0.9
+
+    def test_auto_takes_none_where_they_say_all(self):
+        X = np.array([(u, i) for u in range(60) for i in range(u % 2, 40, 2)])
+        rec = EmbeddingKNNRecommender(popularity_prior="auto")
+        rec.fit(X, item_features=(range(40), np.eye(2)[np.arange(40) % 2] + np.eye(2)[0] / 10))
+        assert rec.popularity_prior_ == 0
+
+    def test_an_update_follows_the_new_events(self, log, vectors):
+        table = (np.arange(N_ITEMS + N_COLD), vectors)
+        rec = EmbeddingKNNRecommender(popularity_prior=2.5).fit(log.iloc[:100], item_features=table)
+        whole = EmbeddingKNNRecommender(popularity_prior=2.5).fit(log, item_features=table)
+        rec.partial_fit(log.iloc[100:])
+        np.testing.assert_allclose(rec.predict(log), whole.predict(log), atol=1e-5)
+
+    def test_a_catalogue_without_events_has_nothing_to_add(self, vectors):
+        rec = EmbeddingKNNRecommender(popularity_prior="auto").fit(item_features=(np.arange(len(vectors)), vectors))
+        assert rec.popularity_prior_ == 0
+        assert len(rec.recommend(history=[["new", 3]], k=3).items[0]) == 3
+
+
 class TestFaiss:
     pytest.importorskip("faiss")
 
+    @pytest.mark.parametrize("prior", [0.0, 30.0])
     @pytest.mark.parametrize("metric", ["cosine", "dot", "euclidean"])
-    def test_agrees_with_exact_search(self, metric):
+    def test_agrees_with_exact_search(self, metric, prior):
         rng = np.random.default_rng(5)
         X = np.column_stack([np.repeat(np.arange(200), 5), rng.integers(0, 3000, 1000)])
         table = (np.arange(3000), rng.normal(size=(3000, 16)))
-        exact = EmbeddingKNNRecommender(metric=metric).fit(X, item_features=table).recommend(k=10)
-        near = EmbeddingKNNRecommender(metric=metric, index="faiss").fit(X, item_features=table).recommend(k=10)
+        rec = EmbeddingKNNRecommender(metric=metric, popularity_prior=prior)
+        exact = clone(rec).fit(X, item_features=table).recommend(k=10)
+        near = rec.set_params(index="faiss").fit(X, item_features=table).recommend(k=10)
         overlap = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exact.items, near.items, strict=True)])
         assert overlap > 0.95
 
