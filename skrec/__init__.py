@@ -168,6 +168,7 @@ _NAMES = {
         "ItemKNNRecommender",
         "UserKNNRecommender",
     ),
+    "neural_network": ("SequentialRecommender",),
     "persistence": (
         "allow_external",
         "external_access",

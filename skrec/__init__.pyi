@@ -147,6 +147,7 @@ from skrec.model_selection import search_space as search_space
 from skrec.neighbors import EmbeddingKNNRecommender as EmbeddingKNNRecommender
 from skrec.neighbors import ItemKNNRecommender as ItemKNNRecommender
 from skrec.neighbors import UserKNNRecommender as UserKNNRecommender
+from skrec.neural_network import SequentialRecommender as SequentialRecommender
 from skrec.persistence import allow_external as allow_external
 from skrec.persistence import external_access as external_access
 from skrec.persistence import skops_trusted_types as skops_trusted_types

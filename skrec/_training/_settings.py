@@ -153,9 +153,12 @@ class TrainingTask(Protocol):
     of an epoch or in the loss, comes from the generators that it is given: these are kept in checkpoints.
     """
 
-    module: torch.nn.Module
     generator: torch.Generator
     device: torch.device
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """What is trained."""
 
     def batches(self, rng: np.random.Generator) -> list[NDArray[np.int64]]:
         """The batches of one epoch."""

@@ -1,0 +1,74 @@
+"""The last events of some users, held out to see when training should stop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrec.interactions import Histories
+from skrec.neural_network._sequences import Sequences
+from skrec.utils import inner_products
+
+LEAST_QUERIES = 20
+_MOST_QUERIES = 10_000
+_CELLS = 1 << 22
+_LENGTH = 10
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Queries of validation.
+
+    Attributes
+    ----------
+    sequences : Sequences
+        What is known of each query.
+    relevant : Histories
+        The items that were chosen next; codes of -1 are outside the catalogue.
+    context : float32 array of shape (n_queries, n_context), or None
+    """
+
+    sequences: Sequences
+    relevant: Histories
+    context: NDArray[np.float32] | None = None
+
+    def ndcg(
+        self, queries: NDArray[np.float32], item_vectors: NDArray[np.float32], item_biases: NDArray[np.float32]
+    ) -> float:
+        """Mean NDCG@10 of the whole catalogue less the items of each query's own sequence."""
+        gains = np.zeros(len(queries))
+        discounts = np.append(1 / np.log2(np.arange(2, _LENGTH + 2)), 0.0)
+        indptr = self.sequences.indptr
+        block = max(1, _CELLS // max(1, len(item_vectors)))
+        for start in range(0, len(queries), block):
+            stop = min(start + block, len(queries))
+            scores = inner_products(queries[start:stop], item_vectors, None) + item_biases
+            relevant = self.relevant.block(start, stop)
+            known = relevant.items >= 0
+            row, item = relevant.row_of_event()[known], relevant.items[known]
+            own = scores[row, item]
+            seen = self.sequences.items[indptr[start] : indptr[stop]]
+            seen_by = np.repeat(np.arange(stop - start), np.diff(indptr[start : stop + 1]))
+            scores[seen_by[seen >= 0], seen[seen >= 0]] = -np.inf
+            rank = np.array([(scores[r] > score).sum() for r, score in zip(row, own, strict=True)], np.int64)
+            gains[start:stop] = np.bincount(row, discounts[np.minimum(rank, _LENGTH)], stop - start)
+        ideal = np.cumsum(discounts)[np.minimum(self.relevant.lengths, _LENGTH) - 1]
+        return float((gains / ideal).mean())
+
+
+def rows_to_hold_out(lengths: NDArray[np.int64], fraction: float, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Rows whose last event is held out: a share of those with three events or more, none where they are too few."""
+    eligible = np.flatnonzero(lengths >= 3)
+    n = min(round(len(eligible) * fraction), _MOST_QUERIES)
+    return np.sort(rng.choice(eligible, n, replace=False)) if n >= LEAST_QUERIES else eligible[:0]
+
+
+def last_held_out(sequences: Sequences, rows: NDArray[np.int64], context: NDArray[np.float32] | None) -> HeldOut:
+    """The last event of each row, to be told from those before it."""
+    last = sequences.indptr[rows + 1] - 1
+    items = sequences.items[last].astype(np.int32)
+    relevant = Histories(np.arange(len(rows) + 1), items, np.ones(len(rows), np.float32))
+    of_last = None if context is None else context[sequences.event[last]]
+    return HeldOut(sequences.take(rows, n_fewer=1), relevant, of_last)

@@ -1,0 +1,143 @@
+"""Training of a sequence network: from arrays to arrays, so that torch stays in here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrec._training import Callback, Trainer, TrainerSettings, TrainingResult
+from skrec.neural_network._held_out import HeldOut
+from skrec.neural_network._numpy_network import NumpyNetwork
+from skrec.utils import resolve_device
+
+if TYPE_CHECKING:
+    from skrec.neural_network._task import TrainingEvents
+
+_MOST_CELLS = 150_000_000
+"""Scores of a batch that "auto" still computes for the whole catalogue."""
+
+
+@dataclass(frozen=True)
+class SequenceSolver:
+    """How a network is trained.
+
+    Attributes
+    ----------
+    trainer : TrainerSettings
+    loss : {"auto", "softmax", "sampled_softmax", "bce", "bpr"}
+    n_negatives, batch_size : int
+    dropout : float
+    device : str or None
+    """
+
+    trainer: TrainerSettings
+    loss: str
+    n_negatives: int
+    batch_size: int
+    dropout: float
+    device: str | None
+
+    def train(
+        self,
+        network: NumpyNetwork,
+        features: NDArray[np.float32] | None,
+        active: NDArray[np.bool_],
+        events: TrainingEvents,
+        held_out: HeldOut | None = None,
+        *,
+        callbacks: Sequence[Callback] = (),
+        max_iter: int | None = None,
+        checkpoint: str | None = None,
+    ) -> tuple[NumpyNetwork, TrainingResult]:
+        """Train a network from its arrays on.
+
+        Parameters
+        ----------
+        network : NumpyNetwork
+        features : float32 array of shape (n_items, n_features), or None
+        active : bool array of shape (n_items,)
+            Items with events to train on.
+        events : TrainingEvents
+        held_out : HeldOut, default=None
+            Its NDCG@10 decides which epoch is kept.
+        callbacks : sequence of callables
+        max_iter : int, default=None
+            Epochs, in place of those of the settings.
+        checkpoint : str, default=None
+
+        Returns
+        -------
+        network : NumpyNetwork
+        result : TrainingResult
+        """
+        import torch
+
+        from skrec.neural_network._task import NextItemTask
+        from skrec.neural_network._torch_network import TorchNetwork
+
+        shape = network.shape
+        generator = torch.Generator(resolve_device(self.device) or "cpu")
+        module = TorchNetwork(shape, network.arrays, features, active, self.dropout, generator)
+        loss = self._loss_for(len(active), shape.max_length)
+
+        def validate(arrays: dict[str, NDArray[np.float32]]) -> float:
+            assert held_out is not None
+            trained = published(replace(network, arrays=arrays), active)
+            vectors = trained.item_vectors(features, active)
+            queries = trained.query_vectors(held_out.sequences, vectors, held_out.context)
+            return held_out.ndcg(queries, vectors, trained.arrays["item_biases"])
+
+        task = NextItemTask(
+            module,
+            events,
+            loss=loss,
+            n_negatives=self.n_negatives,
+            batch_size=self.batch_size,
+            validate=None if held_out is None else validate,
+        )
+        settings = replace(
+            self.trainer,
+            max_iter=self.trainer.max_iter if max_iter is None else max_iter,
+            patience=None if held_out is None else self.trainer.patience,
+            checkpoint=checkpoint,
+            fingerprint={} if checkpoint is None else self._fingerprint(network, loss, features, active, events),
+        )
+        result = Trainer(settings, callbacks).run(task)
+        return published(replace(network, arrays=module.arrays()), active), result
+
+    def _loss_for(self, n_items: int, max_length: int) -> str:
+        if self.loss != "auto":
+            return self.loss
+        return "softmax" if self.batch_size * max_length * n_items <= _MOST_CELLS else "sampled_softmax"
+
+    def _fingerprint(
+        self,
+        network: NumpyNetwork,
+        loss: str,
+        features: NDArray[np.float32] | None,
+        active: NDArray[np.bool_],
+        events: TrainingEvents,
+    ) -> dict[str, Any]:
+        sequences = events.sequences
+        arrays = [sequences.indptr, sequences.items, sequences.gaps, events.is_target, events.context, active, features]
+        digest = hashlib.blake2b(digest_size=16)
+        for array in arrays:
+            digest.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())
+        options = {"loss": loss, "batch_size": self.batch_size, "dropout": self.dropout}
+        if loss != "softmax":
+            options["n_negatives"] = self.n_negatives
+        return {**asdict(network.shape), **options, "data": digest.hexdigest()}
+
+
+def published(network: NumpyNetwork, active: NDArray[np.bool_]) -> NumpyNetwork:
+    """The network with zero factors and a mean bias for items that it has not seen."""
+    arrays = dict(network.arrays)
+    mean = arrays["item_biases"][active].mean() if active.any() else 0.0
+    arrays["item_biases"] = np.where(active, arrays["item_biases"], mean).astype(np.float32)
+    arrays["item_factors"] = arrays["item_factors"] * active[:, None]
+    return replace(network, arrays=arrays)
