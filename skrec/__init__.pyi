@@ -13,6 +13,7 @@ from skrec import llm as llm
 from skrec import metrics as metrics
 from skrec import model_selection as model_selection
 from skrec import neighbors as neighbors
+from skrec import neural_network as neural_network
 from skrec import persistence as persistence
 from skrec import pipeline as pipeline
 from skrec import testing as testing
