@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from skrec._chat._results import ChatResult, ChatSettings
-from skrec.utils import ExternalMixin, SQLiteStore
+from skrec.utils import ExternalMixin, SQLiteStore, caller_level
 
 
 class ChatCache(ExternalMixin, SQLiteStore):
@@ -86,7 +86,9 @@ class ChatCache(ExternalMixin, SQLiteStore):
         stored = self._select("SELECT key, answer FROM answers WHERE created > ? AND key IN", keys, since)
         answers = {key: _unpack(key, packed) for key, packed in stored.items()}
         if damaged := sum(answer is None for answer in answers.values()):
-            warnings.warn(f"{damaged} answers in {self.path} are damaged; they are requested again.", stacklevel=2)
+            warnings.warn(
+                f"{damaged} answers in {self.path} are damaged; they are requested again.", stacklevel=caller_level()
+            )
         return [answers.get(key) for key in keys]
 
     def put(self, answers: dict[bytes, dict[str, Any]]) -> None:

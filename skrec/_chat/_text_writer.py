@@ -19,7 +19,7 @@ from skrec._chat._messages import Message
 from skrec._chat._prompts import Prompt
 from skrec._chat._results import ChatResult, Usage
 from skrec.exceptions import ExternalAccessError, LanguageModelWarning
-from skrec.utils import Text, identity_token, list_members, template_fields
+from skrec.utils import Text, caller_level, identity_token, list_members, template_fields
 
 _BLOCK = 256  # prompts after which texts are put into the memory
 _NAMED = "named "  # begins the key of a text by a model with a fingerprint: valid in other processes too
@@ -128,7 +128,7 @@ class TextWriter:
                 f"No answer of the language model could be used: {dict(counts.errors.most_common(3))}. The texts "
                 "without a language model are used instead.",
                 LanguageModelWarning,
-                stacklevel=2,
+                stacklevel=caller_level(),
             )
         return texts, updated, {**counts.as_report(), "prompts": {self.prompt.name: self.prompt.as_text()}}
 

@@ -22,7 +22,7 @@ from skrec.interactions import (
     read_fit_features,
     warn_of_missing_rows,
 )
-from skrec.utils import Matrix, align, check_choice, check_flag, check_kind, check_number
+from skrec.utils import Matrix, Tokenizer, align, check_choice, check_flag, check_kind, check_number
 
 
 def read_encoder(encoder: Any) -> Any:
@@ -32,6 +32,11 @@ def read_encoder(encoder: Any) -> Any:
     from skrec.feature_extraction import TableEncoder
 
     return TableEncoder()
+
+
+def _tokenizer_of(encoder: Any) -> Tokenizer | None:
+    """The tokenizer of an encoder of this library; elsewhere an attribute of this name may be another thing."""
+    return getattr(encoder, "tokenizer", None) if type(encoder).__module__.startswith("skrec.") else None
 
 
 @dataclass(frozen=True)
@@ -207,7 +212,7 @@ class SideTable:
         if self.features is None:
             return None if known is None else known.grown(n_items)
         rows = self.rows
-        later = ItemTexts.read(self.features, rows, n_items)
+        later = ItemTexts.read(self.features, rows, n_items, _tokenizer_of(self.side.encoder))
         if known is None or later is None:
             return later if known is None else known.grown(n_items)
         return known.grown(n_items).replaced(later, rows)

@@ -1,5 +1,6 @@
 """Vectors of several text encoders side by side, each with the same say."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
@@ -7,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, clone
+from sklearn.pipeline import _name_estimators
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted
 
@@ -60,6 +62,11 @@ class TextEncoderUnion(ClassNamePrefixFeaturesOutMixin, TextTransformer):
     >>> union = TextEncoderUnion([LLMTextEmbedder(HashingTextEncoder(16)), NgramTextEncoder()])
     >>> union.fit_transform(["storms at sea", "a storm", None, "gardens"]).shape
     (4, 19)
+
+    A search reaches the parameters of each encoder by its name:
+
+    >>> union.set_params(ngramtextencoder__n_components=2).fit_transform(["storms at sea", "a storm", "gardens"]).shape
+    (3, 18)
     """
 
     _parameter_constraints: dict = {  # noqa: RUF012
@@ -85,6 +92,67 @@ class TextEncoderUnion(ClassNamePrefixFeaturesOutMixin, TextTransformer):
         from skrec.feature_extraction._hashing import HashingTextEncoder
 
         return [cls([LLMTextEmbedder(model=HashingTextEncoder()), NgramTextEncoder(n_components=8)])]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Parameters, and those of the encoders.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to list the encoders, by their class names in lower case as
+            :func:`~sklearn.pipeline.make_union` names them, and their parameters.
+
+        Returns
+        -------
+        dict of str to object
+        """
+        params: dict[str, Any] = super().get_params(deep=False)
+        if deep:
+            for name, encoder in self._named_encoders().items():
+                nested = encoder.get_params(deep=True) if hasattr(encoder, "get_params") else {}
+                params |= {name: encoder, **{f"{name}__{key}": value for key, value in nested.items()}}
+        return params
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, encoders and their parameters.
+
+        Parameters
+        ----------
+        **params
+            As :meth:`get_params` names them: ``ngramtextencoder__n_components=64``.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter.
+        """
+        if "encoders" in params:
+            super().set_params(encoders=params.pop("encoders"))
+        named, nested = self._named_encoders(), defaultdict[str, dict[str, Any]](dict)
+        for key in [key for key in params if key.partition("__")[0] in named]:
+            name, _, inner = key.partition("__")
+            if inner:
+                nested[name][inner] = params.pop(key)
+            else:
+                named[name] = params.pop(key)
+                self.encoders = list(named.values())
+        if nested and self.encoders is None:
+            self.encoders = list(named.values())
+        for name, values in nested.items():
+            named[name].set_params(**values)
+        super().set_params(**params)
+        return self
+
+    def _named_encoders(self) -> dict[str, Any]:
+        """The encoders by name; none where ``fit`` would refuse them."""
+        try:
+            return dict(_name_estimators(self._given_encoders()))
+        except TypeError:
+            return {}
 
     def fit(self, X: Table, y: Any = None) -> Self:
         """Fit every encoder, and learn the centre of its vectors.

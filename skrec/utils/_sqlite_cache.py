@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from skrec.utils._cache_files import UnsafeCacheFile, check_regular, make_private
+from skrec.utils._warnings import caller_level
 
 _BUSY_WAIT = 0.01  # seconds
 _SIDECARS = ("-wal", "-shm")
@@ -161,7 +162,7 @@ class SQLiteStore:
         aside = self._beside(".corrupt")
         warnings.warn(
             f"The {self._NAME} {self.path} could not be {what} ({error}); it is set aside as {aside.name} and rebuilt.",
-            stacklevel=5,
+            stacklevel=caller_level(),
         )
         try:
             self.path.replace(aside)
@@ -185,7 +186,7 @@ class SQLiteStore:
     def _warn(self, what: str) -> None:
         if not self._has_warned:
             self._has_warned = True
-            warnings.warn(f"The {self._NAME} in {self.path.parent} {what}", stacklevel=6)
+            warnings.warn(f"The {self._NAME} in {self.path.parent} {what}", stacklevel=caller_level())
 
     def _beside(self, suffix: str) -> Path:
         return self.path.with_name(self.path.name + suffix)

@@ -11,7 +11,8 @@ from skrec._explain._mixin import left_out
 from skrec._explain._templates import LANGUAGES, write_reasons
 from skrec.decomposition import BPRRecommender, HybridMFRecommender
 from skrec.dummy import PopularRecommender, RandomRecommender
-from skrec.feature_extraction import ContextEncoder, HashingTextEncoder, LLMTextEmbedder
+from skrec.exceptions import DamagedStateError
+from skrec.feature_extraction import ContextEncoder, HashingTextEncoder, LLMTextEmbedder, NgramTextEncoder
 from skrec.interactions import FeatureTable
 from skrec.interactions._queries import Queries
 from skrec.linear_model import EASERecommender
@@ -160,6 +161,27 @@ def test_words_that_texts_share_and_names():
     assert (reason.kind, reason.item, reason.name, reason.keywords) == ("history", 30, "Moby-Dick", ("captain", "sea"))
     assert found.method == ["template"]
     assert pickle.loads(pickle.dumps(rec)).explain([1], [40], n_evidence=1).text == found.text
+
+
+def halves(text):
+    return [text[:2], text[2:]]
+
+
+def test_words_in_common_are_those_of_the_encoder_s_tokenizer():
+    books = pd.DataFrame({"id": [10, 20, 30, 40, 50], "text": ["监狱故事", "监狱生活", "大海", "花园", "山水"]})
+    shared = []
+    for tokenizer in (None, halves):
+        encoder = NgramTextEncoder(4, tokenizer=tokenizer)
+        rec = ItemKNNRecommender(item_encoder=encoder).fit(X, item_features=FeatureTable(books))
+        rec.partial_fit(np.array([[7, 10]]), item_features=FeatureTable(books.head(1)))
+        for model in (rec, pickle.loads(pickle.dumps(rec))):
+            shared.append(model.item_texts_._words("监狱故事"))
+            assert model.explain([3], [20], n_evidence=1).evidence[0][0].keywords == ("监狱",)
+    assert shared[2:] == [{"监狱", "故事"}] * 2
+    assert shared[0] == shared[1] == {"监狱", "故事"} | ({"狱故"} & shared[0])
+    state = rec.item_texts_.__getstate__()
+    with pytest.raises(DamagedStateError, match="tokenizer of item texts is a str"):
+        rec.item_texts_.__setstate__({**state, "tokenizer": "eval"})
 
 
 def test_items_without_text_go_by_their_ids():

@@ -95,8 +95,9 @@ def test_damaged_vector_is_embedded_again(tmp_path):
     with sqlite3.connect(cache.path) as connection:
         connection.execute("UPDATE vectors SET vector = ? WHERE key = ?", (b"torn" * 4, KEYS[1]))
     connection.close()
-    with pytest.warns(UserWarning, match="1 vectors in .* are damaged"):
+    with pytest.warns(UserWarning, match="1 vectors in .* are damaged") as caught:
         found = cache.get(KEYS)
+    assert caught[0].filename == __file__
     assert found[1] is None
     np.testing.assert_array_equal(found[2], VECTORS[2])
 

@@ -184,6 +184,43 @@ class TestUnion:
         assert_allclose(union.encode(["a", "bbb"])[:, 0], [-1, 1])
         assert_allclose(union.encode_query(["a"])[:, 0], [1])
 
+    def test_parameters_of_the_encoders_have_names(self):
+        union = clone(UNION)
+        params = union.get_params()
+        assert params["ngramtextencoder"] is union.encoders[1]
+        assert params["ngramtextencoder__n_components"] == 256
+        assert params["llmtextembedder__model"].n_features == 64
+        assert set(union.get_params(deep=False)) == {"encoders", "columns", "template"}
+        union.set_params(ngramtextencoder__n_components=2, template="{title}")
+        assert union.template == "{title}"
+        assert clone(union).encoders[1].n_components == 2
+        assert UNION.encoders[1].n_components == 256
+        with pytest.raises(ValueError, match="Invalid parameter 'ngrams'"):
+            union.set_params(ngrams__n_components=2)
+        with pytest.raises(ValueError, match="Invalid parameter 'n_component'"):
+            union.set_params(ngramtextencoder__n_component=2)
+
+    def test_an_encoder_is_replaced_by_its_name(self):
+        other = NgramTextEncoder(4)
+        union = clone(UNION).set_params(llmtextembedder=other, llmtextembedder__min_df=2)
+        assert union.encoders[0] is other
+        assert other.min_df == 2
+        assert {"ngramtextencoder-1", "ngramtextencoder-2__n_components"} <= set(union.get_params())
+        union.set_params(encoders=[NgramTextEncoder(8)], ngramtextencoder__min_df=3)
+        assert [(encoder.n_components, encoder.min_df) for encoder in union.encoders] == [(8, 3)]
+
+    def test_the_default_encoders_are_reached_too(self):
+        union = TextEncoderUnion().set_params(ngramtextencoder__n_components=2)
+        assert [type(encoder) for encoder in union.encoders] == [LLMTextEmbedder, NgramTextEncoder]
+        assert union.get_params()["ngramtextencoder__n_components"] == 2
+        assert TextEncoderUnion().encoders is None
+        assert set(TextEncoderUnion([1]).get_params()) == {"encoders", "columns", "template"}
+
+    def test_a_recommender_reaches_them(self):
+        rec = EmbeddingKNNRecommender(item_encoder=clone(UNION))
+        rec.set_params(item_encoder__ngramtextencoder__n_components=2).fit(EVENTS, item_features=ITEMS)
+        assert rec.item_encoder_.encoders_[1].n_features_out_ == 2
+
     def test_one_text(self):
         assert_allclose(np.linalg.norm(clone(UNION).fit_transform(["one"])), 1, rtol=1e-6)
 

@@ -9,10 +9,19 @@ import pytest
 from tiny_models import ENGLISH, KINDS, OTHERS, save_model
 
 from skrec.exceptions import UnreadableTextWarning
-from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder, NgramTextEncoder, TableEncoder
+from skrec.feature_extraction import (
+    ContextEncoder,
+    HashingTextEncoder,
+    LLMTextEmbedder,
+    NgramTextEncoder,
+    TableEncoder,
+    TextEncoderUnion,
+    describe_text,
+)
 from skrec.feature_extraction import _table_encoder as table_encoder_module
 from skrec.feature_extraction._encoders import packaged_folder, readability, select_encoder
 from skrec.neighbors import EmbeddingKNNRecommender
+from skrec.pipeline import make_pipeline
 
 FOUR = ["监狱", "电视", "键盘", "农业"]
 packaged = pytest.mark.skipif(
@@ -127,6 +136,50 @@ class TestThresholds:
             embedder.set_params(on_unreadable="raise").fit(FOUR)
 
 
+def test_warnings_point_at_the_line_of_the_caller(folders, tmp_path):
+    embedder = LLMTextEmbedder(folders("mBERT", ENGLISH), on_unreadable="warn")
+    items = pd.DataFrame({"item": ["x", "y"], "text": FOUR[:2]})
+    events = pd.DataFrame({"user": ["a", "b"], "item": ["x", "y"]})
+    asking = events.assign(asked=["监狱里的故事和一段长长的旅行", "电视里的故事和另一段旅行"])
+    knn = EmbeddingKNNRecommender(item_encoder=embedder)
+    pipeline = make_pipeline(ContextEncoder(text_encoder=embedder), knn, memory=str(tmp_path))
+    for fit in (
+        lambda: embedder.fit(FOUR),
+        lambda: embedder.fit_transform(FOUR),
+        lambda: TextEncoderUnion([embedder]).fit(FOUR),
+        lambda: knn.fit(events, item_features=items),
+        lambda: pipeline.fit(asking, item_features=items),
+    ):
+        with pytest.warns(UnreadableTextWarning) as caught:
+            fit()
+        assert {warning.filename for warning in caught} == {__file__}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_describe_text_says_what_a_model_cannot_read(folders, kind, monkeypatch):
+    english, every = folders(kind, ENGLISH), folders(kind, ENGLISH + OTHERS)
+    monkeypatch.setattr("sentence_transformers.SentenceTransformer.__init__", None)  # no weights are loaded
+    table = pd.DataFrame({"title": OTHERS[:4], "about": [*ENGLISH[:3], None]})
+    title, about = describe_text(table, encoder=LLMTextEmbedder(english))
+    assert (title.unreadable_share, about.unreadable_share) == (1, 0)
+    assert [column.unreadable_share for column in describe_text(table, encoder=LLMTextEmbedder(every))] == [0, 0]
+
+
+def test_describe_text_takes_any_embedder(folders):
+    from sentence_transformers import SentenceTransformer
+
+    live = LLMTextEmbedder(SentenceTransformer(folders("mBERT", ENGLISH), device="cpu"))
+    assert describe_text(FOUR, encoder=live)[0].unreadable_share == 1
+    for other in (LLMTextEmbedder(HashingTextEncoder()), LLMTextEmbedder("m", base_url="https://example.org")):
+        described = describe_text(FOUR, encoder=other)
+        assert described[0].unreadable_share is None
+        assert "  -           Chinese 100%" in repr(described)
+    with pytest.raises(TypeError, match=r"LLMTextEmbedder\('intfloat/multilingual-e5-small'\); got 'bge'"):
+        describe_text(FOUR, encoder="bge")
+    with pytest.raises(OSError, match="no-such-folder"):
+        describe_text(FOUR, encoder=LLMTextEmbedder("./no-such-folder"))
+
+
 class TestLaterTexts:
     def test_searches_and_new_items(self, folders):
         embedder = LLMTextEmbedder(folders("mBERT", ENGLISH)).fit(ENGLISH)
@@ -176,6 +229,14 @@ class TestWithoutATokenizer:
 
 @packaged
 class TestDefaultModel:
+    def test_describe_text_takes_it(self, monkeypatch):
+        texts = [*FOUR, "a prison story", "café"]
+        described = describe_text(texts)
+        assert described[0].unreadable_share == unread_share("all-MiniLM-L6-v2", texts)
+        assert "<td>" + f"{described[0].unreadable_share:.0%}" in described._repr_html_()
+        monkeypatch.setattr("skrec.feature_extraction._cleaning._description.packaged_folder", lambda name: None)
+        assert describe_text(texts)[0].unreadable_share is None
+
     def test_the_four_words(self):
         with pytest.raises(ValueError, match="'all-MiniLM-L6-v2' cannot read 100%"):
             LLMTextEmbedder().fit_transform(FOUR)

@@ -107,6 +107,24 @@ def test_words_wanted_are_those_of_the_request():
     assert HeuristicChat().complete(["\n".join(blocks)], schema=wanted)[0].parsed == {"wanted": ["storm", "sea"]}
 
 
+def halves(text):
+    return [text[:2], text[2:]]
+
+
+def test_words_are_those_of_a_tokenizer():
+    request, _ = delimited("request", ["监狱故事"], content_rng(0))
+    wanted = schema(wanted={"type": "array", "items": STRING})
+    chat = HeuristicChat(tokenizer=halves)
+    assert HeuristicChat().complete([request], schema=wanted)[0].parsed == {"wanted": ["监狱", "狱故", "故事"]}
+    assert chat.complete([request], schema=wanted)[0].parsed == {"wanted": ["监狱", "故事"]}
+    text, _ = prompt(history=["监狱生活"], candidates=["监狱故事", "大海故事"])
+    assert chat.complete([text])[0].text == "It shares 监狱 with “监狱生活”."
+    assert chat.fingerprint is None
+    assert "tokenizer=<function halves" in repr(chat)
+    with pytest.raises(TypeError, match="tokenizer='jieba' is a str"):
+        HeuristicChat(tokenizer="jieba")
+
+
 def test_nothing_to_read():
     for text in ("", "no blocks at all", prompt([], [])[0], prompt(HISTORY, [])[0], prompt([], CANDIDATES)[0]):
         properties = {"order": {"type": "array", "items": STRING}, "better": STRING, "grade": {"type": "number"}}

@@ -9,12 +9,14 @@ import narwhals as nw
 import numpy as np
 
 from skrec.feature_extraction._cleaning._html import is_html
+from skrec.feature_extraction._encoders import TokenizerAlone, packaged_folder, readability, select_tokenizer
+from skrec.feature_extraction._text_embedder import LLMTextEmbedder
 from skrec.interactions import Table
 from skrec.utils import as_object_array, column_texts, main_script, table_cells
 
 _LANGUAGES = {"zh": "Chinese", "ja": "Japanese", "ko": "Korean"}
 _EAST_ASIAN = ("Cjk", "Hiragana", "Katakana", "Hangul")
-_COLUMNS = ("column", "texts", "missing", "duplicates", "characters", "longest", "HTML", "scripts")
+_COLUMNS = ("column", "texts", "missing", "duplicates", "characters", "longest", "HTML", "unreadable", "scripts")
 
 
 class ColumnDescription(NamedTuple):
@@ -33,6 +35,9 @@ class ColumnDescription(NamedTuple):
         In characters.
     n_html : int
         Texts with tags or character references of HTML.
+    unreadable_share : float or None
+        Share of the words, and in scripts without spaces of the characters, that a text model cannot read, in a sample
+        of the texts; None where the model has no tokenizer here.
     scripts : dict of str to float
         Share of the texts by what they are written in, the most frequent first: "Chinese", "Japanese" and "Korean" by
         their signs, else the script ("Latin", "Cyrillic", ...); "none" for texts without a letter.
@@ -45,6 +50,7 @@ class ColumnDescription(NamedTuple):
     median_length: int
     max_length: int
     n_html: int
+    unreadable_share: float | None
     scripts: dict[str, float]
 
 
@@ -63,13 +69,16 @@ class TextDescription(tuple[ColumnDescription, ...]):
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def describe_text(table: Table) -> TextDescription:
-    """Describe the texts of a table: lengths, scripts, missing and repeated ones, HTML.
+def describe_text(table: Table, *, encoder: LLMTextEmbedder | None = None) -> TextDescription:
+    """Describe the texts of a table: lengths, scripts, missing and repeated ones, HTML, and what a model cannot read.
 
     Parameters
     ----------
     table : array-like or dataframe
         A list, array or Series of texts, or a table; its columns of texts are described, the others are not.
+    encoder : LLMTextEmbedder, default=None
+        The model that is to read the texts. Its tokenizer is loaded, and not its weights. None is the model that is
+        installed with skrec's extra ``demo``, if it is.
 
     Returns
     -------
@@ -80,19 +89,32 @@ def describe_text(table: Table) -> TextDescription:
     ------
     ValueError
         If there is no column of texts.
+    TypeError
+        If ``encoder`` is no :class:`LLMTextEmbedder`.
+    OSError
+        If its tokenizer cannot be found.
 
     Examples
     --------
     >>> from skrec import load_bookshop
     >>> from skrec.feature_extraction import describe_text
     >>> describe_text(load_bookshop(language="zh").item_features[["title", "description"]])
-    column       texts  missing  duplicates  characters  longest  HTML  scripts
-    title        205    0        0           4           14       0     Chinese 100%
-    description  205    0        0           52          60       0     Chinese 100%
+    column       texts  missing  duplicates  characters  longest  HTML  unreadable  scripts
+    title        205    0        0           4           14       0     71%         Chinese 100%
+    description  205    0        0           52          60       0     70%         Chinese 100%
     """
-    described = TextDescription(
-        _describe(name, cells) for name, cells in _text_columns(table).items() if any(isinstance(c, str) for c in cells)
-    )
+    if encoder is None:
+        encoder = LLMTextEmbedder()
+        tokenizer = select_tokenizer(encoder) if packaged_folder(encoder.model) is not None else None
+    elif isinstance(encoder, LLMTextEmbedder):
+        tokenizer = select_tokenizer(encoder)
+    else:
+        raise TypeError(
+            "encoder must be an LLMTextEmbedder, such as LLMTextEmbedder('intfloat/multilingual-e5-small'); got "
+            f"{encoder!r}."
+        )
+    columns = {name: cells for name, cells in _text_columns(table).items() if any(isinstance(c, str) for c in cells)}
+    described = TextDescription(_describe(name, cells, tokenizer) for name, cells in columns.items())
     if not described:
         raise ValueError("The table has no column of texts; pass a list of texts, or a table with a column of them.")
     return described
@@ -111,7 +133,7 @@ def _text_columns(table: Any) -> dict[str, list[Any]]:
     return table_cells(table if isinstance(data, nw.DataFrame) else data)
 
 
-def _describe(name: str, cells: list[Any]) -> ColumnDescription:
+def _describe(name: str, cells: list[Any], tokenizer: TokenizerAlone | None) -> ColumnDescription:
     column = np.empty(len(cells), dtype=object)
     column[:] = cells
     texts = [text for text in column_texts(column) if text is not None]
@@ -125,6 +147,7 @@ def _describe(name: str, cells: list[Any]) -> ColumnDescription:
         median_length=round(float(np.median(lengths))),
         max_length=max(lengths),
         n_html=sum(map(is_html, texts)),
+        unreadable_share=None if (read := readability(tokenizer, texts)) is None else read.unread_share,
         scripts={script: n / len(texts) for script, n in scripts.most_common()},
     )
 
@@ -148,5 +171,5 @@ def _letter_script(letter: str) -> str:
 
 def _cells(row: ColumnDescription) -> tuple[str, ...]:
     scripts = ", ".join(f"{script} {share:.0%}" for script, share in list(row.scripts.items())[:4])
-    *numbers, _ = row[1:]
-    return (row.column, *map(str, numbers), scripts)
+    *numbers, unreadable, _ = row[1:]
+    return (row.column, *map(str, numbers), "-" if unreadable is None else f"{unreadable:.0%}", scripts)

@@ -11,5 +11,10 @@ from skrec.feature_extraction._encoders._readability import (
     check_vectors,
     readability,
 )
-from skrec.feature_extraction._encoders._selection import select_encoder, select_prompt
+from skrec.feature_extraction._encoders._selection import (
+    TokenizerAlone,
+    select_encoder,
+    select_prompt,
+    select_tokenizer,
+)
 from skrec.feature_extraction._encoders._vector_cache import memory_cache

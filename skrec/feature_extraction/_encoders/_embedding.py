@@ -12,7 +12,7 @@ from skrec.exceptions import TruncationWarning
 from skrec.feature_extraction._encoders._chunks import ChunkedEmbedding
 from skrec.feature_extraction._encoders._encoder import Encoder, ObjectEncoder
 from skrec.feature_extraction._encoders._vector_cache import NoCache, VectorCache, cache_keys, open_cache
-from skrec.utils import Scrubber, Verbose, progress
+from skrec.utils import Scrubber, Verbose, caller_level, progress
 
 
 def embed(
@@ -67,7 +67,7 @@ def _embed_distinct(
             f"{embedding.n_truncated} of {len(texts)} distinct texts were longer than the model reads and were cut. "
             "Raise max_length if the model allows it, or put what matters first.",
             TruncationWarning,
-            stacklevel=2,
+            stacklevel=caller_level(),
         )
     return embedding.stacked()
 

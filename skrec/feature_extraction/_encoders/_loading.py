@@ -91,13 +91,52 @@ def packaged_folder(name: str) -> str | None:
     return None
 
 
+def _local_folder(model: str, revision: str | None) -> str | None:
+    """The folder of a model that need not be fetched from the hub."""
+    if os.path.isdir(model):
+        return model
+    return packaged_folder(model) if revision is None else None
+
+
+def load_tokenizer(model: str, revision: str | None, trust_remote_code: bool) -> Any:
+    """Load the tokenizer of a model by name or folder, and no weights.
+
+    Raises
+    ------
+    OSError
+        If it cannot be found.
+    """
+    from transformers import AutoTokenizer
+
+    folder = _local_folder(model, revision)
+    offline = folder is not None or hub_is_out_of_reach(model, "sentence-transformers/")
+    name = folder or (model if "/" in model else f"sentence-transformers/{model}")
+    try:
+        with quiet():
+            return AutoTokenizer.from_pretrained(
+                _first_module(folder) if folder else name,
+                revision=revision,
+                trust_remote_code=trust_remote_code,
+                local_files_only=offline,
+            )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise OSError(_why_not_loaded(model, folder, offline, error)) from error
+
+
+def _first_module(folder: str) -> str:
+    """Where the transformer of a saved SentenceTransformer lies: in the folder itself, or in one within."""
+    listed = os.path.join(folder, "modules.json")
+    if not os.path.isfile(listed):
+        return folder
+    with open(listed, encoding="utf-8") as file:
+        return os.path.join(folder, json.load(file)[0].get("path", ""))
+
+
 def local_model(model: Any, settings: LoadSettings) -> tuple[LocalModel, str]:
     """Load a model by name or folder, or adapt a live one; return it with where its weights are from."""
     if not isinstance(model, str):
         return _adapt(model, settings), ""
-    folder = model if os.path.isdir(model) else None
-    if folder is None and settings.revision is None:
-        folder = packaged_folder(model)
+    folder = _local_folder(model, settings.revision)
     state = folder_state(folder) if folder else None
     key = (folder or model, state, settings)
     with _lock:

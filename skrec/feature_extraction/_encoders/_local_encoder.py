@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 
 from skrec.feature_extraction._encoders._batching import pack_by_tokens
 from skrec.feature_extraction._encoders._device_memory import MemoryLimit, token_budget_of, use_tf32
-from skrec.feature_extraction._encoders._tokens import Spans, Tokens, read_tokens, reads_tokens, token_spans
+from skrec.feature_extraction._encoders._tokens import (
+    Spans,
+    Tokens,
+    read_tokens,
+    reads_tokens,
+    token_limit,
+    token_spans,
+)
 from skrec.utils import use_one_thread_after_fork
 
 
@@ -101,7 +108,7 @@ class LocalModel:
 
     def spans_of(self, texts: Sequence[str], max_length: int | None) -> list[Spans]:
         """Where the tokens of each text stand, and which are unknown."""
-        return token_spans(self.model, texts, max_length)
+        return token_spans(self.model[0].tokenizer, texts, token_limit(self.model, max_length))
 
     def read(self, texts: Sequence[str], prompt: str, max_length: int | None) -> Tokens:
         """Tokenise texts.

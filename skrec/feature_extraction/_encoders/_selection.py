@@ -1,19 +1,22 @@
 """From the parameters of an embedder to what runs its model, and to the prompt before each text."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from skrec.feature_extraction._encoders._encoder import Encoder, LocalEncoder, ObjectEncoder, is_sentence_transformer
 from skrec.feature_extraction._encoders._endpoint_encoder import EndpointEncoder
 from skrec.feature_extraction._encoders._live_models import stored_model
-from skrec.feature_extraction._encoders._loading import LoadSettings
+from skrec.feature_extraction._encoders._loading import LoadSettings, load_tokenizer
 from skrec.feature_extraction._encoders._model_options import plain_options
+from skrec.feature_extraction._encoders._tokens import Spans, reads_tokens, token_spans
 from skrec.utils import Endpoint
 
 if TYPE_CHECKING:
     from skrec.feature_extraction._text_embedder import LLMTextEmbedder
 
+_LONGEST = 1 << 20  # tokens of a text: no limit, the caller cuts
 _LOCAL = [field.name for field in fields(LoadSettings)]
 
 
@@ -58,6 +61,42 @@ def select_encoder(embedder: "LLMTextEmbedder") -> Encoder:
         return LocalEncoder(model, _load_settings(embedder), embedder.max_length, embedder.token_budget)
     _refuse_local_settings(embedder, f"a {type(model).__name__}, which encodes by itself")
     return ObjectEncoder(model, embedder.batch_size)
+
+
+class TokenizerAlone:
+    """The tokenizer of a model, without its weights: what the model can read."""
+
+    has_spans = True
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+
+    def spans_of(self, texts: Sequence[str]) -> list[Spans]:
+        """As :meth:`LocalEncoder.spans_of`."""
+        return token_spans(self.tokenizer, texts, _LONGEST)
+
+
+def select_tokenizer(embedder: "LLMTextEmbedder") -> TokenizerAlone | None:
+    """The tokenizer of a model in this process; None for what has none here, such as an endpoint.
+
+    Raises
+    ------
+    OSError
+        If the model cannot be found.
+    ExternalAccessError
+        As for :func:`select_encoder`.
+    """
+    embedder._check_active()
+    model = os.fspath(embedder.model) if isinstance(embedder.model, os.PathLike) else embedder.model
+    if isinstance(model, str):
+        if embedder.base_url is not None:
+            return None
+        tokenizer = load_tokenizer(model, embedder.revision, embedder.trust_remote_code)
+    elif is_sentence_transformer(model) and reads_tokens(model):
+        tokenizer = model[0].tokenizer
+    else:
+        return None
+    return TokenizerAlone(tokenizer) if tokenizer.is_fast else None
 
 
 def _load_settings(embedder: "LLMTextEmbedder") -> LoadSettings:

@@ -157,10 +157,9 @@ def _prompt_length(first: Any, prompt: str, limit: int) -> int:
     return len(ids) - (bool(ids) and ids[-1] in first.tokenizer.all_special_ids)
 
 
-def token_spans(model: Any, texts: Sequence[str], max_length: int | None) -> list[Spans]:
+def token_spans(tokenizer: Any, texts: Sequence[str], limit: int) -> list[Spans]:
     """Where the tokens of each text stand, for a fast tokenizer; of an ASCII text without an unknown token none."""
-    tokenizer = model[0].tokenizer
-    fast, unknown = _fast_tokenizer(tokenizer, token_limit(model, max_length)), tokenizer.unk_token_id
+    fast, unknown = _fast_tokenizer(tokenizer, limit), tokenizer.unk_token_id
     encodings = fast.encode_batch(list(texts), add_special_tokens=False)
     return [
         [] if text.isascii() and unknown not in encoding.ids else _spans(encoding, unknown)

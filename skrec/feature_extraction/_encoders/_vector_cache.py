@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec.utils import SQLiteStore
+from skrec.utils import SQLiteStore, caller_level
 
 _OWNER = re.compile(rb"(.*):([0-9]{1,19}):[0-9a-f]{16}", re.DOTALL)  # machine, process, cache object
 
@@ -140,7 +140,9 @@ class DiskCache(SQLiteStore):
         stored = self._select("SELECT key, vector FROM vectors WHERE key IN", keys)
         vectors = {key: _unpack(blob) for key, blob in stored.items()}
         if damaged := sum(vector is None for vector in vectors.values()):
-            warnings.warn(f"{damaged} vectors in {self.path} are damaged; they are embedded again.", stacklevel=2)
+            warnings.warn(
+                f"{damaged} vectors in {self.path} are damaged; they are embedded again.", stacklevel=caller_level()
+            )
         return [vectors.get(key) for key in keys]
 
     def put(self, keys: Sequence[bytes], vectors: NDArray[np.float32]) -> None:
