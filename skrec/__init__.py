@@ -27,11 +27,15 @@ _NAMES = {
     ),
     "compilation": ("warm_up",),
     "compose": (
+        "BudgetRule",
+        "CapRule",
         "DiversityReranker",
         "FallbackRecommender",
         "FilterRule",
         "FusionRecommender",
+        "Omissions",
         "ReservedPlacesReranker",
+        "RuleRecommender",
         "SwitchRecommender",
     ),
     "datasets": (

@@ -30,11 +30,15 @@ from skrec.base import SampleWeightMixin as SampleWeightMixin
 from skrec.base import VectorRecommender as VectorRecommender
 from skrec.base import is_recommender as is_recommender
 from skrec.compilation import warm_up as warm_up
+from skrec.compose import BudgetRule as BudgetRule
+from skrec.compose import CapRule as CapRule
 from skrec.compose import DiversityReranker as DiversityReranker
 from skrec.compose import FallbackRecommender as FallbackRecommender
 from skrec.compose import FilterRule as FilterRule
 from skrec.compose import FusionRecommender as FusionRecommender
+from skrec.compose import Omissions as Omissions
 from skrec.compose import ReservedPlacesReranker as ReservedPlacesReranker
+from skrec.compose import RuleRecommender as RuleRecommender
 from skrec.compose import SwitchRecommender as SwitchRecommender
 from skrec.datasets import clear_data_home as clear_data_home
 from skrec.datasets import fetch_amazon_reviews as fetch_amazon_reviews

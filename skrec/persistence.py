@@ -37,6 +37,7 @@ _PARTS = [
     "skrec.llm._row_texts.RowTexts",
     *[f"skrec.compose._rules._cells.{n}" for n in ("Cells", "TableColumns")],
     "skrec.compose._rules._filter.FilterRule",
+    *[f"skrec.compose._rules._list_rules.{n}" for n in ("BudgetRule", "CapRule")],
     "skrec.base._fit_data.FeatureSide",
     "skrec.base._item_graph_ranker.ItemGraph",
     "skrec.base._text_space.TextSpace",

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skrec.base import MetaRecommender
 from skrec.compose._query_options import QueryOptions
 from skrec.compose._rules import ItemColumns, TableColumns, check_table_columns
+from skrec.exceptions import UnsupportedArgumentError
 from skrec.interactions import (
     CandidateIds,
     FeatureMatrix,
@@ -22,11 +23,13 @@ from skrec.interactions import (
     Recommendations,
     Table,
     as_column,
+    as_unique_ids,
     given_options,
     ids_in_front,
     list_length,
     read_events,
     read_exclusions,
+    read_features,
     read_flag,
     read_history,
 )
@@ -62,6 +65,10 @@ class ItemDataRecommender(MetaRecommender):
     def _make_lists(self, queries: QueryOptions, k: int) -> Recommendations:
         """Lists of k items for some queries, with a report."""
         raise NotImplementedError(f"{type(self).__name__} must define _make_lists(queries, k)")
+
+    def _reads_users(self) -> bool:
+        """Whether this reads the columns of the users, whatever the recommender makes of them."""
+        return False
 
     # Fit -----------------------------------------------------------------------------------------------
 
@@ -159,15 +166,26 @@ class ItemDataRecommender(MetaRecommender):
             return np.asarray(as_column(users, "users"))
         if user_features is not None:
             given = given_options(history=history, user_features=user_features)
-            return np.asarray(self.recommender_.recommend(None, 1, **given).users)
+            try:
+                return np.asarray(self.recommender_.recommend(None, 1, **given).users)
+            except UnsupportedArgumentError:
+                if not self._reads_users():
+                    raise
+            return as_unique_ids(read_features(self._tables_in_front(None, user_features)[1], "user_features"))
         if history is not None:
             names = getattr(self, "feature_names_in_", None)
             return read_history(history, self._item_index, self.feedback, 1.0, names).users_in_order()
         return self.users_
 
     def _lists_of(self, queries: QueryOptions, k: int) -> Recommendations:
-        """The lists of the recommender."""
-        return self._retrieve(queries.users, min(k, len(self.items_)), **queries.arguments())
+        """The lists of the recommender, which may have no use for ``user_features`` that this reads."""
+        given, k = queries.arguments(), min(k, len(self.items_))
+        try:
+            return self._retrieve(queries.users, k, **given)
+        except UnsupportedArgumentError as error:
+            if error.argument != "user_features" or not self._reads_users():
+                raise
+        return self._retrieve(queries.users, k, **{**given, "user_features": None})
 
     def _hidden(self, queries: QueryOptions, codes: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Which items (one per query) the user has seen, and which are excluded."""

@@ -50,6 +50,10 @@ class RoutingRecommender(CompositeRecommender):
         """The same positions for pairs of a user and an item; the code of an unknown item is -1."""
         return self._orders(queries)[0]
 
+    def _reads(self, argument: str) -> bool:
+        """Whether the composite itself has a use for an argument that its parts may lack."""
+        return False
+
     # Recommend -----------------------------------------------------------------------------------------
 
     def _recommend(self, users: NDArray, k: int, options: dict[str, Any]) -> Recommendations:
@@ -108,7 +112,7 @@ class RoutingRecommender(CompositeRecommender):
         for argument in found.unused():
             others = [part for name, part in self._parts if name not in found.names and name not in found.failures]
             one = queries.take(np.zeros(1, np.int64)).arguments()
-            if any(_can_use(part, queries.users[:1], one, argument) for part in others):
+            if self._reads(argument) or any(_can_use(part, queries.users[:1], one, argument) for part in others):
                 found.refused.pop(argument)
         found.check()
 

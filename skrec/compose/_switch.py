@@ -154,6 +154,9 @@ class SwitchRecommender(RoutingRecommender):
         if "_user_columns" in self.__dict__:
             check_table_columns(self._user_columns, "_user_columns")
 
+    def _reads(self, argument: str) -> bool:
+        return argument == "user_features" and self.by == "user_features"
+
     # Choose --------------------------------------------------------------------------------------------
 
     def _orders(self, queries: QueryOptions) -> tuple[NDArray[np.int64], dict[str, Any]]:

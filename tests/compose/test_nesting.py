@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, KFold
 
-from skrec.compose import FusionRecommender
+from skrec.compose import FusionRecommender, RuleRecommender
 from skrec.dummy import PopularRecommender
 from skrec.feature_extraction import ContextEncoder
 from skrec.llm import LLMReranker
@@ -40,9 +40,11 @@ def with_context():
 
 def test_a_search_varies_what_is_inside(composite):
     """By the parameters of a part: the composite gives its own names for them."""
-    nested = [name for name in composite.get_params() if name.endswith("__recency_decay")]
-    assert nested, "an instance for the checks has a PopularRecommender inside"
-    search = GridSearchCV(composite, {nested[0]: [0.5, 1.0]}, cv=KFold(2, shuffle=True, random_state=0))
+    params = composite.get_params().items()
+    numbers = {name: value for name, value in params if "__" in name and type(value) in (int, float) and value > 0}
+    name = next(iter(numbers))
+    other = numbers[name] + 1 if isinstance(numbers[name], int) else numbers[name] / 2
+    search = GridSearchCV(composite, {name: [numbers[name], other]}, cv=KFold(2, shuffle=True, random_state=0))
     search.fit(checkerboard())
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     assert search.best_estimator_.recommend([0], k=2).items.shape == (1, 2)
@@ -60,9 +62,8 @@ def test_as_part_of_another(composite):
 
 def test_around_another_composite(composite):
     """A part, or what is wrapped, may be a composite."""
-    inner = FusionRecommender([("popular", PopularRecommender())])
-    name = next(name for name, value in composite.get_params().items() if isinstance(value, PopularRecommender))
-    composite.set_params(**{name: inner})
+    parts = {name: value for name, value in composite.get_params().items() if hasattr(value, "recommend")}
+    composite.set_params(**{name: RuleRecommender(clone(part)) for name, part in parts.items()})
     found = composite.fit(checkerboard()).recommend([0, 10**6], k=5)
     assert (found.codes[1] >= 0).all()
     assert np.isfinite(composite.predict([[0, 1], [10**6, 10**6]])).all()
@@ -79,9 +80,8 @@ def test_in_a_pipeline_with_context(composite):
 
 def test_around_a_pipeline_with_context(composite):
     """Each part may encode the context in its own way."""
-    popular = make_pipeline(ContextEncoder(), PopularRecommender())
-    values = {name: value for name, value in composite.get_params().items() if hasattr(value, "recommend")}
-    composite.set_params(**dict.fromkeys(values, popular))
+    parts = {name: value for name, value in composite.get_params().items() if hasattr(value, "recommend")}
+    composite.set_params(**{name: make_pipeline(ContextEncoder(), clone(part)) for name, part in parts.items()})
     X = with_context()
     composite.fit(X)
     assert (composite.recommend([0, 1], k=3, context=X[["device"]][:2]).codes >= 0).all()

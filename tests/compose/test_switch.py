@@ -90,6 +90,7 @@ def test_a_column_of_the_users_of_the_call():
     queries = {"user_features": pd.DataFrame({"user": [9, 1], "country": ["de", None]})}
     chosen = rec._chosen(_queries(rec, [2, 9, 1], queries))
     assert chosen.tolist() == [1, 0, -1]
+    assert top(rec, [2, 9, 1], **queries) == [20, 10, 40], "the parts themselves have no use for the table"
     by_row = {"user_features": pd.DataFrame({"country": ["fr", "de"], "age": [1.0, 2.0]})}
     assert rec._chosen(_queries(rec, [9, 9], by_row)).tolist() == [1, 0]
 

@@ -78,7 +78,7 @@ class Cells:
         """Which cells have no value."""
         return self.codes < 0
 
-    def take(self, rows: NDArray[np.int64]) -> Cells:
+    def take(self, rows: NDArray[np.integer]) -> Cells:
         """The cells of the given rows; -1 stands for a row that is not there."""
         if not len(self.codes):
             return Cells(self.values, np.full(len(rows), -1, np.int64))
