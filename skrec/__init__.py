@@ -27,6 +27,7 @@ _NAMES = {
     ),
     "compilation": ("warm_up",),
     "compose": (
+        "CascadeRecommender",
         "BudgetRule",
         "CapRule",
         "DiversityReranker",
@@ -78,6 +79,7 @@ _NAMES = {
         "UnreadableTextWarning",
         "UnseenCategoryWarning",
         "UnsupportedArgumentError",
+        "UntrainedRankerWarning",
         "UnusedEncoderWarning",
     ),
     "feature_extraction": (

@@ -30,6 +30,7 @@ from skrec.base import SampleWeightMixin as SampleWeightMixin
 from skrec.base import VectorRecommender as VectorRecommender
 from skrec.base import is_recommender as is_recommender
 from skrec.compilation import warm_up as warm_up
+from skrec.compose import CascadeRecommender as CascadeRecommender
 from skrec.compose import BudgetRule as BudgetRule
 from skrec.compose import CapRule as CapRule
 from skrec.compose import DiversityReranker as DiversityReranker
@@ -73,6 +74,7 @@ from skrec.exceptions import UnparsedLanguageWarning as UnparsedLanguageWarning
 from skrec.exceptions import UnreadableTextWarning as UnreadableTextWarning
 from skrec.exceptions import UnseenCategoryWarning as UnseenCategoryWarning
 from skrec.exceptions import UnsupportedArgumentError as UnsupportedArgumentError
+from skrec.exceptions import UntrainedRankerWarning as UntrainedRankerWarning
 from skrec.exceptions import UnusedEncoderWarning as UnusedEncoderWarning
 from skrec.feature_extraction import ContextEncoder as ContextEncoder
 from skrec.feature_extraction import HashingTextEncoder as HashingTextEncoder

@@ -22,6 +22,7 @@ __all__ = [
     "UnreadableTextWarning",
     "UnseenCategoryWarning",
     "UnsupportedArgumentError",
+    "UntrainedRankerWarning",
     "UnusedEncoderWarning",
 ]
 
@@ -111,6 +112,10 @@ class UnparsedLanguageWarning(UserWarning):
 
 class PartFailureWarning(UserWarning):
     """A part of a composite failed at a request, and the other parts answered it without it."""
+
+
+class UntrainedRankerWarning(UserWarning):
+    """A cascade had no held-out event among its candidates to train the ranker on, and orders without it."""
 
 
 class UnsupportedArgumentError(ValueError):

@@ -10,6 +10,9 @@ __all__ = ["allow_external", "external_access", "skops_trusted_types"]
 E = TypeVar("E")
 
 _PARTS = [
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "collections.Counter",
     "scipy.sparse._csr.csr_array",
     "sklearn.metrics._scorer._PassthroughScorer",
@@ -19,6 +22,8 @@ _PARTS = [
     "skrec.interactions._histories.Histories",
     "skrec.interactions._id_index.IdIndex",
     "skrec._explain._item_texts.ItemTexts",
+    "skrec.compose._cascade._columns.SideColumns",
+    "skrec.compose._cascade._item_log.ItemLog",
     "skrec.utils._privacy._scrubber.Scrubber",
     "skrec.utils._words._patterns.WordPattern",
     "skrec.utils._words._splitter.WordSplitter",

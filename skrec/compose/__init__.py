@@ -1,5 +1,6 @@
 """Recommenders made of recommenders."""
 
+from skrec.compose._cascade import CascadeRecommender
 from skrec.compose._diversity import DiversityReranker
 from skrec.compose._fallback import FallbackRecommender
 from skrec.compose._fusion import FusionRecommender
@@ -9,6 +10,7 @@ from skrec.compose._rules import BudgetRule, CapRule, FilterRule, Omissions
 from skrec.compose._switch import SwitchRecommender
 
 __all__ = [
+    "CascadeRecommender",
     "BudgetRule",
     "CapRule",
     "DiversityReranker",

@@ -32,15 +32,33 @@ def merge_lists(
     given = all_codes >= 0
     rows = np.nonzero(given)[0]
     pairs, inverse = np.unique(rows * n_items + all_codes[given], return_inverse=True)
-    totals = np.bincount(inverse, all_values[given], len(pairs))
-    rows, items = pairs // n_items, pairs % n_items
-    order = np.lexsort((items, -totals, rows))
-    rows, items, totals = rows[order], items[order], totals[order]
-    starts = np.searchsorted(rows, np.arange(n_queries))
-    place = np.arange(len(rows)) - starts[rows]
+    totals = np.bincount(inverse, all_values[given], len(pairs)).astype(np.float64)
+    return best_of_pairs(pairs // n_items, pairs % n_items, totals, n_queries, k)
+
+
+def best_of_pairs(
+    rows: NDArray[np.int64], items: NDArray[np.int64], values: NDArray[np.floating], n_queries: int, k: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The best k items of each query, from distinct pairs.
+
+    Parameters
+    ----------
+    rows, items : int64 arrays of shape (n_pairs,)
+        Numbers of queries, and item codes.
+    values : float array of shape (n_pairs,)
+    n_queries, k : int
+
+    Returns
+    -------
+    codes, scores : arrays of shape (n_queries, k)
+        Best first, ties by catalogue order; -1 and -inf where a row has no further item.
+    """
+    order = np.lexsort((items, -values, rows))
+    rows, items, values = rows[order], items[order], values[order]
+    place = np.arange(len(rows)) - np.searchsorted(rows, np.arange(n_queries))[rows]
     kept = place < k
     out = np.full((n_queries, k), -1, np.int32)
     scores = np.full((n_queries, k), -np.inf, np.float32)
     out[rows[kept], place[kept]] = items[kept]
-    scores[rows[kept], place[kept]] = totals[kept]
+    scores[rows[kept], place[kept]] = values[kept]
     return out, scores
