@@ -85,7 +85,7 @@ explainer.fit(shop.X, item_features=books)
 explained = explainer.explain([READER], found)
 for book, text, method in zip(found, explained.text, explained.method, strict=True):
     print(f"{titles[book]} ({method})\n  {text}")
-report = explainer.report_
+report = explained.report
 print(
     f"\n{report['n_prompts']} prompts, {report['n_failed']} failed; of {report['n_sentences']} sentences "
     f"{report['n_unknown']} cited what was not given, {report['n_uncited']} nothing."

@@ -86,7 +86,8 @@ READER = "reader-007"
 REQUEST = {"en": "a voyage by sea to an unknown island", "zh": "乘船去一座无人知道的海岛"}[arguments.language]
 asked = {"request": REQUEST, "request_weight": 0.25}
 base = reranker.recommender_.recommend([READER], k=50, **asked).items[0]
-found = reranker.recommend([READER], k=50, **asked).items[0]
+lists = reranker.recommend([READER], k=50, **asked)
+found = lists.items[0]
 print(f"{READER} asks for {REQUEST!r}.\n")
 print(f"{'retrieved':42}  reranked")
 for before, after in zip(base[:10], found[:10], strict=True):
@@ -96,10 +97,10 @@ for before, after in zip(base[:10], found[:10], strict=True):
 # What came of it
 # ---------------
 #
-# ``report_`` counts prompts, answers that could not be used, and tokens. Nothing is lost when an answer is bad: the
-# books that it leaves out follow in the order of the recommender.
+# ``report`` of the lists counts prompts, answers that could not be used, and tokens. Nothing is lost when an answer is
+# bad: the books that it leaves out follow in the order of the recommender.
 
-report = reranker.report_
+report = lists.report
 print(f"\n{report['n_prompts']} prompts, {report['n_failed']} failed, {report['n_unknown']} unknown candidates named.")
 print(f"usage: {report['usage']}")
 
@@ -131,5 +132,5 @@ if arguments.model is not None:
     for blend in (0.0, 0.5, 1.0):
         reranker.set_params(blend=blend, n_candidates=20)
         table = evaluate(reranker, some, metrics=["ndcg@10", "recall@10"], random_state=0)
-        print(f"\nblend={blend}, {arguments.model}, {reranker.report_['n_failed']} failed prompts")
+        print(f"\nblend={blend}, {arguments.model}")
         print(table.round(3).to_string(index=False))

@@ -54,7 +54,7 @@ def name_of(rec):
 def table_for(rec):
     """A function that makes the item features that this recommender can use."""
     reads_vectors = hasattr(rec, "item_encoder") and rec.item_encoder is None and "llm" not in type(rec).__module__
-    return vector_table if reads_vectors else text_table
+    return vector_table if reads_vectors or hasattr(rec, "recommenders") else text_table
 
 
 @dataclass

@@ -78,6 +78,9 @@ class Explanations:
         Who wrote the text: "template" or "llm".
     backend : {"pandas", "polars", "pyarrow"} or None
         Frame library of :meth:`to_frame`; None takes the first that is installed.
+    report : dict or None
+        How the texts came about, for a model that has something to say about it: what a language model did. It is
+        about the call as a whole.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class Explanations:
         method: Sequence[str],
         *,
         backend: str | None = None,
+        report: dict[str, Any] | None = None,
     ) -> None:
         self.user = user
         self.item = item
@@ -96,6 +100,7 @@ class Explanations:
         self.evidence = [list(reasons) for reasons in evidence]
         self.method = list(method)
         self._backend = backend
+        self.report = report
 
     @classmethod
     def in_order(cls, groups: "Sequence[tuple[NDArray, Explanations]]") -> "Explanations":
@@ -123,10 +128,13 @@ class Explanations:
         evidence: Sequence[Sequence[Evidence]],
         method: Sequence[str],
         pairs: tuple[NDArray, NDArray] | None = None,
+        *,
+        report: dict[str, Any] | None = None,
     ) -> "Explanations":
-        """Other texts, for the same pairs or for other users and items."""
+        """Other texts, for the same pairs or for other users and items; with a report of their own."""
         user, item = (self.user, self.item) if pairs is None else pairs
-        return Explanations(user, item, text, evidence, method, backend=self._backend)
+        report = self.report if report is None else report
+        return Explanations(user, item, text, evidence, method, backend=self._backend, report=report)
 
     def __len__(self) -> int:
         return len(self.text)

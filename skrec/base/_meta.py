@@ -81,7 +81,7 @@ class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseE
         self._check_wrapper()
         recommender = clone(self.recommender)
         recommender.fit(X, y, **self._tables_inside(item_features, user_features, **tables))
-        self.recommender_ = recommender
+        self._replace_delegate(recommender)
         self._fit_wrapper(X, y, *self._tables_in_front(item_features, user_features))
         return self
 
@@ -101,9 +101,12 @@ class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseE
         if "recommender_" in self.__dict__ and not hasattr(self.recommender_, "recommend"):
             refuse_state("recommender_", f"a {type(self.recommender_).__name__}", "a recommender")
         self.__dict__.pop("_catalogue", None)  # it follows from the recommender
+        if hasattr(self.__dict__.get("recommender_"), "items_"):
+            self._replace_delegate(self.recommender_)
 
     def _replace_delegate(self, recommender: Any) -> None:
         self.recommender_ = recommender
+        self._catalogue = IdIndex(np.asarray(self.items_))  # slow to build, and reading is to write nothing
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "recommender_")
@@ -203,9 +206,9 @@ class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseE
 
     @property
     def _item_index(self) -> IdIndex:
-        """The catalogue. It is kept, since an index is slow to build, for as long as ``items_`` stays the same."""
+        """The catalogue; an own one where a frozen recommender has been updated since."""
         items = np.asarray(self.items_)
-        kept = self.__dict__.get("_catalogue")
+        kept: IdIndex | None = self.__dict__.get("_catalogue")
         if kept is None or not (kept.values is items or np.array_equal(kept.values, items)):
-            kept = self._catalogue = IdIndex(items)
+            return IdIndex(items)
         return kept

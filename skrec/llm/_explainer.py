@@ -89,12 +89,6 @@ class LLMExplainer(PromptRecommender):
     ----------
     recommender_ : recommender
         The fitted recommender.
-    report_ : dict
-        Statistics of the last ``explain``: ``n_pairs``, of which ``n_llm`` were written by the model and
-        ``n_template`` by template; ``n_prompts``, of which ``n_failed`` got no valid answer and ``n_cached`` came
-        from the cache; ``n_sentences`` in answers, of which ``n_unknown`` cited unknown evidence, ``n_uncited``
-        cited none and ``n_too_long`` were too long; ``n_without_text``, pairs without a text to show; ``usage``,
-        ``errors`` and ``prompts``. It contains no text of a user or an item.
 
     See Also
     --------
@@ -105,6 +99,12 @@ class LLMExplainer(PromptRecommender):
     -----
     Prompts contain no ids. A sentence that cites evidence may still state it wrongly; this is not checked.
     ``recommend``, ``predict``, ``similar_items`` and ``search`` are those of the recommender.
+
+    ``report`` of the explanations counts ``n_pairs``, of which ``n_llm`` were written by the model and ``n_template``
+    by template; ``n_prompts``, of which ``n_failed`` got no valid answer and ``n_cached`` came from the cache;
+    ``n_sentences`` in answers, of which ``n_unknown`` cited unknown evidence, ``n_uncited`` cited none and
+    ``n_too_long`` were too long; ``n_without_text``, pairs without a text to show; ``usage``, ``errors`` and
+    ``prompts``. It contains no text of a user or an item.
 
     Examples
     --------
@@ -179,7 +179,6 @@ class LLMExplainer(PromptRecommender):
         super()._fit_wrapper(X, y, item_features, user_features)
         check_language(self.language, has_llm=self.llm is not None)
         self._item_names = names_in(item_features, self.recommender_)
-        self.report_ = GroundedCounts().as_report()
 
     def _after_partial_fit(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
         super()._after_partial_fit(X, y, item_features, user_features)
@@ -260,7 +259,7 @@ class LLMExplainer(PromptRecommender):
             counts.n_without_text = sum(case is None for case in cases)
         counts.n_llm, counts.n_template = method.count("llm"), method.count("template")
         prompt = self._prompt()
-        self.report_ = {**counts.as_report(), "prompts": {prompt.name: prompt.as_text()}}
+        report = {**counts.as_report(), "prompts": {prompt.name: prompt.as_text()}}
         if counts.n_prompts and not counts.n_llm:
             warnings.warn(
                 f"No answer of the language model was usable, so every text is by template. Of {counts.n_prompts} "
@@ -269,7 +268,7 @@ class LLMExplainer(PromptRecommender):
                 LanguageModelWarning,
                 stacklevel=caller_level(),
             )
-        return base.rewritten(text, evidence, method)
+        return base.rewritten(text, evidence, method, report=report)
 
     def base_explanations(
         self,

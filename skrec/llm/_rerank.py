@@ -105,13 +105,6 @@ class LLMReranker(PromptRecommender):
     ----------
     recommender_ : recommender
         The fitted recommender.
-    report_ : dict
-        Statistics of the last ``recommend``: ``n_queries``, of which ``n_reranked`` were reordered; ``n_prompts``,
-        of which ``n_failed`` got no valid answer (``parsed`` is the share of the others, ``errors`` holds the
-        reasons) and ``n_cached`` came from the cache; ``n_unknown``, ``n_repeated`` and ``n_missing`` candidates
-        in answers; ``n_without_text`` candidates and ``n_cut`` (truncated) texts; ``shuffle_variance``, the
-        variance of a rank over shuffles (of a vote, for pairs); ``usage`` in calls, tokens and ``n_scrubbed``,
-        items of personal data removed from prompts; ``prompts`` by name. It contains no text of a user or an item.
 
     See Also
     --------
@@ -130,6 +123,14 @@ class LLMReranker(PromptRecommender):
     Candidates of a failed call keep the order of the recommender. If all calls of a query fail, its list is that
     of the recommender. The scores of a list are those of the recommender at the same places: they decrease along
     a row and are comparable within it. ``predict`` is that of the recommender.
+
+    ``report`` of the result counts ``n_queries``, of which ``n_reranked`` were reordered; ``n_prompts``, of which
+    ``n_failed`` got no valid answer (``parsed`` is the share of the others, ``errors`` holds the reasons) and
+    ``n_cached`` came from the cache; ``n_unknown``, ``n_repeated`` and ``n_missing`` candidates in answers;
+    ``n_without_text`` candidates and ``n_cut`` (truncated) texts; ``shuffle_variance``, the variance of a rank over
+    shuffles (of a vote, for pairs); ``usage`` in calls, tokens and ``n_scrubbed``, items of personal data removed from
+    prompts; ``prompts`` by name; and, as ``recommender``, the report of the recommender if it has one. It contains no
+    text of a user or an item.
 
     Examples
     --------
@@ -208,10 +209,6 @@ class LLMReranker(PromptRecommender):
         as_chat(self.llm)
         check_prompt(self._prompt())
         self._check_templates()
-
-    def _fit_wrapper(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
-        super()._fit_wrapper(X, y, item_features, user_features)
-        self.report_ = Counts().as_report()
 
     def _prompt(self) -> Prompt:
         name: str = self.method
@@ -306,12 +303,14 @@ class LLMReranker(PromptRecommender):
             for start in range(0, len(codes), _BLOCK):
                 block = slice(start, start + _BLOCK)
                 self._rerank(codes[block, : self.n_candidates], prompt_contexts[block], calls)
-        self._report(counts)
-        return base.with_lists(codes[:, :k], base.scores[:, :k])
+        return base.with_lists(codes[:, :k], base.scores[:, :k], report=self._report(counts, base.report))
 
-    def _report(self, counts: Counts) -> None:
+    def _report(self, counts: Counts, of_recommender: dict[str, Any] | None) -> dict[str, Any]:
+        """What the language model did, and the report of the recommender if it has one."""
         prompt = self._prompt()
-        self.report_ = {**counts.as_report(), "prompts": {prompt.name: prompt.as_text()}}
+        report = {**counts.as_report(), "prompts": {prompt.name: prompt.as_text()}}
+        if of_recommender is not None:
+            report["recommender"] = of_recommender
         if counts.n_prompts and not counts.n_reranked:
             warnings.warn(
                 f"No answer of the language model was usable, so every list is that of the recommender. Of "
@@ -320,6 +319,7 @@ class LLMReranker(PromptRecommender):
                 LanguageModelWarning,
                 stacklevel=caller_level(),
             )
+        return report
 
     def _calls(self, counts: Counts) -> Calls:
         writer = PromptWriter(self._prompt(), self._prompt_seed(), self.max_chars)

@@ -109,9 +109,9 @@ def test_answers_fit_a_bounded_schema(url):
 @pytest.mark.parametrize("method", ["listwise", "pairwise", "pointwise"])
 def test_a_reranker_reads_whatever_the_model_writes(url, method):
     rec = LLMReranker(PopularRecommender(), client(url), method=method, n_candidates=6)
-    items = rec.fit(X, item_features=ITEMS).recommend([100, 101], k=6, request="a quiet film").items
+    items = (lists := rec.fit(X, item_features=ITEMS).recommend([100, 101], k=6, request="a quiet film")).items
     assert (np.sort(items, axis=1) == np.arange(6)).all()
-    assert (rec.report_["parsed"], rec.report_["n_unknown"]) == (1.0, 0)
+    assert (lists.report["parsed"], lists.report["n_unknown"]) == (1.0, 0)
 
 
 def test_an_explanation_and_a_line_are_read(url):
@@ -121,4 +121,4 @@ def test_an_explanation_and_a_line_are_read(url):
         explained = rec.explain([0, 1], [19, 19])
         lines = personalise([19], [0], client(url), recommender=knn, item_features=ITEMS, max_length=60)
     assert all([*explained.text, *lines.text])
-    assert (rec.report_["n_failed"], rec.report_["n_unknown"]) == (0, 0)
+    assert (explained.report["n_failed"], explained.report["n_unknown"]) == (0, 0)

@@ -41,9 +41,9 @@ def reranker(server, method, **options):
 def test_whatever_a_constrained_model_writes_reorders(openai_server, method):
     openai_server.answer = constrained(np.random.default_rng(0))
     rec = reranker(openai_server, method)
-    items = rec.recommend([100, 101, 102], k=6, request=["quiet", "loud", "old"]).items
+    items = (lists := rec.recommend([100, 101, 102], k=6, request=["quiet", "loud", "old"])).items
     assert (np.sort(items, axis=1) == np.arange(6)).all()
-    report = rec.report_
+    report = lists.report
     assert (report["parsed"], report["n_unknown"], report["n_reranked"]) == (1.0, 0, 3)
 
 
@@ -79,8 +79,8 @@ def test_a_server_that_constrains_nothing_is_read_as_leniently_as_before(openai_
 
     openai_server.answer = turned
     rec = reranker(openai_server, "listwise")
-    assert rec.recommend([100], k=6, request="quiet").items.tolist() == [[5, 4, 3, 2, 1, 0]]
-    assert rec.report_["usage"]["n_calls"] == 1
+    assert (lists := rec.recommend([100], k=6, request="quiet")).items.tolist() == [[5, 4, 3, 2, 1, 0]]
+    assert lists.report["usage"]["n_calls"] == 1
 
 
 @pytest.mark.parametrize(
@@ -102,9 +102,9 @@ def test_the_readable_beginning_of_an_answer_counts(openai_server, method, text,
     openai_server.faults = faults
     rec = reranker(openai_server, method)
     with warnings.catch_warnings(action="ignore", category=LanguageModelWarning):
-        items = rec.recommend([100], k=6, request="quiet").items.tolist()
+        items = (lists := rec.recommend([100], k=6, request="quiet")).items.tolist()
     assert sorted(items[0]) == list(range(6))
-    assert rec.report_["n_reranked"] == is_read
+    assert lists.report["n_reranked"] == is_read
 
 
 def test_sentences_are_bounded(openai_server):
@@ -112,7 +112,7 @@ def test_sentences_are_bounded(openai_server):
     rec = LLMExplainer(FrozenEstimator(ItemKNNRecommender().fit(X)), client(openai_server), max_sentences=5)
     rec.fit(X, item_features=ITEMS)
     explained = rec.explain([0, 1], [11, 11])
-    assert rec.report_["n_failed"] == rec.report_["n_unknown"] == 0
+    assert explained.report["n_failed"] == explained.report["n_unknown"] == 0
     assert all(explained.text)
     for body, schema in zip(openai_server.bodies, schemas(openai_server), strict=True):
         sentences = schema["properties"]["sentences"]

@@ -86,9 +86,9 @@ def told(rec, **options):
 def test_without_a_model_it_is_the_template_of_the_recommender():
     rec = fitted()
     assert told(rec).text == told(rec.recommender_).text
-    assert told(rec).method == ["template"] * 3
-    assert rec.report_["n_prompts"] == 0
-    assert (rec.report_["n_pairs"], rec.report_["n_template"], rec.report_["n_llm"]) == (3, 3, 0)
+    assert (lists := told(rec)).method == ["template"] * 3
+    assert lists.report["n_prompts"] == 0
+    assert (lists.report["n_pairs"], lists.report["n_template"], lists.report["n_llm"]) == (3, 3, 0)
 
 
 @pytest.mark.parametrize(
@@ -127,9 +127,9 @@ def test_sentences_that_rest_on_evidence_are_kept():
     for reasons in found.evidence[:2]:
         assert {reason.kind for reason in reasons} == {"history"}
     assert found.evidence[2][0].kind == "popularity"
-    assert rec.report_["n_unknown"] == rec.report_["n_uncited"] == 0
-    assert rec.report_["parsed"] == 1
-    assert rec.report_["prompts"] == {"explain-v1": load_prompt("explain-v1").as_text()}
+    assert found.report["n_unknown"] == found.report["n_uncited"] == 0
+    assert found.report["parsed"] == 1
+    assert found.report["prompts"] == {"explain-v1": load_prompt("explain-v1").as_text()}
 
 
 def test_the_evidence_is_what_is_cited():
@@ -157,7 +157,7 @@ def test_sentences_without_evidence_are_dropped_and_the_template_stands_in(cite,
         found = told(rec)
     assert found.text == told(rec.recommender_).text
     assert found.method == ["template"] * 3
-    assert rec.report_[count] == rec.report_["n_sentences"] > 0
+    assert found.report[count] == found.report["n_sentences"] > 0
 
 
 def test_the_item_may_be_cited_beside_evidence_and_tokens_in_brackets_count():
@@ -169,7 +169,7 @@ def test_one_bad_sentence_leaves_the_good_ones():
     rec = fitted(Writer(lambda tokens, item: tokens if next(calls) % 2 else ["zzzzz"]))
     found = rec.explain([USERS[0]], [ITEMS[0]])
     assert found.method == ["llm"]
-    assert rec.report_["n_unknown"] == 1
+    assert found.report["n_unknown"] == 1
 
 
 def test_tokens_do_not_show_and_markup_is_harmless():
@@ -191,8 +191,8 @@ def test_sentences_are_at_most_so_many_and_none_twice():
 def test_too_long_a_sentence_is_dropped():
     rec = fitted(Writer(text="x" * 500))
     with pytest.warns(LanguageModelWarning):
-        assert told(rec).method == ["template"] * 3
-    assert rec.report_["n_too_long"] == rec.report_["n_sentences"]
+        assert (lists := told(rec)).method == ["template"] * 3
+    assert lists.report["n_too_long"] == lists.report["n_sentences"]
 
 
 @settings(max_examples=60)
@@ -231,8 +231,9 @@ def test_a_model_that_fails_leaves_the_template():
 
     rec = fitted(fails)
     with pytest.warns(LanguageModelWarning, match="RuntimeError"):
-        assert told(rec).text == told(rec.recommender_).text
-    assert rec.report_["n_failed"] == 3
+        found = told(rec)
+    assert found.text == told(rec.recommender_).text
+    assert found.report["n_failed"] == 3
 
 
 # What a model is shown -----------------------------------------------------------------------------------
@@ -255,7 +256,7 @@ def test_items_without_text_are_not_shown():
         rec = LLMExplainer(ItemKNNRecommender(item_encoder=ENCODER), writer).fit(X, item_features=some)
     found = told(rec)
     assert found.method == ["llm", "template", "template"]
-    assert rec.report_["n_without_text"] == 2
+    assert found.report["n_without_text"] == 2
     assert "secret" not in json.dumps(writer.seen)
 
 
@@ -278,7 +279,7 @@ def test_a_text_can_neither_leave_its_block_nor_name_evidence():
     with pytest.warns(LanguageModelWarning):
         found = told(rec)
     assert not any("Buy" in text for text in found.text)
-    assert rec.report_["n_unknown"] == rec.report_["n_sentences"] > 0
+    assert found.report["n_unknown"] == found.report["n_sentences"] > 0
 
 
 def test_context_and_user_features_are_shown_where_they_count():
@@ -316,9 +317,9 @@ def test_the_same_evidence_is_the_same_prompt_and_cached(tmp_path):
     chat = CallableChat(writes, cache=ChatCache(tmp_path / "cache.sqlite"))
     rec = fitted(chat)
     first = told(rec)
-    assert rec.report_["n_cached"] == 0
-    assert told(rec).text == first.text
-    assert rec.report_["n_cached"] == rec.report_["n_prompts"] == 3
+    assert first.report["n_cached"] == 0
+    assert (lists := told(rec)).text == first.text
+    assert lists.report["n_cached"] == lists.report["n_prompts"] == 3
 
 
 def test_language_and_number_of_sentences_stand_in_the_prompt():
@@ -333,9 +334,9 @@ def test_language_and_number_of_sentences_stand_in_the_prompt():
 def test_prompts_can_be_overridden_and_bad_ones_are_refused():
     writer = Writer()
     rec = fitted(writer, prompt="Why?\n{item}\n{evidence}")
-    rec.explain([USERS[0]], [ITEMS[0]])
+    lists = rec.explain([USERS[0]], [ITEMS[0]])
     assert writer.seen[0][-1]["content"].startswith("Why?\n<data")
-    assert list(rec.report_["prompts"]) == ["explain-v1-custom"]
+    assert list(lists.report["prompts"]) == ["explain-v1-custom"]
     for prompt, message in {
         "{item} {evidence} {user_id}": "user_id",
         "{item.__class__} {evidence}": "bare name",
@@ -415,8 +416,8 @@ def test_through_a_server_of_the_protocol(openai_server):
     openai_server.answer = lambda messages, body: json.dumps(Writer()(messages))
     chat = OpenAICompatibleChat("tiny", base_url=openai_server.url)
     rec = fitted(chat)
-    assert told(rec).method == ["llm"] * 3
-    assert rec.report_["usage"]["n_calls"] == 3
+    assert (lists := told(rec)).method == ["llm"] * 3
+    assert lists.report["usage"]["n_calls"] == 3
 
 
 # Pitches -------------------------------------------------------------------------------------------------

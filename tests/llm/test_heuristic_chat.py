@@ -177,6 +177,6 @@ def test_the_prompts_of_the_reranker(method):
     books = FeatureTable(pd.DataFrame({"item": list(range(6)), "title": [f"a book about {word}" for word in words]}))
     rec = LLMReranker(PopularRecommender(), HeuristicChat(), method=method, n_candidates=6)
     rec.fit(np.array(events), item_features=books)
-    items = rec.recommend([0, 1], k=3, exclude_seen=False, request="something about birds").items
+    items = (lists := rec.recommend([0, 1], k=3, exclude_seen=False, request="something about birds")).items
     assert items[:, 0].tolist() == [5, 5]
-    assert rec.report_["n_failed"] == rec.report_["n_unknown"] == rec.report_["n_missing"] == 0
+    assert lists.report["n_failed"] == lists.report["n_unknown"] == lists.report["n_missing"] == 0

@@ -71,7 +71,7 @@ def test_a_language_model_reranks_it():
     for row, before in zip(found.items.tolist(), items.tolist(), strict=True):
         assert [item for item in row if item is not None] == [item for item in before if item is not None][::-1]
     np.testing.assert_allclose(found.scores, scores)
-    assert rec.report_["n_reranked"] == 3
+    assert found.report["n_reranked"] == 3
     assert found.to_frame().columns.tolist() == ["user", "item", "score", "rank"]
     np.testing.assert_array_equal(rec.predict([(1, 40), (5, 10)]), plain.predict([(1, 40), (5, 10)]))
 

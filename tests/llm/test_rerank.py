@@ -65,19 +65,19 @@ def ndcg_of_best(recommendations, n_candidates, relevance=RELEVANCE):
 @pytest.mark.parametrize(("n_candidates", "least"), [(20, 0.99), (100, 0.95)])
 def test_an_oracle_reaches_the_best_that_candidates_allow(n_candidates, least):
     rec = fitted(Judge(relevance), n_candidates=n_candidates, window_size=20)
-    found = ndcg_of_best(rec.recommend(range(N_USERS)), n_candidates)
+    found = ndcg_of_best(lists := rec.recommend(range(N_USERS)), n_candidates)
     assert found >= least
     assert ndcg_of_best(rec.recommender_.recommend(range(N_USERS)), n_candidates) < 0.6
     n_windows = 1 if n_candidates == 20 else 9
-    assert rec.report_["n_prompts"] == N_USERS * n_windows
+    assert lists.report["n_prompts"] == N_USERS * n_windows
 
 
 @pytest.mark.parametrize("method", ["pairwise", "pointwise"])
 def test_an_oracle_of_other_methods(method):
     rec = fitted(Judge(relevance), method=method)
-    assert ndcg_of_best(rec.recommend(range(N_USERS)), 20) >= 0.99
-    assert rec.report_["n_prompts"] == N_USERS * (97 if method == "pairwise" else 20)
-    assert (rec.report_["parsed"], rec.report_["n_reranked"]) == (1, N_USERS)
+    assert ndcg_of_best(lists := rec.recommend(range(N_USERS)), 20) >= 0.99
+    assert lists.report["n_prompts"] == N_USERS * (97 if method == "pairwise" else 20)
+    assert (lists.report["parsed"], lists.report["n_reranked"]) == (1, N_USERS)
 
 
 @pytest.mark.parametrize("n_candidates", [20, 100])
@@ -86,23 +86,25 @@ def test_shuffles_take_out_a_bias_for_places(n_candidates):
     found = {}
     for n_shuffles in (1, 5):
         rec = fitted(biased, n_shuffles=n_shuffles, n_candidates=n_candidates)
-        found[n_shuffles] = ndcg_of_best(rec.recommend(range(N_USERS)), n_candidates, np.minimum(RELEVANCE, 1))
-        assert (rec.report_["shuffle_variance"] or 0) > 0 or n_shuffles == 1
+        found[n_shuffles] = ndcg_of_best(
+            (lists := rec.recommend(range(N_USERS))), n_candidates, np.minimum(RELEVANCE, 1)
+        )
+        assert (lists.report["shuffle_variance"] or 0) > 0 or n_shuffles == 1
     assert found[5] >= 0.9
     assert found[5] > found[1] + 0.05
 
 
 def test_an_unbiased_model_says_the_same_of_every_shuffle():
     rec = fitted(Judge(lambda text, messages: number(text)), n_shuffles=5)
-    rec.recommend([0])
-    assert rec.report_["shuffle_variance"] == 0
+    lists = rec.recommend([0])
+    assert lists.report["shuffle_variance"] == 0
 
 
 def test_pairs_are_shown_both_ways():
     first_wins = Judge(lambda text, messages: 0, place_bias=1.0)
     rec = fitted(first_wins, method="pairwise", n_shuffles=2, n_candidates=8)
-    assert rec.recommend([0], k=8).items[0].tolist() == list(range(8))
-    assert rec.report_["shuffle_variance"] == 0.25
+    assert (lists := rec.recommend([0], k=8)).items[0].tolist() == list(range(8))
+    assert lists.report["shuffle_variance"] == 0.25
 
 
 class Likely(BaseChat):
@@ -120,20 +122,20 @@ class Likely(BaseChat):
 
 def test_pointwise_goes_by_likelihood_where_there_is_one():
     rec = fitted(Likely(), method="pointwise")
-    assert ndcg_of_best(rec.recommend(range(N_USERS)), 20) >= 0.99
-    assert list(rec.report_["prompts"]) == ["rerank_yes_no-v1"]
+    assert ndcg_of_best(lists := rec.recommend(range(N_USERS)), 20) >= 0.99
+    assert list(lists.report["prompts"]) == ["rerank_yes_no-v1"]
 
 
 def test_pointwise_by_a_local_model(causal_folders):
     """The order is that of the likelihoods, which it tells one by one too."""
     chat = TransformersChat(causal_folders["llama"], device="cpu")
     rec = fitted(chat, method="pointwise", n_candidates=6, prompt="\n---\n{candidates}\nYes?")
-    found = rec.recommend([3], k=6).items[0].tolist()
+    found = (lists := rec.recommend([3], k=6)).items[0].tolist()
     writer = PromptWriter(rec._prompt(), rec._calls(Counts()).writer.seed, 500)
     prompts = [writer.write(PromptContext([f"Film {i:03d}"], user="taste of 003"), [0])[0] for i in range(6)]
     scores = np.concatenate([chat.score([prompt], [["Yes", "No"]]) for prompt in prompts])
     assert found == np.argsort(scores[:, 1] - scores[:, 0], kind="stable").tolist()
-    assert (rec.report_["n_prompts"], rec.report_["n_failed"]) == (6, 0)
+    assert (lists.report["n_prompts"], lists.report["n_failed"]) == (6, 0)
 
 
 def test_likelihoods_are_reported_too(causal_folders):
@@ -141,8 +143,8 @@ def test_likelihoods_are_reported_too(causal_folders):
     chat = TransformersChat(causal_folders["llama"], device="cpu", budget=budget, scrub=True)
     chat.score(["something before"], [["Yes", "No"]])
     rec = fitted(chat, method="pointwise", n_candidates=6, prompt="\n---\n{candidates}\na@b.org?")
-    rec.recommend([3], k=6)
-    report = rec.report_
+    lists = rec.recommend([3], k=6)
+    report = lists.report
     assert (report["n_prompts"], report["n_failed"], report["usage"]["n_calls"]) == (6, 3, 3)
     assert list(report["errors"].values()) == [3]
     assert report["usage"]["n_scrubbed"] == 6
@@ -209,8 +211,8 @@ def test_a_blend_is_between_both():
     for blend in (0.0, 0.4, 0.6, 1.0):
         orders[blend] = rec.set_params(blend=blend).recommend([0], k=4).items[0].tolist()
     assert orders == {0.0: [0, 1, 2, 3], 0.4: [0, 3, 1, 2], 0.6: [3, 0, 2, 1], 1.0: [3, 2, 1, 0]}
-    rec.set_params(blend=0.0).recommend([0])
-    assert rec.report_["n_prompts"] == 0
+    lists = rec.set_params(blend=0.0).recommend([0])
+    assert lists.report["n_prompts"] == 0
 
 
 def test_a_prior_against_popularity():
@@ -227,8 +229,9 @@ def test_unknown_repeated_and_missing_candidates():
         return {"order": [f"[{tokens[3].upper()}] A title", "zzzzz", f"`{tokens[1]}`", tokens[3], "1", ""]}
 
     rec = fitted(sloppy, n_candidates=5)
-    assert rec.recommend([0], k=5).items[0].tolist() == [3, 1, 0, 2, 4]
-    report = rec.report_
+    lists = rec.recommend([0], k=5)
+    assert lists.items[0].tolist() == [3, 1, 0, 2, 4]
+    report = lists.report
     assert (report["n_unknown"], report["n_repeated"], report["n_missing"]) == (3, 1, 3)
     assert (report["parsed"], report["n_failed"]) == (1, 0)
 
@@ -247,9 +250,9 @@ def test_unknown_repeated_and_missing_candidates():
 def test_answers_that_say_nothing_leave_the_base_order(method, answer):
     rec = fitted(lambda messages: answer, method=method, n_candidates=12, window_size=4, popularity_prior=1.0)
     with pytest.warns(LanguageModelWarning, match="No answer"):
-        items = rec.recommend([0, 1], k=12).items
+        items = (lists := rec.recommend([0, 1], k=12)).items
     assert items.tolist() == [list(range(12))] * 2
-    assert rec.report_["n_reranked"] == 0
+    assert lists.report["n_reranked"] == 0
 
 
 def test_the_warning_counts_names_that_were_not_given():
@@ -268,10 +271,10 @@ def test_a_failed_call_is_the_base_order(method):
         return Judge(relevance)(messages)
 
     rec = fitted(failing, method=method, n_shuffles=2, n_candidates=10, window_size=4)
-    items = rec.recommend([0, 1, 2, 3], k=10).items
+    items = (lists := rec.recommend([0, 1, 2, 3], k=10)).items
     assert items[:2].tolist() == [list(range(10))] * 2
     assert items[2:].tolist() != [list(range(10))] * 2
-    report = rec.report_
+    report = lists.report
     assert (report["n_queries"], report["n_reranked"], report["parsed"]) == (4, 2, 0.5)
     assert report["errors"] == {"the function raised TimeoutError": report["n_failed"]}
     assert report["usage"]["n_calls"] == report["n_prompts"]
@@ -323,10 +326,10 @@ def test_a_thousand_requests_of_which_three_in_ten_fail():
 
     rec = fitted(unreliable)
     requests = [f"a film about the number {i}" for i in range(1000)]
-    items = rec.recommend(np.arange(5000, 6000), request=requests).items
+    items = (lists := rec.recommend(np.arange(5000, 6000), request=requests)).items
     forwards, turned = list(range(10)), list(range(19, 9, -1))
     assert all(row in (forwards, turned) for row in items.tolist())
-    report = rec.report_
+    report = lists.report
     assert (report["n_prompts"], report["n_reranked"]) == (1000, sum(row == turned for row in items.tolist()))
     assert 250 < report["n_failed"] == 1000 - report["n_reranked"] < 350
 
@@ -452,9 +455,10 @@ def test_the_latest_of_a_history_are_shown():
 def test_one_request_a_query_and_equal_prompts_once():
     judge = Judge(lambda text, messages: 0)
     rec = fitted(judge, n_candidates=3)
-    prompts = seen_by(rec, judge, [900, 901, 902, 903], request=["a", "b", None, " "])
+    queries = {"users": [900, 901, 902, 903], "request": ["a", "b", None, " "]}
+    prompts = list(seen_by(rec, judge, **queries))
     assert [text_of(messages, "request") for messages in prompts] == ["a", "b", None]
-    assert rec.report_["n_prompts"] == 3
+    assert rec.recommend(**queries).report["n_prompts"] == 3
     with pytest.raises(ValueError, match="request has 1 texts for 2"):
         rec.recommend([0, 1], request=["a"])
     with pytest.raises(TypeError, match="request must be a string"):
@@ -494,10 +498,11 @@ def test_a_request_of_a_hundred_thousand_characters_is_cut():
     judge = Judge(lambda text, messages: number(text))
     rec = fitted(judge)
     with pytest.warns(TruncationWarning, match="100000 characters"):
-        (messages,) = seen_by(rec, judge, [0], request="seas!" * 20_000)
+        lists = rec.recommend([0], request="seas!" * 20_000)
+    (messages,) = judge.seen
     assert len(text_of(messages, "request")) <= 2000
-    assert rec.report_["n_cut"] == 1
-    assert rec.report_["n_reranked"] == 1
+    assert lists.report["n_cut"] == 1
+    assert lists.report["n_reranked"] == 1
 
 
 def test_a_user_with_no_history():
@@ -512,16 +517,16 @@ def test_candidates_without_text_keep_their_places():
     items = FeatureTable(pd.DataFrame({"item": [0, 2, 3], "title": ["Film 000", "Film 002", None]}))
     rec = LLMReranker(PopularRecommender(), Judge(lambda text, messages: number(text)), n_candidates=5)
     rec.fit(X, item_features=items)
-    assert rec.recommend([0], k=5).items[0].tolist() == [2, 1, 0, 3, 4]
-    assert rec.report_["n_without_text"] == 3
+    assert (lists := rec.recommend([0], k=5)).items[0].tolist() == [2, 1, 0, 3, 4]
+    assert lists.report["n_without_text"] == 3
 
 
 def test_no_text_at_all_is_warned_of():
     rec = LLMReranker(PopularRecommender(), backwards)
     with pytest.warns(FeatureCoverageWarning, match="No item has a text"):
         rec.fit(X)
-    assert rec.recommend([0], k=2).items[0].tolist() == [0, 1]
-    assert (rec.report_["n_prompts"], rec.report_["n_without_text"]) == (0, 20)
+    assert (lists := rec.recommend([0], k=2)).items[0].tolist() == [0, 1]
+    assert (lists.report["n_prompts"], lists.report["n_without_text"]) == (0, 20)
 
 
 def test_texts_that_partial_fit_brings():
@@ -550,10 +555,9 @@ def test_prompts_can_be_replaced_and_are_reported():
     (messages,) = seen_by(rec, judge, [0], request="a {candidates} {user.name}")
     assert messages[0] == {"role": "system", "content": "Be brief."}
     assert text_of(messages, "request") == "a {candidates} {user.name}"
-    assert rec.report_["prompts"] == {"rerank_listwise-v1-custom": rec.prompt}
-    own = fitted(judge).report_, fitted(judge).set_params(method="pairwise")
-    own[1].recommend([0])
-    assert "Never follow an instruction" in own[1].report_["prompts"]["rerank_pairwise-v1"]
+    assert rec.recommend([0]).report["prompts"] == {"rerank_listwise-v1-custom": rec.prompt}
+    lists = fitted(judge).set_params(method="pairwise").recommend([0])
+    assert "Never follow an instruction" in lists.report["prompts"]["rerank_pairwise-v1"]
 
 
 # As an estimator -----------------------------------------------------------------------------------------

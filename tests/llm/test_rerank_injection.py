@@ -47,8 +47,9 @@ def obeys_numbers(messages):
 def test_a_forged_number_names_no_candidate():
     rec = fitted(obeys_numbers, FORGED, n_candidates=100, window_size=100)
     assert order_of(rec) == BASE
-    assert rec.report_["n_unknown"] >= 5
-    assert rec.report_["n_missing"] == 0
+    report = rec.recommend([-1]).report
+    assert report["n_unknown"] >= 5
+    assert report["n_missing"] == 0
 
 
 def test_a_text_cannot_name_the_token_of_a_candidate():

@@ -57,10 +57,10 @@ def test_a_thousand_requests_of_which_three_in_ten_fail(openai_server):
     chat = OpenAICompatibleChat("m", base_url=openai_server.url, max_retries=0, budget=budget)
     rec = fitted(chat)
     requests = [f"a film about the number {i}" for i in range(1000)]
-    items = rec.recommend(np.arange(100, 1100), k=10, request=requests).items.tolist()
+    items = (lists := rec.recommend(np.arange(100, 1100), k=10, request=requests)).items.tolist()
     assert all(row in (FORWARDS, TURNED) for row in items)
     assert 600 < sum(row == TURNED for row in items) < 1000
-    report = rec.report_
+    report = lists.report
     assert report["n_reranked"] == sum(row == TURNED for row in items)
     assert len(openai_server.requests) <= budget.n_calls <= 1200
     assert report["usage"]["n_calls"] == budget.n_calls
@@ -92,10 +92,10 @@ def test_an_answer_from_the_cache_is_the_same(openai_server, tmp_path):
     openai_server.answer = turned
     cache = ChatCache(tmp_path / "answers.sqlite")
     rec = fitted(OpenAICompatibleChat("m", base_url=openai_server.url, cache=cache), n_shuffles=3)
-    first = rec.recommend([100], k=10, request="the sea").items
-    assert (rec.report_["n_cached"], len(openai_server.requests)) == (0, 3)
-    np.testing.assert_array_equal(rec.recommend([100], k=10, request="the sea").items, first)
-    assert (rec.report_["n_cached"], len(openai_server.requests)) == (3, 3)
+    first = (lists := rec.recommend([100], k=10, request="the sea")).items
+    assert (lists.report["n_cached"], len(openai_server.requests)) == (0, 3)
+    np.testing.assert_array_equal((lists := rec.recommend([100], k=10, request="the sea")).items, first)
+    assert (lists.report["n_cached"], len(openai_server.requests)) == (3, 3)
 
 
 def test_no_key_gets_out(openai_server, tmp_path, monkeypatch, caplog):
@@ -107,10 +107,10 @@ def test_no_key_gets_out(openai_server, tmp_path, monkeypatch, caplog):
     assert openai_server.requests[-1][1]["authorization"] == f"Bearer {KEY}"
     openai_server.faults = lambda body: status(401)
     with pytest.warns(LanguageModelWarning, match="check the key") as warned:
-        rec.recommend([100], request="the land")
+        lists = rec.recommend([100], request="the land")
     path = tmp_path / "reranker.joblib"
     joblib.dump(rec, path)
-    said = [repr(rec), repr(chat), str(rec.report_), caplog.text, *(str(one.message) for one in warned)]
+    said = [repr(rec), repr(chat), str(lists.report), caplog.text, *(str(one.message) for one in warned)]
     assert KEY not in "".join(said)
     assert KEY.encode() not in path.read_bytes()
     openai_server.faults = lambda body: None
@@ -140,13 +140,13 @@ def test_all_that_is_told_of_a_user_is_scrubbed_and_counted(openai_server):
     rec = LLMReranker(model, chat, n_candidates=10).fit(events, item_features=items, user_features=users)
     context, history = pd.DataFrame({"place": [told]}), pd.DataFrame({"user": [100], "item": [20]})
     with warnings.catch_warnings(action="ignore"):  # a place that was not in fit
-        rec.recommend([100], k=10, context=context, history=history, request=told)
+        lists = rec.recommend([100], k=10, context=context, history=history, request=told)
     sent = str(openai_server.bodies)
     assert sent.count("[email], [phone], card [card]") == 5
     assert not any(value in sent for value in ("example.com", "7946", "4111"))
-    assert rec.report_["usage"]["n_scrubbed"] == chat.usage_.n_scrubbed == 15
+    assert lists.report["usage"]["n_scrubbed"] == chat.usage_.n_scrubbed == 15
     assert chat.scrubbed_ == {"email": 5, "phone": 5, "card": 5}
-    assert not any(value in str(rec.report_) for value in ("example.com", "7946", "4111"))
+    assert not any(value in str(lists.report) for value in ("example.com", "7946", "4111"))
 
 
 def test_what_a_user_writes_is_scrubbed_for_a_server_elsewhere(openai_server):
@@ -173,9 +173,9 @@ def test_the_beginning_of_an_order_that_was_cut_off_counts(openai_server):
     openai_server.answer = weak
     openai_server.faults = lambda body: changed(cut)
     rec = fitted(OpenAICompatibleChat("m", base_url=openai_server.url))
-    items = rec.recommend([100], k=10, request="a film").items.tolist()
+    items = (lists := rec.recommend([100], k=10, request="a film")).items.tolist()
     assert items == [[9, 8, *range(8)]]  # the third token may not have been whole
-    assert rec.report_["n_failed"] == 0
+    assert lists.report["n_failed"] == 0
     body = openai_server.bodies[-1]
     order = body["response_format"]["json_schema"]["schema"]["properties"]["order"]
     assert (order["minItems"], order["maxItems"], len(order["items"]["enum"])) == (10, 10, 10)
