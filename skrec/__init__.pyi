@@ -30,9 +30,9 @@ from skrec.base import SampleWeightMixin as SampleWeightMixin
 from skrec.base import VectorRecommender as VectorRecommender
 from skrec.base import is_recommender as is_recommender
 from skrec.compilation import warm_up as warm_up
-from skrec.compose import CascadeRecommender as CascadeRecommender
 from skrec.compose import BudgetRule as BudgetRule
 from skrec.compose import CapRule as CapRule
+from skrec.compose import CascadeRecommender as CascadeRecommender
 from skrec.compose import DiversityReranker as DiversityReranker
 from skrec.compose import FallbackRecommender as FallbackRecommender
 from skrec.compose import FilterRule as FilterRule

@@ -10,9 +10,9 @@ from skrec.compose._rules import BudgetRule, CapRule, FilterRule, Omissions
 from skrec.compose._switch import SwitchRecommender
 
 __all__ = [
-    "CascadeRecommender",
     "BudgetRule",
     "CapRule",
+    "CascadeRecommender",
     "DiversityReranker",
     "FallbackRecommender",
     "FilterRule",
