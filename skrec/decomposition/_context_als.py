@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from skrec._kernels.als.context import ContextALS
 
 _CONTEXT_PENALTY = 0.1  # a context has many more events than a user or an item
+# Of ratings it says little beside user and item. A map that is free to grow lets the items fit noise in every context,
+# at no cost to themselves.
+_RATING_CONTEXT_PENALTY = 30.0
 _UPDATE_SWEEPS = 3
 
 
@@ -94,11 +97,15 @@ class ContextALSSolver(ALSSolver):
             items,
             aligned_zeros(events.context.shape[1], self.settings.n_columns),
             alpha=scales.alpha,
-            penalty=_CONTEXT_PENALTY * scales.regularization,
+            penalty=self._context_penalty(scales.regularization),
             bias=self.settings.bias,
             mean=scales.mean,
             make=lambda matrix: self.rows(scales, matrix),
         )
+
+    def _context_penalty(self, regularization: float) -> float:
+        """The L2 penalty of the context map."""
+        return regularization * (_RATING_CONTEXT_PENALTY if self.settings.explicit else _CONTEXT_PENALTY)
 
     def _search_in_context(
         self, scales: Scales, events: WeightedEvents, shape: tuple[int, int], features: SideFeatures
@@ -117,7 +124,7 @@ class ContextALSSolver(ALSSolver):
 
         def gains_at(regularization: float) -> NDArray[np.float64]:
             n_sweeps = penalties.move_to(regularization)
-            sweeps.penalty = _CONTEXT_PENALTY * regularization
+            sweeps.penalty = self._context_penalty(regularization)
             sweeps.fit(n_sweeps, SEARCH_TOL)
             return rank.weighted_gains(
                 lambda at: users.factors[out.users[at]] + of_events[at] @ coef, items.factors, items.active

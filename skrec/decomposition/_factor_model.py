@@ -15,6 +15,8 @@ from skrec.decomposition._state_checks import check_factors
 from skrec.interactions import Histories, Queries
 from skrec.utils import Matrix, check_matrix, check_number, is_zero_row
 
+_LARGEST = 1e30  # products with item vectors stay in the range of float32
+
 
 class FactorModel(VectorRecommender):
     """Scores are p.q, and with ratings the mean and the biases; histories that were not in fit are folded in.
@@ -194,7 +196,7 @@ class FactorModel(VectorRecommender):
             known[:] = True
         if state.settings.explicit:
             vectors[known, -1] += state.scales.mean
-        if not np.isfinite(vectors).all():
+        if not (np.abs(vectors) < _LARGEST).all():
             raise ValueError(
                 "The user vector of a request leaves the range of float32, by its history or its context; pass numbers "
                 "of the size that fit had."

@@ -151,8 +151,8 @@ class HybridMFRecommender(SampleWeightMixin, PartialFitMixin, FactorModel):
     With context, the events of such a history count as if they had the mean context of training, and the vector of a
     known user starts from the fitted one. ``context=None`` is the mean context too.
 
-    *Context.* The scale of a context column does not matter. C has an L2 penalty of a tenth of the regularization,
-    in units of the root mean square of each column's nonzero values.
+    *Context.* The scale of a context column does not matter. C has an L2 penalty of a tenth of the regularization, with
+    ratings of thirty times the regularization, in units of the root mean square of each column's nonzero values.
 
     *Automatic values.* With "als" and implicit feedback, a tenth of the events is held out (``validation_fraction``),
     and ``regularization`` climbs in factors of two to the best mean of ``1 / log2(1 + rank)``, each model starting from

@@ -289,6 +289,19 @@ def test_requests_that_leave_float32_are_refused():
         make(solver="als", regularization=1.0).fit(X).recommend(history=([[999, 3]] * 500, np.full(500, 1e15)))
 
 
+def test_moments_that_say_nothing_of_ratings_cost_little():
+    """Forty columns that are one at random: what the items could fit in them is noise."""
+    rng = np.random.default_rng(0)
+    users, items = rng.integers(150, size=6000), rng.integers(100, size=6000)
+    y = 3 + (rng.normal(size=(150, 3))[users] * rng.normal(size=(100, 3))[items]).sum(axis=1) + rng.normal(size=6000)
+    X = np.column_stack([users, items, np.eye(40)[rng.integers(40, size=6000)]])
+    in_context = make(feedback="explicit", n_factors=16).fit(X[:5000], y[:5000])
+    blind = make(feedback="explicit", n_factors=16).fit(X[:5000, :2], y[:5000])
+    errors = in_context.predict(X[5000:]) - y[5000:], blind.predict(X[5000:, :2]) - y[5000:]
+    in_context_error, blind_error = (np.sqrt(np.mean(np.square(error))) for error in errors)
+    assert in_context_error < 1.02 * blind_error
+
+
 @pytest.mark.parametrize("constant", [False, True], ids=["context", "constant context"])
 def test_ratings_one_at_a_time_keep_the_quality(constant):
     """Items must not follow single ratings into directions where only contexts point."""
