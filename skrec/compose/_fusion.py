@@ -55,7 +55,8 @@ class FusionRecommender(WeightedComposite):
     method : {"rrf", "score", "learned"}, default="rrf"
         "rrf": the value is ``1 / (60 + rank)`` (reciprocal rank fusion). "score": the score, on a scale on which the
         mean of the fifty best of the list is 1, and the last of its ``n_candidates`` items is 0; an item outside a list
-        gets 0 from it. "learned": as "score", with weights that ``fit`` chooses on held-out events.
+        gets 0 from it. "learned": as "score", with weights that ``fit`` chooses on held-out events; equal ones
+        where no others are better there by two standard errors.
     weights : sequence of float, default=None
         One non-negative weight per recommender, or with ``by_segment`` one such row per segment. None means all
         alike. Only their ratios count. A part of weight 0 everywhere is not asked. Not used by "learned".

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -74,7 +75,7 @@ class WeightedComposite(CompositeRecommender):
     def _learned_weights(self, X: Any, y: Any, tables: dict[str, Any]) -> NDArray[np.float64]:
         """The best weights of each segment on held-out events, for parts that were fitted to the others."""
         settings = self._settings(self.n_iter, self.random_state)
-        scores = []
+        found = []
         for train, test in learning_splits(self.cv, X, y):
             X_train, X_test = _safe_indexing(X, train), _safe_indexing(X, test)
             y_train, y_test = (None if y is None else _safe_indexing(y, at) for at in (train, test))
@@ -82,10 +83,9 @@ class WeightedComposite(CompositeRecommender):
             given = {name: table for name, table in tables.items() if table is not None}
             trial.fit(X_train, y_train, **given)
             refuse_leaks(trial.named_recommenders_, X_train, X_test)
-            scores.append(trial._scored(X_test, y_test, settings, ranking_scorer("ndcg@10"))[0])
-        with np.errstate(invalid="ignore"):
-            mean = np.nansum(scores, axis=0) / np.isfinite(scores).sum(axis=0)
-        return np.stack([best_weights(settings, of_segment) for of_segment in mean])
+            found.append(trial._scored(X_test, y_test, settings, ranking_scorer("ndcg@10")))
+        of_segments = [np.concatenate(values, axis=1) for values in zip(*found, strict=True)]
+        return np.stack([best_weights(settings, values) for values in of_segments])
 
     def _settings(self, n: int, random_state: RandomState) -> NDArray[np.float64]:
         return weights_to_try(len(self.recommenders), n, check_random_state(random_state))
@@ -130,37 +130,43 @@ class WeightedComposite(CompositeRecommender):
         Returns
         -------
         WeightSearch
-            ``table``, the best ``weights``, and their ``score``. With ``by_segment``, those of each segment.
+            ``table``, the best ``weights``, and their ``score``. With ``by_segment``, those of each segment. The
+            weights are equal where no other setting is better by two standard errors.
         """
         check_is_fitted(self)
         scorer: Callable[..., Any] = ranking_scorer(scoring) if isinstance(scoring, str) else scoring
         settings = self._settings(n_iter, random_state)
-        scores, n_rows = self._scored(X, y, settings, scorer)
-        best = np.stack([best_weights(settings, of_segment) for of_segment in scores])
-        table = weight_table(self._part_names, settings, scores)
-        tops = np.array([np.nan if np.isnan(row).all() else np.nanmax(row) for row in scores])
-        known = np.isfinite(tops)
-        score = float(np.average(tops[known], weights=n_rows[known])) if known.any() else float("nan")
+        found = self._scored(X, y, settings, scorer)
+        best = np.stack([best_weights(settings, values) for values in found])
+        with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # of means of nothing
+            means = np.stack([np.nanmean(values, axis=1) for values in found])
+        chosen = np.array([mean[(settings == one).all(axis=1)][0] for mean, one in zip(means, best, strict=True)])
+        n_queries, known = np.array([values.shape[1] for values in found]), np.isfinite(chosen)
+        score = float(np.average(chosen[known], weights=n_queries[known])) if known.any() else float("nan")
+        table = weight_table(self._part_names, settings, means)
         return WeightSearch(table, best if len(best) > 1 else best[0], score)
 
     def _scored(
         self, X: Any, y: Any, settings: NDArray[np.float64], scorer: Callable[..., Any]
-    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Scores of shape (n_segments, n_settings), NaN for a segment without rows; and the rows of each segment."""
+    ) -> list[NDArray[np.float64]]:
+        """For each segment values of shape (n_settings, n_queries), from one ranking of each part."""
         users, row_of_event = factorize(read_events(X).users, "user ids of X")
         segment = self._segments(users)[row_of_event]
-        n_segments = len(read_edges(self.by_segment)) + 1
-        scores = np.full((n_segments, len(settings)), np.nan)
-        n_rows = np.bincount(segment, minlength=n_segments)
-        for at in np.flatnonzero(n_rows):
+        found = []
+        for at in range(len(read_edges(self.by_segment)) + 1):
             rows = np.flatnonzero(segment == at)
+            if not len(rows):
+                found.append(np.zeros((len(settings), 0)))
+                continue
             X_part, y_part = _safe_indexing(X, rows), None if y is None else _safe_indexing(y, rows)
-            replay = self._replay()
-            for number, one in enumerate(settings):
+            replay, values = self._replay(), []
+            for one in settings:
                 replay.weights = one.tolist()
                 replay._answers.position = 0
-                scores[at, number] = scorer(replay, X_part, y_part)
-        return scores, n_rows
+                per_query = getattr(scorer, "per_query", lambda *given: [scorer(*given)])
+                values.append(per_query(replay, X_part, y_part))
+            found.append(np.asarray(values, dtype=np.float64))
+        return found
 
     def _replay(self) -> Any:
         """The same parts and one segment, asked once for each call that follows; then rewound and weighed anew."""

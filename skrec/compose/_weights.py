@@ -16,6 +16,8 @@ from skrec.utils import installed_frame_library
 _MOST_EQUAL = 0.5
 """Concentration of the random weights: below 1 they favour few of the parts."""
 
+_N_ERRORS = 2
+
 
 class WeightSearch(NamedTuple):
     """What :meth:`FusionRecommender.search_weights` found.
@@ -26,9 +28,10 @@ class WeightSearch(NamedTuple):
         One row per setting, the best first: the weight of each part by its name, and ``score``. With ``by_segment``
         the settings of each segment, in a column ``segment``.
     weights : ndarray of shape (n_parts,) or (n_segments, n_parts)
-        The best, for the parameter ``weights``.
+        The best, for the parameter ``weights``: the first of the table if it is better than equal weights by two
+        standard errors, else equal weights.
     score : float
-        Its score; with ``by_segment``, the mean over the held-out rows.
+        Their score; with ``by_segment``, the mean over the held-out rows.
     """
 
     table: Any
@@ -94,10 +97,26 @@ def weights_to_try(n_parts: int, n_settings: int, random_state: np.random.Random
     return settings[: max(n_settings, n_parts + 1)] if n_parts > 1 else settings[:1]
 
 
-def best_weights(settings: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The setting of the highest score, the first of several; the first where no score is defined."""
-    known = np.where(np.isnan(scores), -np.inf, scores)
-    return settings[int(known.argmax())]
+def best_weights(settings: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The setting of the highest mean, or the first, all alike, where none is better by two standard errors.
+
+    The highest of many means is high by chance too: on half of the validation users of MovieLens 100K it was chosen
+    .0014 below equal weights on the other half, and this rule was not.
+
+    Parameters
+    ----------
+    settings : array of shape (n_settings, n_parts)
+    values : array of shape (n_settings, n_queries)
+        The score of each query; NaN where it is undefined. With a single value, the highest counts.
+    """
+    values = values[:, ~np.isnan(values).any(axis=0)]
+    if not values.shape[1]:
+        return settings[0]
+    top = int(values.mean(axis=1).argmax())
+    ahead = values[top] - values[0]
+    if len(ahead) > 1 and ahead.mean() <= _N_ERRORS * ahead.std(ddof=1) / np.sqrt(len(ahead)):
+        return settings[0]
+    return settings[top]
 
 
 def weight_table(names: Sequence[str], settings: NDArray[np.float64], scores: NDArray[np.float64]) -> Any:

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import fields
 from reprlib import repr as shortened
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from skrec.interactions import FeatureSource, Ids, Table
@@ -26,6 +27,14 @@ class RankingScorer:
         """Score a fitted recommender, or a Pipeline that ends in one, on held-out events."""
         scores = measure(estimator, X, y, self._parsed, self.protocol).means()
         return scores[self.metrics] if isinstance(self.metrics, str) else scores
+
+    def per_query(self, estimator: BaseEstimator, X: Table, y: ArrayLike | None = None) -> NDArray[np.float64]:
+        """The value of each query; one value for what is no plain mean of them. For a scorer of one metric."""
+        (metric,) = self._parsed
+        measured = measure(estimator, X, y, self._parsed, self.protocol)
+        found = measured.columns.get(metric.name)
+        is_plain_mean = found is not None and found.weights is None and not found.root
+        return found.values if found is not None and is_plain_mean else np.array([measured.means()[metric.name]])
 
     def __repr__(self) -> str:
         names = repr(self.metrics if isinstance(self.metrics, str) else list(self.metrics))

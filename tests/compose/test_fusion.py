@@ -16,6 +16,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skrec.compose import FusionRecommender
 from skrec.compose._score_scale import ScoreScale
+from skrec.compose._weights import best_weights
 from skrec.decomposition import HybridMFRecommender
 from skrec.dummy import PopularRecommender
 from skrec.exceptions import DamagedStateError, PartFailureWarning
@@ -299,9 +300,22 @@ def test_search_weights_ranks_each_part_once(split):
     settings = found.table[["popular", "knn"]].to_numpy()
     for alone in ([1, 0], [0, 1], [0.5, 0.5]):
         assert (settings == alone).all(axis=1).any()
-    assert_array_equal(found.weights, settings[0])
-    rec.set_params(weights=found.weights)
-    assert rec.score(split[1]) == pytest.approx(found.score) == pytest.approx(found.table["score"].max())
+    assert rec.set_params(weights=found.weights).score(split[1]) == pytest.approx(found.score)
+    assert rec.set_params(weights=settings[0]).score(split[1]) == pytest.approx(found.table["score"].max())
+    alone = two(method="score").fit(split[0]).search_weights(split[1], scoring=lambda *given: rec.score(*given[1:]))
+    assert_array_equal(alone.weights, [0.5, 0.5])  # all settings score the same
+
+
+def test_weights_must_be_better_than_equal_ones_by_two_standard_errors():
+    settings, rng = np.array([[0.5, 0.5], [1, 0], [0, 1]]), np.random.default_rng(0)
+    values = np.tile(rng.random(100), (3, 1))
+    values[1] += rng.normal(0.001, 0.1, 100)
+    assert_array_equal(best_weights(settings, values), [0.5, 0.5])
+    values[2] += 0.05
+    values[2, 3] = np.nan
+    assert_array_equal(best_weights(settings, values), [0, 1])
+    assert_array_equal(best_weights(settings, np.array([[0.1], [0.3], [0.2]])), [1, 0])
+    assert_array_equal(best_weights(settings, np.zeros((3, 0))), [0.5, 0.5])
 
 
 def test_search_weights_by_segment(split):
