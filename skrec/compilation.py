@@ -78,16 +78,22 @@ def _events() -> NDArray[np.int64]:
 
 def _in_time(events: NDArray[np.int64]) -> Any:
     """A frame with times; where no frame library is installed, nobody can pass times, and the array serves."""
+    frame = _frame({"user": events[:, 0], "item": events[:, 1], "timestamp": np.arange(len(events))})
+    return events if frame is None else frame
+
+
+def _frame(columns: dict[str, NDArray]) -> Any:
+    """A frame of the first library that is installed; None where there is none."""
     try:
         backend: Any = installed_frame_library()
     except ImportError:
-        return events
-    columns = {"user": events[:, 0], "item": events[:, 1], "timestamp": np.arange(len(events))}
+        return None
     return nw.from_dict(columns, backend=backend).to_native()
 
 
 def _fits(widths: Sequence[int]) -> Iterator[tuple[Any, tuple[Any, ...]]]:
     """Recommenders that are to be fitted, with X, y, features of items and features of users, or None."""
+    from skrec.compose import DiversityReranker
     from skrec.decomposition import BPRRecommender, HybridMFRecommender, LogisticMFRecommender
     from skrec.dummy import PopularRecommender
     from skrec.linear_model import EASERecommender
@@ -109,6 +115,12 @@ def _fits(widths: Sequence[int]) -> Iterator[tuple[Any, tuple[Any, ...]]]:
             yield HybridMFRecommender(solver="als", **quick, **settings), (X, strength, *tables)
         for solver, tables in product(("bpr", "warp", "softmax"), sides[:2]):
             yield HybridMFRecommender(solver=solver, **quick), (X, None, *tables)
+    factors = HybridMFRecommender(n_factors=widths[0], max_iter=2, random_state=0)
+    yield DiversityReranker(factors, method="mmr"), (events, None, None, None)
+    yield DiversityReranker(factors, method="dpp"), (events, None, None, None)
+    if (kinds := _frame({"item": ids, "kind": ids % 3})) is not None:
+        by_kind = DiversityReranker(PopularRecommender(), method="calibrated", categories="kind")
+        yield by_kind, (events, None, kinds, None)
     yield EASERecommender(regularization_exponent=0.0), (events, None, None, None)
     for model in (BPRRecommender, LogisticMFRecommender):
         yield model(n_factors=4, max_iter=2, random_state=0), (events, None, dense, of_users)

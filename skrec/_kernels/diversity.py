@@ -47,15 +47,25 @@ def _dot(a, b):
 
 
 @njit(cache=True, nogil=True)
-def _cosines(code, codes, n, vectors, scratch, out) -> None:
-    """Cosines of one item and of each of the first ``n`` of ``codes``; ``scratch`` is zero before and after."""
+def _gather(codes, n, vectors, near) -> None:
+    """Copy the dense vectors of the candidates, which are read once for each choice."""
     if vectors.dense.shape[1]:
         for c in range(n):
-            out[c] = _dot(vectors.dense[code], vectors.dense[codes[c]])
+            near[c] = vectors.dense[codes[c]]
+
+
+@njit(cache=True, nogil=True)
+def _cosines(best, codes, n, is_taken, vectors, near, scratch, out) -> None:
+    """Cosines of one candidate and of each that is not taken; ``scratch`` is zero before and after."""
+    if vectors.dense.shape[1]:
+        for c in range(n):
+            if not is_taken[c]:
+                out[c] = _dot(near[best], near[c])
         return
     if not vectors.width:
         out[:n] = 0
         return
+    code = codes[best]
     for at in range(vectors.indptr[code], vectors.indptr[code + 1]):
         scratch[vectors.indices[at]] = vectors.data[at]
     for c in range(n):
@@ -125,11 +135,14 @@ def mmr_places(start, stop, codes, relevance, strength, vectors, takes_mean, cat
     width = codes.shape[1]
     gains, nearest, cosines = np.empty(width), np.empty(width, np.float32), np.empty(width, np.float32)
     is_taken, scratch = np.empty(width, np.bool_), np.zeros(vectors.width, np.float32)
+    near = np.empty((width, vectors.dense.shape[1]), np.float32)
     counts = np.empty(categories.width, np.int64)
     for row in range(start, stop):
         n = _length(codes[row])
         is_taken[:] = False
         counts[:] = 0
+        cosines[:] = 0
+        _gather(codes[row], n, vectors, near)
         for place in range(min(n, places.shape[1])):
             for c in range(n):
                 gains[c] = (1 - strength) * relevance[row, c]
@@ -137,7 +150,9 @@ def mmr_places(start, stop, codes, relevance, strength, vectors, takes_mean, cat
                     gains[c] -= strength * (nearest[c] / place if takes_mean else nearest[c])
             best = _choose(gains, n, codes[row], is_taken, categories, counts)
             places[row, place] = best
-            _cosines(codes[row, best], codes[row], n, vectors, scratch, cosines)
+            if place + 1 == places.shape[1]:
+                break
+            _cosines(best, codes[row], n, is_taken, vectors, near, scratch, cosines)
             for c in range(n):
                 if takes_mean and place:
                     nearest[c] += cosines[c]
@@ -158,6 +173,7 @@ def dpp_places(start, stop, codes, relevance, strength, vectors, categories, pla
     width, k = codes.shape[1], places.shape[1]
     gains, left, cosines = np.empty(width), np.empty(width), np.empty(width, np.float32)
     is_taken, scratch = np.empty(width, np.bool_), np.zeros(vectors.width, np.float32)
+    near = np.empty((width, vectors.dense.shape[1]), np.float32)
     counts = np.empty(categories.width, np.int64)
     factor = np.empty((min(k, width), width))
     for row in range(start, stop):
@@ -165,12 +181,22 @@ def dpp_places(start, stop, codes, relevance, strength, vectors, categories, pla
         is_taken[:] = False
         counts[:] = 0
         left[:] = 1.0
+        cosines[:] = 0
+        gains[:] = np.inf
+        _gather(codes[row], n, vectors, near)
         for place in range(min(n, k)):
+            top = -np.inf
             for c in range(n):
-                gains[c] = (1 - strength) * relevance[row, c] + strength * np.log(left[c])
+                # Gains only fall: one that was lower before needs no logarithm. A cap may keep the highest out.
+                if not is_taken[c] and gains[c] > top:
+                    gains[c] = (1 - strength) * relevance[row, c] + strength * np.log(left[c])
+                    if not categories.width:
+                        top = max(top, gains[c])
             best = _choose(gains, n, codes[row], is_taken, categories, counts)
             places[row, place] = best
-            _cosines(codes[row, best], codes[row], n, vectors, scratch, cosines)
+            if place + 1 == k:
+                break
+            _cosines(best, codes[row], n, is_taken, vectors, near, scratch, cosines)
             added, root = factor[place], np.sqrt(left[best])
             for c in range(n):
                 added[c] = 0.5 + 0.5 * cosines[c]

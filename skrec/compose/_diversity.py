@@ -339,7 +339,7 @@ class DiversityReranker(MetaRecommender):
         known = self._known_categories() if counts_categories else ItemCategories.none(0)
         categories = known.for_kernels(self.max_per_category)
         places = np.full((len(codes), k), -1, np.int32)
-        read = codes, relevance, float(self.strength)
+        read = np.ascontiguousarray(codes), relevance, float(self.strength)
         if histories is not None:
 
             def choose(start: int, stop: int) -> None:
