@@ -19,7 +19,11 @@ TUTORIALS = {
     "plot_tutorial_tasks_zh": ("余弦：0.9746\n欧氏距离：5.196\n点积：32\n", "不低于 0.95：['乙']", "[None]"),
 }
 SHOPS = ["plot_cold_start", "plot_context", "plot_llm_rerank"]  # of the bookshop, in either language
-PLOTS = [*((name, language) for name in SHOPS for language in ("en", "zh")), *zip(TUTORIALS, ("en", "zh"), strict=True)]
+PLOTS = [
+    *((name, language) for name in SHOPS for language in ("en", "zh")),
+    *zip(TUTORIALS, ("en", "zh"), strict=True),
+    ("plot_diversity", None),
+]
 
 
 def skip_without_chinese_labels():
@@ -104,7 +108,7 @@ def test_plot(name, language, tmp_path, monkeypatch, capsys):
     if language == "zh":
         skip_without_chinese_labels()
     plot = tmp_path / "plot.png"
-    options = [] if name in TUTORIALS else ["--language", language]
+    options = ["--language", language] if name in SHOPS else []
     monkeypatch.setattr(sys, "argv", [name, "--quick", "--plot", str(plot), *options])
     runpy.run_path(str(EXAMPLES / f"{name}.py"))
     assert plot.stat().st_size > 10_000
