@@ -101,6 +101,17 @@ def test_gpu_embedding(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_composites(language, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["composites", "--quick", "--language", language])
+    runpy.run_path(str(EXAMPLES / "composites.py"))
+    out = capsys.readouterr().out
+    assert "lists that are not full: 0" in out
+    assert "is kept out by the rule 'stock > 0'" in out
+    assert "and reserved places" in out
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "language"), PLOTS)
 def test_plot(name, language, tmp_path, monkeypatch, capsys):
     """Matplotlib warns of each character that it would draw as a box, and warnings are errors."""

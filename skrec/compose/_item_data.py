@@ -149,7 +149,8 @@ class ItemDataRecommender(MetaRecommender):
         since_first = None
         if self._first_event is not None:
             since_first = self._last_event - np.minimum(self._first_event, self._last_event)
-        return ItemColumns(self._item_columns.index, (columns, self._item_columns), self.popularity_, since_first)
+        tables = columns, self._item_columns
+        return ItemColumns(self._item_columns.index, tables, lambda: self.popularity_, since_first)
 
     def _context_names(self) -> Sequence[str] | None:
         names = getattr(self, "feature_names_in_", None)
@@ -179,7 +180,7 @@ class ItemDataRecommender(MetaRecommender):
 
     def _lists_of(self, queries: QueryOptions, k: int) -> Recommendations:
         """The lists of the recommender, which may have no use for ``user_features`` that this reads."""
-        given, k = queries.arguments(), min(k, len(self.items_))
+        given, k = queries.arguments(), min(k, len(queries.item_index))
         try:
             return self._retrieve(queries.users, k, **given)
         except UnsupportedArgumentError as error:
@@ -234,7 +235,7 @@ class ItemDataRecommender(MetaRecommender):
             As the recommender does; or if a column is not there.
         """
         check_is_fitted(self)
-        k = list_length(k, len(self.items_))
+        k = list_length(k, len(self._item_columns.index))
         options: dict[str, Any] = {"context": context, "history": history, "candidates": candidates}
         options |= {"exclude_seen": read_flag(exclude_seen, "exclude_seen"), "exclude": exclude, "request": request}
         options |= {"request_weight": request_weight, "user_features": user_features}

@@ -161,13 +161,13 @@ class RuleRecommender(ItemDataRecommender):
                 asked = queries.take(at)
                 found = self._lists_of(asked, n)
                 first = found if first is None else first
-                made = maker.make(found.codes, found.scores, tables.take(at), is_last=n >= len(self.items_))
+                made = maker.make(found.codes, found.scores, tables.take(at), is_last=n >= len(queries.item_index))
                 done = made.is_final
                 codes[at[done]], scores[at[done]] = made.codes[done], made.scores[done]
                 for label, n_removed in made.removed.items():
                     removed[label] += int(n_removed[done].sum())
                 again.append(at[~done])
-            rows, n = np.concatenate(again), min(4 * n, len(self.items_))
+            rows, n = np.concatenate(again), min(4 * n, len(queries.item_index))
         if first is None:
             first = self._retrieve(queries.users[:0], 1)
         n_short = int(((codes >= 0).sum(axis=1) < k).sum())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,14 +25,15 @@ class ItemColumns:
         The catalogue.
     tables : sequence of TableColumns
         The first that has a column counts.
-    n_events : array of shape (n_items,)
+    n_events : function
+        Gives the number of events of each item, in catalogue order.
     since_first : float array of shape (n_items,), or None where X had no times
         Time from the first event of an item to the last of all.
     """
 
     item_index: IdIndex
     tables: Sequence[TableColumns]
-    n_events: NDArray
+    n_events: Callable[[], NDArray]
     since_first: NDArray[np.float64] | None
 
     def cells(self, column: str) -> Cells:
@@ -48,7 +49,7 @@ class ItemColumns:
                 in_order = table.index is self.item_index
                 return table.columns[column] if in_order else table.of(column, self.item_index.values)
         if column == N_EVENTS:
-            return Cells.of(np.asarray(self.n_events))
+            return Cells.of(np.asarray(self.n_events()))
         if column == SINCE_FIRST and self.since_first is not None:
             return Cells.of(self.since_first)
         known = [name for table in self.tables for name in table.columns]
