@@ -18,7 +18,7 @@ TUTORIALS = {
     "plot_tutorial_tasks": ("cosine    0.9746\neuclidean 5.196\ndot       32\n", "of at least 0.95: ['b']", "[None]"),
     "plot_tutorial_tasks_zh": ("余弦：0.9746\n欧氏距离：5.196\n点积：32\n", "不低于 0.95：['乙']", "[None]"),
 }
-SHOPS = ["plot_cold_start", "plot_context", "plot_llm_rerank"]  # of the bookshop, in either language
+SHOPS = ["plot_cold_start", "plot_context", "plot_llm_rerank", "plot_next_item"]  # of the bookshop, in either language
 PLOTS = [
     *((name, language) for name in SHOPS for language in ("en", "zh")),
     *zip(TUTORIALS, ("en", "zh"), strict=True),
