@@ -53,8 +53,18 @@ def name_of(rec):
 
 def table_for(rec):
     """A function that makes the item features that this recommender can use."""
-    reads_vectors = hasattr(rec, "item_encoder") and rec.item_encoder is None and "llm" not in type(rec).__module__
-    return vector_table if reads_vectors or hasattr(rec, "recommenders") else text_table
+    return vector_table if any(map(_reads_vectors, _inside(rec))) else text_table
+
+
+def _inside(rec):
+    """A recommender and all that it is made of."""
+    parts = [value for _, value in getattr(rec, "recommenders", getattr(rec, "retrievers", []))]
+    parts += [rec.recommender] if hasattr(rec, "recommender") and "compose" in type(rec).__module__ else []
+    return [rec, *(one for part in parts for one in _inside(part))]
+
+
+def _reads_vectors(rec):
+    return hasattr(rec, "item_encoder") and rec.item_encoder is None and "llm" not in type(rec).__module__
 
 
 @dataclass

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrec._explain import ItemTexts
+from skrec.exceptions import UnsupportedArgumentError
 from skrec.interactions import (
     Features,
     IdIndex,
@@ -116,8 +117,9 @@ class FeatureSide:
         if not self.is_used:
             return SideTable(self, index, features)
         if self.n_features is None:
-            raise ValueError(
-                f"{self.argument} was not given to fit, so partial_fit cannot use it; call fit with {self.argument}."
+            raise UnsupportedArgumentError(
+                f"{self.argument} was not given to fit, so partial_fit cannot use it; call fit with {self.argument}.",
+                self.argument,
             )
         return SideTable(self, index, features, self.encode(features))
 

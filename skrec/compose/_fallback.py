@@ -13,6 +13,7 @@ from skrec.compose._filled_lists import FilledLists
 from skrec.compose._parts import any_part_has
 from skrec.compose._query_options import QueryOptions
 from skrec.compose._routing import RoutingRecommender
+from skrec.compose._united import reads_features
 from skrec.interactions import CandidateIds, Ids, Recommendations, RecommenderView, given_options, read_items
 from skrec.utils import Recommender, on_snapshot, unwrap_recommender
 
@@ -96,7 +97,7 @@ class FallbackRecommender(RoutingRecommender):
         users = self._user_index.values
         view = RecommenderView(unwrap_recommender(part))
         known = ~view.without_events(users, view.seen_items(users))
-        if _reads_features(part, "user"):  # a user without events is one that a table of fit has
+        if reads_features(part, "user"):  # a user without events is one that a table of fit has
             known[self._user_index.codes(np.asarray(part.users_), "users_ of a part", check_kind=False)] = True
         return known
 
@@ -106,7 +107,7 @@ class FallbackRecommender(RoutingRecommender):
         seen = view.seen_items(np.asarray(part.users_))
         codes = self._item_index.codes(np.asarray(part.items_), "items_ of a part", check_kind=False)
         known = np.zeros(len(self._item_index), bool)
-        known[codes if _reads_features(part, "item") else codes[np.unique(seen.items)]] = True
+        known[codes if reads_features(part, "item") else codes[np.unique(seen.items)]] = True
         return known
 
     def _knows(self, queries: QueryOptions) -> NDArray[np.bool_]:
@@ -120,7 +121,7 @@ class FallbackRecommender(RoutingRecommender):
             known[events.row_of_event()[row], part] = True
         has_row = queries.feature_row >= 0
         if has_row.any():
-            known |= has_row[:, None] & np.array([_reads_features(part, "user") for _, part in self._parts])
+            known |= has_row[:, None] & np.array([reads_features(part, "user") for _, part in self._parts])
         return known
 
     def _orders(self, queries: QueryOptions) -> tuple[NDArray[np.int64], dict[str, Any]]:
@@ -179,14 +180,3 @@ def _first_known(*known: NDArray[np.bool_]) -> NDArray[np.int64]:
     knows_nothing = 2 ** len(known) - 1
     place = np.where(rank == knows_nothing, np.arange(n_parts)[::-1], np.arange(n_parts))
     return np.argsort(rank * n_parts + place, axis=1)
-
-
-def _reads_features(recommender: Any, side: str) -> bool:
-    """Whether a recommender, or one inside of it, reads the features of users or of items."""
-    inner = unwrap_recommender(recommender)
-    if hasattr(inner, f"{side}_encoder"):
-        return True
-    inside = list(getattr(inner, "named_recommenders_", {}).values())
-    if hasattr(inner, "recommender_"):
-        inside.append(inner.recommender_)
-    return any(_reads_features(part, side) for part in inside)

@@ -13,7 +13,8 @@ from sklearn.utils.metaestimators import _BaseComposition, available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skrec.base import RecommenderMixin, given_tables, request_tables, tables_taken
-from skrec.compose._united import have_one_log, united_events, united_index
+from skrec.compose._united import have_one_log, reads_features, united_events, united_index
+from skrec.exceptions import UnsupportedArgumentError
 from skrec.interactions import (
     FeatureSource,
     Histories,
@@ -70,6 +71,36 @@ def tables_of_parts(parts: Sequence[Any], method: str, tables: dict[str, Any]) -
             f"add a recommender with {method}(X, y, *, {unknown[0]}=None)."
         )
     return [{name: table for name, table in given.items() if name in names} for names in taken]
+
+
+def fit_parts(parts: Sequence[tuple[str, Any]], method: str, X: Any, y: Any, tables: dict[str, Any]) -> None:
+    """Fit or update the parts in place; one that cannot read a feature table goes without it where another reads it.
+
+    Raises
+    ------
+    Exception
+        Of the part that fails, with a note of its name.
+    """
+    estimators = [part for _, part in parts]
+    refused: dict[str, set[int]] = {}
+    for at, given in enumerate(tables_of_parts(estimators, method, tables)):
+        name, part = parts[at]
+        while True:
+            try:
+                getattr(part, method)(X, y, **given)
+                break
+            except UnsupportedArgumentError as error:
+                without = refused.setdefault(error.argument, set())
+                without.add(at)
+                side = error.argument.removesuffix("_features")
+                others = [other for i, other in enumerate(estimators) if i not in without]
+                if error.argument not in given or not any(reads_features(other, side) for other in others):
+                    error.add_note(f"Raised by {method} of the part {name!r}.")
+                    raise
+                given = {key: table for key, table in given.items() if key != error.argument}
+            except Exception as error:
+                error.add_note(f"Raised by {method} of the part {name!r}.")
+                raise
 
 
 class PartsMixin(RecommenderMixin, PersistenceMixin, _BaseComposition):
@@ -177,6 +208,9 @@ class PartsMixin(RecommenderMixin, PersistenceMixin, _BaseComposition):
     ) -> Self:
         """Fit a clone of each part.
 
+        A part that cannot read a feature table, such as one of texts without an encoder, is fitted without it where
+        another part reads it.
+
         Parameters
         ----------
         X, y, item_features, user_features
@@ -193,10 +227,10 @@ class PartsMixin(RecommenderMixin, PersistenceMixin, _BaseComposition):
         given = getattr(self, self._parts_parameter)
         fitted = [clone(part) for _, part in given]
         tables = {"item_features": item_features, "user_features": user_features, **tables}
-        for part, taken in zip(fitted, tables_of_parts(fitted, "fit", tables), strict=True):
-            part.fit(X, y, **taken)
+        names = [name for name, _ in given]
+        fit_parts(list(zip(names, fitted, strict=True)), "fit", X, y, tables)
         setattr(self, f"{self._parts_parameter}_", fitted)
-        self._part_names = [name for name, _ in given]
+        self._part_names = names
         self._unite()
         self._fit_composite(X, y, **tables)
         return self
@@ -229,8 +263,7 @@ class PartsMixin(RecommenderMixin, PersistenceMixin, _BaseComposition):
             return self.fit(X, y, item_features=item_features, user_features=user_features, **tables)
         updated = [detached(part) for _, part in self._parts]
         tables = {"item_features": item_features, "user_features": user_features, **tables}
-        for part, taken in zip(updated, tables_of_parts(updated, "partial_fit", tables), strict=True):
-            part.partial_fit(X, y, **taken)
+        fit_parts(list(zip(self._part_names, updated, strict=True)), "partial_fit", X, y, tables)
         setattr(self, f"{self._parts_parameter}_", updated)
         self._unite()
         self._after_partial_fit(X, y, **tables)

@@ -77,6 +77,13 @@ def known_events(part: Any, users: NDArray, index: IdIndex) -> Histories:
     return Histories(rows.indptr, codes[rows.items], rows.y, rows.timestamp)
 
 
+def reads_features(recommender: Any, side: str) -> bool:
+    """Whether a recommender, or one inside of it, has an encoder parameter for the features of users or of items."""
+    inner = unwrap_recommender(recommender)
+    names = inner.get_params() if hasattr(inner, "get_params") else vars(inner)
+    return any(name.split("__")[-1] == f"{side}_encoder" for name in names)
+
+
 def _seen(part: Any, users: Ids) -> Histories:
     return Histories.read(unwrap_recommender(part).seen_items(users))
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils import get_tags
 
-from skrec.exceptions import FeatureCoverageWarning
+from skrec.exceptions import FeatureCoverageWarning, UnsupportedArgumentError
 from skrec.interactions._columns import factorize
 from skrec.interactions._events import named_index
 from skrec.interactions._feature_table import Features, FeatureSource, FeatureTable, read_features
@@ -206,10 +206,11 @@ def _as_float(column: nw.Series) -> NDArray[np.float32]:
     return values
 
 
-def _needs_encoder(what: str, found: str) -> ValueError:
+def _needs_encoder(what: str, found: str) -> UnsupportedArgumentError:
     encoder = what.replace("features", "encoder")
-    return ValueError(
+    return UnsupportedArgumentError(
         f"{what}: {found}, which is not numeric, and {encoder} is None. Pass {encoder}='auto', which encodes each "
         "column by its type, LLMTextEmbedder() for text (from skrec.feature_extraction import LLMTextEmbedder), or a "
-        "ColumnTransformer, or drop the column."
+        "ColumnTransformer, or drop the column.",
+        what,
     )

@@ -28,7 +28,7 @@ from skrec.compose._cascade._training import (
     unseen_by_frozen,
 )
 from skrec.compose._part_lists import PartLists
-from skrec.compose._parts import tables_of_parts
+from skrec.compose._parts import fit_parts
 from skrec.exceptions import UntrainedRankerWarning
 from skrec.interactions import ContextColumns, EventTable, FeatureTable, Table, read_events, read_target
 from skrec.utils import RandomState, caller_level, check_array, check_texts, frame_backend, read_random_state
@@ -121,8 +121,7 @@ class CascadeFitting(CascadeServing):
     def _fit_parts(self, X: Any, y: Any, tables: dict[str, Any]) -> None:
         """Fit the retrievers, and what is counted, but no ranker."""
         parts = [clone(part) for _, part in self.retrievers]
-        for part, taken in zip(parts, tables_of_parts(parts, "fit", tables), strict=True):
-            part.fit(X, y, **taken)
+        fit_parts([(name, part) for (name, _), part in zip(self.retrievers, parts, strict=True)], "fit", X, y, tables)
         self.retrievers_ = parts
         self._unite()
         self._learn_log()
