@@ -27,8 +27,16 @@ def learning_splits(cv: Any, X: Any, y: Any) -> list[tuple[NDArray, NDArray]]:
     ------
     ValueError
         If there are no events to hold out.
+    TypeError
+        If ``cv`` holds no pairs of rows.
     """
-    return list(check_cv(last_events(X) if cv is None else cv).split(X, y))
+    splitter = check_cv(last_events(X) if cv is None else cv)
+    try:
+        return list(splitter.split(X, y))
+    except TypeError as error:
+        if cv is None or hasattr(cv, "split"):
+            raise
+        raise TypeError(f"cv must be a splitter, or hold pairs (rows, held-out rows); got {cv!r}.") from error
 
 
 def refuse_leaks(parts: Mapping[str, Any], X_train: Any, X_test: Any) -> None:

@@ -76,7 +76,7 @@ class SequentialRecommender(LearningMixin, PartialFitMixin, VectorRecommender):
     n_negatives : int, default=512
         Negative samples per batch.
     dropout : float in [0, 1), default=0.4
-    learning_rate : float, default=1e-3
+    learning_rate : float in (0, 1], default=1e-3
         Of AdamW.
     learning_rate_schedule : {"constant", "linear", "cosine"}, default="constant"
         How the learning rate falls, to nothing at ``max_iter``.
@@ -165,7 +165,7 @@ class SequentialRecommender(LearningMixin, PartialFitMixin, VectorRecommender):
         "loss": [StrOptions({"auto", "softmax", "sampled_softmax", "bce", "bpr"})],
         "n_negatives": [Interval(Integral, 1, 1_000_000, closed="both")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "learning_rate": [Interval(Real, 0, 1, closed="right")],
         "learning_rate_schedule": [StrOptions({"constant", "linear", "cosine"})],
         "warmup": [Interval(Real, 0, 1, closed="left")],
         "regularization": [Interval(Real, 0, None, closed="left")],

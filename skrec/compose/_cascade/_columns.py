@@ -42,9 +42,13 @@ class SideColumns:
         if table is None:
             return None
         features = read_features(table, what)
-        names, values = numeric_columns(features.values)
+        names, numbers = numeric_columns(features.values)
         if not names:
             return None
+        largest = np.abs(numbers).max(initial=0, where=np.isfinite(numbers))
+        if largest > np.finfo(np.float32).max:
+            raise ValueError(f"{what} holds {largest:g}, which float32 cannot; divide the column by a power of ten.")
+        values = numbers.astype(np.float32)
         ids, codes = factorize(features.ids, f"{what} ids")
         placed = np.empty_like(values)
         placed[codes] = values
@@ -81,7 +85,7 @@ class SideColumns:
         check_texts(self.names, f"{name}.names", self.values.shape[1], optional=False)
 
 
-def numeric_columns(table: Any) -> tuple[list[str], NDArray[np.float32]]:
+def numeric_columns(table: Any) -> tuple[list[str], NDArray[np.float64]]:
     """Names and values of the numeric columns of a frame or matrix; columns of a matrix are named by number."""
     frame = nw.from_native(table, eager_only=True, pass_through=True)
     if isinstance(frame, nw.DataFrame):
@@ -89,14 +93,14 @@ def numeric_columns(table: Any) -> tuple[list[str], NDArray[np.float32]]:
         names = [str(frame.columns[j]) for j in kept]
         columns = [frame[:, j].cast(nw.Float64()).to_numpy() for j in kept]
     elif sp.issparse(table) or np.asarray(table).shape[1] > _MOST_COLUMNS:
-        return [], np.zeros((table.shape[0], 0), np.float32)
+        return [], np.zeros((table.shape[0], 0))
     else:
         array = np.asarray(table)
         found = {str(j): _as_numbers(array[:, j]) for j in range(array.shape[1])}
         names = [name for name, column in found.items() if column is not None]
         columns = [column for column in found.values() if column is not None]
     values = np.column_stack(columns) if names else np.zeros((len(table), 0))
-    return names, values.astype(np.float32)
+    return names, values.astype(np.float64)
 
 
 def context_columns(context: Any, names: list[str]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -208,11 +208,13 @@ def _position(column: str, known: list[str]) -> int:
 
 
 def _plain(cell: Any) -> Any:
-    """A cell as a hashable value; None where it is missing."""
+    """A cell as a hashable value, of a mapping or a set its text; None where it is missing."""
     if isinstance(cell, list | tuple | np.ndarray):
         return tuple(_plain(one) for one in cell)
     if is_missing_value(cell):
         return None
     if hasattr(cell, "isoformat"):
         return cell.isoformat()
-    return cell.item() if isinstance(cell, np.generic) else cell
+    if isinstance(cell, np.generic):
+        return cell.item()
+    return cell if isinstance(cell, Hashable) else repr(cell)
