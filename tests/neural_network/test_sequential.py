@@ -16,6 +16,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
+from skrec._training import losses
 from skrec.exceptions import ColdStartWarning, DamagedStateError, TrainingWarning
 from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder
 from skrec.interactions import FeatureTable, Histories
