@@ -213,7 +213,7 @@ class FusionRecommender(WeightedComposite):
         if events.context is None:  # one list per user, else one per moment
             users, query = factorize(events.users, "user ids")
         else:
-            users, query = np.asarray(events.users), np.arange(len(events))
+            users, query = np.asarray(as_column(events.users, "X")), np.arange(len(events))
         scores = np.zeros(len(query))
         for start in range(0, len(users), _BLOCK):
             block = np.arange(start, min(start + _BLOCK, len(users)))

@@ -30,13 +30,11 @@ def learning_splits(cv: Any, X: Any, y: Any) -> list[tuple[NDArray, NDArray]]:
     TypeError
         If ``cv`` holds no pairs of rows.
     """
-    splitter = check_cv(last_events(X) if cv is None else cv)
-    try:
-        return list(splitter.split(X, y))
-    except TypeError as error:
-        if cv is None or hasattr(cv, "split"):
-            raise
-        raise TypeError(f"cv must be a splitter, or hold pairs (rows, held-out rows); got {cv!r}.") from error
+    if isinstance(cv, list | tuple) and not all(isinstance(one, list | tuple) and len(one) == 2 for one in cv):
+        raise TypeError(
+            f"cv must be a splitter, such as LeaveLastOut(), or a list of pairs (train, test) of positions; got {cv!r}."
+        )
+    return list(check_cv(last_events(X) if cv is None else cv).split(X, y))
 
 
 def refuse_leaks(parts: Mapping[str, Any], X_train: Any, X_test: Any) -> None:

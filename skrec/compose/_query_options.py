@@ -164,6 +164,6 @@ def _ids_of(table: Any, user_column: str | None) -> Column | None:
     if isinstance(inner, tuple):
         return as_column(inner[0], "user_features ids")
     frame = as_frame(inner, "user_features")
-    if frame is None:
+    if frame is None or not frame.columns:
         return None
     return frame[user_column] if user_column in frame.columns else frame[:, 0]

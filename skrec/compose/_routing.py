@@ -140,7 +140,9 @@ class RoutingRecommender(CompositeRecommender):
         except (TypeError, ValueError):
             self._parts[0][1].predict(X)  # says what is wrong with it
             raise
-        queries = QueryOptions.of(distinct[row], {"context": events.context}, self._item_index)
+        queries = QueryOptions.of(
+            np.asarray(as_column(events.users, "X")), {"context": events.context}, self._item_index
+        )
         items = self._item_index.codes(events.items, "item ids", check_kind=False)
         chosen = self._pair_orders(queries, items)[:, 0]
         scores = np.empty(len(events), np.float64)

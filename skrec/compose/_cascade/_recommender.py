@@ -247,7 +247,9 @@ class CascadeRecommender(CascadeFitting):
         """What a function makes of the features of each row of X."""
         events = read_events(X, estimator=self)
         context = None if events.context is None else context_rows(X)
-        asked = self._asked_pairs(np.asarray(events.users), np.asarray(events.items), context, None)
+        asked = self._asked_pairs(
+            np.asarray(as_column(events.users, "X")), np.asarray(as_column(events.items, "X")), context, None
+        )
         requests, pairs, order, found, options = asked
         scores = np.empty(len(events))
         scores[order] = self._map(requests, pairs, found, options, score)
