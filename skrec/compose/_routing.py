@@ -25,7 +25,6 @@ from skrec.interactions import (
     Table,
     as_column,
     explained_pairs,
-    factorize,
     given_options,
     ids_first,
     read_events,
@@ -136,13 +135,11 @@ class RoutingRecommender(CompositeRecommender):
         check_is_fitted(self)
         try:
             events = read_events(ids_first(X, getattr(self, "feature_names_in_", None), "X"))
-            distinct, row = factorize(events.users, "user ids")
         except (TypeError, ValueError):
             self._parts[0][1].predict(X)  # says what is wrong with it
             raise
-        queries = QueryOptions.of(
-            np.asarray(as_column(events.users, "X")), {"context": events.context}, self._item_index
-        )
+        users = np.asarray(as_column(events.users, "X"))
+        queries = QueryOptions.of(users, {"context": events.context}, self._item_index)
         items = self._item_index.codes(events.items, "item ids", check_kind=False)
         chosen = self._pair_orders(queries, items)[:, 0]
         scores = np.empty(len(events), np.float64)
