@@ -525,3 +525,16 @@ def test_cold_items_of_the_table():
     rec = cascade(n_candidates=N_ITEMS + N_COLD).fit(checkerboard(), item_features=item_table())
     assert N_ITEMS in rec.items_
     assert np.isfinite(rec.predict([[0, N_ITEMS]])).all()
+
+
+def test_an_update_without_times_leaves_the_columns_of_time_missing():
+    X = pd.DataFrame(checkerboard(), columns=["user", "item"])
+    X["timestamp"] = 1.6e9 + 1e5 * (np.arange(len(X)) * 7 % len(X))
+    rec = CascadeRecommender([("popular", PopularRecommender()), ("knn", ItemKNNRecommender())], LogisticRegression())
+    rec.fit(X)
+    assert "item_trend" in rec.feature_names_
+    with pytest.warns(UserWarning, match="X has no 'timestamp', and fit had one"):
+        rec.partial_fit(X[["user", "item"]][:3])
+    scores = rec.recommend(k=3, exclude_seen=False).scores
+    assert np.isfinite(scores).all()
+    assert np.isfinite(rec.predict(X[["user", "item"]])).all()

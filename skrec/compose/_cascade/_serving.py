@@ -133,8 +133,13 @@ class CascadeServing(CompositeRecommender):
         return score_pairs(self.ranker_, self._matrix(table))
 
     def _matrix(self, table: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-        """The columns as one matrix; missing values are filled for a ranker that takes none."""
-        return self._filled(np.column_stack(list(table.values())).astype(np.float32, copy=False))
+        """The columns of fit as one matrix; missing values are filled for a ranker that takes none.
+
+        A column may have gone since: an update without a ``timestamp`` takes those of time.
+        """
+        missing = np.full(len(next(iter(table.values()))), np.nan, np.float32)
+        columns = [table.get(name, missing) for name in self.__dict__.get("feature_names_") or table]
+        return self._filled(np.column_stack(columns).astype(np.float32, copy=False))
 
     def _filled(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         return values if self._fill is None else np.where(np.isfinite(values), values, self._fill)
