@@ -7,6 +7,7 @@ import logging
 import pickle
 import random
 import threading
+import time
 from collections import Counter
 
 import pytest
@@ -34,6 +35,14 @@ def chat(server, **options):
 
 def answers(results):
     return [result.text or result.error for result in results]
+
+
+def n_received(server, expected):
+    """Requests that the server has read; one that was given up may be read a moment later on a busy machine."""
+    end = time.monotonic() + 10
+    while len(server.requests) < expected and time.monotonic() < end:
+        time.sleep(0.01)
+    return len(server.requests)
 
 
 # What is asked and answered --------------------------------------------------------------------------
@@ -189,7 +198,8 @@ def test_a_server_without_an_answer_is_not_waited_for_by_all(openai_server, wait
     timeout = 0.5 if fault is slow else 10  # an answer must have time to come on a busy machine
     client = chat(openai_server, timeout=timeout, max_retries=4, n_jobs=1, budget=budget)
     results = client.complete(["x"] * 1000)
-    assert len(openai_server.requests) == budget.n_calls == 10  # two conversations with all their tries
+    assert budget.n_calls == 10  # two conversations with all their tries
+    assert n_received(openai_server, 10) == 10
     assert [result.error.endswith("at each of 5 tries") for result in results[:2]] == [True] * 2
     assert {result.error for result in results[2:]} == {LEFT_ALONE}
     clock[0] += 9
@@ -202,7 +212,7 @@ def test_a_server_without_an_answer_is_not_waited_for_by_all(openai_server, wait
         "the endpoint answered 504",
     )
     assert second.error == LEFT_ALONE
-    assert len(openai_server.requests) == 11
+    assert n_received(openai_server, 11) == 11
     openai_server.faults = lambda body: None
     assert client.complete(["x"])[0].error == LEFT_ALONE
     assert pickle.loads(pickle.dumps(client)).complete(["x"])[0].text == "Hello."  # elsewhere, nothing is known
