@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import _safe_indexing
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skrec._explain import Evidence, Explanations, paired, write_reasons
@@ -124,7 +124,7 @@ class FusionRecommender(WeightedComposite):
         "weights": ["array-like", None],
         "by_segment": ["array-like", None],
         "n_candidates": [Interval(Integral, 1, None, closed="left")],
-        "cv": [HasMethods(["split", "get_n_splits"]), list, tuple, Interval(Integral, 2, None, closed="left"), None],
+        "cv": ["cv_object", None],
         "n_iter": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
     }

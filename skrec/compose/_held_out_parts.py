@@ -6,35 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.model_selection import check_cv
 
 from skrec.compose._united import known_events
 from skrec.interactions import IdIndex, factorize, read_events
-from skrec.model_selection import last_events
-
-
-def learning_splits(cv: Any, X: Any, y: Any) -> list[tuple[NDArray, NDArray]]:
-    """Rows to fit the parts to, and rows to learn from.
-
-    Parameters
-    ----------
-    cv : splitter, iterable of splits, int or None
-        None takes the last event of each user that has several, else the last fifth of the events.
-    X, y : events, and their targets or None
-
-    Raises
-    ------
-    ValueError
-        If there are no events to hold out.
-    TypeError
-        If ``cv`` holds no pairs of rows.
-    """
-    if isinstance(cv, list | tuple) and not all(isinstance(one, list | tuple) and len(one) == 2 for one in cv):
-        raise TypeError(
-            f"cv must be a splitter, such as LeaveLastOut(), or a list of pairs (train, test) of positions; got {cv!r}."
-        )
-    return list(check_cv(last_events(X) if cv is None else cv).split(X, y))
 
 
 def refuse_leaks(parts: Mapping[str, Any], X_train: Any, X_test: Any) -> None:

@@ -13,7 +13,7 @@ from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skrec.compose._composite import CompositeRecommender
-from skrec.compose._held_out_parts import learning_splits, refuse_leaks
+from skrec.compose._held_out_parts import refuse_leaks
 from skrec.compose._part_lists import PartLists
 from skrec.compose._united import knows_users
 from skrec.compose._weights import (
@@ -26,6 +26,7 @@ from skrec.compose._weights import (
 )
 from skrec.interactions import Table, factorize, is_empty, read_events
 from skrec.metrics import ranking_scorer
+from skrec.model_selection import read_splits
 from skrec.utils import RandomState, check_array, on_snapshot
 
 
@@ -76,7 +77,7 @@ class WeightedComposite(CompositeRecommender):
         """The best weights of each segment on held-out events, for parts that were fitted to the others."""
         settings = self._settings(self.n_iter, self.random_state)
         found = []
-        for train, test in learning_splits(self.cv, X, y):
+        for train, test in read_splits(self.cv, X, y):
             X_train, X_test = _safe_indexing(X, train), _safe_indexing(X, test)
             y_train, y_test = (None if y is None else _safe_indexing(y, at) for at in (train, test))
             trial = clone(self).set_params(method="score", weights=None)

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from skrec.interactions._events import without_timestamp
-from skrec.interactions._plain_input import as_frame, errors_name, plain_array
+from skrec.interactions._plain_input import WIDE_INTEGERS, as_frame, errors_name, plain_array
 from skrec.interactions._types import Table
 from skrec.utils import check_array, check_kind, check_number, check_texts
 
@@ -189,7 +189,8 @@ def _matrix(context: Any, what: str, model: str) -> NDArray[np.float32]:
         for name, dtype in frame.schema.items():
             if not (dtype.is_numeric() or dtype == nw.Boolean):
                 raise _needs_encoder(what, f"column {name!r} holds {dtype}", model)
-        matrix = np.ascontiguousarray(frame.to_numpy(), dtype=np.float32)
+        wide = [nw.col(name).cast(nw.Float64) for name, dtype in frame.schema.items() if dtype in WIDE_INTEGERS]
+        matrix = np.ascontiguousarray((frame.with_columns(wide) if wide else frame).to_numpy(), dtype=np.float32)
     else:
         array = plain_array(np.asanyarray(context), what)
         if array.dtype.kind == "c":

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_array, validate_data
 
 from skrec.interactions._columns import Column, is_exact
 from skrec.interactions._guards import check_array_columns, check_context_columns, check_not_columns, check_not_pivot
-from skrec.interactions._plain_input import as_frame, check_is_table, errors_name, plain_array, read_numbers
+from skrec.interactions._plain_input import as_frame, check_is_table, errors_name, numbers_of, plain_array, read_numbers
 from skrec.interactions._types import Table
 from skrec.utils import is_missing_value
 
@@ -193,7 +193,7 @@ def read_timestamp(column: nw.Series, what: str) -> NDArray:
         raise TypeError(f"{what}[{TIMESTAMP!r}] is of type {dtype}; pass numbers or date-times.")
     if column.null_count():
         raise ValueError(f"{what}[{TIMESTAMP!r}] has {column.null_count()} missing values; drop those rows.")
-    times = column.to_numpy() if dtype.is_numeric() else column.dt.timestamp("us").to_numpy() / 1e6
+    times = numbers_of(column) if dtype.is_numeric() else column.dt.timestamp("us").to_numpy() / 1e6
     if times.dtype.kind == "f" and not np.isfinite(times).all():
         raise ValueError(f"{what}[{TIMESTAMP!r}] contains NaN or infinity; drop those rows.")
     return times

@@ -32,6 +32,12 @@ def errors_name(what: str) -> Iterator[None]:
         raise kind(f"{what}: {error}") from None
 
 
+def numbers_of(series: nw.Series) -> NDArray:
+    """The values of a column as an array; integers of 128 bits, which NumPy lacks, as floats."""
+    values: NDArray = series.cast(nw.Float64).to_numpy() if series.dtype in WIDE_INTEGERS else series.to_numpy()
+    return values
+
+
 def as_frame(table: Any, what: str) -> nw.DataFrame | None:
     """A table as a narwhals frame, None for what is no frame.
 
@@ -165,7 +171,7 @@ def _as_numbers(values: Any, what: str) -> Any:
         if isinstance(series, nw.Series):
             if series.null_count():
                 raise _missing_numbers(what, series.null_count())
-            values = series.cast(nw.Float64).to_numpy() if series.dtype in WIDE_INTEGERS else series.to_numpy()
+            values = numbers_of(series)
         elif hasattr(values, "to_pylist"):
             values = values.to_pylist()
     array = plain_array(np.asanyarray(values, _dtype(values)), what)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import check_scoring, get_scorer_names
-from sklearn.model_selection import BaseCrossValidator, ParameterSampler, check_cv
+from sklearn.model_selection import BaseCrossValidator, ParameterSampler
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, get_tags
@@ -17,12 +17,11 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skrec.base import DelegatingMixin, given_tables
 from skrec.exceptions import BelowPopularityWarning
-from skrec.interactions import FeatureSource, FeatureTable, Table, read_events
+from skrec.interactions import FeatureSource, FeatureTable, Table
 from skrec.metrics import ranking_scorer
-from skrec.model_selection._base import Split, user_codes
-from skrec.model_selection._per_user import LeaveLastOut
+from skrec.model_selection._base import Split
 from skrec.model_selection._search_spaces import search_space
-from skrec.model_selection._time import TimeSplit
+from skrec.model_selection._splits import read_cv
 from skrec.utils import (
     PersistenceMixin,
     RandomState,
@@ -34,7 +33,6 @@ from skrec.utils import (
     unwrap_recommender,
 )
 
-_LAST_SHARE = 0.2
 _FIT_CALLER = 4  # frames up, through what makes fit atomic
 
 
@@ -200,9 +198,9 @@ class TunedRecommender(DelegatingMixin, PersistenceMixin, BaseSearchCV):
         self._validate_params()
         given = given_tables(item_features, user_features, **tables)
         cv, scoring, verbose, n_jobs = self.cv, self.scoring, self.verbose, self.n_jobs
-        _check_lists(cv, self.param_distributions)
+        _check_distributions(self.param_distributions)
         # scikit-learn reads all three from here, and knows neither our splitters nor our metrics nor "auto".
-        self.cv = check_cv(last_events(X) if cv is None else cv)
+        self.cv = read_cv(cv, X)
         self.scoring = _as_scorer(scoring, self.estimator)
         self.verbose = 0 if isinstance(verbose, str) else int(verbose)
         if pools_are_lost():
@@ -285,28 +283,16 @@ class TunedRecommender(DelegatingMixin, PersistenceMixin, BaseSearchCV):
         return hasattr(self, "best_estimator_")
 
 
-def _check_lists(cv: Any, param_distributions: Any) -> None:
-    """Refuse lists whose elements scikit-learn would not find out about until the search runs.
+def _check_distributions(param_distributions: Any) -> None:
+    """Refuse a list whose elements scikit-learn would not find out about until the search runs.
 
     Raises
     ------
     TypeError
-        If splits are no pairs of rows, or distributions no dicts.
+        If distributions are no dicts.
     """
-    if isinstance(cv, list | tuple | np.ndarray) and not all(isinstance(s, tuple | list) or np.ndim(s) for s in cv):
-        raise TypeError(f"cv must be a splitter, a number of folds, or pairs (train, test) of rows; got {cv!r}.")
     if isinstance(param_distributions, list) and not all(isinstance(one, Mapping) for one in param_distributions):
         raise TypeError(f"param_distributions must be a dict, or a list of dicts; got {param_distributions!r}.")
-
-
-def last_events(X: Any) -> list[Split]:
-    """One split: the last event of each user that has several, else the last fifth of the events."""
-    events = read_events(X)
-    if len(events) < 2:
-        raise ValueError("Tuning needs events to fit to and events to test on; got n_samples=1. Pass more events.")
-    if np.bincount(user_codes(events)).max() > 1:
-        return list(LeaveLastOut().split(X))
-    return list(TimeSplit(1, test_size=max(1, round(_LAST_SHARE * len(events)))).split(X))
 
 
 class _Counted:

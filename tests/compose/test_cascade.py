@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -538,3 +539,10 @@ def test_an_update_without_times_leaves_the_columns_of_time_missing():
     scores = rec.recommend(k=3, exclude_seen=False).scores
     assert np.isfinite(scores).all()
     assert np.isfinite(rec.predict(X[["user", "item"]])).all()
+
+
+@pytest.mark.parametrize("context", [5, "evening", [8.5], np.zeros((4, 1)), pl.LazyFrame({"hour": [1.0]})], ids=str)
+def test_pair_features_refuses_a_context_that_is_no_table(context):
+    rec = cascade().fit(checkerboard())
+    with pytest.raises((TypeError, ValueError), match="context"):
+        rec.pair_features(rec.users_[:2], rec.items_[:2], context=context)

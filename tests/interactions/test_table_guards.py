@@ -163,3 +163,18 @@ def test_good_tables_pass():
     ItemKNNRecommender().fit(X, item_features=table)
     ItemKNNRecommender().fit(X, item_features=table.assign(item=[0.5, 1.5, 2.5]))
     ItemKNNRecommender().fit(X, item_features=ITEMS.rename(columns={"item": "index"}).assign(price=[0.1, 0.2, 0.3]))
+
+
+@pytest.mark.parametrize("dtype", [pl.Int128, pl.UInt128])
+@pytest.mark.parametrize("column", ["hour", "timestamp"])
+def test_integers_of_128_bits_are_numbers(dtype, column):
+    """NumPy has none, and polars makes them of sums."""
+    log = pl.DataFrame({"user": ["a", "a", "b", "b"], "item": ["x", "y", "x", "z"], "hour": [1, 2, 3, 4]})
+    log = log.with_columns(pl.Series("timestamp", [1, 2, 3, 4]))
+    wide = log.with_columns(pl.col(column).cast(dtype))
+    plain, other = (HybridMFRecommender(random_state=0).fit(frame) for frame in (log, wide))
+    np.testing.assert_array_equal(plain.predict(log), other.predict(wide))
+    np.testing.assert_array_equal(
+        plain.recommend(["a"], context=wide[:1].select("hour")).scores,
+        other.recommend(["a"], context=log[:1].select("hour")).scores,
+    )

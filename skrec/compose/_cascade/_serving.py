@@ -19,7 +19,7 @@ from skrec.compose._cascade._rankers import score_pairs
 from skrec.compose._composite import CompositeRecommender
 from skrec.compose._merge import best_of_pairs
 from skrec.compose._part_lists import PartLists
-from skrec.interactions import ContextColumns, Recommendations, factorize, is_empty
+from skrec.interactions import ContextColumns, Recommendations, check_rows, factorize, is_empty
 from skrec.utils import installed_frame_library
 
 _MOST_PAIRS = 200_000
@@ -117,7 +117,9 @@ class CascadeServing(CompositeRecommender):
         A query is a user, or each pair where there is one row of context per pair.
         """
         options: dict[str, Any] = {"context": context, "history": history, "exclude_seen": self.exclude_seen}
-        if context is None or len(context) == 1:
+        if context is not None:
+            check_rows(context, len(users))
+        if context is None or np.shape(context)[0] == 1:
             ids, query = factorize(users, "user ids")
         else:
             ids, query = users, np.arange(len(users))

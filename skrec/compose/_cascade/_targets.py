@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
 
 from skrec.compose._cascade._pairs import Pairs
-from skrec.compose._held_out_parts import learning_splits
 from skrec.interactions import TIMESTAMP, EventTable, IdIndex, factorize
+from skrec.model_selection import read_splits
 
 Split = tuple[NDArray[np.int64], NDArray[np.int64]]
 
@@ -30,7 +30,7 @@ def held_out_rows(cv: Any, X: Any, y: Any, events: EventTable) -> list[Split]:
     if isinstance(cv, Real) and not isinstance(cv, int | np.integer):
         return [_last_share(events, float(cv))]
     try:
-        return learning_splits(cv, X, y)
+        return read_splits(cv, X, y)
     except ValueError:
         if cv is not None:
             raise
