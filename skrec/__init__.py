@@ -25,6 +25,7 @@ _NAMES = {
         "VectorRecommender",
         "is_recommender",
     ),
+    "cli": (),
     "compilation": ("warm_up",),
     "compose": (
         "CascadeRecommender",
@@ -184,6 +185,12 @@ _NAMES = {
         "Pipeline",
         "as_recommender",
         "make_pipeline",
+    ),
+    "serving": (
+        "ModelFileError",
+        "ServiceLimits",
+        "make_app",
+        "serve",
     ),
     "testing": (
         "all_estimators",

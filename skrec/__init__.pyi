@@ -1,4 +1,5 @@
 from skrec import base as base
+from skrec import cli as cli
 from skrec import compilation as compilation
 from skrec import compose as compose
 from skrec import datasets as datasets
@@ -16,6 +17,7 @@ from skrec import neighbors as neighbors
 from skrec import neural_network as neural_network
 from skrec import persistence as persistence
 from skrec import pipeline as pipeline
+from skrec import serving as serving
 from skrec import testing as testing
 from skrec.base import BaseRecommender as BaseRecommender
 from skrec.base import Evidence as Evidence
@@ -161,6 +163,10 @@ from skrec.persistence import skops_trusted_types as skops_trusted_types
 from skrec.pipeline import Pipeline as Pipeline
 from skrec.pipeline import as_recommender as as_recommender
 from skrec.pipeline import make_pipeline as make_pipeline
+from skrec.serving import ModelFileError as ModelFileError
+from skrec.serving import ServiceLimits as ServiceLimits
+from skrec.serving import make_app as make_app
+from skrec.serving import serve as serve
 from skrec.testing import all_estimators as all_estimators
 from skrec.testing import check_recommender as check_recommender
 from skrec.testing import public_estimators as public_estimators

@@ -1,0 +1,101 @@
+"""Answer over HTTP for a saved recommender.
+
+examples:
+  skrec serve model.skops
+  skrec serve model.skops --port 8080 --api-key-env SKREC_KEY --cors-origin https://shop.example
+  curl localhost:8000/recommend -H 'Content-Type: application/json' -d '{"users": ["ann"], "k": 5}'
+
+The paths and what they take are at /openapi.json, counters for Prometheus at /metrics.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from dataclasses import replace
+from typing import Any
+
+from skrec.cli._errors import CommandError
+from skrec.serving import ModelFileError, ServiceLimits, make_app, serve
+
+NAME = "serve"
+_LOCAL = ["localhost", "127.0.0.1", "[::1]"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Those of ``skrec serve``."""
+    parser.add_argument("model", help="file of a fitted recommender, by skops.io.dump")
+    add_address(parser)
+    parser.add_argument("--api-key-env", metavar="NAME", help="environment variable that holds the API key")
+    parser.add_argument("--cors-origin", action="append", default=[], metavar="URL", help="site that may call this one")
+    parser.add_argument("--allowed-host", action="append", default=[], metavar="HOST", help="Host header to answer")
+    parser.add_argument("--static", metavar="FOLDER", help="files to serve under /")
+    parser.add_argument("--allow-pickle", action="store_true", help="load pickles too: they run code of their writer")
+    parser.add_argument("--allow-external", action="store_true", help="let the model contact servers and read files")
+    limits = parser.add_argument_group("limits")
+    default = ServiceLimits()
+    limits.add_argument("--max-k", type=_positive, default=default.k, metavar="N", help="default: %(default)s")
+    rate = "requests per second and client address, 0 for no limit; default: %(default)s"
+    limits.add_argument("--rate", type=_rate, default=default.rate, metavar="N", help=rate)
+    threads = "calls of the model at a time; default: %(default)s"
+    limits.add_argument("--threads", type=_positive, default=default.threads, metavar="N", help=threads)
+
+
+def add_address(parser: argparse.ArgumentParser) -> None:
+    """Where to listen."""
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at; default: %(default)s, this machine")
+    parser.add_argument("--port", type=_port, default=8000, help="0 takes a free one; default: %(default)s")
+
+
+def run(given: argparse.Namespace) -> None:
+    """Serve until SIGTERM."""
+    start_log()
+    limits = replace(ServiceLimits(), k=given.max_k, rate=given.rate, threads=given.threads)
+    options: dict[str, Any] = {name: getattr(given, name) for name in ("api_key_env", "static")}
+    options |= {"allow_pickle": given.allow_pickle, "allow_external": given.allow_external}
+    options["cors_origins"], options["allowed_hosts"] = given.cors_origin, allowed_hosts(given)
+    run_app(given.model, given.host, given.port, limits=limits, **options)
+
+
+def run_app(model: Any, host: str, port: int, **options: Any) -> None:
+    """Make an application and serve it; what keeps it from that is a message."""
+    try:
+        app = make_app(model, **options)
+        serve(app, host=host, port=port)
+    except ImportError as error:
+        raise CommandError(f'{error}; install the extra: pip install "skrec-text[serve]".') from error
+    except (ModelFileError, OSError, ValueError, RuntimeError) as error:
+        raise CommandError(str(error)) from error
+
+
+def allowed_hosts(given: argparse.Namespace) -> list[str]:
+    """At an address of this machine alone, the page of another site must not reach the service by a name of its own."""
+    is_local = given.host in ("127.0.0.1", "localhost", "::1")
+    return [*_LOCAL, *given.allowed_host] if is_local else list(given.allowed_host)
+
+
+def start_log() -> None:
+    """Log to stderr."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"a port is 0 to 65535, not {text}")
+    return port
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {text}")
+    return number
+
+
+def _rate(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be at least 0, not {text}")
+    return number

@@ -1,0 +1,145 @@
+"""The table of endpoints: each path with its schemas, examples and what answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from jsonschema import Draft202012Validator
+
+from skrec.serving import _answers as answers
+from skrec.serving import _schemas as schemas
+from skrec.serving._limits import ServiceLimits
+from skrec.serving._schemas import ID, Schema, array_of, closed
+
+if TYPE_CHECKING:
+    from skrec.serving._model import ServedModel
+
+Answer = Callable[["ServedModel", dict[str, Any], ServiceLimits], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One POST endpoint: a call of the model.
+
+    Attributes
+    ----------
+    path : str
+    summary : str
+    method : str
+        What the recommender must have.
+    request, response : JSON schema
+    example : dict
+        A request.
+    answer : callable
+        From model, body and limits to the answer, in a thread.
+    """
+
+    path: str
+    summary: str
+    method: str
+    request: Schema
+    response: Schema
+    example: dict[str, Any]
+    answer: Answer
+    validator: Draft202012Validator = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "validator", Draft202012Validator(self.request))
+
+
+def model_endpoints(limits: ServiceLimits) -> list[Endpoint]:
+    """Those that call the model and change nothing."""
+    return [_recommend(limits), _search(limits), _similar(limits), _explain(limits)]
+
+
+def _recommend(limits: ServiceLimits) -> Endpoint:
+    row = {"type": "object", "additionalProperties": schemas.CELL, "minProperties": 1, "maxProperties": 100}
+    text = {"anyOf": [schemas.text(limits), {"type": "null"}]}
+    fields = {
+        "users": array_of(ID, limits.queries, 1, description="Unknown users get the cold start."),
+        "k": schemas.k(limits),
+        "context": schemas.context(limits),
+        "history": schemas.events(limits, "Events that were not in fit, in the order of time."),
+        "candidates": schemas.candidates(limits),
+        "exclude_seen": {"type": "boolean", "default": True},
+        "exclude": schemas.events(limits, "Further pairs of user and item to exclude."),
+        "request": {
+            "description": "What the users want now, in free text: one for all, or one or null per user.",
+            "anyOf": [schemas.text(limits), array_of(text, limits.queries, 1)],
+        },
+        "request_weight": {"type": "number", "minimum": 0, "maximum": 1},
+        "user_features": array_of(row, limits.queries, 1, description="One object per user, with the columns of fit."),
+        "reasons": {"type": "boolean", "default": False, "description": "Give a reason with each item."},
+    }
+    return Endpoint(
+        "/recommend",
+        "Lists for users",
+        "recommend",
+        closed(fields, ("users",)),
+        schemas.lists_of("user", {"known": {"type": "boolean", "description": "Whether the user has events."}}),
+        {"users": ["u0001", "somebody new"], "k": 5},
+        answers.recommend,
+    )
+
+
+def _search(limits: ServiceLimits) -> Endpoint:
+    texts = schemas.one_or_more(schemas.text(limits), limits.queries, "One text, or several.")
+    fields = {"texts": texts, "k": schemas.k(limits), "candidates": schemas.candidates(limits)}
+    return Endpoint(
+        "/search",
+        "Items for free text",
+        "search",
+        closed(fields, ("texts",)),
+        schemas.lists_of("text"),
+        {"texts": "a long voyage at sea", "k": 5},
+        answers.search,
+    )
+
+
+def _similar(limits: ServiceLimits) -> Endpoint:
+    fields = {
+        "items": array_of(ID, limits.queries, 1),
+        "k": schemas.k(limits),
+        "candidates": schemas.candidates(limits),
+    }
+    return Endpoint(
+        "/similar",
+        "Items similar to items",
+        "similar_items",
+        closed(fields, ("items",)),
+        schemas.lists_of("item"),
+        {"items": ["bk-0001"], "k": 5},
+        answers.similar,
+    )
+
+
+def _explain(limits: ServiceLimits) -> Endpoint:
+    pair = closed({"user": ID, "item": ID}, ("user", "item"))
+    fields = {
+        "pairs": array_of(pair, min(limits.queries, limits.reasons), 1),
+        "n_evidence": {"type": "integer", "minimum": 1, "maximum": 10, "default": 3},
+        "context": schemas.context(limits),
+        "history": schemas.events(limits, "Events that were not in fit, in the order of time."),
+    }
+    one = {
+        "type": "object",
+        "properties": {
+            "user": ID,
+            "item": ID,
+            "text": {"type": "string"},
+            "method": {"type": "string"},
+            "evidence": {"type": "array", "items": {"type": "object"}},
+        },
+        "required": ["user", "item", "text", "method", "evidence"],
+    }
+    return Endpoint(
+        "/explain",
+        "Why items are recommended",
+        "explain",
+        closed(fields, ("pairs",)),
+        schemas.answer({"explanations": {"type": "array", "items": one}}),
+        {"pairs": [{"user": "u0001", "item": "bk-0001"}]},
+        answers.explain,
+    )

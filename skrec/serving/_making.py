@@ -1,0 +1,106 @@
+"""From a recommender, or a file of one, to an application."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Sequence
+from os import PathLike
+from typing import TYPE_CHECKING
+
+from skrec.serving._limits import ServiceLimits
+from skrec.utils import Recommender
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+
+def make_app(
+    recommender: Recommender | str | PathLike[str],
+    *,
+    limits: ServiceLimits | None = None,
+    version: str | None = None,
+    api_key_env: str | None = None,
+    cors_origins: Sequence[str] = (),
+    allowed_hosts: Sequence[str] = (),
+    static: str | PathLike[str] | None = None,
+    allow_pickle: bool = False,
+    allow_external: bool = False,
+) -> Starlette:
+    """An ASGI application that answers for a recommender.
+
+    It needs the extra ``serve``. Any ASGI server runs it; :func:`serve` runs it by uvicorn with limits on slow clients.
+
+    Parameters
+    ----------
+    recommender : fitted recommender or path
+        A path is that of a file by :mod:`skops.io`.
+    limits : ServiceLimits, default=None
+        None takes the defaults.
+    version : str, default=None
+        Version in the answers; None takes the digest of the file, and a random one for a recommender in memory.
+    api_key_env : str, default=None
+        Name of the environment variable that holds the API key. None means that no key is asked for.
+    cors_origins : sequence of str, default=()
+        Sites whose pages may call this service, as ``"https://shop.example"``.
+    allowed_hosts : sequence of str, default=()
+        Values of the header ``Host`` that are answered; none given means any.
+    static : path, default=None
+        A folder of files that are served under ``/``.
+    allow_pickle : bool, default=False
+        Whether the file may be of pickle or joblib, which run code of whoever wrote it.
+    allow_external : bool, default=False
+        Whether a model of a skops file may contact servers, load models and write files; see
+        :func:`skrec.persistence.allow_external`.
+
+    Returns
+    -------
+    starlette.applications.Starlette
+
+    Raises
+    ------
+    ValueError
+        If the environment variable is not set, or the model is not fitted.
+    TypeError
+        If ``recommender`` has no ``recommend``.
+
+    Examples
+    --------
+    >>> from skrec.dummy import PopularRecommender
+    >>> from skrec.serving import make_app
+    >>> rec = PopularRecommender().fit([["ann", "tea"], ["bob", "rye"]])
+    >>> app = make_app(rec, version="1")
+    >>> sorted(route.path for route in app.routes)[:3]
+    ['/catalogue', '/explain', '/health']
+    """
+    from skrec.serving._app import build_app
+    from skrec.serving._model import ServedModel
+    from skrec.serving._model_file import read_model
+    from skrec.serving._service import Service
+
+    limits = ServiceLimits() if limits is None else limits
+    key = read_key(api_key_env)
+    if isinstance(recommender, str | PathLike):
+        loaded = read_model(recommender, allow_pickle=allow_pickle, allow_external=allow_external)
+        model = ServedModel.of(loaded.recommender, version or loaded.digest, loaded.modified)
+    else:
+        model = ServedModel.of(recommender, version or f"memory-{secrets.token_hex(4)}")
+    service = Service(model, limits, key)
+    return build_app(service, cors_origins=cors_origins, allowed_hosts=allowed_hosts, static=static)
+
+
+def read_key(name: str | None) -> bytes | None:
+    """The API key from the environment.
+
+    Raises
+    ------
+    ValueError
+        If the variable is not set, or the key is short.
+    """
+    if name is None:
+        return None
+    key = os.environ.get(name, "").strip()
+    if len(key) < 8:
+        state = "is not set" if not key else "holds fewer than 8 characters"
+        raise ValueError(f"The environment variable {name!r} is to hold the API key, and {state}.")
+    return key.encode("utf-8")

@@ -1,0 +1,101 @@
+"""Files of fitted recommenders: read once, known by their digest, and refused with a reason."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any
+
+from skrec.persistence import allow_external as activate
+from skrec.persistence import skops_trusted_types
+from skrec.serving._errors import ModelFileError
+
+_ZIP = b"PK\x03\x04"
+_DIGITS = 16
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """What a file held.
+
+    Attributes
+    ----------
+    recommender : fitted recommender
+    digest : str
+        The first 16 digits of the SHA-256 of the bytes.
+    modified : float
+        When the file was written, in seconds since 1970.
+    """
+
+    recommender: Any
+    digest: str
+    modified: float
+
+
+def read_model(path: str | PathLike[str], *, allow_pickle: bool = False, allow_external: bool = False) -> ModelFile:
+    """Load the recommender of a file.
+
+    Raises
+    ------
+    ModelFileError
+        If there is no file, if it is damaged, of a newer version, or of a kind that is not allowed, or if it holds no
+        fitted recommender.
+    """
+    data, modified = read_bytes(path)
+    recommender = _loaded(path, data, allow_pickle)
+    if not hasattr(recommender, "recommend"):
+        raise ModelFileError(
+            f"{path} holds a {type(recommender).__name__}, which has no recommend(): save a fitted recommender."
+        )
+    return ModelFile(activate(recommender) if allow_external else recommender, digest_of(data), modified)
+
+
+def read_bytes(path: str | PathLike[str]) -> tuple[bytes, float]:
+    """The bytes of a file, and when it was written."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(), os.fstat(file.fileno()).st_mtime
+    except OSError as error:
+        raise ModelFileError(f"The model file {path} cannot be read: {error.strerror}.") from None
+
+
+def digest_of(data: bytes) -> str:
+    """What a file is known by."""
+    return hashlib.sha256(data).hexdigest()[:_DIGITS]
+
+
+def _loaded(path: Any, data: bytes, allow_pickle: bool) -> Any:
+    if data.startswith(_ZIP):
+        return _by(_skops, path, data)
+    if not allow_pickle:
+        raise ModelFileError(
+            f"{path} is no skops file. If it is of pickle or joblib, it can run any code when it is loaded: allow that "
+            "(--allow-pickle) only for files that you wrote yourself, or save it by skops.io.dump."
+        )
+    return _by(_joblib, path, data)
+
+
+def _by(load: Callable[[bytes], Any], path: Any, data: bytes) -> Any:
+    try:
+        return load(data)
+    except ImportError as error:
+        raise ModelFileError(f"{path} needs a package that is not installed: {error}.") from error
+    except Exception as error:  # what a damaged file raises depends on its bytes
+        said = f"{type(error).__name__}: {error}"
+        raise ModelFileError(f"{path} cannot be loaded. {said[:1000]}") from error
+
+
+def _skops(data: bytes) -> Any:
+    import skops.io
+
+    return skops.io.loads(data, trusted=skops_trusted_types())
+
+
+def _joblib(data: bytes) -> Any:
+    import joblib
+
+    return joblib.load(io.BytesIO(data))
