@@ -109,6 +109,7 @@ _NAMES = {
         "Histories",
         "IdIndex",
         "Interactions",
+        "LinkTable",
         "LogReport",
         "check_target_size",
         "read_events",

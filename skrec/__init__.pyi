@@ -99,6 +99,7 @@ from skrec.interactions import FeatureTable as FeatureTable
 from skrec.interactions import Histories as Histories
 from skrec.interactions import IdIndex as IdIndex
 from skrec.interactions import Interactions as Interactions
+from skrec.interactions import LinkTable as LinkTable
 from skrec.interactions import LogReport as LogReport
 from skrec.interactions import check_target_size as check_target_size
 from skrec.interactions import read_events as read_events

@@ -24,7 +24,7 @@ from skrec.compose._weights import (
     weight_table,
     weights_to_try,
 )
-from skrec.interactions import Table, factorize, is_empty, read_events
+from skrec.interactions import Table, as_whole, factorize, is_empty, read_events
 from skrec.metrics import ranking_scorer
 from skrec.model_selection import read_splits
 from skrec.utils import RandomState, check_array, on_snapshot
@@ -82,7 +82,7 @@ class WeightedComposite(CompositeRecommender):
             y_train, y_test = (None if y is None else _safe_indexing(y, at) for at in (train, test))
             trial = clone(self).set_params(method="score", weights=None)
             given = {name: table for name, table in tables.items() if table is not None}
-            trial.fit(X_train, y_train, **given)
+            trial.fit(X_train, y_train, **as_whole(given))
             refuse_leaks(trial.named_recommenders_, X_train, X_test)
             found.append(trial._scored(X_test, y_test, settings, ranking_scorer("ndcg@10")))
         of_segments = [np.concatenate(values, axis=1) for values in zip(*found, strict=True)]

@@ -17,7 +17,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skrec.base import DelegatingMixin, given_tables
 from skrec.exceptions import BelowPopularityWarning
-from skrec.interactions import FeatureSource, FeatureTable, Table
+from skrec.interactions import FeatureSource, Table, as_whole
 from skrec.metrics import ranking_scorer
 from skrec.model_selection._base import Split
 from skrec.model_selection._search_spaces import search_space
@@ -216,7 +216,7 @@ class TunedRecommender(DelegatingMixin, PersistenceMixin, BaseSearchCV):
                     self.scoring = check_scoring(self.estimator, self.scoring)
                 if callable(self.scoring):
                     self.scoring = _Counted(self.scoring, bar)
-                whole = {name: _whole(table) for name, table in given.items()}
+                whole = as_whole(given)
                 super().fit(X, y, **whole)
             if isinstance(self.scorer_, _Counted):
                 self.scorer_ = self.scorer_.scorer
@@ -324,11 +324,6 @@ def _as_scorer(scoring: Any, estimator: Any) -> Any:
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         return scoring
     return scoring if set(names) <= set(get_scorer_names()) else ranking_scorer(scoring)
-
-
-def _whole(table: Any) -> Any:
-    """A table that no split cuts."""
-    return table if isinstance(table, FeatureTable | tuple) else FeatureTable(table)
 
 
 def _n_draws(space: Any, n: int) -> int:

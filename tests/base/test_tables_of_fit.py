@@ -10,14 +10,14 @@ from skrec.base import tables_taken
 from skrec.compose import FusionRecommender
 from skrec.dummy import PopularRecommender
 from skrec.feature_extraction import ContextEncoder
-from skrec.interactions import FeatureTable
+from skrec.interactions import LinkTable
 from skrec.llm import LLMReranker
 from skrec.model_selection import LeaveLastOut, TunedRecommender
 from skrec.pipeline import Pipeline, make_pipeline
 from skrec.testing._data import checkerboard
 from skrec.utils import unwrap_recommender
 
-LINKS = FeatureTable(pd.DataFrame({"user": [0, 1], "friend": [1, 2]}))
+LINKS = LinkTable(pd.DataFrame({"user": [0, 1], "friend": [1, 2]}))
 
 
 class Friends(PopularRecommender):
@@ -79,7 +79,7 @@ def test_links_of_an_update(outer):
     rec = OUTER[outer](Friends())
     rec.partial_fit(checkerboard(), user_links=LINKS)
     assert innermost(rec).links_ is LINKS
-    more = FeatureTable(pd.DataFrame({"user": [3], "friend": [1]}))
+    more = LinkTable(pd.DataFrame({"user": [3], "friend": [1]}))
     rec.partial_fit(checkerboard()[:1], user_links=more)
     assert innermost(rec).links_ is more
 
@@ -129,3 +129,12 @@ def test_a_part_may_be_no_estimator():
             return self
 
     assert tables_taken(Plain()) == {"user_links"}
+
+
+def test_a_bare_table_of_links_as_long_as_a_fold():
+    # Inside a search, tables are wrapped by what they are.
+    pairs = [(user, user + 1) for user in range(len(checkerboard()))]
+    rec = TunedRecommender(Friends(), {}, n_iter=1).fit(checkerboard(), user_links=pairs)
+    links = innermost(rec).links_
+    assert isinstance(links, LinkTable)
+    assert links.table is pairs

@@ -30,7 +30,7 @@ from skrec.compose._cascade._training import (
 from skrec.compose._part_lists import PartLists
 from skrec.compose._parts import fit_parts
 from skrec.exceptions import UntrainedRankerWarning
-from skrec.interactions import ContextColumns, EventTable, FeatureTable, Table, read_events, read_target
+from skrec.interactions import ContextColumns, EventTable, Table, as_whole, read_events, read_target
 from skrec.utils import RandomState, caller_level, check_array, check_texts, frame_backend, read_random_state
 
 _CALIBRATION_SHARE = 0.25
@@ -108,10 +108,7 @@ class CascadeFitting(CascadeServing):
         fold = type(self)(**self.get_params(deep=False))
         side = ("_part_names", "_backend", "_item_columns", "_user_columns", "_context", "_context_names", "features_")
         fold.__dict__.update({name: getattr(self, name) for name in side})
-        whole = dict(tables)
-        for name in ("item_features", "user_features"):  # a slice of X may have as many rows
-            if tables[name] is not None and not isinstance(tables[name], FeatureTable):
-                whole[name] = FeatureTable(tables[name])
+        whole = as_whole(tables)  # a slice of X may have as many rows
         before = _safe_indexing(X, rows), None if y is None else _safe_indexing(y, rows)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the fit to all events has given them
