@@ -20,6 +20,7 @@ from skrec.cli._errors import CommandError
 from skrec.serving import ModelFileError, ServiceLimits, make_app, serve
 
 NAME = "serve"
+_PASSED = ("api_key_env", "static", "feedback_log", "replay", "reload_every", "allow_pickle", "allow_external")
 _LOCAL = ["localhost", "127.0.0.1", "[::1]"]
 
 
@@ -31,6 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cors-origin", action="append", default=[], metavar="URL", help="site that may call this one")
     parser.add_argument("--allowed-host", action="append", default=[], metavar="HOST", help="Host header to answer")
     parser.add_argument("--static", metavar="FOLDER", help="files to serve under /")
+    parser.add_argument("--feedback-log", metavar="FILE", help="SQLite file for /feedback, made where there is none")
+    replay = "events of the log that the model learns at the start: newer than its file, all, or none"
+    parser.add_argument("--replay", choices=["newer", "all", "none"], default="newer", help=replay)
+    every = "seconds between two looks for a new model file, 0 for never; default: %(default)s"
+    parser.add_argument("--reload-every", type=_rate, default=2.0, metavar="N", help=every)
     parser.add_argument("--allow-pickle", action="store_true", help="load pickles too: they run code of their writer")
     parser.add_argument("--allow-external", action="store_true", help="let the model contact servers and read files")
     limits = parser.add_argument_group("limits")
@@ -52,8 +58,7 @@ def run(given: argparse.Namespace) -> None:
     """Serve until SIGTERM."""
     start_log()
     limits = replace(ServiceLimits(), k=given.max_k, rate=given.rate, threads=given.threads)
-    options: dict[str, Any] = {name: getattr(given, name) for name in ("api_key_env", "static")}
-    options |= {"allow_pickle": given.allow_pickle, "allow_external": given.allow_external}
+    options: dict[str, Any] = {name: getattr(given, name) for name in _PASSED}
     options["cors_origins"], options["allowed_hosts"] = given.cors_origin, allowed_hosts(given)
     run_app(given.model, given.host, given.port, limits=limits, **options)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -107,6 +108,19 @@ def explain(model: ServedModel, body: Body, limits: ServiceLimits) -> Body:
             for at, (user, item) in enumerate(zip(users, items, strict=True))
         ]
     }
+
+
+def converse(model: ServedModel, body: Body, limits: ServiceLimits) -> Body:
+    """One turn; the state is the client's, and is checked as the conversation reads it."""
+    k = body.get("k", min(5, limits.k))
+    options = {name: body[name] for name in ("user", "candidates", "exclude_seen") if body.get(name) is not None}
+    context = read_context(model, body.get("context"), 1)
+    if context is not None:
+        options["context"] = context
+    turn = call(model, "reply", body["text"], body.get("state"), k=k, **options)
+    (row,) = listed(model, turn.recommendations, k, "user")
+    state = json.loads(turn.state.to_json())
+    return {"message": turn.message, "items": row["items"], "question": turn.question, "state": state}
 
 
 def _evidence(one: Any) -> Body:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -57,7 +58,7 @@ def build_app(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        service.start()
+        await asyncio.to_thread(service.start)
         try:
             yield
         finally:
@@ -85,7 +86,7 @@ def _posted(service: Service, endpoint: Endpoint) -> Handler:
         body = check_body(read_json(await read_body(request, service.limits), service.limits.depth), endpoint.validator)
         model = service.publisher.current
         result = await service.answer(endpoint, model, body)
-        return _json({"version": model.version, **result}, model.version)
+        return _json(result, result["version"])
 
     return _guarded(service, endpoint.path, run)
 

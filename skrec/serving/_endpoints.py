@@ -21,7 +21,7 @@ Answer = Callable[["ServedModel", dict[str, Any], ServiceLimits], dict[str, Any]
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One POST endpoint: a call of the model.
+    """One POST endpoint.
 
     Attributes
     ----------
@@ -32,8 +32,8 @@ class Endpoint:
     request, response : JSON schema
     example : dict
         A request.
-    answer : callable
-        From model, body and limits to the answer, in a thread.
+    answer : callable or None
+        From model, body and limits to the answer, in a thread; None for feedback, which the service writes.
     """
 
     path: str
@@ -42,7 +42,7 @@ class Endpoint:
     request: Schema
     response: Schema
     example: dict[str, Any]
-    answer: Answer
+    answer: Answer | None
     validator: Draft202012Validator = field(init=False)
 
     def __post_init__(self) -> None:
@@ -51,7 +51,7 @@ class Endpoint:
 
 def model_endpoints(limits: ServiceLimits) -> list[Endpoint]:
     """Those that call the model and change nothing."""
-    return [_recommend(limits), _search(limits), _similar(limits), _explain(limits)]
+    return [_recommend(limits), _search(limits), _similar(limits), _explain(limits), _converse(limits)]
 
 
 def _recommend(limits: ServiceLimits) -> Endpoint:
@@ -142,4 +142,54 @@ def _explain(limits: ServiceLimits) -> Endpoint:
         schemas.answer({"explanations": {"type": "array", "items": one}}),
         {"pairs": [{"user": "u0001", "item": "bk-0001"}]},
         answers.explain,
+    )
+
+
+def _converse(limits: ServiceLimits) -> Endpoint:
+    fields: dict[str, Schema] = {
+        "text": {"type": "string", "maxLength": limits.text_length, "description": "Empty to begin."},
+        "state": {"type": ["object", "null"], "description": "That of the last answer; null to begin."},
+        "user": {**ID, "type": [*ID["type"], "null"]},
+        "k": {**schemas.k(limits), "default": min(5, limits.k)},
+        "context": schemas.context(limits),
+        "candidates": schemas.candidates(limits),
+        "exclude_seen": {"type": "boolean", "default": True},
+    }
+    answered: dict[str, Schema] = {
+        "message": {"type": "string"},
+        "items": {"type": "array", "items": schemas.LISTED},
+        "question": {"type": ["string", "null"]},
+        "state": {"type": "object"},
+    }
+    return Endpoint(
+        "/converse",
+        "One turn of a conversation",
+        "reply",
+        closed(fields, ("text",)),
+        schemas.answer(answered),
+        {"text": "something shorter, nothing violent", "state": None, "k": 3},
+        answers.converse,
+    )
+
+
+def feedback_endpoint(limits: ServiceLimits) -> Endpoint:
+    """Events for the log."""
+    properties = {
+        **schemas.EVENT["properties"],
+        "context": {"type": "object", "additionalProperties": schemas.CELL, "maxProperties": 100},
+        "event_id": {"type": "string", "minLength": 1, "maxLength": 100, "description": "Sent again, it counts once."},
+    }
+    fields = {
+        "events": array_of(closed(properties, ("user", "item")), limits.history, 1),
+        "wait": {"type": "boolean", "default": False, "description": "Answer when the model has learned them."},
+    }
+    fate = {name: {"type": "integer"} for name in ("accepted", "repeated", "last_event")}
+    return Endpoint(
+        "/feedback",
+        "Events of users, for the log and the model",
+        "recommend",
+        closed(fields, ("events",)),
+        schemas.answer({**fate, "learned": {"type": "boolean"}}),
+        {"events": [{"user": "u0001", "item": "bk-0001", "value": 1}]},
+        None,
     )

@@ -6,7 +6,7 @@ import os
 import secrets
 from collections.abc import Sequence
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from skrec.serving._limits import ServiceLimits
 from skrec.utils import Recommender
@@ -24,6 +24,9 @@ def make_app(
     cors_origins: Sequence[str] = (),
     allowed_hosts: Sequence[str] = (),
     static: str | PathLike[str] | None = None,
+    feedback_log: str | PathLike[str] | None = None,
+    replay: Literal["newer", "all", "none"] = "newer",
+    reload_every: float = 2.0,
     allow_pickle: bool = False,
     allow_external: bool = False,
 ) -> Starlette:
@@ -47,6 +50,14 @@ def make_app(
         Values of the header ``Host`` that are answered; none given means any.
     static : path, default=None
         A folder of files that are served under ``/``.
+    feedback_log : path, default=None
+        A SQLite file that ``/feedback`` writes to, made where there is none; None means that there is no ``/feedback``.
+        A recommender with ``partial_fit`` learns the events. Several processes may share the file: each learns all.
+    replay : {"newer", "all", "none"}, default="newer"
+        Which events of the log the model learns at the start, and when a new file is taken over: those that were
+        written after its file, all of them, or none. For a recommender in memory, "newer" is none.
+    reload_every : float, default=2
+        Seconds between two looks for another model file in the place of ``recommender``; 0 means never.
     allow_pickle : bool, default=False
         Whether the file may be of pickle or joblib, which run code of whoever wrote it.
     allow_external : bool, default=False
@@ -60,7 +71,9 @@ def make_app(
     Raises
     ------
     ValueError
-        If the environment variable is not set, or the model is not fitted.
+        If the environment variable is not set, the model is not fitted, or ``feedback_log`` is no such log.
+    ModelFileError
+        If the file cannot be served.
     TypeError
         If ``recommender`` has no ``recommend``.
 
@@ -74,18 +87,25 @@ def make_app(
     ['/catalogue', '/explain', '/health']
     """
     from skrec.serving._app import build_app
+    from skrec.serving._feedback_log import FeedbackLog
     from skrec.serving._model import ServedModel
     from skrec.serving._model_file import read_model
     from skrec.serving._service import Service
 
+    if replay not in ("newer", "all", "none"):
+        raise ValueError(f"replay must be 'newer', 'all' or 'none'; got {replay!r}.")
     limits = ServiceLimits() if limits is None else limits
     key = read_key(api_key_env)
+    options = {"allow_pickle": allow_pickle, "allow_external": allow_external}
     if isinstance(recommender, str | PathLike):
-        loaded = read_model(recommender, allow_pickle=allow_pickle, allow_external=allow_external)
-        model = ServedModel.of(loaded.recommender, version or loaded.digest, loaded.modified)
+        loaded = read_model(recommender, **options)
+        service = Service(ServedModel.of(loaded.recommender, version or loaded.digest, loaded.modified), limits, key)
+        if reload_every:
+            service.watch(recommender, loaded.digest, reload_every, **options)
     else:
-        model = ServedModel.of(recommender, version or f"memory-{secrets.token_hex(4)}")
-    service = Service(model, limits, key)
+        service = Service(ServedModel.of(recommender, version or f"memory-{secrets.token_hex(4)}"), limits, key)
+    if feedback_log is not None:
+        service.keep_feedback(FeedbackLog(feedback_log), replay)
     return build_app(service, cors_origins=cors_origins, allowed_hosts=allowed_hosts, static=static)
 
 

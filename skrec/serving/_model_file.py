@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any
+from typing import Any, overload
 
 from skrec.persistence import allow_external as activate
 from skrec.persistence import skops_trusted_types
@@ -36,8 +36,18 @@ class ModelFile:
     modified: float
 
 
-def read_model(path: str | PathLike[str], *, allow_pickle: bool = False, allow_external: bool = False) -> ModelFile:
-    """Load the recommender of a file.
+@overload
+def read_model(path: Any, *, allow_pickle: bool = ..., allow_external: bool = ...) -> ModelFile: ...
+@overload
+def read_model(path: Any, *, allow_pickle: bool = ..., allow_external: bool = ..., unless: str) -> ModelFile | None: ...
+def read_model(
+    path: str | PathLike[str],
+    *,
+    allow_pickle: bool = False,
+    allow_external: bool = False,
+    unless: str | None = None,
+) -> ModelFile | None:
+    """Load the recommender of a file, and ask it for one list; None where the digest is ``unless``.
 
     Raises
     ------
@@ -46,12 +56,26 @@ def read_model(path: str | PathLike[str], *, allow_pickle: bool = False, allow_e
         fitted recommender.
     """
     data, modified = read_bytes(path)
+    digest = digest_of(data)
+    if digest == unless:
+        return None
     recommender = _loaded(path, data, allow_pickle)
     if not hasattr(recommender, "recommend"):
         raise ModelFileError(
             f"{path} holds a {type(recommender).__name__}, which has no recommend(): save a fitted recommender."
         )
-    return ModelFile(activate(recommender) if allow_external else recommender, digest_of(data), modified)
+    if allow_external:
+        activate(recommender)
+    _try(path, recommender)
+    return ModelFile(recommender, digest, modified)
+
+
+def _try(path: Any, recommender: Any) -> None:
+    """Ask for one list: what cannot answer is found before it is served, and compiled code is loaded."""
+    try:
+        recommender.recommend(recommender.users_[:1], k=1)
+    except Exception as error:
+        raise ModelFileError(f"{path} gives no list: {type(error).__name__}: {error!s:.500}") from error
 
 
 def read_bytes(path: str | PathLike[str]) -> tuple[bytes, float]:
