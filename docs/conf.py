@@ -21,6 +21,7 @@ extensions = [
     "sphinx.ext.intersphinx",
     "sphinx.ext.linkcode",
     "numpydoc",
+    "matplotlib.sphinxext.plot_directive",
     "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
@@ -54,6 +55,11 @@ intersphinx_mapping = {
 intersphinx_timeout = 5
 # Attributes inherited from scikit-learn name terms of its glossary, and several classes have n_features_in_.
 suppress_warnings = ["ref.term", "ref.python"]
+
+# Pictures of the user guide: drawn by its own code when the site is built.
+plot_html_show_formats = plot_html_show_source_link = False
+plot_include_source = True
+plot_formats = [("png", 110)]
 
 # Scripts named plot_*.py are run when the site is built, others are shown.
 sphinx_gallery_conf = {

@@ -22,6 +22,8 @@ class RankingScorer:
         self.protocol = protocol
         self._parsed = parse_metrics(metrics, k)
         check_greater_is_better(self._parsed)
+        # Displays of scikit-learn name their axis by it, as by that of a function.
+        self.__name__ = ", ".join([metrics] if isinstance(metrics, str) else metrics)
 
     def __call__(self, estimator: BaseEstimator, X: Table, y: ArrayLike | None = None) -> float | dict[str, float]:
         """Score a fitted recommender, or a Pipeline that ends in one, on held-out events."""
