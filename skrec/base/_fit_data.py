@@ -23,7 +23,7 @@ from skrec.interactions import (
     read_fit_features,
     warn_of_missing_rows,
 )
-from skrec.utils import Matrix, Tokenizer, align, check_choice, check_flag, check_kind, check_number
+from skrec.utils import Matrix, Tokenizer, align, check_choice, check_flag, check_kind, check_number, unwrap_recommender
 
 
 def read_encoder(encoder: Any) -> Any:
@@ -159,6 +159,29 @@ class FeatureSide:
                 "pass the columns of fit."
             )
         return features  # an encoder may need some of them only; it says what is missing
+
+
+def uses_features(recommender: Any, side: str) -> bool:
+    """Whether a fitted recommender, or one inside of it, has learned from the features of users or of items.
+
+    Parameters
+    ----------
+    recommender : fitted recommender
+        In a pipeline, a search, a wrapper or a composite, too. One that is not of this library has learned from them
+        if its ``user_encoder_`` (``item_encoder_``) is not None.
+    side : {"item", "user"}
+    """
+    inner = unwrap_recommender(recommender)
+    parts = getattr(inner, "named_recommenders_", None)
+    if parts is not None:
+        return any(uses_features(part, side) for part in parts.values())
+    wrapped = getattr(inner, "recommender_", None)
+    if wrapped is not None:
+        return uses_features(wrapped, side)
+    kept = vars(inner).get(f"_{side}_side")
+    if isinstance(kept, FeatureSide):
+        return kept.n_features is not None
+    return getattr(inner, f"{side}_encoder_", None) is not None
 
 
 def check_side(value: object, name: str) -> None:

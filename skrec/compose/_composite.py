@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,10 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skrec._explain import Explanations
+from skrec.base import check_request_weight, request_texts, uses_features
 from skrec.compose._part_lists import PartLists
 from skrec.compose._parts import PartsMixin, any_part_has
+from skrec.compose._query_options import check_columns, check_part_table
 from skrec.exceptions import UnsupportedArgumentError
 from skrec.interactions import (
     CandidateIds,
@@ -124,7 +127,34 @@ class CompositeRecommender(PartsMixin):
 
     def _retrieve(self, parts: Sequence[tuple[str, Any]], users: NDArray, n: int, options: dict[str, Any]) -> PartLists:
         """Lists of n items of some of the parts, without anything that the user has seen by the log of any part."""
-        return PartLists.of(parts, users, n, self._item_index, **self._with_all_seen(users, options))
+        given = self._with_all_seen(users, options)
+        check = partial(self._check_request, users, options)
+        return PartLists.of(parts, users, n, self._item_index, check_request=check, **given)
+
+    def _check_request(self, users: NDArray, options: dict[str, Any]) -> None:
+        """Refuse what is wrong by the united ids, events and columns, whichever part is asked.
+
+        Raises
+        ------
+        ValueError, TypeError
+        """
+        names = getattr(self, "feature_names_in_", None)
+        history, exclude, request = (options.get(name) for name in ("history", "exclude", "request"))
+        self._user_index.codes(as_column(users, "users"), "users", check_kind=history is None)
+        if history is not None and not is_empty(history):
+            self.seen_items(users).followed_by(self._read_history(history).by_query(users, "history"))
+        if exclude is not None and not is_empty(exclude):
+            read_exclusions(exclude, self._item_index, names).by_query(users, "exclude")
+        if request is not None:
+            request_texts(request, len(users))
+        if options.get("request_weight") is not None:
+            check_request_weight(options["request_weight"])
+        if options.get("context") is not None:
+            check_columns(options["context"], len(users), self.n_features_in_ - 2, names)
+        if options.get("user_features") is not None:
+            for _, part in self._parts:
+                if uses_features(part, "user"):
+                    check_part_table(part, users, options["user_features"])
 
     def _with_all_seen(self, users: NDArray, options: dict[str, Any]) -> dict[str, Any]:
         """The options, with what the users have seen by the log of any part among the pairs to exclude."""

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from skrec.base import uses_features
 from skrec.compose._filled_lists import FilledLists
 from skrec.compose._parts import any_part_has
 from skrec.compose._query_options import QueryOptions
 from skrec.compose._routing import RoutingRecommender
-from skrec.compose._united import reads_features
 from skrec.interactions import CandidateIds, Ids, Recommendations, RecommenderView, given_options, read_items
 from skrec.utils import Recommender, on_snapshot, unwrap_recommender
 
@@ -22,8 +22,9 @@ class FallbackRecommender(RoutingRecommender):
     """Answer each query by the first recommender that knows the user, and fill short lists from the others.
 
     A part knows a user who has an event in its log; or an event in ``history=`` with an item that the part knows; or
-    a row in ``user_features``, of ``fit`` or of the call, if the part reads user features. It knows an item that has
-    an event in its log, or a row in ``item_features`` if it reads these.
+    a row in ``user_features``, of ``fit`` or of the call, if the part was fitted to user features and uses them (an
+    encoder parameter alone is not enough). It knows an item that has an event in its log, or a row in ``item_features``
+    if it was fitted to these.
 
     The first part that knows the user makes the list. If the list is short, the next part that knows the user
     continues it, and then those that do not, the last part first: put the most general one last. An item appears once.
@@ -97,7 +98,7 @@ class FallbackRecommender(RoutingRecommender):
         users = self._user_index.values
         view = RecommenderView(unwrap_recommender(part))
         known = ~view.without_events(users, view.seen_items(users))
-        if reads_features(part, "user"):  # a user without events is one that a table of fit has
+        if uses_features(part, "user"):  # a user without events is one that a table of fit has
             known[self._user_index.codes(np.asarray(part.users_), "users_ of a part", check_kind=False)] = True
         return known
 
@@ -107,7 +108,7 @@ class FallbackRecommender(RoutingRecommender):
         seen = view.seen_items(np.asarray(part.users_))
         codes = self._item_index.codes(np.asarray(part.items_), "items_ of a part", check_kind=False)
         known = np.zeros(len(self._item_index), bool)
-        known[codes if reads_features(part, "item") else codes[np.unique(seen.items)]] = True
+        known[codes if uses_features(part, "item") else codes[np.unique(seen.items)]] = True
         return known
 
     def _knows(self, queries: QueryOptions) -> NDArray[np.bool_]:
@@ -121,7 +122,7 @@ class FallbackRecommender(RoutingRecommender):
             known[events.row_of_event()[row], part] = True
         has_row = queries.feature_row >= 0
         if has_row.any():
-            known |= has_row[:, None] & np.array([reads_features(part, "user") for _, part in self._parts])
+            known |= has_row[:, None] & np.array([uses_features(part, "user") for _, part in self._parts])
         return known
 
     def _orders(self, queries: QueryOptions) -> tuple[NDArray[np.int64], dict[str, Any]]:

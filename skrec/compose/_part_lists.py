@@ -52,7 +52,14 @@ class PartLists:
 
     @classmethod
     def of(
-        cls, parts: Sequence[tuple[str, Any]], users: NDArray, k: int, item_index: IdIndex, **options: Any
+        cls,
+        parts: Sequence[tuple[str, Any]],
+        users: NDArray,
+        k: int,
+        item_index: IdIndex,
+        *,
+        check_request: Callable[[], None] | None = None,
+        **options: Any,
     ) -> PartLists:
         """Lists of fitted recommenders.
 
@@ -67,6 +74,8 @@ class PartLists:
             Length of the lists; a part with a smaller catalogue is padded to it.
         item_index : IdIndex
             The catalogue of all parts.
+        check_request : callable, default=None
+            As in :meth:`check`.
         **options
             Of the method, which ``method`` names (default "recommend"). A part that cannot use ``request`` or
             ``user_features`` is asked without it.
@@ -82,7 +91,7 @@ class PartLists:
             if lists is not None:
                 found.names.append(name)
                 found.lists.append(lists)
-        found.check()
+        found.check(check_request)
         return found
 
     def ask(
@@ -111,19 +120,28 @@ class PartLists:
             self.failures[name] = f"{type(error).__name__}: {error}"
             return None
 
-    def check(self) -> None:
+    def check(self, check_request: Callable[[], None] | None = None) -> None:
         """Warn of the parts that failed.
+
+        Parameters
+        ----------
+        check_request : callable, default=None
+            Raises if the request is wrong by what the composite itself knows. It is called where a part refused its
+            arguments: then the fault is the caller's, and no failure of the part.
 
         Raises
         ------
         Exception
-            Of the first part, if all of them raised; or if none of those that answered can use an argument.
+            Of the first part, if all of them raised; if none of those that answered can use an argument; or of
+            ``check_request``.
         """
         if not self.lists:
             raise self.errors[0]
         for argument in self.unused():
             raise self.refused[argument]
         if self.failures:
+            if check_request is not None and any(isinstance(error, ValueError | TypeError) for error in self.errors):
+                check_request()
             self._warn()
 
     def unused(self) -> list[str]:

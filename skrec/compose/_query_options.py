@@ -17,9 +17,11 @@ from skrec.interactions import (
     IdIndex,
     as_column,
     as_frame,
+    check_names,
     check_rows,
     factorize,
     take_rows,
+    without_timestamp,
 )
 
 
@@ -167,3 +169,44 @@ def _ids_of(table: Any, user_column: str | None) -> Column | None:
     if frame is None or not frame.columns:
         return None
     return frame[user_column] if user_column in frame.columns else frame[:, 0]
+
+
+def check_columns(context: Any, n_queries: int, n_columns: int, names: Any) -> None:
+    """Refuse a context that has not the columns of X.
+
+    Parameters
+    ----------
+    context : table
+        Of a call.
+    n_queries, n_columns : int
+        Its rows, or one for all; and its columns in fit.
+    names : sequence of str or None
+        Names of the columns of X, ids first.
+
+    Raises
+    ------
+    ValueError
+    """
+    check_rows(context, n_queries)
+    frame = as_frame(context, "context")
+    if frame is None:
+        n_given = np.shape(context)[1]
+        if n_given != n_columns:
+            raise ValueError(f"context has {n_given} columns, but X had {n_columns} in fit; pass the same ones.")
+    elif names is not None:
+        check_names(without_timestamp(frame).columns, [str(name) for name in names[2:]], "context")
+
+
+def check_part_table(part: Any, users: NDArray, table: Any) -> None:
+    """Refuse user features that a part cannot read which reads such: it answers without them, and not with them.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As the part.
+    """
+    try:
+        part.recommend(users, 1)
+    except Exception:  # it is the part that fails
+        return
+    part.recommend(users, 1, user_features=table)

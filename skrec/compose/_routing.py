@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -60,7 +61,7 @@ class RoutingRecommender(CompositeRecommender):
         options = self._with_all_seen(users, options)
         queries = QueryOptions.of(users, options, self._item_index, self._user_column)
         if not len(queries):
-            found = PartLists.of(self._parts, users, k, self._item_index, **queries.arguments())
+            found = self._retrieve(self._parts, users, k, options)
             return found.lists[0].with_lists(*self._no_lists(k), report=found.report)
         lists = FilledLists(len(queries), k, len(self._item_index))
         found, counts = self._ask_in_order(queries, lists, k)
@@ -114,7 +115,7 @@ class RoutingRecommender(CompositeRecommender):
             one = queries.take(np.zeros(1, np.int64)).arguments()
             if self._reads(argument) or any(_can_use(part, queries.users[:1], one, argument) for part in others):
                 found.refused.pop(argument)
-        found.check()
+        found.check(partial(self._check_request, queries.users, queries.arguments()))
 
     # Pairs ---------------------------------------------------------------------------------------------
 

@@ -78,7 +78,10 @@ def known_events(part: Any, users: NDArray, index: IdIndex) -> Histories:
 
 
 def reads_features(recommender: Any, side: str) -> bool:
-    """Whether a recommender, or one inside of it, has an encoder parameter for the features of users or of items."""
+    """Whether a recommender, or one inside of it, has an encoder parameter for the features of users or of items.
+
+    That is known before fit; :func:`~skrec.base.uses_features` says whether a fitted one has learned from them.
+    """
     inner = unwrap_recommender(recommender)
     names = inner.get_params() if hasattr(inner, "get_params") else vars(inner)
     return any(name.split("__")[-1] == f"{side}_encoder" for name in names)

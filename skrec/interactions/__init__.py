@@ -1,7 +1,7 @@
 """The one place that reads tables: events, histories, feature tables and requests become ids, codes and CSR."""
 
 from skrec.interactions._columns import Column, as_column, column_kind, factorize
-from skrec.interactions._context import ContextColumns, check_context, check_rows
+from skrec.interactions._context import ContextColumns, check_context, check_names, check_rows
 from skrec.interactions._event_template import EventTemplate, check_same_ids
 from skrec.interactions._events import (
     TIMESTAMP,
@@ -10,6 +10,7 @@ from skrec.interactions._events import (
     read_events,
     read_target,
     read_timestamp,
+    without_timestamp,
 )
 from skrec.interactions._feature_matrix import (
     as_unique_ids,

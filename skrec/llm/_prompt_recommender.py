@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 
-from skrec.base import MetaRecommender
+from skrec.base import MetaRecommender, uses_features
 from skrec.exceptions import FeatureCoverageWarning
 from skrec.llm._row_texts import RowTexts, check_row_texts
-from skrec.utils import caller_level, template_fields, unwrap_recommender
+from skrec.utils import caller_level, template_fields
 
 PROMPT_CONSTRAINTS: dict[str, list[Any]] = {
     "item_template": [str, None],
@@ -76,7 +76,7 @@ class PromptRecommender(MetaRecommender):
 
     def _uses_user_features(self) -> bool:
         """Whether the recommender inside has a use of its own for ``user_features``."""
-        return hasattr(unwrap_recommender(self.recommender_), "user_encoder")
+        return uses_features(self.recommender_, "user")
 
     def _prompt_seed(self) -> int:
         return int(check_random_state(self.random_state).randint(2**31 - 1))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
 
 from skrec.compose import FallbackRecommender, FusionRecommender
@@ -79,6 +79,21 @@ def test_features_make_a_user_known_to_a_part_that_reads_them():
     assert rows.report["answered"] == {"part0": 2, "part1": 0}
     nested = fallback(FusionRecommender([("hybrid", hybrid)]), PopularRecommender()).fit(X, user_features=table)
     assert nested.recommend([25, 30], k=1).report["answered"] == {"part0": 1, "part1": 1}
+
+
+def test_an_encoder_parameter_alone_does_not_make_a_user_known():
+    X, table = checkerboard(), ([31, 30], [[1.0, 0.0], [0.0, 1.0]])
+    users = FeatureTable((np.arange(26), np.column_stack([np.arange(26) % 2, 1 - np.arange(26) % 2]).astype(float)))
+    hybrid = HybridMFRecommender(n_factors=2, max_iter=2, random_state=0)
+    without, with_table = frozen(hybrid, X), FrozenEstimator(clone(hybrid).fit(X, user_features=users))
+    wrapped = FusionRecommender([("hybrid", without)])
+    for first in (without, wrapped):
+        rec = fallback(first, with_table).fit(X)
+        found = rec.recommend([30, 31, 32], k=1, user_features=table)
+        assert found.report["answered"] == {"part0": 0, "part1": 3}
+        assert rec.recommend([25], k=1).report["answered"] == {"part0": 0, "part1": 1}  # a row of fit, no event
+    with pytest.raises(UnsupportedArgumentError, match="user_features"):
+        fallback(without, PopularRecommender()).fit(X).recommend([30], k=1, user_features=table)
 
 
 def test_pairs_go_to_the_part_that_knows_both(two):
