@@ -202,6 +202,7 @@ _NAMES = {
     "serving": (
         "ModelFileError",
         "ServiceLimits",
+        "load_recommender",
         "make_app",
         "serve",
     ),

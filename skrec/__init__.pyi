@@ -178,6 +178,7 @@ from skrec.pipeline import as_recommender as as_recommender
 from skrec.pipeline import make_pipeline as make_pipeline
 from skrec.serving import ModelFileError as ModelFileError
 from skrec.serving import ServiceLimits as ServiceLimits
+from skrec.serving import load_recommender as load_recommender
 from skrec.serving import make_app as make_app
 from skrec.serving import serve as serve
 from skrec.testing import all_estimators as all_estimators

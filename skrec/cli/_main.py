@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
+from importlib import import_module
 
 import skrec
-from skrec.cli import _serve
 from skrec.cli._errors import CommandError
+from skrec.cli._output import say, show_warning
 
-_COMMANDS = [_serve]
+_COMMANDS = ["fit", "evaluate", "recommend", "serve", "demo"]
 _EXIT = "exit codes: 0 it worked, 1 it failed, 2 the arguments are wrong"
 
 
@@ -30,21 +32,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = _parser().parse_args(arguments)
     try:
-        given.run(given)
-    except CommandError as error:
+        with warnings.catch_warnings():
+            warnings.showwarning = show_warning  # type: ignore[assignment]
+            given.run(given)
+    except (CommandError, ValueError, TypeError, OSError, ImportError) as error:
+        if isinstance(error, BrokenPipeError):  # of "skrec recommend ... | head"
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        if given.traceback:
+            raise
         say(f"skrec {given.command}: {error}")
         return 1
-    except BrokenPipeError:  # of "skrec recommend ... | head"
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         say("stopped")
         return 1
     return 0
-
-
-def say(text: str) -> None:
-    """A message to people, beside the output."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -54,8 +56,10 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXIT,
     )
     parser.add_argument("--version", action="version", version=f"skrec {skrec.__version__}")
+    parser.add_argument("--traceback", action="store_true", help="show where in the code a command failed")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    for command in _COMMANDS:
+    for name in _COMMANDS:
+        command = import_module(f"skrec.cli._{name}")
         summary, _, more = (command.__doc__ or "").strip().partition("\n")
         one = commands.add_parser(
             command.NAME,

@@ -21,7 +21,7 @@ from skrec.serving import ModelFileError, ServiceLimits, make_app, serve
 
 NAME = "serve"
 _PASSED = ("api_key_env", "static", "feedback_log", "replay", "reload_every", "allow_pickle", "allow_external")
-_LOCAL = ["localhost", "127.0.0.1", "[::1]"]
+LOCAL = ["localhost", "127.0.0.1", "[::1]"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,7 +77,7 @@ def run_app(model: Any, host: str, port: int, **options: Any) -> None:
 def allowed_hosts(given: argparse.Namespace) -> list[str]:
     """At an address of this machine alone, the page of another site must not reach the service by a name of its own."""
     is_local = given.host in ("127.0.0.1", "localhost", "::1")
-    return [*_LOCAL, *given.allowed_host] if is_local else list(given.allowed_host)
+    return [*LOCAL, *given.allowed_host] if is_local else list(given.allowed_host)
 
 
 def start_log() -> None:

@@ -5,7 +5,7 @@
 
 from skrec.serving._errors import ModelFileError
 from skrec.serving._limits import ServiceLimits
-from skrec.serving._making import make_app
+from skrec.serving._making import load_recommender, make_app
 from skrec.serving._run import serve
 
-__all__ = ["ModelFileError", "ServiceLimits", "make_app", "serve"]
+__all__ = ["ModelFileError", "ServiceLimits", "load_recommender", "make_app", "serve"]

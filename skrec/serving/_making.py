@@ -109,6 +109,34 @@ def make_app(
     return build_app(service, cors_origins=cors_origins, allowed_hosts=allowed_hosts, static=static)
 
 
+def load_recommender(
+    path: str | PathLike[str], *, allow_pickle: bool = False, allow_external: bool = False
+) -> Recommender:
+    """The fitted recommender of a file, checked as the service checks it.
+
+    Parameters
+    ----------
+    path : path
+        Of a file by :mod:`skops.io`.
+    allow_pickle, allow_external : bool, default=False
+        As in :func:`make_app`.
+
+    Returns
+    -------
+    recommender
+
+    Raises
+    ------
+    ModelFileError
+        If there is no file, or it holds no fitted recommender, is damaged, of a newer version, or of a kind that is
+        not allowed.
+    """
+    from skrec.serving._model_file import read_model
+
+    loaded: Recommender = read_model(path, allow_pickle=allow_pickle, allow_external=allow_external).recommender
+    return loaded
+
+
 def read_key(name: str | None) -> bytes | None:
     """The API key from the environment.
 

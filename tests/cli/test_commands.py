@@ -21,7 +21,7 @@ def model_file(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("command", ["", "serve"])
+@pytest.mark.parametrize("command", ["", "fit", "evaluate", "recommend", "serve", "demo"])
 def test_help_has_examples_and_exit_codes(command, capsys):
     with pytest.raises(SystemExit) as ended:
         main([*command.split(), "--help"])

@@ -1,0 +1,94 @@
+"""Tables of the command line: events by the log reader, features of items and users as frames."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import narwhals as nw
+
+from skrec.cli._errors import CommandError
+from skrec.cli._output import say
+from skrec.interactions import EventLog, FeatureTable, read_log
+from skrec.utils import installed_frame_library
+
+
+@dataclass
+class Tables:
+    """What ``fit`` takes."""
+
+    log: EventLog
+    features: dict[str, Any] = field(default_factory=dict)
+
+
+def add_tables(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the tables."""
+    parser.add_argument("events", help="CSV or Parquet file, one row per event")
+    parser.add_argument("--items", metavar="FILE", help="CSV or Parquet file, one row per item")
+    parser.add_argument("--users", metavar="FILE", help="CSV or Parquet file, one row per user")
+    group = parser.add_argument_group("columns of the events, found by their names where they are not given")
+    for name in ("user", "item", "timestamp", "rating"):
+        group.add_argument(f"--{name}", metavar="COLUMN")
+    group.add_argument("--context", metavar="COLUMN", action="append", default=[], help="may be given several times")
+    group.add_argument("--no-rating", action="store_true", help="no column is a rating or a strength")
+    group.add_argument("--drop-missing", action="store_true", help="drop events without user, item or time")
+
+
+def read_tables(given: argparse.Namespace) -> Tables:
+    """The events, and the tables of features that are given.
+
+    Raises
+    ------
+    CommandError
+        If a file cannot be read; the message says why.
+    """
+    rating: Any = False if given.no_rating else given.rating
+    names = {"user": given.user, "item": given.item, "timestamp": given.timestamp, "rating": rating}
+    log = read_events_file(given.events, context=given.context, drop_missing=given.drop_missing, **names)
+    tables = Tables(log)
+    for side, path in (("item", given.items), ("user", given.users)):
+        if path is not None:
+            tables.features[f"{side}_features"] = FeatureTable(read_features_file(path, _column(log.X, side)))
+    return tables
+
+
+def read_events_file(path: str, **options: Any) -> EventLog:
+    """Events of a file, with a report of what was taken for what."""
+    if not Path(path).is_file():
+        raise CommandError(f"There is no file {path}.")
+    try:
+        log = read_log(path, **options)
+    except (ValueError, UnicodeError) as error:
+        raise CommandError(f"{path} cannot be read as events: {error}") from error
+    say(str(log.report))
+    return log
+
+
+def read_features_file(path: str, ids: Any) -> Any:
+    """A table of features as a frame; ids that are text in the events stay text, as ``007``."""
+    if not Path(path).is_file():
+        raise CommandError(f"There is no file {path}.")
+    try:
+        backend: Any = installed_frame_library()
+        if Path(path).suffix.lower() in (".parquet", ".pq"):
+            return nw.read_parquet(path, backend=backend).to_native()
+        frame = nw.read_csv(path, backend=backend)
+    except Exception as error:  # each library raises its own
+        raise CommandError(f"{path} cannot be read as a table: {error!s:.500}") from error
+    name = ids.name if ids.name in frame.columns else frame.columns[0]
+    if not ids.dtype.is_numeric() and frame[name].dtype.is_numeric():
+        frame = frame.with_columns(nw.new_series(name, _texts(path, name), nw.String, backend=backend))
+    return frame.select(name, nw.exclude(name)).to_native()
+
+
+def _texts(path: str, name: str) -> list[str]:
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        return [row[name] for row in csv.DictReader(file)]
+
+
+def _column(X: Any, side: str) -> Any:
+    frame = nw.from_native(X, eager_only=True)
+    return frame[:, 1 if side == "item" else 0]
