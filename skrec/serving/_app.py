@@ -29,7 +29,6 @@ from skrec.serving._service import Service
 
 _logger = logging.getLogger("skrec.serving")
 _VERSION_HEADER = "X-Model-Version"
-_STATUS_TEXTS = {404: "There is no such path; /openapi.json lists them.", 405: "The path has other methods."}
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -131,6 +130,7 @@ async def _health(service: Service, request: Request) -> Response:
     can = [one.path.strip("/") for one in service.endpoints if model.can(one.method)]
     state: dict[str, Any] = {"version": model.version, "status": "ok", "model": model.name, "can": can}
     state |= {"items": len(model.catalogue), "context_columns": model.context_columns}
+    state["numeric_users"] = model.numeric_users
     return _json(state, model.version)
 
 

@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Sequence
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from skrec.serving._limits import ServiceLimits
@@ -23,6 +24,7 @@ def make_app(
     api_key_env: str | None = None,
     cors_origins: Sequence[str] = (),
     allowed_hosts: Sequence[str] = (),
+    page: bool = True,
     static: str | PathLike[str] | None = None,
     feedback_log: str | PathLike[str] | None = None,
     replay: Literal["newer", "all", "none"] = "newer",
@@ -48,8 +50,10 @@ def make_app(
         Sites whose pages may call this service, as ``"https://shop.example"``.
     allowed_hosts : sequence of str, default=()
         Values of the header ``Host`` that are answered; none given means any.
+    page : bool, default=True
+        Whether to serve a page to try the model in, under ``/``.
     static : path, default=None
-        A folder of files that are served under ``/``.
+        A folder of files that are served under ``/`` in place of that page.
     feedback_log : path, default=None
         A SQLite file that ``/feedback`` writes to, made where there is none; None means that there is no ``/feedback``.
         A recommender with ``partial_fit`` learns the events. Several processes may share the file: each learns all.
@@ -106,6 +110,8 @@ def make_app(
         service = Service(ServedModel.of(recommender, version or f"memory-{secrets.token_hex(4)}"), limits, key)
     if feedback_log is not None:
         service.keep_feedback(FeedbackLog(feedback_log), replay)
+    if static is None and page:
+        static = Path(__file__).parent / "page"
     return build_app(service, cors_origins=cors_origins, allowed_hosts=allowed_hosts, static=static)
 
 

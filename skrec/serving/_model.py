@@ -178,6 +178,11 @@ class ServedModel:
         return [] if names is None else [str(name) for name in names[2:]]
 
     @property
+    def numeric_users(self) -> bool:
+        """Whether ids of users are numbers, for a page that has texts alone."""
+        return np.asarray(self.recommender.users_).dtype.kind in "iuf"
+
+    @property
     def n_context(self) -> int:
         """How many context columns it was fitted to."""
         return max(int(getattr(self.recommender, "n_features_in_", 2)) - 2, 0)
