@@ -9,7 +9,7 @@ from typing import Any
 
 from skrec._training._settings import TrainerSettings
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 def write_checkpoint(settings: TrainerSettings, state: dict[str, Any]) -> None:

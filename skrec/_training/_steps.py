@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skrec._training._processes import Processes
 from skrec._training._settings import TrainerSettings, TrainingTask
 from skrec.exceptions import TrainingWarning
 from skrec.utils import caller_level, have_bfloat16
@@ -40,12 +41,14 @@ class Stepper:
     ----------
     task : TrainingTask
     settings : TrainerSettings
+    processes : Processes, default=None
+        Those that train together, each on its share of every batch.
     """
 
-    def __init__(self, task: TrainingTask, settings: TrainerSettings) -> None:
+    def __init__(self, task: TrainingTask, settings: TrainerSettings, processes: Processes | None = None) -> None:
         import torch
 
-        self._task, self._settings = task, settings
+        self._task, self._settings, self._processes = task, settings, processes or Processes()
         self._parameters = [p for p in task.module.parameters() if p.requires_grad]
         groups: list[dict[str, Any]] = [
             {"params": [p for p in self._parameters if p.ndim > 1], "weight_decay": settings.regularization},
@@ -84,7 +87,8 @@ class Stepper:
         import torch
 
         n_targets = sum(self._task.n_targets(batch) for batch in batches)
-        total = self._add_gradients(batches, n_targets)
+        total = self._add_gradients([self._processes.share(batch) for batch in batches], n_targets)
+        total = self._processes.add_up(self._parameters, total)
         self._scaler.unscale_(self._optimizer)
         max_norm = self._settings.max_norm
         norm = torch.nn.utils.clip_grad_norm_(self._parameters, math.inf if max_norm is None else max_norm)
@@ -103,7 +107,7 @@ class Stepper:
         while True:
             self._optimizer.zero_grad(set_to_none=True)
             try:
-                return sum(self._add_gradient(batch, n_targets) for batch in batches)
+                return sum(self._add_gradient(batch, n_targets) for batch in batches if len(batch))
             except RuntimeError as error:
                 if not _is_out_of_memory(error) or self._n_pieces >= max(len(batch) for batch in batches):
                     raise

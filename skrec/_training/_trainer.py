@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skrec._training._checkpoint import read_checkpoint, write_checkpoint
+from skrec._training._processes import Processes
 from skrec._training._settings import Callback, EpochReport, TrainerSettings, TrainingResult, TrainingTask
 from skrec._training._steps import NotFiniteError, Stepper, rate_factor
 from skrec.exceptions import TrainingWarning
-from skrec.utils import caller_level, progress, use_one_thread_after_fork
+from skrec.utils import Verbose, caller_level, progress, use_one_thread_after_fork
 
 if TYPE_CHECKING:
     import torch
@@ -27,10 +28,14 @@ class Trainer:
     settings : TrainerSettings
     callbacks : sequence of callables, default=()
         Called with an :class:`EpochReport` after each epoch; training stops where one returns True.
+    processes : Processes, default=None
+        Those that train together. Each runs the trainer, on a task of the same data and weights.
     """
 
-    def __init__(self, settings: TrainerSettings, callbacks: Sequence[Callback] = ()) -> None:
-        self.settings, self.callbacks = settings, tuple(callbacks)
+    def __init__(
+        self, settings: TrainerSettings, callbacks: Sequence[Callback] = (), processes: Processes | None = None
+    ) -> None:
+        self.settings, self.callbacks, self.processes = settings, tuple(callbacks), processes or Processes()
 
     def run(self, task: TrainingTask) -> TrainingResult:
         """Train, and leave the weights of the best epoch in the module.
@@ -42,15 +47,16 @@ class Trainer:
         Raises
         ------
         ValueError
-            If the loss is not finite in the first epoch, or the checkpoint is damaged or of another run.
+            If the loss is not finite in the first epoch, the checkpoint is damaged or of another run, or the processes
+            have other parameters or data.
         """
         use_one_thread_after_fork()
-        run = _Run(task, self.settings)
+        run = _Run(task, self.settings, self.processes)
         try:
             while not run.is_over:
                 report = run.train_epoch()
                 stops = [callback(report) is True for callback in self.callbacks]
-                if any(stops):
+                if any(self.processes.all_values(any(stops))):
                     run.stopped_by = "callback"
                 if self.settings.checkpoint is not None:
                     run.save()
@@ -64,11 +70,12 @@ class Trainer:
 class _Run:
     """One run: what changes while a module is trained."""
 
-    def __init__(self, task: TrainingTask, settings: TrainerSettings) -> None:
-        self.task, self.settings = task, settings
+    def __init__(self, task: TrainingTask, settings: TrainerSettings, processes: Processes) -> None:
+        self.task, self.settings, self.processes = task, settings, processes
+        _check_agreement(processes.all_values(settings.compared()))
         self.rng = np.random.default_rng(settings.seed)
-        task.generator.manual_seed(settings.seed)
-        self.stepper = Stepper(task, settings)
+        task.generator.manual_seed(settings.seed + processes.rank)  # batches are alike, what is drawn for them is not
+        self.stepper = Stepper(task, settings, processes)
         self.epoch, self.step, self.n_steps = 0, 0, 0
         self.total, self.n_targets = 0.0, 0
         self.loss_curve: list[float] = []
@@ -111,7 +118,8 @@ class _Run:
     def _finish_epoch(self, rate: float, n_groups: int) -> EpochReport:
         loss = self.total / max(1, self.n_targets)
         self.task.module.eval()
-        score = self.task.validation_score()
+        is_first = self.processes.rank == 0
+        score = self.processes.all_values(self.task.validation_score() if is_first else None)[0]
         weights = _copied(self.task.module.state_dict())
         is_best = score is None or not self.validation_scores or score > max(self.validation_scores)
         self.loss_curve.append(loss)
@@ -159,7 +167,8 @@ class _Run:
         if self._bar is None:
             done = self.epoch * n_groups + self.step
             total = max(n_groups * self.settings.max_iter, done)
-            self._bar = progress(total, self.settings.label, "step", done=done).__enter__()
+            verbose: Verbose = "auto" if self.processes.rank == 0 else False
+            self._bar = progress(total, self.settings.label, "step", done=done, verbose=verbose).__enter__()
 
     def close(self) -> None:
         """Close the progress bar."""
@@ -167,7 +176,8 @@ class _Run:
             self._bar.__exit__(None, None, None)
 
     def _save_sometimes(self, is_within: bool) -> None:
-        is_due = time.monotonic() - self._saved_at >= self.settings.checkpoint_seconds
+        # Several processes have no clock in common; they save after each epoch alone.
+        is_due = self.processes.n == 1 and time.monotonic() - self._saved_at >= self.settings.checkpoint_seconds
         if self.settings.checkpoint is not None and is_within and is_due:
             self.save()
 
@@ -177,11 +187,12 @@ class _Run:
         state = {
             "module": self.task.module.state_dict(),
             "stepper": self.stepper.state(),
-            "generator": self.task.generator.get_state(),
+            "generators": self.processes.all_values(self.task.generator.get_state()),
             "rng": self.rng.bit_generator.state if at_start else self._epoch_rng,
             "run": {name: getattr(self, name) for name in _KEPT},
         }
-        write_checkpoint(self.settings, state)
+        if self.processes.rank == 0:
+            write_checkpoint(self.settings, state)
         self._saved_at = time.monotonic()
 
     def _restore(self, state: dict[str, Any] | None) -> None:
@@ -189,7 +200,7 @@ class _Run:
             return
         self.task.module.load_state_dict(state["module"])
         self.stepper.restore(state["stepper"])
-        self.task.generator.set_state(state["generator"])
+        self.task.generator.set_state(state["generators"][self.processes.rank])
         self.rng.bit_generator.state = state["rng"]
         for name in _KEPT:
             setattr(self, name, state["run"][name])
@@ -209,6 +220,17 @@ _KEPT = (
     "best_weights",
     "stopped_by",
 )
+
+
+def _check_agreement(settings: list[dict[str, str]]) -> None:
+    """Whether the processes that train together were told the same."""
+    for rank, other in enumerate(settings):
+        different = sorted(name for name in other if other[name] != settings[0].get(name))
+        if different:
+            raise ValueError(
+                f"Process {rank} trains with other {', '.join(different)} than process 0; processes that train "
+                "together need the same parameters and data, and random_state a number."
+            )
 
 
 def _copied(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -98,7 +98,8 @@ class SequentialRecommender(LearningMixin, PartialFitMixin, VectorRecommender):
     refit : bool, default=False
         Whether to train again on all events, for as many epochs as were best.
     device : str or None, default=None
-        Where torch trains: None for the CPU, "auto" for CUDA where there is one.
+        Where torch trains: None for the CPU, "auto" for CUDA where there is one. "accelerate" for the processes of
+        ``accelerate launch`` (``pip install 'skrec-text[accelerate]'``), each calls ``fit`` with the same data.
     random_state : int, RandomState or None, default=None
         The same seed and number of threads of torch give the same bits.
     verbose : bool, int or "auto", default="auto"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec._training import Callback, Trainer, TrainerSettings, TrainingResult
+from skrec._training import Callback, LaunchedProcesses, Processes, Trainer, TrainerSettings, TrainingResult
 from skrec.neural_network._held_out import HeldOut
 from skrec.neural_network._numpy_network import NumpyNetwork
 from skrec.utils import resolve_device
@@ -81,7 +81,9 @@ class SequenceSolver:
         from skrec.neural_network._torch_network import TorchNetwork
 
         shape = network.shape
-        generator = torch.Generator(resolve_device(self.device) or "cpu")
+        is_shared = self.device == "accelerate"
+        processes = LaunchedProcesses() if is_shared else Processes()
+        generator = torch.Generator(processes.device or resolve_device(self.device) or "cpu")
         module = TorchNetwork(shape, network.arrays, features, active, self.dropout, generator)
         loss = self._loss_for(len(active), shape.max_length)
 
@@ -105,9 +107,11 @@ class SequenceSolver:
             max_iter=self.trainer.max_iter if max_iter is None else max_iter,
             patience=None if held_out is None else self.trainer.patience,
             checkpoint=checkpoint,
-            fingerprint={} if checkpoint is None else self._fingerprint(network, loss, features, active, events),
         )
-        result = Trainer(settings, callbacks).run(task)
+        if checkpoint is not None or is_shared:
+            fingerprint = self._fingerprint(network, loss, features, active, events)
+            settings = replace(settings, fingerprint=fingerprint | {"n_processes": processes.n})
+        result = Trainer(settings, callbacks, processes).run(task)
         return published(replace(network, arrays=module.arrays()), active), result
 
     def _loss_for(self, n_items: int, max_length: int) -> str:
