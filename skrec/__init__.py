@@ -96,6 +96,7 @@ _NAMES = {
         "describe_text",
         "memory_cache",
     ),
+    "graph": ("GraphRecommender",),
     "inspection": (
         "ContextDisplay",
         "Counterfactual",

@@ -7,6 +7,7 @@ from skrec import decomposition as decomposition
 from skrec import dummy as dummy
 from skrec import exceptions as exceptions
 from skrec import feature_extraction as feature_extraction
+from skrec import graph as graph
 from skrec import inspection as inspection
 from skrec import interactions as interactions
 from skrec import linear_model as linear_model
@@ -89,6 +90,7 @@ from skrec.feature_extraction import TextEncoderUnion as TextEncoderUnion
 from skrec.feature_extraction import UserProfileText as UserProfileText
 from skrec.feature_extraction import describe_text as describe_text
 from skrec.feature_extraction import memory_cache as memory_cache
+from skrec.graph import GraphRecommender as GraphRecommender
 from skrec.inspection import ContextDisplay as ContextDisplay
 from skrec.inspection import Counterfactual as Counterfactual
 from skrec.inspection import EmbeddingDisplay as EmbeddingDisplay

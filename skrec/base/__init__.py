@@ -20,6 +20,7 @@ from skrec.base._delegation import DelegatingMixin
 from skrec.base._fit_data import FeatureSide, check_side, read_encoder, uses_features
 from skrec.base._fit_mixins import PartialFitMixin, SampleWeightMixin
 from skrec.base._item_graph import ItemGraphRecommender
+from skrec.base._item_graph_ranker import ItemGraph, check_graph
 from skrec.base._item_graph_update import updated_graph
 from skrec.base._item_similarity import Similarity, classical, merge_repeats, pair_table, repeats_dominate
 from skrec.base._meta import MetaRecommender

@@ -1,0 +1,203 @@
+"""Recommend over a graph of users and items."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import uniform
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+
+from skrec.base import PartialFitMixin, VectorRecommender, check_graph, text_space
+from skrec.graph._learning import LearningMixin
+from skrec.graph._user_vectors import check_user_vectors
+from skrec.interactions import Queries
+from skrec.utils import (
+    MOST_FACTORS,
+    Matrix,
+    check_array,
+    check_matrix,
+    check_number,
+    inner_products,
+    row_dots,
+)
+
+
+class GraphRecommender(LearningMixin, PartialFitMixin, VectorRecommender):
+    r"""Recommend over the graph of users and items, by a filter in closed form.
+
+    Each event is an edge between a user and an item. With R the matrix of edges, each divided by powers of the degrees
+    of its user and its item, a history h (a row of zeros and ones) is scored by
+
+    .. math:: (1 - low\_pass)\, h R^T R / \sigma^2 + low\_pass\, h D^{-b} V V^T D^{b}
+
+    where D has the degrees of the items, b is ``item_exponent``, V has the right singular vectors of the ``n_factors``
+    largest singular values of R, and :math:`\sigma` is the largest one: paths over two edges, and the components that
+    vary least over the graph. With exponents of 1/2 this is GF-CF. Where the items have
+    features, their vectors are smoothed over the graph instead, with no training at all (see ``signal``).
+
+    Parameters
+    ----------
+    n_factors : int, default=64
+        Components of the low-pass part.
+    low_pass : float in [0, 1], default=0.3
+        Weight of the low-pass part; the rest is that of the paths. Small catalogues with many events per item take
+        more of it.
+    user_exponent, item_exponent : float in [0, 2], default=0.5
+        Powers of the degrees that edges are divided by. Larger ones give users with few events more weight, and items
+        with few events larger scores.
+    signal : {"auto", "events", "features"}, default="auto"
+        What is sent over the graph. "events" are histories, by the filter above. "features" are the encoded features of
+        items: each item gets the mean of its own vector and those of its neighbours up to ``n_layers`` edges away, and
+        a user the mean over the items of the history. "auto" is "features" where there are ``item_features``.
+    n_layers : int, default=2
+        Edges that features are sent over.
+    item_encoder : transformer, "auto" or None, default=None
+        Fitted on ``item_features`` (without the id column) inside ``fit``. None takes numeric features as they are;
+        ``"auto"`` encodes each column by its type.
+    n_neighbors : int, default=10
+        Edges of each item to the items whose features are nearest by cosine. Through them, items without events are
+        reached.
+    text_weight : float, default=1.0
+        Weight of these edges, which is multiplied by the cosine; an event has 1. 0 leaves them out.
+    random_state : int, RandomState or None, default=None
+        Of the singular vectors, which are found by random projections.
+
+    Attributes
+    ----------
+    popularity_ : float32 array of shape (n_items,)
+        Cold-start scores of users without edges.
+    n_features_in_ : int
+        Columns of X, ``timestamp`` not counted.
+    feature_names_in_ : ndarray of str
+        Their names, where X is a frame.
+
+    Notes
+    -----
+    An edge counts once, whatever its ``y``; an event with ``y`` = 0 counts as seen and is no edge. Time, context and
+    ``user_features`` are accepted and ignored.
+
+    Paths between items are held as a dense matrix for up to 4,096 items; above that the 1,000 largest entries of each
+    row are kept. ``item_vectors()``, and with them ``similar_items``, are those of the low-pass part, or the smoothed
+    features.
+
+    ``partial_fit`` equals ``fit`` on all data, except that the encoder stays as first fitted.
+
+    References
+    ----------
+    Shen et al., "How Powerful is Graph Convolution for Recommendation?", CIKM 2021, for GF-CF.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skrec.graph import GraphRecommender
+    >>> X = np.array([[1, 10], [1, 20], [2, 10], [2, 20], [2, 30], [3, 30], [3, 40]])
+    >>> rec = GraphRecommender(n_factors=2, random_state=0).fit(X)
+    >>> rec.recommend(history=[[9, 10]], k=2).items
+    array([[20, 30]])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_factors": [Interval(Integral, 1, MOST_FACTORS, closed="both")],
+        "low_pass": [Interval(Real, 0, 1, closed="both")],
+        "user_exponent": [Interval(Real, 0, 2, closed="both")],
+        "item_exponent": [Interval(Real, 0, 2, closed="both")],
+        "signal": [StrOptions({"auto", "events", "features"})],
+        "n_layers": [Interval(Integral, 1, 100, closed="both")],
+        "item_encoder": [HasMethods(["fit_transform", "transform"]), StrOptions({"auto"}), None],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "text_weight": [Interval(Real, 0, 1e6, closed="both")],
+        "random_state": ["random_state"],
+    }
+    search_space: ClassVar[dict[str, Any]] = {
+        "n_factors": [16, 32, 64, 128],
+        "low_pass": uniform(0, 1),
+        "user_exponent": uniform(0, 0.6),
+        "item_exponent": uniform(0, 0.6),
+    }
+
+    def __init__(
+        self,
+        n_factors: int = 64,
+        *,
+        low_pass: float = 0.3,
+        user_exponent: float = 0.5,
+        item_exponent: float = 0.5,
+        signal: str = "auto",
+        n_layers: int = 2,
+        item_encoder: BaseEstimator | Literal["auto"] | None = None,
+        n_neighbors: int = 10,
+        text_weight: float = 1.0,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.n_factors = n_factors
+        self.low_pass = low_pass
+        self.user_exponent = user_exponent
+        self.item_exponent = item_exponent
+        self.signal = signal
+        self.n_layers = n_layers
+        self.item_encoder = item_encoder
+        self.n_neighbors = n_neighbors
+        self.text_weight = text_weight
+        self.random_state = random_state
+
+    @classmethod
+    def __skrec_test_instances__(cls) -> list[Any]:
+        return [cls(4, random_state=0), cls(4, signal="events", low_pass=0.8, random_state=0)]
+
+    def _check_state(self) -> None:
+        super()._check_state()
+        if not self.__dict__.get("_is_fitted", False):
+            return
+        n_users, n_items = len(self._user_index), len(self._item_index)
+        check_array(self._item_vectors, "_item_vectors", (n_items, None), dtype=np.float32)
+        check_user_vectors(self._user_vectors, "_user_vectors", n_users, n_items, self._item_vectors.shape[1])
+        if self._item_graph is not None:
+            check_graph(self._item_graph, "_item_graph", n_items)
+        if self._item_matrix is not None:
+            check_matrix(self._item_matrix, "_item_matrix", (n_items, None))
+        check_number(self._seed, "_seed", 0, whole=True)
+
+    # Rank ------------------------------------------------------------------------------------------
+
+    def _query_vectors(self, queries: Queries) -> NDArray[np.float32]:
+        return self._user_vectors.vectors(queries)
+
+    def _is_cold(self, queries: Queries) -> NDArray[np.bool_]:
+        if self._item_graph is None:
+            return super()._is_cold(queries)
+        weights = self._user_vectors.event_weights(queries)
+        return np.bincount(queries.histories.row_of_event(), weights, len(queries)) == 0
+
+    def _score_with_cold_start(self, queries: Queries, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
+        if self._item_graph is None:
+            return super()._score_with_cold_start(queries, items)
+        scores = self._item_graph.score(queries.histories, self._user_vectors.event_weights(queries), items)
+        scores += inner_products(self._query_vectors(queries), self._item_vectors, items)
+        cold = self._is_cold(queries)
+        if cold.any():
+            scores[cold] = self._cold_start_scores(items)
+        return scores
+
+    def _score_pairs(self, queries: Queries, rows: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.floating]:
+        if self._item_graph is None:
+            return super()._score_pairs(queries, rows, items)
+        return self._score_pairs_from_rows(queries, rows, items)
+
+    def _contributions(self, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.floating]:
+        """What each event adds to the score of one item per query, by its edge."""
+        histories = queries.histories
+        if not len(histories.items):
+            return np.zeros(0, np.float32)
+        targets = items[histories.row_of_event()]
+        added = row_dots(self._user_vectors.sources[histories.items], self._item_vectors[targets])
+        if self._item_graph is not None:
+            added = added + np.asarray(self._item_graph.matrix[histories.items, targets], np.float32)
+        contributions: NDArray[np.floating] = added * self._user_vectors.event_weights(queries)
+        return contributions
+
+    def _text_space(self, texts: list[str]) -> tuple[Matrix, Matrix]:
+        return text_space(self.item_encoder_, texts, self._item_matrix)
