@@ -34,7 +34,9 @@ class HeldOutEvents:
     lengths : int64 array of shape (n,)
         All events of the user.
     histories : Histories of n rows
-        The earlier events of the user, or, without time order, all others.
+        The earlier events of the user, or all others.
+    places : int64 array of shape (n,)
+        How many events of the user are earlier.
     """
 
     rows: NDArray[np.int64]
@@ -42,6 +44,7 @@ class HeldOutEvents:
     y: NDArray[np.float32]
     lengths: NDArray[np.int64]
     histories: Histories
+    places: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -49,7 +52,13 @@ class HeldOutEvents:
     def take(self, at: NDArray[np.int64]) -> HeldOutEvents:
         """The given rows."""
         histories = self.histories.take(at)
-        return HeldOutEvents(self.rows[at], self.items[at], self.y[at], self.lengths[at], histories)
+        return HeldOutEvents(self.rows[at], self.items[at], self.y[at], self.lengths[at], histories, self.places[at])
+
+    def steps(self) -> NDArray[np.int64]:
+        """How many steps each event of the histories is before the held-out one, or, negative, after it."""
+        place = np.arange(len(self.histories.items)) - np.repeat(self.histories.indptr[:-1], self.histories.lengths)
+        back = np.repeat(self.places, self.histories.lengths) - place
+        return np.where(back > 0, back, back - 1)
 
     @property
     def is_repeat(self) -> NDArray[np.bool_]:
@@ -73,7 +82,7 @@ class HeldOutEvents:
         parts = known.take(users)
         if not len(users):
             none = np.zeros(0, np.int64)
-            return cls(none, none, np.zeros(0, np.float32), none, parts)
+            return cls(none, none, np.zeros(0, np.float32), none, parts, none)
         start = np.add.reduceat(counts[parts.items], parts.indptr[:-1]) % parts.lengths
         rows, places = [], []
         for number in range(min(_ROUNDS, max(1, wanted // len(users)))):
@@ -92,7 +101,7 @@ class HeldOutEvents:
         place = np.arange(len(whole.items)) - np.repeat(whole.indptr[:-1], whole.lengths)
         held = np.repeat(places, whole.lengths)
         others = whole.where(place < held if by_time else place != held)
-        events = cls(users[rows], parts.items[at].astype(np.int64), parts.y[at], whole.lengths, others)
+        events = cls(users[rows], parts.items[at].astype(np.int64), parts.y[at], whole.lengths, others, places)
         is_repeat = events.is_repeat
         # Where users choose the same items again and again, these are ranked as well.
         return events if is_repeat.mean() > _MANY_REPEATS else events.take(np.flatnonzero(~is_repeat))
@@ -185,6 +194,14 @@ class PopularityPriorMixin:
         """(n, n_items) scores for the histories of held-out events, as if the events had not been in fit."""
         raise NotImplementedError(f"{type(self).__name__} must define _leave_one_out_scores(events)")
 
+    def _holds_out_latest(self: Any) -> bool:
+        """Whether the weight is chosen on the latest event of each user, and not on one anywhere.
+
+        A history of equal weights is made for events that lie anywhere: on the latest one it would look worse than
+        popularity where it is not.
+        """
+        return self._use_time and self.recency_decay < 1
+
     def _weighted_popularity(self: Any, *, is_update: bool) -> NDArray[np.float32]:
         """Part of the score of each item, by a weight that is chosen in fit, and again when the events have doubled."""
         n_events = len(self._histories.items)
@@ -192,7 +209,7 @@ class PopularityPriorMixin:
             self.popularity_prior_ = float(self.popularity_prior)
         elif not is_update or n_events >= 2 * self._n_weighed_events:
             self._n_weighed_events = n_events
-            events = HeldOutEvents.sample(self._histories, len(self._item_index), by_time=self._use_time)
+            events = HeldOutEvents.sample(self._histories, len(self._item_index), by_time=self._holds_out_latest())
             self.popularity_prior_ = best_weight(self._leave_one_out_scores, events, self.popularity_, self.n_jobs)
         total = max(self.popularity_.sum(dtype=np.float64), np.finfo(np.float32).tiny)
         return (self.popularity_ * (self.popularity_prior_ / total)).astype(np.float32)

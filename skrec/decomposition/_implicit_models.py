@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skrec.base import PartialFitMixin, VectorRecommender, text_space
 from skrec.decomposition._popularity_weight import best_popularity_weight, log_popularity
+from skrec.decomposition._shrunken_mean import ShrunkenMean
 from skrec.decomposition._state_checks import check_ridge
 from skrec.interactions import Histories, Interactions, Queries
 from skrec.utils import (
@@ -61,6 +62,9 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
     item_factors_: NDArray[np.float32]
     item_biases_: NDArray[np.float32]
     popularity_weight_: float
+    fold_in_scale_: float
+    fold_in_prior_: float
+    _fold_in_means: NDArray[np.float32]
     _learned_biases: NDArray[np.float32]
     _user_is_active: NDArray[np.bool_]
     _item_is_active: NDArray[np.bool_]
@@ -220,10 +224,10 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
             self.item_factors_[described], self.item_biases_[described] = predicted[:, :-1], predicted[:, -1]
 
     def _scale_fold_in(self) -> None:
-        active = self._user_is_active
-        learned = np.square(self.user_factors_[active], dtype=np.float64).sum()
-        length = np.square(self._sums(self._histories)[active], dtype=np.float64).sum()
-        self.fold_in_scale_ = float(np.sqrt(learned / length)) if length else 1.0
+        chosen = self._chosen_items(self._histories)
+        found = ShrunkenMean.fitted(chosen, self.user_factors_, self.item_factors_)
+        self.fold_in_scale_, self.fold_in_prior_ = found.scale, found.prior
+        self._fold_in_means = np.stack([found.mean_user, found.mean_item])
 
     def _check_state(self) -> None:
         super()._check_state()
@@ -242,17 +246,30 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
             if getattr(self, name) is not None:
                 check_matrix(getattr(self, name), name, (n, None))
         check_number(self.fold_in_scale_, "fold_in_scale_", 0)
+        check_number(self.fold_in_prior_, "fold_in_prior_", 0)
+        check_array(self._fold_in_means, "_fold_in_means", (2, width), dtype=np.float32)
         check_number(self.popularity_weight_, "popularity_weight_", 0)
 
     # Rank ------------------------------------------------------------------------------------------
 
-    def _sums(self, histories: Histories) -> NDArray[np.float32]:
-        """The sum of the vectors of a row's distinct items, over the square root of their number."""
+    def _chosen_items(self, histories: Histories) -> sp.csr_array:
+        """Ones for the distinct items of each row."""
         chosen = histories.to_csr(len(self._item_index))
         chosen.eliminate_zeros()
         chosen.data[:] = 1
-        root = np.sqrt(np.maximum(np.diff(chosen.indptr), 1)).astype(np.float32)
-        return (chosen @ self.item_factors_) / root[:, None]
+        return chosen
+
+    def _fold_in(self, histories: Histories) -> NDArray[np.float32]:
+        """What a row's distinct items say of it; see :class:`ShrunkenMean`."""
+        chosen = self._chosen_items(histories)
+        n_chosen = np.diff(chosen.indptr)
+        factor, added = self._shrunken_mean.per_item(n_chosen)
+        folded: NDArray[np.float32] = factor * (chosen @ self.item_factors_) + n_chosen[:, None] * added
+        return folded.astype(np.float32)
+
+    @property
+    def _shrunken_mean(self) -> ShrunkenMean:
+        return ShrunkenMean(self.fold_in_scale_, self.fold_in_prior_, *self._fold_in_means)
 
     def _query_vectors(self, queries: Queries) -> NDArray[np.float32]:
         known = queries.users >= 0
@@ -261,7 +278,7 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
         fitted = self._histories.lengths_of(queries.users)
         more = np.flatnonzero(queries.histories.lengths != fitted)
         if len(more):
-            folded = self._sums(queries.histories.take(more)) * np.float32(self.fold_in_scale_)
+            folded = self._fold_in(queries.histories.take(more))
             vectors[more] = np.where(~is_zero_row(folded)[:, None], folded, vectors[more])
         if queries.features is not None and self.user_map_ is not None:
             histories = queries.histories
@@ -282,11 +299,12 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
         pairs = rows * np.int64(len(self._item_index)) + histories.items
         distinct, number = np.unique(pairs[chosen], return_inverse=True)
         n_distinct = np.bincount(distinct // len(self._item_index), minlength=len(histories))
-        scale = self.fold_in_scale_ / np.sqrt(np.maximum(n_distinct, 1))
+        factor, shift = self._shrunken_mean.per_item(n_distinct)
         added = np.zeros(len(rows))
-        factors = self.item_factors_
-        products = np.einsum("ij,ij->i", factors[histories.items[chosen]], factors[items[rows[chosen]]])
-        added[chosen] = scale[rows[chosen]] * products / np.bincount(number)[number]
+        factors, owner = self.item_factors_, rows[chosen]
+        vectors = factor[owner] * factors[histories.items[chosen]] + shift[owner]
+        products = np.einsum("ij,ij->i", vectors, factors[items[owner]])
+        added[chosen] = products / np.bincount(number)[number]
         return added
 
 

@@ -39,6 +39,7 @@ class EASERecommender(PopularityPriorMixin, PartialFitMixin, ItemGraphRecommende
         popularity. 0 adds nothing. "auto" chooses the weight in ``fit``. Up to 1,000 events are ranked by the scores
         that the model would give without them, and the weight with the largest mean of 1 / log2(1 + rank) is taken:
         0 unless a weight is better by two standard errors, and popularity alone unless the model is better by one.
+        In time order they are the latest events of users; with ``recency_decay=1``, events anywhere in a history.
     order_weight : float, default=1.0
         Weight of the pairs by distance, if the model uses time order.
     pair_decay : float in (0, 1], default=0.9
@@ -262,7 +263,7 @@ class EASERecommender(PopularityPriorMixin, PartialFitMixin, ItemGraphRecommende
         scores = self._graph_scores(self.weights_, histories)
         pairs = weights * histories.y / diagonal[histories.items]
         if self._use_time:
-            pairs *= 1 + self.order_weight * self.pair_decay ** (1.0 + histories.steps_back())
+            pairs *= 1 + self.order_weight * self.pair_decay ** np.abs(events.steps()).astype(np.float64)
         own = events.y * np.bincount(row, weights=pairs, minlength=len(events))
         scores[np.arange(len(events)), events.items] -= own.astype(np.float32)
         return scores

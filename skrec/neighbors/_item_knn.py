@@ -75,6 +75,7 @@ class ItemKNNRecommender(PopularityPriorMixin, PartialFitMixin, ItemGraphRecomme
         popularity. 0 adds nothing. "auto" chooses the weight in ``fit``. Up to 1,000 events are ranked by the scores
         that the model would give without them, and the weight with the largest mean of 1 / log2(1 + rank) is taken:
         0 unless a weight is better by two standard errors, and popularity alone unless the model is better by one.
+        In time order they are the latest events of users; with ``recency_decay=1``, events anywhere in a history.
         With a classical similarity "auto" is 0.
     pair_decay : float in (0, 1], default=0.75
         Factor on the weight of a pair for each step between its events.
@@ -340,9 +341,10 @@ class ItemKNNRecommender(PopularityPriorMixin, PartialFitMixin, ItemGraphRecomme
         _, _, length_exponent, lags, *_ = self._fitted_settings
         pairs = self._history_weights(histories) * histories.y * row_scale[histories.items]
         if lags is not None:
-            forward = distance_weights(histories, *lags)[0]
-            steps = histories.steps_back() + 1
-            pairs = pairs * np.where(steps < len(forward), forward[np.minimum(steps, len(forward) - 1)], 0)
+            forward, backward = distance_weights(self._histories, *lags)
+            steps = events.steps()
+            at = np.minimum(np.abs(steps), len(forward) - 1)
+            pairs = pairs * np.where(np.abs(steps) < len(forward), np.where(steps > 0, forward[at], backward[at]), 0)
         own = np.bincount(histories.row_of_event(), weights=pairs, minlength=len(events))
         own *= events.y * (1.0 + events.lengths) ** -length_exponent * column_scale[events.items] * self._graph_scale
         scores = self._graph_scores(self.similarity_, histories)

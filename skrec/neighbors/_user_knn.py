@@ -58,6 +58,7 @@ class UserKNNRecommender(PopularityPriorMixin, PartialFitMixin, VectorRecommende
         popularity. 0 adds nothing. "auto" chooses the weight in ``fit``. Up to 1,000 events are ranked by the scores
         that the model would give without them, and the weight with the largest mean of 1 / log2(1 + rank) is taken:
         0 unless a weight is better by two standard errors, and popularity alone unless the model is better by one.
+        In time order they are the latest events of users; with ``recency_decay=1``, events anywhere in a history.
     recency_decay : float in (0, 1], default=0.8
         Factor on the weight of an event of the query's history for each later event; not used by "jaccard".
     vote_decay : float in (0, 1], default=0.9

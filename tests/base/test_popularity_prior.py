@@ -86,8 +86,8 @@ def test_held_out_events_are_not_in_their_histories():
             assert item in rec._histories.take(np.array([row])).items
 
 
-@pytest.mark.parametrize("order", ["none", "time"])
-def test_item_knn_scores_as_if_the_event_had_not_been(order):
+@pytest.mark.parametrize(("order", "by_time"), [("none", False), ("time", True), ("time", False)])
+def test_item_knn_scores_as_if_the_event_had_not_been(order, by_time):
     """Without normalisation, which the event changes too, this is exact."""
     import pandas as pd
 
@@ -95,8 +95,9 @@ def test_item_knn_scores_as_if_the_event_had_not_been(order):
     X = X[np.random.default_rng(0).permutation(len(X))]
     frame = pd.DataFrame({"u": X[:, 0], "i": X[:, 1], "timestamp": np.arange(len(X))})
     options = {"source_exponent": 0, "target_exponent": 0, "length_exponent": 0, "order": order, "popularity_prior": 0}
+    options["recency_decay"] = 0.55 if by_time else 1
     rec = ItemKNNRecommender(**options).fit(frame)
-    events = HeldOutEvents.sample(rec._histories, len(rec.items_), by_time=order == "time")
+    events = HeldOutEvents.sample(rec._histories, len(rec.items_), by_time=by_time)
     scores = rec._leave_one_out_scores(events)
     checked = 0
     for number in range(0, len(events), 7):

@@ -160,15 +160,6 @@ class TestFoldIn:
         np.testing.assert_array_equal(rec.recommend([1], k=5, history=other).items, rec.recommend([1], k=5).items)
 
     @both
-    def test_lengths_are_those_of_fit(self, model):
-        X = _two_tastes()
-        rec = clone(model).fit(X)
-        seen = sp.csr_array((np.ones(len(X)), (X[:, 0], X[:, 1])), shape=(N_USERS, N_ITEMS))
-        sums = (seen @ rec.item_factors_) / np.sqrt(seen.sum(axis=1))[:, None]
-        length = np.linalg.norm(sums * rec.fold_in_scale_)
-        assert length == pytest.approx(np.linalg.norm(rec.user_factors_), rel=1e-4)
-
-    @both
     def test_unknown_items_alone_are_a_cold_start(self, model):
         rec = clone(model).fit(_two_tastes())
         cold = rec.recommend([900], k=5).items
