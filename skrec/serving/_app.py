@@ -29,6 +29,10 @@ from skrec.serving._service import Service
 
 _logger = logging.getLogger("skrec.serving")
 _VERSION_HEADER = "X-Model-Version"
+_STATUS_TEXTS = {
+    404: ("not_found", "There is no such path; /openapi.json lists them."),
+    405: ("method", "The path has other methods."),
+}
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -44,6 +48,7 @@ def build_app(
     routes: list[Any] = [Route(one.path, _posted(service, one), methods=["POST"]) for one in service.endpoints]
     for path, run in _GETS.items():
         routes.append(Route(path, _guarded(service, path, run), methods=["GET"]))
+    paths = {route.path for route in routes}
     if static is not None:
         routes.append(Mount("/", StaticFiles(directory=static, html=True)))
     middleware = [Middleware(SecureHeaders)]
@@ -65,13 +70,12 @@ def build_app(
 
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        code = "not_found" if error.status_code == 404 else "method" if error.status_code == 405 else "http"
-        message: dict[int, str] = {
-            404: "There is no such path; /openapi.json lists them.",
-            405: "The path has other methods.",
-        }
-        text = message.get(error.status_code, error.detail)
-        return _error(service, ServiceError(error.status_code, code, text, headers=error.headers))
+        status, code, text = error.status_code, "http", error.detail
+        if status == 405 and request.url.path not in paths:  # said by the files under /, which answer for every path
+            status = 404
+        if status in _STATUS_TEXTS:
+            code, text = _STATUS_TEXTS[status]
+        return _error(service, ServiceError(status, code, text, headers=error.headers))
 
     app = Starlette(
         routes=routes, middleware=middleware, lifespan=lifespan, exception_handlers={HTTPException: refused}
