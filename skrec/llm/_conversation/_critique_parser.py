@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from skrec.llm._conversation._critique import Critique
-from skrec.llm._conversation._lexicon import detect_language, load_lexicon, spell, tokenize
+from skrec.llm._conversation._lexicon import detect_language, load_lexicon, spell, tokenize, without_initials_stops
 from skrec.llm._conversation._parse_names import CUES, REFERENCES, Finding, NameReader
 from skrec.llm._conversation._parse_numbers import NumberReader, reference_value
 from skrec.llm._conversation._state import Constraint
@@ -52,8 +52,12 @@ class CritiqueReader(NameReader):
         self.numbers = NumberReader(self.facts, self.lexicon)
         self.quoted = quoted_texts(text)
         self.findings: list[Finding] = []
+        self.topic_at = 0
         self._begin_clause()
         at = self._answer()
+        adverbs = self.lexicon.intensifiers
+        self.tokens[at:] = [t for t in self.tokens[at:] if t.norm not in adverbs or t.capital]
+        self.tokens = without_initials_stops(self.tokens)
         while at < len(self.tokens):
             at += self._step(at)
         self._end_clause()
@@ -70,16 +74,27 @@ class CritiqueReader(NameReader):
             # "The second one I know", "这些我都不喜欢": the verb of a clause may follow its items.
             if self.all_shown and not clause:
                 self._refer_to_all_shown()
-            for one in clause:
+            # "The third, I have read it": a verb without items of its own is about those just before.
+            before = self.findings[self.topic_at :] if not clause and not self.critique.reject_shown else []
+            for one in clause or before:
                 if one.kind == "item":
                     one.kind = "known" if self.mode == "known" else "item"
                     one.sign = -1 if self.mode == "hate" else 1
                 elif self.mode == "hate" and one.kind in ("constraint", "text"):
                     one.sign, one.strict = -1, True
+            # "Not my thing" and nothing else is about the last list.
+            self.critique.reject_shown |= self.mode == "hate" and not self.findings and bool(self.shown)
+        elif self.judged:
+            for one in clause:
+                if one.kind == "item" or (self.judged < 0 and one.kind in ("constraint", "text")):
+                    one.sign, one.strict = self.judged, True
         # "Den zweiten mag ich nicht", "den zweiten nicht": a negation at the end applies to the whole clause.
         if trailing and clause and self.mode in ("love", "") and all(one.sign > 0 for one in clause):
             for one in clause:
                 one.sign, one.strict = -1, True
+        # "Vampires, I hate them" begins with what it is about; "something with vampires" is a wish.
+        is_topic = bool(clause) and not self.mode and not self.wished
+        self.topic_at = self.first_finding if is_topic else len(self.findings)
         self._begin_clause()
 
     def _refer_to_all_shown(self) -> None:
@@ -91,7 +106,9 @@ class CritiqueReader(NameReader):
 
     def _answer(self) -> int:
         """Read an answer to the last question at the start of the text; the number of its tokens."""
-        start = self._after_fillers()
+        beyond = self._after_fillers()
+        # "OK" alone is an answer, not a filler.
+        start = beyond if beyond < len(self.tokens) else 0
         whole = tuple(token.norm for token in self.tokens[start:] if token.norm[0].isalnum())
         if self.pending is not None and whole in self.lexicon.answers:
             kind = self.lexicon.answers[whole]
@@ -106,11 +123,11 @@ class CritiqueReader(NameReader):
                 if self.pending is not None and (kind != "other" or self.pending.relation == "is"):
                     self.critique.answer = kind
                     return stop
-                return stop if kind in ("yes", "no") and stop == len(self.tokens) else start
-        return start
+                return stop if kind in ("yes", "no") and stop == len(self.tokens) else beyond
+        return beyond
 
     def _after_fillers(self) -> int:
-        """Position of the first token that is not a filler: 1 for "hmm no"."""
+        """Position of the first token that is not a filler or a sign: 1 for "hmm no"."""
         at = 0
         while at < len(self.tokens):
             lengths = [length for length in (2, 1) if self._norms(at, length) in self.lexicon.fillers]
@@ -120,8 +137,7 @@ class CritiqueReader(NameReader):
                 at += 1
             else:
                 break
-        # "OK" alone is an answer, not a filler.
-        return at if at < len(self.tokens) else 0
+        return at
 
     def _norms(self, at: int, length: int) -> tuple[str, ...]:
         return tuple(token.norm for token in self.tokens[at : at + length])
@@ -183,6 +199,9 @@ class CritiqueReader(NameReader):
         cue = self.lexicon.cue_at(self.tokens, at, ("comparatives", "adjectives"))
         if cue is None or not self._may_compare(at + cue.n_tokens, cue.value, cue.kind):
             return 0
+        longer = self.lexicon.cue_at(self.tokens, at, ("restart", "reject"))
+        if longer is not None and longer.n_tokens > cue.n_tokens:
+            return 0  # "new search"
         self._flush()
         # Only a negation directly before a comparison applies to it: "nothing older", not "nothing violent and older".
         negated = self.negated_at == at
@@ -226,13 +245,14 @@ class CritiqueReader(NameReader):
             self.mode = "compare"
         elif kind == "only":
             self.only = True
-        elif kind in ("reject", "restart"):
+        elif kind in ("reject", "none", "restart"):
             return self._reject(at, cue.n_tokens, kind)
         elif kind in ("and", "or"):
             self._flush()
         elif kind == "but":
             self._end_clause()
         elif kind == "want":
+            self.wished = True
             if self.negated_at != at:
                 self._flush()
                 self.sign, self.soft, self.mode = 1, False, ""
@@ -271,10 +291,18 @@ class CritiqueReader(NameReader):
         if kind == "restart":
             self.critique.restart = True
             self.findings.clear()
-        elif whole or kind == "reject":
+        elif whole or kind in ("reject", "none"):
             self.critique.reject_shown = True
         self._end_clause()
+        if kind == "none":  # "none of them speaks to me": what follows is said of them
+            while at + n_tokens < len(self.tokens) and not self._begins_clause(at + n_tokens):
+                n_tokens += 1
         return n_tokens
+
+    def _begins_clause(self, at: int) -> bool:
+        return (
+            self.tokens[at].norm in ",;:.!?()…\n" or self.lexicon.cue_at(self.tokens, at, ("but", "want")) is not None
+        )
 
     # Settle ------------------------------------------------------------------------------------------
 
@@ -312,6 +340,9 @@ class CritiqueReader(NameReader):
 
     def _compare(self, kind: str, up: bool, absolute: bool, referred: list[int]) -> None:
         column = self.facts.column_of(kind)
+        relation = ">=" if up else "<="
+        if absolute and any((one.attribute, one.relation) == (column, relation) for one in self.critique.constraints):
+            return  # "a short one, under 200 pages": the number says it
         scale = kind + ("+" if up else "-")
         if column is None:
             if text := self.lexicon.attribute_texts.get(scale):
@@ -320,7 +351,7 @@ class CritiqueReader(NameReader):
         values = self.facts.numbers[column]
         edge = reference_value(values, referred, self.shown, up, absolute)
         if edge is not None:
-            self.critique.constraints.append(Constraint(column, ">=" if up else "<=", edge, 1.0, True))
+            self.critique.constraints.append(Constraint(column, relation, edge, 1.0, True))
 
     def _match_words(self, kind: str, text: str) -> None:
         """Match labels and texts, where no column has the attribute."""

@@ -22,7 +22,7 @@ _LATIN = ("en", "de", "fr", "es")
 _TOKEN = WordPattern(r"\d+(?:[.,]\d{3})+(?!\d)|\d+(?:[.,]\d+)?|[^\W\d_]+|[€$£¥￥º#]|[,;:.!?()…、。，；：！？（）\n]")
 _LISTS = (
     *("want", "negation", "softly_less", "softly_more", "like", "unlike", "love", "hate", "known", "only", "by"),
-    *("all_shown", "reject", "restart", "and", "or", "but", "item_words", "number_signs"),
+    *("all_shown", "none", "reject", "restart", "and", "or", "but", "item_words", "number_signs"),
     *("between", "range_to", "than", "before_christ", "century", "enough", "compared"),
 )
 _SCALES = ("comparatives", "adjectives", "bounds", "bounds_after", "ordinals", "first_places", "units")
@@ -89,6 +89,12 @@ class Lexicon:
         self.exclusive = {spell(phrase) for phrase in data["exclusive"]}
         self.year_bounds = {spell(phrase) for phrase in data["year_bounds"]}
         self.fillers = {spell(phrase) for phrase in data["fillers"]}
+        self.intensifiers = {fold(word) for word in data["intensifiers"]}
+        self.times, self.about, self.indefinite = (
+            {fold(word) for word in data[name]} for name in ("times", "about", "indefinite")
+        )
+        self._cardinals = {fold(word): place for place, word in enumerate(data["cardinals"], start=1)}
+        self._judgements = {fold(word): 1 for word in data["praise"]} | {fold(word): -1 for word in data["blame"]}
         self.synonyms: dict[tuple[str, ...], list[str]] = {}
         for label, phrases in data["synonyms"].items():
             for phrase in phrases:
@@ -135,6 +141,19 @@ class Lexicon:
     def knows(self, word: str) -> bool:
         """Whether a word, folded, is in the lexicon."""
         return word in self._vocabulary or word.startswith(self._starts)
+
+    def cardinal(self, word: str) -> int:
+        """A number from 1 on in digits or as a word; 0 for another word."""
+        return int(word) if word.isdecimal() else self._cardinals.get(word, 0)
+
+    def is_last(self, word: str) -> bool:
+        """Whether a word means the last one."""
+        return ("ordinals", "-1") in self.cues.get((word,), ())
+
+    def judgement(self, words: list[str]) -> int:
+        """1 for words of praise such as "wonderful", -1 for words of blame such as "dull", 0 for others."""
+        signs = {self._judgements.get(word, 0) for word in words if word not in self.function_words}
+        return signs.pop() if len(signs) == 1 else 0
 
     def cue_at(self, tokens: list[Token], at: int, kinds: tuple[str, ...]) -> Cue | None:
         """The longest phrase of the given kinds that begins at a token."""
@@ -185,6 +204,16 @@ def tokenize(text: str, segmenter: Segmenter | None = None) -> list[Token]:
                 is_name = norm in segmenter.names and len(norm) >= _LONG_NAME
                 tokens.append(Token(norm, first + low, first + high, is_name or text[first + low].isupper()))
     return tokens
+
+
+def without_initials_stops(tokens: list[Token]) -> list[Token]:
+    """The tokens without the full stops of initials, as in "H. G. Wells"."""
+    kept = []
+    for at, token in enumerate(tokens):
+        follows = at + 1 < len(tokens) and tokens[at + 1].capital
+        if not (token.norm == "." and follows and at and tokens[at - 1].capital and len(tokens[at - 1].norm) == 1):
+            kept.append(token)
+    return kept
 
 
 @cache

@@ -10,12 +10,13 @@ from skrec.llm._conversation._critique import Critique
 from skrec.llm._conversation._item_facts import ItemFacts
 from skrec.llm._conversation._lexicon import Lexicon, Token, concept_text, tokenize
 from skrec.llm._conversation._state import Constraint, Question
-from skrec.llm._conversation._word_forms import name_words, stem
+from skrec.llm._conversation._word_forms import fold, name_words, stem
 from skrec.utils import is_spaceless
 
 REFERENCES = ("like", "unlike", "love", "hate", "known")
 CUES = (
-    *("reject", "restart", "known", "hate", "unlike", "love", "like", "only", "negation", "softly_less", "softly_more"),
+    *("none", "reject", "restart", "known", "hate", "unlike", "love", "like", "only"),
+    *("negation", "softly_less", "softly_more"),
     *("want", "all_shown", "but", "or", "and", "enough", "compared"),
 )
 _CLOSE = 0.86
@@ -63,6 +64,7 @@ class NameReader:
         self.run_named = False
         self.run_concepts: list[str] = []
         self.negated_at = self.referred_from = -1
+        self.judged, self.wished = 0, False
         self.first_finding = len(self.findings)
 
     def _is_strict(self) -> bool:
@@ -91,6 +93,10 @@ class NameReader:
         if start == stop:
             return
         words = self.tokens[start:stop]
+        sign = self.lexicon.judgement([token.norm for token in words])
+        if sign and not self.mode and (self.findings[self.first_finding :] if sign < 0 else self._has_item()):
+            self.judged = -sign if self.sign < 0 else sign  # "Emma was dull", "the first is not bad"
+            return
         said = self.text[words[0].start : words[-1].stop]
         if self.mode in REFERENCES and not named and words[0].capital:
             code = find_title(self.facts, [token.norm for token in words])
@@ -103,6 +109,9 @@ class NameReader:
             self.critique.meanings[said] = [*own, *(concept_text(concept, self.facts) for concept in concepts)]
         if self.mode != "known":
             self._add(Finding("text", said, self.sign, self._is_strict() and not named))
+
+    def _has_item(self) -> bool:
+        return any(one.kind == "item" for one in self.findings[self.first_finding :])
 
     # Items and labels --------------------------------------------------------------------------------
 
@@ -133,13 +142,30 @@ class NameReader:
         if not content:
             return False
         capital = all(t.capital or t.norm.isdigit() for t in content)
+        alone = self._is_all_but_negations(at, len(part))
+        judged = self._is_judged(at + len(part))
+        if len(part) > 1 and part[0].capital and (at > 0 or judged or self.mode in REFERENCES):
+            # Many languages write the first word of a title alone with a capital.
+            capital |= self.text[part[0].start : part[-1].stop] == self.facts.own_titles[code]
         if self.mode in REFERENCES:
             return capital or len(content) > 1 or not self._is_common_word(content[0], code)
-        alone = self._is_all_but_negations(at, len(part))
-        follower = self.lexicon.cue_at(self.tokens, at + len(part), ("love", "hate", "known"))
-        if alone or follower is not None:
+        if alone or judged:
             return capital or not any(self.lexicon.knows(t.norm) for t in content)
         return capital and (len(content) > 1 or (at > 0 and self.lexicon.code != "de"))
+
+    def _is_judged(self, at: int) -> bool:
+        """Whether a verb about an item follows, with function words between: "Emma, I finished it"."""
+        lexicon = self.lexicon
+        while at < len(self.tokens):
+            norm = self.tokens[at].norm
+            if lexicon.cue_at(self.tokens, at, ("love", "hate", "known")) or lexicon.judgement([norm]):
+                return True
+            if lexicon.cue_at(self.tokens, at, ("negation", "want", "but")) or not (
+                norm == "," or norm in lexicon.function_words or norm in lexicon.times or lexicon.is_last(norm)
+            ):
+                return False
+            at += 1
+        return False
 
     def _is_common_word(self, token: Token, code: int) -> bool:
         """Whether a word in lower case is not the title that it equals: "I hate aliens" is not about Aliens."""
@@ -168,8 +194,8 @@ class NameReader:
             return self._point_at_several(at, int(several.value), several.n_tokens)
         sign = lexicon.cue_at(tokens, at, ("number_signs",))
         after = at + (sign.n_tokens if sign else 0)
-        if sign and after < len(tokens) and tokens[after].norm.isdigit():
-            return self._point(int(tokens[after].norm)) and after + 1 - at
+        if sign and after < len(tokens) and (place := lexicon.cardinal(tokens[after].norm)):
+            return self._point(place) and after + 1 - at
         alone = len([t for t in tokens if t.norm[0].isalnum()]) == 1
         if tokens[at].norm.isdigit() and len(tokens[at].norm) <= 2 and (alone or self.mode in REFERENCES):
             return self._point(int(tokens[at].norm))
@@ -182,6 +208,10 @@ class NameReader:
         else:
             return 0
         follower = tokens[at + n_tokens].norm if at + n_tokens < len(tokens) else ""
+        if follower in lexicon.times:
+            return n_tokens + 1  # "last week"
+        if at and tokens[at - 1].norm in lexicon.times:
+            return n_tokens
         if follower in lexicon.item_words:
             n_tokens += 1
         elif follower and follower[0].isalpha() and not self._is_structure(at + n_tokens):
@@ -235,7 +265,7 @@ class NameReader:
             return 0
         (column, value), length = found
         cue = self.lexicon.cue_at(self.tokens, at, CUES)
-        if cue is not None and cue.n_tokens >= length:
+        if (cue is not None and cue.n_tokens >= length) or self._is_a_story(at, value):
             return 0
         self._add(Finding("constraint", Constraint(column, "is", value), self.sign, self.only or self._is_strict()))
         # Some items about war have no such label.
@@ -245,6 +275,14 @@ class NameReader:
             self._extend(at, length, named=True, concept=concept.name)
         self._extend(at, length, named=True)
         return length
+
+    def _is_a_story(self, at: int, label: str) -> bool:
+        """Whether a word for items means them although a genre has its name: "une histoire de baleine", of a whale."""
+        norm = self.tokens[at].norm
+        if norm not in self.lexicon.item_words or at + 2 >= len(self.tokens):
+            return False
+        is_one_of_many = norm != fold(label) or (at > 0 and self.tokens[at - 1].norm in self.lexicon.indefinite)
+        return is_one_of_many and self.tokens[at + 1].norm in self.lexicon.about
 
     def _label_at(self, at: int) -> tuple[tuple[str, str], int] | None:
         longest = max(self.facts.longest_label, self.lexicon.longest)

@@ -17,7 +17,7 @@ _ACCOUNT = re.compile(
 _QQ = re.compile(rf"(?:(?<!{LETTER})qq|扣扣){_BREAK}(?<!\d)([1-9]\d{{4,10}})(?!{LETTER})", re.IGNORECASE)
 _PASSPORT = re.compile(
     rf"(?:(?<!{LETTER})(?:passport|reisepass|pass|passeport|pasaporte)(?:nummer|nr)?|护照|護照){_BREAK}"
-    rf"(?=(?:[A-Za-z]*\d){{4}})([A-Za-z\d]{{7,10}})(?!{LETTER})",
+    rf"(?=(?:[A-Za-z]*\d){{2}})([A-Za-z\d]{{7,10}})(?!{LETTER})",
     re.IGNORECASE,
 )
 _CHINESE_PLATE = re.compile(

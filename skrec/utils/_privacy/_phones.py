@@ -14,9 +14,9 @@ from skrec.utils._privacy._checked import END, START
 from skrec.utils._privacy._codes import DATE, digits_of, is_amount, is_code
 from skrec.utils._privacy._folded_text import LETTER, Rule
 
-# +44 (0)20 7946 0958, 0049 30 123456
+# +44 (0)20 7946 0958, +49 (0)30 / 123 456, 0049 30 123456
 _INTERNATIONAL = re.compile(
-    rf"(?:(?<!\+)\+ ?|(?<!\d ){START}00(?=\d{{1,3}}[ -]))[1-9](?:[ .\-/()]{{0,2}}\d){{7,14}}{END}"
+    rf"(?:(?<!\+)\+ ?|(?<!\d ){START}00(?=\d{{1,3}}[ -]))[1-9](?:[ .\-/()]{{0,3}}\d){{7,14}}{END}"
 )
 _GROUPED = [
     # 555-123-4567, 1 (555) 123-4567

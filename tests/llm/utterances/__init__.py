@@ -8,6 +8,12 @@ the answers ``yes``, ``no`` and ``any``, and ``none``.
 The half put aside was looked at once the phrases were settled. Understood were then, of the two halves: English 31 of
 31 and 28 of 31, German 30 of 30 and 25 of 30, French 30 of 30 and 25 of 30, Spanish 30 of 30 and 26 of 30, Chinese 37
 of 37 and 36 of 36. What was misread was mended afterwards, so both halves are tests of what stays.
+
+The last 40 lines of each language were written later, again before the phrases were read, and as people write. At their
+first look 103 of the 200 were understood: English 22, German 19, French 20, Spanish 19, Chinese 23 of 40. Then what
+failed among the first, third, ... of them was mended by kinds; of the other 100, which were not looked at meanwhile, 80
+were understood (before: 40): English 16, German 16, French 13, Spanish 17, Chinese 18 of 20. What these misread was
+mended last. So about four of five utterances in words of their own are what to expect of the phrases.
 """
 
 import re
