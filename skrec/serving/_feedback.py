@@ -15,7 +15,7 @@ from skrec.serving._errors import ServiceError
 from skrec.serving._feedback_log import FeedbackLog, LoggedEvent
 from skrec.serving._metrics import ServiceMetrics
 from skrec.serving._model import Publisher, ServedModel, plain
-from skrec.serving._tables import as_pairs, as_rows, frame_of
+from skrec.serving._tables import as_ids, as_pairs, as_rows, frame_of
 from skrec.utils import detached, unwrap_recommender
 
 _logger = logging.getLogger("skrec.serving")
@@ -195,10 +195,11 @@ def check_events(model: ServedModel, events: Sequence[dict[str, Any]]) -> None:
     ServiceError
         404 for an unknown item, 422 for ids of another kind, missing contexts and values.
     """
-    model.catalogue.check_items([event["item"] for event in events])
+    model.catalogue.check_items(as_ids([event["item"] for event in events]))
     users = model.recommender.users_[:1].tolist()
     columns = model.context_columns
     explicit = RecommenderView(unwrap_recommender(model.recommender)).feedback == "explicit"
+    _check_users(model, [event["user"] for event in events])
     for at, event in enumerate(events):
         user, value = event["user"], event.get("value")
         if users and isinstance(plain(users[0]), str) != isinstance(user, str):
@@ -210,6 +211,14 @@ def check_events(model: ServedModel, events: Sequence[dict[str, Any]]) -> None:
         given = event.get("context", {})
         if set(given) != set(columns) or len(columns) != model.n_context:
             raise _wrong(at, "context", f"must have the fields {columns}; got {sorted(given)!s:.200}.")
+
+
+def _check_users(model: ServedModel, users: Sequence[Any]) -> None:
+    """Refuse what is no id, as a float that stands for several integers."""
+    try:
+        model.known_users(as_ids(users))
+    except (ValueError, TypeError) as error:
+        raise ServiceError(422, "refused", str(error)[:1000]) from error
 
 
 def _wrong(at: int, name: str, message: str) -> ServiceError:

@@ -63,9 +63,12 @@ class Catalogue:
         Raises
         ------
         ServiceError
-            404, with near ids and titles.
+            404, with near ids and titles; 422 for what is no id, as a float that stands for several integers.
         """
-        codes = self.index.codes(items, "items", check_kind=False)
+        try:
+            codes = self.index.codes(items, "items", check_kind=False)
+        except (ValueError, TypeError) as error:
+            raise ServiceError(422, "refused", str(error)[:1000]) from error
         if (codes >= 0).all():
             return
         unknown = [item for item, code in zip(items, codes.tolist(), strict=True) if code < 0]

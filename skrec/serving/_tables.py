@@ -108,7 +108,7 @@ def read_history(model: ServedModel, given: list[dict[str, Any]] | None) -> Any:
     """Events that were not in fit, in the order of time, as ``recommend`` takes them."""
     if not given:
         return None
-    model.catalogue.check_items([event["item"] for event in given])
+    model.catalogue.check_items(as_ids([event["item"] for event in given]))
     pairs = as_pairs([(event["user"], event["item"]) for event in given])
     values = [event.get("value") for event in given]
     if all(value is None for value in values):

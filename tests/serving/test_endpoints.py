@@ -121,6 +121,16 @@ def test_bad_fields_say_what_was_passed_and_expected(client, body, words):
     assert re.search(words, error["message"]), error
 
 
+def test_a_float_that_stands_for_several_integers_is_no_id(client):
+    for path, body in (
+        ("/similar", {"items": [2.0**53]}),
+        ("/explain", {"pairs": [{"user": "u1", "item": 2.0**53}]}),
+        ("/recommend", {"users": [2.0**53, "u1"]}),
+        ("/recommend", {"users": ["u1"], "history": [{"user": "u1", "item": 2.0**53}]}),
+    ):
+        assert "2**53" in error_of(client, path, 422, **body)["message"]
+
+
 def test_a_model_without_text_says_so():
     rec = PopularRecommender().fit([["ann", "tea"], ["bob", "rye"]])
     with TestClient(make_app(rec, version="1")) as client:
