@@ -96,7 +96,7 @@ _NAMES = {
         "describe_text",
         "memory_cache",
     ),
-    "graph": ("GraphRecommender",),
+    "graph": ("GraphRecommender", "SocialRecommender", "UserRecommendations"),
     "inspection": (
         "ContextDisplay",
         "Counterfactual",

@@ -91,6 +91,8 @@ from skrec.feature_extraction import UserProfileText as UserProfileText
 from skrec.feature_extraction import describe_text as describe_text
 from skrec.feature_extraction import memory_cache as memory_cache
 from skrec.graph import GraphRecommender as GraphRecommender
+from skrec.graph import SocialRecommender as SocialRecommender
+from skrec.graph import UserRecommendations as UserRecommendations
 from skrec.inspection import ContextDisplay as ContextDisplay
 from skrec.inspection import Counterfactual as Counterfactual
 from skrec.inspection import EmbeddingDisplay as EmbeddingDisplay

@@ -15,7 +15,13 @@ from skrec.utils import installed_frame_library, one_line, table_text
 _HTML_ROWS = 20
 _TEXT_ROWS = 10
 _LONGEST_REASON = 100
-_PHRASES = {"history": "chosen before", "context": "the moment", "features": "a like profile", "chance": "chance"}
+_PHRASES = {
+    "friends": "a friend chose it",
+    "history": "chosen before",
+    "context": "the moment",
+    "features": "a like profile",
+    "chance": "chance",
+}
 
 
 @dataclass(frozen=True)
@@ -24,7 +30,7 @@ class Evidence:
 
     Attributes
     ----------
-    kind : {"history", "context", "features", "popularity", "chance"}
+    kind : {"history", "context", "features", "popularity", "chance", "friends"}
         An item of the user's history, a column of the context, the user's features, how often others chose the
         item, or nothing at all.
     weight : float
@@ -32,7 +38,7 @@ class Evidence:
     item : id or None
         The item of the history.
     name : str or None
-        What the item or the column of the context is called, where that is known.
+        What the item or the column of the context is called, where that is known; for "friends", the friend.
     keywords : tuple of str
         Words that the texts of both items share, the rarest first.
     rank : int or None

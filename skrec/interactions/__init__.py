@@ -32,7 +32,7 @@ from skrec.interactions._guards import warn_of_ratings_in_array, warn_of_unused_
 from skrec.interactions._histories import Histories, check_histories
 from skrec.interactions._id_index import IdIndex, check_index, unknown_ids
 from skrec.interactions._interactions import Interactions
-from skrec.interactions._links import LinkSource, LinkTable, UserLinks, as_whole, read_links
+from skrec.interactions._links import LinkSource, LinkTable, UserLinks, as_whole, check_links, read_links
 from skrec.interactions._log_report import ColumnReport, LogReport
 from skrec.interactions._plain_input import (
     as_frame,

@@ -57,6 +57,8 @@ class Recommendations:
     >>> items, scores = recs
     """
 
+    _item_column = "item"
+
     def __init__(
         self,
         codes: NDArray[np.int32],
@@ -197,7 +199,7 @@ class Recommendations:
                 one_line(self.users[at]) if not j or at != row[j - 1] else "" for j, at in enumerate(row)
             ],
             "rank": [str(at + 1) for at in column],
-            "item": [one_line(item) for item in self._item_index.values[self.codes[row, column]].tolist()],
+            self._item_column: [one_line(item) for item in self._item_index.values[self.codes[row, column]].tolist()],
         }
         titles = self.titles
         if titles is not None:
@@ -226,7 +228,7 @@ class Recommendations:
         row, column = np.nonzero(self.codes >= 0)
         columns = {
             self._query_name: self.users[row],
-            "item": self._item_index.values[self.codes[row, column]],
+            self._item_column: self._item_index.values[self.codes[row, column]],
         }
         if titles:
             kept = self.titles

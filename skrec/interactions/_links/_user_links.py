@@ -7,8 +7,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from skrec.interactions._columns import Column, factorize
-from skrec.interactions._id_index import IdIndex
+from skrec.interactions._id_index import IdIndex, check_index
 from skrec.interactions._links._link_table import LinkSource, read_columns
+from skrec.utils import check_array, check_codes, check_kind
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,26 @@ class UserLinks:
             timestamp=times,
             private=self.private[kept],
         )
+
+    def with_more(self, more: "UserLinks") -> "UserLinks":
+        """These links and others, by the rules for repeats; times are kept where both have them."""
+        more = more.of_users(self.user_index, with_unknown=True)
+        n_users = max(len(more.user_index), 1)
+        times = None
+        if self.timestamp is not None and more.timestamp is not None:
+            times = np.concatenate([self.timestamp, more.timestamp])
+        both = UserLinks(
+            more.user_index,
+            np.concatenate([self.source, more.source]),
+            np.concatenate([self.target, more.target]),
+            np.concatenate([self.weight, more.weight]),
+            times,
+            np.concatenate([self.private, more.private]),
+            np.unique(np.concatenate([self.blocked, more.blocked]), axis=0),
+        )
+        kept = ~np.isin(both.source * n_users + both.target, both.blocked[:, 0] * n_users + both.blocked[:, 1])
+        both = both._where(kept)
+        return _without_repeats(both, both.source * n_users + both.target)
 
     def public(self) -> "UserLinks":
         """The links that reasons may tell of."""
@@ -184,3 +205,26 @@ def _without_repeats(links: UserLinks, key: NDArray[np.int64]) -> UserLinks:
     private = np.logical_or.reduceat(kept.private, first)
     times = None if kept.timestamp is None else np.maximum.reduceat(kept.timestamp, first)
     return replace(kept._where(first), weight=weight, private=private, timestamp=times)
+
+
+def check_links(value: object, name: str) -> None:
+    """Check links that were loaded.
+
+    Raises
+    ------
+    DamagedStateError
+        If they are none that a fit could have left.
+    """
+    check_kind(value, name, UserLinks)
+    assert isinstance(value, UserLinks)
+    check_index(value.user_index, f"{name}.user_index")
+    n_links, n_users = len(np.atleast_1d(value.source)), len(value.user_index)
+    for codes in ("source", "target"):
+        check_array(getattr(value, codes), f"{name}.{codes}", (n_links,), kinds="i")
+        check_codes(getattr(value, codes), f"{name}.{codes}", n_users)
+    check_array(value.weight, f"{name}.weight", (n_links,))
+    check_array(value.private, f"{name}.private", (n_links,), kinds="b")
+    check_array(value.blocked, f"{name}.blocked", (None, 2), kinds="i")
+    check_codes(value.blocked.ravel(), f"{name}.blocked", n_users)
+    if value.timestamp is not None:
+        check_array(value.timestamp, f"{name}.timestamp", (n_links,), kinds="fiu")
