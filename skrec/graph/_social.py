@@ -145,9 +145,9 @@ class SocialRecommender(RecommendUsersMixin, ExplainFriendsMixin, MetaRecommende
     @classmethod
     def __skrec_test_instances__(cls) -> list[Any]:
         """Small instances for the estimator checks."""
-        from skrec.dummy import PopularRecommender
+        from skrec.graph._graph import GraphRecommender
 
-        return [cls(PopularRecommender(), weight=0.3)]
+        return [cls(GraphRecommender(4, random_state=0), weight=0.3)]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

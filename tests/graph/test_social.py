@@ -245,7 +245,7 @@ def test_grid_search():
         ({"weight": 2}, "weight"),
         ({"weight": "best"}, "weight"),
         ({"half_life": 0}, "half_life"),
-        ({"people_weights": {"tast": 1}}, "people_weights has 'tast'"),
+        ({"people_weights": {"tastes": 1}}, "people_weights has 'tastes'"),
         ({"people_weights": {"taste": -1}}, "people_weights"),
         ({"people_weights": {"taste": 0}}, "all 0"),
     ],
