@@ -189,7 +189,7 @@ _NAMES = {
         "ItemKNNRecommender",
         "UserKNNRecommender",
     ),
-    "neural_network": ("SequentialRecommender",),
+    "neural_network": ("SequentialRecommender", "TwoTowerRecommender"),
     "persistence": (
         "allow_external",
         "external_access",

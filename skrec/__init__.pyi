@@ -174,6 +174,7 @@ from skrec.neighbors import EmbeddingKNNRecommender as EmbeddingKNNRecommender
 from skrec.neighbors import ItemKNNRecommender as ItemKNNRecommender
 from skrec.neighbors import UserKNNRecommender as UserKNNRecommender
 from skrec.neural_network import SequentialRecommender as SequentialRecommender
+from skrec.neural_network import TwoTowerRecommender as TwoTowerRecommender
 from skrec.persistence import allow_external as allow_external
 from skrec.persistence import external_access as external_access
 from skrec.persistence import skops_trusted_types as skops_trusted_types

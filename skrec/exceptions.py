@@ -1,6 +1,7 @@
 """Narrow errors and warnings. Each inherits the built-in one that a caller would catch."""
 
 __all__ = [
+    "AdditiveInteractionWarning",
     "BelowPopularityWarning",
     "ColdStartWarning",
     "DamagedStateError",
@@ -25,6 +26,10 @@ __all__ = [
     "UntrainedRankerWarning",
     "UnusedEncoderWarning",
 ]
+
+
+class AdditiveInteractionWarning(UserWarning):
+    """A model adds a score of the user to a score of the item, so that every user gets the items in the same order."""
 
 
 class FeatureCoverageWarning(UserWarning):

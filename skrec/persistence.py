@@ -59,6 +59,8 @@ _PARTS = [
     "skrec.graph._people.People",
     "skrec.graph._profiles.Profiles",
     "skrec.interactions._links._user_links.UserLinks",
+    "skrec.neural_network._two_tower._network.TowerNetwork",
+    "skrec.neural_network._two_tower._shape.TowerShape",
     "skrec.pipeline._pipeline.Pipeline",
     "skrec._chat._stand_ins.in_given_order",
     "skrec._chat._stand_ins.repeat_data",

@@ -13,7 +13,13 @@ from skrec.interactions import Histories, Interactions
 from skrec.neural_network._components import FeatureComponents
 from skrec.neural_network._held_out import HeldOut, last_held_out, rows_to_hold_out
 from skrec.neural_network._numpy_network import NumpyNetwork
-from skrec.neural_network._preparation import ContextScale, seen_in_training, targets_of, validation_events
+from skrec.neural_network._preparation import (
+    ContextScale,
+    numbers_of_new_events,
+    seen_in_training,
+    targets_of,
+    validation_events,
+)
 from skrec.neural_network._sequences import START, Sequences, usual_gap
 from skrec.neural_network._shape import NetworkShape
 from skrec.neural_network._solver import SequenceSolver, published
@@ -175,7 +181,7 @@ class LearningMixin:
         changed = np.unique(data.users)
         histories, context, number = self._histories, None, None
         if self._scale is not None:
-            number = _numbers_of_new_events(before, data)
+            number = numbers_of_new_events(before, data)
             context = np.zeros((len(number), self._network.shape.n_context), np.float32)
             ordered = data.context[np.argsort(data.users, kind="stable")]
             context[number >= 0] = self._scale.transform(ordered[number[number >= 0]])
@@ -235,11 +241,3 @@ def _grown(network: NumpyNetwork, n_items: int) -> NumpyNetwork:
 def _without_weights(network: NumpyNetwork) -> NumpyNetwork:
     """A network that says nothing: every query is zero, and gets the cold start."""
     return replace(network, arrays={name: np.zeros_like(array) for name, array in network.arrays.items()})
-
-
-def _numbers_of_new_events(before: Histories, data: Interactions) -> NDArray[np.int64]:
-    """For each event of both, in the order of the histories, its number among the new ones, or -1 for an old one."""
-    old, new = before.with_rows(data.n_users), data.histories
-    numbers = replace(new, items=np.arange(len(new.items), dtype=np.int32))
-    joined = replace(old, items=np.full(len(old.items), -1, np.int32)).followed_by(numbers)
-    return joined.items.astype(np.int64)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec.interactions import Histories, IdIndex, read_events, read_target, split_history
+from skrec.interactions import Histories, IdIndex, Interactions, read_events, read_target, split_history
 from skrec.neural_network._held_out import HeldOut
 from skrec.neural_network._sequences import START, Sequences
 from skrec.utils import check_array, check_kind
@@ -115,3 +115,11 @@ def validation_events(
     distinct, row = np.unique(user, return_inverse=True)
     relevant = Histories.group(row, item, np.ones(len(item)), None, len(distinct))
     return HeldOut(sequences.take(distinct), relevant)
+
+
+def numbers_of_new_events(before: Histories, data: Interactions) -> NDArray[np.int64]:
+    """For each event of both, in the order of the histories, its number among the new ones, or -1 for an old one."""
+    old, new = before.with_rows(data.n_users), data.histories
+    numbers = replace(new, items=np.arange(len(new.items), dtype=np.int32))
+    joined = replace(old, items=np.full(len(old.items), -1, np.int32)).followed_by(numbers)
+    return joined.items.astype(np.int64)

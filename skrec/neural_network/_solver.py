@@ -18,9 +18,6 @@ from skrec.utils import resolve_device
 if TYPE_CHECKING:
     from skrec.neural_network._task import TrainingEvents
 
-_MOST_CELLS = 150_000_000
-"""Scores of a batch that "auto" still computes for the whole catalogue."""
-
 
 @dataclass(frozen=True)
 class SequenceSolver:
@@ -77,6 +74,7 @@ class SequenceSolver:
         """
         import torch
 
+        from skrec.neural_network._ranking_loss import resolve_loss
         from skrec.neural_network._task import NextItemTask
         from skrec.neural_network._torch_network import TorchNetwork
 
@@ -85,7 +83,7 @@ class SequenceSolver:
         processes = LaunchedProcesses() if is_shared else Processes()
         generator = torch.Generator(processes.device or resolve_device(self.device) or "cpu")
         module = TorchNetwork(shape, network.arrays, features, active, self.dropout, generator)
-        loss = self._loss_for(len(active), shape.max_length)
+        loss = resolve_loss(self.loss, self.batch_size * shape.max_length, len(active))
 
         def validate(arrays: dict[str, NDArray[np.float32]]) -> float:
             assert held_out is not None
@@ -113,11 +111,6 @@ class SequenceSolver:
             settings = replace(settings, fingerprint=fingerprint | {"n_processes": processes.n})
         result = Trainer(settings, callbacks, processes).run(task)
         return published(replace(network, arrays=module.arrays()), active), result
-
-    def _loss_for(self, n_items: int, max_length: int) -> str:
-        if self.loss != "auto":
-            return self.loss
-        return "softmax" if self.batch_size * max_length * n_items <= _MOST_CELLS else "sampled_softmax"
 
     def _fingerprint(
         self,

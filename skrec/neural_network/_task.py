@@ -9,11 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from skrec._training import losses
+from skrec.neural_network._ranking_loss import RankingLoss
 from skrec.neural_network._sequences import START, Sequences, like_length_batches, n_targets
 from skrec.neural_network._torch_network import TorchNetwork
-
-_POPULARITY_POWER = 0.75
 
 
 @dataclass(frozen=True)
@@ -60,18 +58,11 @@ class NextItemTask:
     ) -> None:
         self.module, self.generator = module, module.generator
         self.device = module.generator.device
-        self._events, self._loss, self._n_negatives = events, loss, n_negatives
-        self._batch_size, self._validate = batch_size, validate
+        self._events, self._batch_size, self._validate = events, batch_size, validate
         chosen = events.sequences.items[events.is_target]
-        n_items = len(module.active)
-        active = module.active[:, 0].cpu().numpy()
-        # Items without an event are no negatives; those that are never a target are drawn as if they were one once.
-        counts = np.maximum(np.bincount(chosen, minlength=n_items), active)
-        self._trained = torch.as_tensor(np.flatnonzero(active), device=self.device)
-        self._number = torch.zeros(n_items, dtype=torch.int64, device=self.device)
-        self._number[self._trained] = torch.arange(len(self._trained), device=self.device)
-        weights = counts**_POPULARITY_POWER
-        self._drawn_by = torch.as_tensor(weights / weights.sum(), device=self.device)
+        active = module.active[:, 0].cpu().numpy() > 0
+        counts = np.bincount(chosen, minlength=len(active))
+        self._loss = RankingLoss(loss, n_negatives, counts, active, module.generator)
 
     def batches(self, rng: np.random.Generator) -> list[NDArray[np.int64]]:
         """Windows of like length."""
@@ -89,20 +80,7 @@ class NextItemTask:
     def loss(self, batch: NDArray[np.int64]) -> torch.Tensor:
         """The sum over the targets of a batch."""
         queries, targets = self._queries(batch)
-        biases = self.module.learned["item_biases"]
-        if self._loss == "softmax":
-            vectors = self.module.item_vectors()
-            if len(self._trained) < len(vectors):
-                vectors, biases = vectors[self._trained], biases[self._trained]
-            return losses.full_softmax(queries @ vectors.T + biases, self._number[targets]).sum()
-        drawn = torch.multinomial(self._drawn_by, self._n_negatives, replacement=True, generator=self.generator)
-        positive = (queries * self.module.item_vectors(targets)).sum(dim=1) + biases[targets]
-        negative = queries @ self.module.item_vectors(drawn).T + biases[drawn]
-        valid = losses.no_accidental_hits(targets, drawn)
-        if self._loss == "sampled_softmax":
-            log_q = torch.log(self._drawn_by[drawn] * self._n_negatives).to(negative.dtype)
-            return losses.sampled_softmax(positive, negative, valid, log_q).sum()
-        return (losses.bce if self._loss == "bce" else losses.bpr)(positive, negative, valid).sum()
+        return self._loss(queries, targets, self.module.item_vectors, self.module.learned["item_biases"]).sum()
 
     def _queries(self, batch: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
         """Query vectors and item codes of the targets of a batch."""

@@ -1,0 +1,89 @@
+"""The loss of queries and their target items, with negative samples that are drawn by popularity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from skrec._training import losses
+
+_POPULARITY_POWER = 0.75
+_MOST_CELLS = 150_000_000
+"""Scores of a batch that "auto" still computes for the whole catalogue."""
+
+
+def resolve_loss(loss: str, n_targets: int, n_items: int) -> str:
+    """What "auto" means: the whole catalogue where the scores of a batch of so many targets fit in memory."""
+    if loss != "auto":
+        return loss
+    return "softmax" if n_targets * n_items <= _MOST_CELLS else "sampled_softmax"
+
+
+class RankingLoss:
+    """Loss of each target against the catalogue, or against items that are drawn.
+
+    Parameters
+    ----------
+    loss : {"softmax", "sampled_softmax", "bce", "bpr"}
+    n_negatives : int
+        Negative samples of a batch.
+    counts : int array of shape (n_items,)
+        How often each item is a target.
+    active : bool array of shape (n_items,)
+        Items that may be negatives.
+    generator : torch.Generator
+    """
+
+    def __init__(
+        self,
+        loss: str,
+        n_negatives: int,
+        counts: NDArray[np.int64],
+        active: NDArray[np.bool_],
+        generator: torch.Generator,
+    ) -> None:
+        self._loss, self._n_negatives, self._generator = loss, n_negatives, generator
+        device = generator.device
+        self._trained = torch.as_tensor(np.flatnonzero(active), device=device)
+        self._number = torch.zeros(len(active), dtype=torch.int64, device=device)
+        self._number[self._trained] = torch.arange(len(self._trained), device=device)
+        # Items without an event are no negatives; those that are never a target are drawn as if they were one once.
+        weights = np.maximum(counts, active) ** _POPULARITY_POWER
+        self._drawn_by = torch.as_tensor(weights / weights.sum(), device=device)
+
+    def __call__(
+        self,
+        queries: torch.Tensor,
+        targets: torch.Tensor,
+        item_vectors: Callable[..., torch.Tensor],
+        biases: torch.Tensor,
+    ) -> torch.Tensor:
+        """The loss of each target.
+
+        Parameters
+        ----------
+        queries : tensor of shape (n_targets, d)
+        targets : int64 tensor of shape (n_targets,)
+        item_vectors : callable from item codes, or from nothing for the catalogue, to vectors
+        biases : tensor of shape (n_items,)
+
+        Returns
+        -------
+        tensor of shape (n_targets,)
+        """
+        if self._loss == "softmax":
+            vectors = item_vectors()
+            if len(self._trained) < len(vectors):
+                vectors, biases = vectors[self._trained], biases[self._trained]
+            return losses.full_softmax(queries @ vectors.T + biases, self._number[targets])
+        drawn = torch.multinomial(self._drawn_by, self._n_negatives, replacement=True, generator=self._generator)
+        positive = (queries * item_vectors(targets)).sum(dim=1) + biases[targets]
+        negative = queries @ item_vectors(drawn).T + biases[drawn]
+        valid = losses.no_accidental_hits(targets, drawn)
+        if self._loss == "sampled_softmax":
+            log_q = torch.log(self._drawn_by[drawn] * self._n_negatives).to(negative.dtype)
+            return losses.sampled_softmax(positive, negative, valid, log_q)
+        return (losses.bce if self._loss == "bce" else losses.bpr)(positive, negative, valid)

@@ -1,0 +1,65 @@
+"""From the events of ``fit`` to what towers are trained on, validated with and calibrated by."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrec.interactions import Histories
+from skrec.neural_network._held_out import LEAST_QUERIES, rows_to_hold_out
+from skrec.neural_network._two_tower._solver import RankedEvents
+
+
+def is_positive(y: NDArray[np.float32], threshold: float | None) -> NDArray[np.bool_]:
+    """Which events count as chosen."""
+    return y > 0 if threshold is None else y >= np.float32(threshold)
+
+
+def has_both_classes(labels: NDArray[np.bool_]) -> bool:
+    """Whether there are positive and negative events."""
+    return bool(labels.any() and not labels.all())
+
+
+def held_out_events(
+    histories: Histories, fraction: float, rng: np.random.Generator, *, of_all: bool
+) -> NDArray[np.bool_]:
+    """(n_events,) later events that are not trained on.
+
+    Parameters
+    ----------
+    histories : Histories
+    fraction : float
+    rng : Generator
+    of_all : bool
+        Whether to hold out the last share of each user with three events or more, which is enough to calibrate
+        probabilities on; else it is the last event of a share of these users.
+    """
+    lengths = histories.lengths
+    if of_all:
+        n_held = np.where(lengths >= 3, np.maximum(1, (lengths * fraction).astype(np.int64)), 0)
+        return histories.steps_back() < np.repeat(n_held, lengths)
+    mask = np.zeros(len(histories.items), bool)
+    mask[histories.indptr[rows_to_hold_out(lengths, fraction, rng) + 1] - 1] = True
+    return mask
+
+
+def ranked_events(
+    histories: Histories,
+    held_out: NDArray[np.bool_],
+    positive: NDArray[np.bool_],
+    context: NDArray[np.float32] | None,
+) -> RankedEvents | None:
+    """The positive events of a mask, to be ranked among what their users have no other event of; None for few."""
+    at = np.flatnonzero(held_out & positive)
+    if len(at) < LEAST_QUERIES:
+        return None
+    known = histories.where(~held_out)
+    rows = histories.row_of_event()[at]
+    items = histories.items[at]
+    if context is not None:
+        ones = np.ones(len(at), np.float32)
+        relevant = Histories(np.arange(len(at) + 1), items, ones)
+        return RankedEvents(rows, known.take(rows), relevant, context[at])
+    distinct, row = np.unique(rows, return_inverse=True)
+    relevant = Histories.group(row, items, np.ones(len(items)), None, len(distinct))
+    return RankedEvents(distinct, known.take(distinct), relevant)

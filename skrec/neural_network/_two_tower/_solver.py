@@ -1,0 +1,160 @@
+"""Training of two towers: from arrays to arrays, so that torch stays in here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skrec._training import Callback, Trainer, TrainerSettings, TrainingResult
+from skrec.interactions import Histories
+from skrec.neural_network._held_out import ndcg
+from skrec.neural_network._two_tower._network import TowerNetwork, latest
+from skrec.utils import resolve_device
+
+if TYPE_CHECKING:
+    from skrec.neural_network._two_tower._task import TowerEvents
+
+
+@dataclass(frozen=True)
+class RankedEvents:
+    """Held-out positive events, to be ranked.
+
+    Attributes
+    ----------
+    users : int64 array of shape (n_queries,)
+    known : Histories of n_queries rows
+        Items that are not ranked.
+    relevant : Histories of n_queries rows
+    context : float32 array of shape (n_queries, n_context), or None
+    """
+
+    users: NDArray[np.int64]
+    known: Histories
+    relevant: Histories
+    context: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True)
+class SideComponents:
+    """What the towers read of the feature tables.
+
+    Attributes
+    ----------
+    items : float32 array of shape (n_items, n_item_features), or None
+    users : float32 array of shape (n_users, n_user_features), or None
+    """
+
+    items: NDArray[np.float32] | None
+    users: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True)
+class TowerSolver:
+    """How towers are trained.
+
+    Attributes
+    ----------
+    trainer : TrainerSettings
+    loss : {"auto", "softmax", "sampled_softmax", "bce"}
+    n_negatives, batch_size, max_length : int
+    dropout, id_dropout : float
+    device : str or None
+    callbacks : tuple of callables
+    """
+
+    trainer: TrainerSettings
+    loss: str
+    n_negatives: int
+    batch_size: int
+    max_length: int
+    dropout: float
+    id_dropout: float
+    device: str | None
+    callbacks: tuple[Callback, ...] = ()
+
+    def train(
+        self,
+        network: TowerNetwork,
+        features: SideComponents,
+        events: TowerEvents,
+        held_out: RankedEvents | None = None,
+        *,
+        max_iter: int | None = None,
+        active: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    ) -> tuple[TowerNetwork, TrainingResult]:
+        """Train towers from their arrays on.
+
+        Parameters
+        ----------
+        network : TowerNetwork
+        features : SideComponents
+        events : TowerEvents
+        held_out : RankedEvents, default=None
+            Its NDCG@10 decides which epoch is kept.
+        max_iter : int, default=None
+            Epochs, in place of those of the settings.
+        active : pair of bool arrays
+            The users and items with events to train on.
+
+        Returns
+        -------
+        network : TowerNetwork
+            Its id parts are zero where nothing was learned.
+        result : TrainingResult
+        """
+        import torch
+
+        from skrec.neural_network._ranking_loss import resolve_loss
+        from skrec.neural_network._two_tower._task import TowerTask
+        from skrec.neural_network._two_tower._torch_towers import TorchTowers
+
+        module = TorchTowers(
+            network,
+            features.items,
+            features.users,
+            active[1],
+            dropout=self.dropout,
+            id_dropout=self.id_dropout,
+            generator=torch.Generator(resolve_device(self.device) or "cpu"),
+        )
+
+        def validate(arrays: dict[str, NDArray[np.float32]]) -> float:
+            assert held_out is not None
+            return self._ndcg(replace(network, arrays=arrays).published(*active), features, events, held_out)
+
+        loss = self.loss
+        if loss == "auto" and network.shape.interaction == "additive":
+            loss = "bce"  # the user part does not change any order, so that a softmax cannot learn it
+        task = TowerTask(
+            module,
+            events,
+            loss=resolve_loss(loss, self.batch_size, len(active[1])),
+            n_negatives=self.n_negatives,
+            batch_size=self.batch_size,
+            validate=None if held_out is None else validate,
+        )
+        settings = replace(
+            self.trainer,
+            max_iter=self.trainer.max_iter if max_iter is None else max_iter,
+            patience=None if held_out is None else self.trainer.patience,
+        )
+        result = Trainer(settings, self.callbacks if max_iter is None else ()).run(task)
+        return replace(network, arrays=module.arrays()).published(*active), result
+
+    def _ndcg(
+        self, network: TowerNetwork, features: SideComponents, events: TowerEvents, held_out: RankedEvents
+    ) -> float:
+        users = held_out.users
+        queries = network.query_vectors(
+            users,
+            latest(events.histories.take(users), self.max_length),
+            network.history_vectors(features.items),
+            None if features.users is None else features.users[users],
+            held_out.context,
+        )
+        vectors, known = network.item_vectors(features.items), held_out.known
+        biases = None if network.shape.interaction == "cosine" else network.arrays["item_biases"]
+        return ndcg(queries, vectors, biases, known.indptr, known.items, held_out.relevant)
