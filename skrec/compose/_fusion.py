@@ -18,7 +18,7 @@ from skrec.compose._merge import merge_lists
 from skrec.compose._part_lists import PartLists
 from skrec.compose._parts import any_part_has
 from skrec.compose._score_scale import ScoreScale
-from skrec.compose._shared_evidence import shared_evidence
+from skrec.compose._shared_evidence import shared_evidence, with_names
 from skrec.compose._weighted import WeightedComposite
 from skrec.interactions import (
     CandidateIds,
@@ -334,6 +334,7 @@ class FusionRecommender(WeightedComposite):
                 for row, evidence in zip(rows, explained.evidence, strict=True):
                     reasons[row][at] = evidence
         merged = [shared_evidence(*one, n_evidence) for one in zip(reasons, shares, strict=True)]
+        merged = with_names(merged, [part for _, part in self._parts])
         texts = [write_reasons(one, explicit=self.feedback == "explicit") for one in merged]
         return explained.rewritten(texts, merged, ["template"] * len(of_items), (of_users, of_items))
 

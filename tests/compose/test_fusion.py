@@ -421,3 +421,22 @@ def test_under_a_reranker(split):
         rec.recommender_.recommend([0], k=5).items, two(method="score").fit(split[0]).recommend([0], k=5).items
     )
     assert_array_equal(rec.predict(split[1]), rec.recommender_.predict(split[1]))
+
+
+def test_explanations_have_one_name_per_item():
+    """One part was fitted to titles, the other knows ids alone; a composite inside knows what its parts know."""
+    X = checkerboard()
+    ids = np.unique(X[:, 1])
+    words = ["red" if item % 2 else "blue" for item in ids]
+    table = pd.DataFrame({"item": ids, "title": [f"{word} {item}" for word, item in zip(words, ids, strict=True)]})
+    knn = FrozenEstimator(ItemKNNRecommender().fit(X))
+    text = FrozenEstimator(EmbeddingKNNRecommender(item_encoder=text_encoder()).fit(X, item_features=table))
+    for titled in (text, FrozenEstimator(FusionRecommender([("text", text)]).fit(X))):
+        rec = FusionRecommender([("knn", knn), ("text", titled)]).fit(X)
+        users = rec.users_[:8]
+        explained = rec.explain(users, rec.recommend(users, k=1).items[:, 0], n_evidence=6)
+        of_parts = {kind for row in explained.evidence for kind in (reason.kind for reason in row)}
+        assert of_parts == {"history"}
+        for row in explained.evidence:
+            assert all(reason.name is not None for reason in row)
+            assert len({reason.item for reason in row}) == len(row)

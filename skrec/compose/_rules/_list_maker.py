@@ -110,7 +110,8 @@ class ListMaker:
         is_final = (codes[:, -1] < 0) | is_last
         if self.list_rules:
             masked = np.where(allowed, codes, -1).astype(np.int32)
-            allowed, refused_by = pick(masked, self.k, list(self.list_rules.values()), tables)
+            allowed, refused_by, is_spent = pick(masked, self.k, list(self.list_rules.values()), tables)
+            is_final |= is_spent
             removed_by = np.where(refused_by >= 0, refused_by + len(self.filters), removed_by).astype(np.int16)
         order = np.argsort(~allowed, axis=1, kind="stable")[:, : self.k]
         is_kept = np.take_along_axis(allowed, order, axis=1)
