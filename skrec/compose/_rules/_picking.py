@@ -84,4 +84,5 @@ def pick(
         picked,
         refused_by,
     )
-    return picked, refused_by, (left < cheapest).any(axis=1)
+    is_spent: NDArray[np.bool_] = np.any(left < cheapest, axis=1)
+    return picked, refused_by, is_spent
