@@ -59,7 +59,7 @@ def table_for(rec):
 def _inside(rec):
     """A recommender and all that it is made of."""
     parts = [value for _, value in getattr(rec, "recommenders", getattr(rec, "retrievers", []))]
-    parts += [rec.recommender] if hasattr(rec, "recommender") and "compose" in type(rec).__module__ else []
+    parts += [rec.recommender] if hasattr(rec, "recommender") and "llm" not in type(rec).__module__ else []
     return [rec, *(one for part in parts for one in _inside(part))]
 
 
