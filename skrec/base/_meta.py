@@ -80,10 +80,14 @@ class MetaRecommender(DelegatingMixin, RecommenderMixin, PersistenceMixin, BaseE
         self.__dict__.pop("recommender_", None)  # _delegate is again what the fit starts from
         self._check_wrapper()
         recommender = clone(self.recommender)
-        recommender.fit(X, y, **self._tables_inside(item_features, user_features, **tables))
+        self._fit_inside(recommender, X, y, self._tables_inside(item_features, user_features, **tables))
         self._replace_delegate(recommender)
         self._fit_wrapper(X, y, *self._tables_in_front(item_features, user_features))
         return self
+
+    def _fit_inside(self, recommender: Any, X: Any, y: Any, tables: dict[str, Any]) -> None:
+        """Fit the clone of the recommender."""
+        recommender.fit(X, y, **tables)
 
     def _tables_in_front(self, item_features: Any, user_features: Any) -> tuple[Any, Any]:
         """The feature tables with their ids first, as the recommender has found them."""

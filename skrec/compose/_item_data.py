@@ -72,6 +72,15 @@ class ItemDataRecommender(MetaRecommender):
 
     # Fit -----------------------------------------------------------------------------------------------
 
+    def _fit_inside(self, recommender: Any, X: Any, y: Any, tables: dict[str, Any]) -> None:
+        try:
+            super()._fit_inside(recommender, X, y, tables)
+        except UnsupportedArgumentError as error:
+            if error.argument != "item_features":
+                raise
+            advice = f"Where only {type(self).__name__} needs the columns, pass the table as its item_table= alone."
+            raise UnsupportedArgumentError(f"{error} {advice}", error.argument) from error
+
     def _fit_wrapper(self, X: Any, y: Any, item_features: Any, user_features: Any) -> None:
         self._item_columns = TableColumns.read(item_features, "item_features").aligned(self._item_index)
         self._user_columns = TableColumns.read(user_features, "user_features")

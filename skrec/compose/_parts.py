@@ -187,9 +187,14 @@ class PartsMixin(RecommenderMixin, PersistenceMixin, _BaseComposition):
             if not (isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], str)):
                 raise TypeError(f"{name} must hold pairs (name, recommender); got {pair!r}. Write {example}.")
             if not hasattr(pair[1], "recommend"):
+                without = (
+                    " To leave a part out, take its pair from the list."
+                    if pair[1] is None or str(pair[1]) == "drop"
+                    else ""
+                )
                 raise TypeError(
                     f"{name}: {pair[0]!r} must have recommend(); got {pair[1]!r}. Pass a recommender, or a "
-                    "skrec.pipeline.Pipeline that ends in one."
+                    f"skrec.pipeline.Pipeline that ends in one.{without}"
                 )
         self._validate_names([part_name for part_name, _ in parts])
 

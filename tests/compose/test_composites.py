@@ -117,6 +117,7 @@ def test_a_text_goes_to_the_parts_that_read_it():
         ([], ValueError, "is empty"),
         ([PopularRecommender()], TypeError, "pairs"),
         ([("a", 3)], TypeError, "must have recommend"),
+        ([("a", "drop")], TypeError, "To leave a part out, take its pair from the list"),
         ([("a", PopularRecommender()), ("a", PopularRecommender())], ValueError, "not unique"),
         ([("a__b", PopularRecommender())], ValueError, "must not contain __"),
     ],

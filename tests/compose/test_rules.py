@@ -12,6 +12,7 @@ from numpy.testing import assert_array_equal
 from sklearn.frozen import FrozenEstimator
 
 from skrec.compose import BudgetRule, CapRule, FallbackRecommender, FilterRule, ReservedPlacesReranker, RuleRecommender
+from skrec.decomposition import HybridMFRecommender
 from skrec.dummy import PopularRecommender
 from skrec.exceptions import PartFailureWarning, UnsupportedArgumentError
 from skrec.feature_extraction import ContextEncoder
@@ -163,6 +164,16 @@ def test_partial_fit_brings_items_and_users():
         user_features=FeatureTable(USERS.iloc[:1].assign(user=71)),
     )
     assert lists(rec, [71, 0, 70], k=2) == [[50, None], [50, None], [None, None]]
+
+
+def test_columns_that_only_the_rules_need_have_a_place_of_their_own():
+    X = pd.DataFrame({"user": [0, 0, 1, 1], "item": [0, 1, 1, 2]})
+    books = pd.DataFrame({"item": [0, 1, 2], "title": ["Emma", "Walden", "Dracula"], "stock": [1, 0, 2]})
+    rec = RuleRecommender(HybridMFRecommender(n_factors=2, max_iter=2), [FilterRule("stock", ">", 0)])
+    with pytest.raises(UnsupportedArgumentError, match=r"'title' holds .* pass the table as its item_table= alone"):
+        rec.fit(X, item_features=books)
+    found = rec.set_params(item_table=books).fit(X).recommend([0, 1], k=3, exclude_seen=False)
+    assert {item for row in found.items.tolist() for item in row} == {0, 2, None}
 
 
 def test_filters_by_the_context():
