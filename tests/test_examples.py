@@ -24,6 +24,7 @@ PLOTS = [
     *zip(TUTORIALS, ("en", "zh"), strict=True),
     ("plot_diversity", None),
     ("plot_graph", None),
+    ("plot_two_tower", None),
 ]
 
 
