@@ -23,6 +23,7 @@ PLOTS = [
     *((name, language) for name in SHOPS for language in ("en", "zh")),
     *zip(TUTORIALS, ("en", "zh"), strict=True),
     ("plot_diversity", None),
+    ("plot_friends", None),
     ("plot_graph", None),
     ("plot_two_tower", None),
 ]
