@@ -59,6 +59,7 @@ _NAMES = {
         "RandomRecommender",
     ),
     "exceptions": (
+        "AdditiveInteractionWarning",
         "BelowPopularityWarning",
         "ColdStartWarning",
         "DamagedStateError",

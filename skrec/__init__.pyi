@@ -56,6 +56,7 @@ from skrec.decomposition import HybridMFRecommender as HybridMFRecommender
 from skrec.decomposition import LogisticMFRecommender as LogisticMFRecommender
 from skrec.dummy import PopularRecommender as PopularRecommender
 from skrec.dummy import RandomRecommender as RandomRecommender
+from skrec.exceptions import AdditiveInteractionWarning as AdditiveInteractionWarning
 from skrec.exceptions import BelowPopularityWarning as BelowPopularityWarning
 from skrec.exceptions import ColdStartWarning as ColdStartWarning
 from skrec.exceptions import DamagedStateError as DamagedStateError
