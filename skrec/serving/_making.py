@@ -86,9 +86,9 @@ def make_app(
     >>> from skrec.dummy import PopularRecommender
     >>> from skrec.serving import make_app
     >>> rec = PopularRecommender().fit([["ann", "tea"], ["bob", "rye"]])
-    >>> app = make_app(rec, version="1")
+    >>> app = make_app(rec, version="1", page=False)
     >>> sorted(route.path for route in app.routes)[:3]
-    ['/catalogue', '/explain', '/health']
+    ['/catalogue', '/converse', '/explain']
     """
     from skrec.serving._app import build_app
     from skrec.serving._feedback_log import FeedbackLog
