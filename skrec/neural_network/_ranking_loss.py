@@ -27,9 +27,9 @@ class RankingLoss:
 
     Parameters
     ----------
-    loss : {"softmax", "sampled_softmax", "bce", "bpr"}
+    loss : {"softmax", "sampled_softmax", "in_batch_softmax", "bce", "bpr"}
     n_negatives : int
-        Negative samples of a batch.
+        Negative samples of a batch; with "in_batch_softmax" they are the other targets.
     counts : int array of shape (n_items,)
         How often each item is a target.
     active : bool array of shape (n_items,)
@@ -53,6 +53,7 @@ class RankingLoss:
         # Items without an event are no negatives; those that are never a target are drawn as if they were one once.
         weights = np.maximum(counts, active) ** _POPULARITY_POWER
         self._drawn_by = torch.as_tensor(weights / weights.sum(), device=device)
+        self._share = torch.as_tensor(counts / max(1, counts.sum()), device=device)
 
     def __call__(
         self,
@@ -79,6 +80,8 @@ class RankingLoss:
             if len(self._trained) < len(vectors):
                 vectors, biases = vectors[self._trained], biases[self._trained]
             return losses.full_softmax(queries @ vectors.T + biases, self._number[targets])
+        if self._loss == "in_batch_softmax":
+            return self._in_batch(queries, targets, item_vectors(targets), biases[targets])
         drawn = torch.multinomial(self._drawn_by, self._n_negatives, replacement=True, generator=self._generator)
         positive = (queries * item_vectors(targets)).sum(dim=1) + biases[targets]
         negative = queries @ item_vectors(drawn).T + biases[drawn]
@@ -87,3 +90,12 @@ class RankingLoss:
             log_q = torch.log(self._drawn_by[drawn] * self._n_negatives).to(negative.dtype)
             return losses.sampled_softmax(positive, negative, valid, log_q)
         return (losses.bce if self._loss == "bce" else losses.bpr)(positive, negative, valid)
+
+    def _in_batch(
+        self, queries: torch.Tensor, targets: torch.Tensor, vectors: torch.Tensor, biases: torch.Tensor
+    ) -> torch.Tensor:
+        """Against the other targets of the batch, of which each target is one draw too."""
+        scores = queries @ vectors.T + biases
+        log_q = torch.log(self._share[targets] * len(targets)).to(scores.dtype)
+        valid = losses.no_accidental_hits(targets, targets)
+        return losses.sampled_softmax(scores.diagonal(), scores, valid, log_q, log_q)

@@ -70,8 +70,9 @@ class SequentialRecommender(LearningMixin, PartialFitMixin, VectorRecommender):
         Whether the time between events is read too, where X has a ``timestamp``.
     order : {"auto", "time"}, default="auto"
         "auto" takes the order of ``timestamp`` where X has one, else that of the rows; "time" requires one.
-    loss : {"auto", "softmax", "sampled_softmax", "bce", "bpr"}, default="auto"
-        "softmax" compares the target with the whole catalogue, the others with ``n_negatives`` items that are drawn by
+    loss : {"auto", "softmax", "sampled_softmax", "in_batch_softmax", "bce", "bpr"}, default="auto"
+        "softmax" compares the target with the whole catalogue, "in_batch_softmax" with the other targets of the batch,
+        corrected for how often an item is one (log-Q), the others with ``n_negatives`` items that are drawn by
         their popularity. "auto" is "softmax" where the scores of a batch fit in memory, else "sampled_softmax".
     n_negatives : int, default=512
         Negative samples per batch.
@@ -163,7 +164,7 @@ class SequentialRecommender(LearningMixin, PartialFitMixin, VectorRecommender):
         "n_components": [Interval(Integral, 1, MOST_FACTORS, closed="both")],
         "time_gaps": ["boolean"],
         "order": [StrOptions({"auto", "time"})],
-        "loss": [StrOptions({"auto", "softmax", "sampled_softmax", "bce", "bpr"})],
+        "loss": [StrOptions({"auto", "softmax", "sampled_softmax", "in_batch_softmax", "bce", "bpr"})],
         "n_negatives": [Interval(Integral, 1, 1_000_000, closed="both")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "learning_rate": [Interval(Real, 0, 1, closed="right")],

@@ -26,7 +26,7 @@ class SequenceSolver:
     Attributes
     ----------
     trainer : TrainerSettings
-    loss : {"auto", "softmax", "sampled_softmax", "bce", "bpr"}
+    loss : {"auto", "softmax", "sampled_softmax", "in_batch_softmax", "bce", "bpr"}
     n_negatives, batch_size : int
     dropout : float
     device : str or None

@@ -38,7 +38,7 @@ class NextItemTask:
     ----------
     module : TorchNetwork
     events : TrainingEvents
-    loss : {"softmax", "sampled_softmax", "bce", "bpr"}
+    loss : {"softmax", "sampled_softmax", "in_batch_softmax", "bce", "bpr"}
     n_negatives : int
         Negative samples of a batch.
     batch_size : int

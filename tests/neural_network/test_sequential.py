@@ -67,6 +67,7 @@ def same_arrays(a, b):
         {},
         {"architecture": "gru"},
         {"loss": "sampled_softmax", "n_negatives": 8},
+        {"loss": "in_batch_softmax"},
         {"loss": "bce", "n_negatives": 8, "max_iter": 30},
         {"loss": "bpr", "n_negatives": 8, "max_iter": 30},
         {"learning_rate_schedule": "cosine", "warmup": 0.1},

@@ -12,6 +12,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 import skops.io
 import torch
 from hypothesis import given, settings
@@ -30,6 +31,7 @@ from skrec.exceptions import (
 from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder
 from skrec.interactions import FeatureTable, Histories
 from skrec.neural_network import TwoTowerRecommender
+from skrec.neural_network._ranking_loss import RankingLoss
 from skrec.neural_network._two_tower._network import TowerNetwork, latest
 from skrec.neural_network._two_tower._shape import TowerShape
 from skrec.neural_network._two_tower._torch_towers import TorchTowers
@@ -78,6 +80,7 @@ def fitted():
         {"hidden_layer_sizes": (8, 8)},
         {"interaction": "cosine", "temperature": 0.2},
         {"loss": "sampled_softmax", "n_negatives": 8},
+        {"loss": "in_batch_softmax"},
         {"loss": "bce", "n_negatives": 8},
         {"use_history": False},
     ],
@@ -87,6 +90,21 @@ def test_tastes_are_learned(options):
     rec = small(**options).fit(tastes())
     assert rec.loss_curve_[-1] < rec.loss_curve_[0]
     assert shares_of_own_kind(rec, range(10)) > 0.9
+
+
+def test_targets_of_a_batch_as_negatives_of_each_other():
+    counts, targets = np.array([8, 1, 3]), np.array([0, 0, 2, 1])
+    rng = np.random.default_rng(0)
+    queries, vectors, biases = rng.normal(size=(4, 2)), rng.normal(size=(3, 2)), rng.normal(size=3)
+    loss = RankingLoss("in_batch_softmax", 5, counts, counts > 0, torch.Generator())
+    expected = []
+    for query, target in zip(queries, targets, strict=True):
+        corrected = vectors @ query + biases - np.log(4 * counts / 12)  # an item is in the batch so often
+        others = [np.exp(corrected[item]) for item in targets if item != target]
+        expected.append(np.log(np.exp(corrected[target]) + sum(others)) - corrected[target])
+    every = torch.as_tensor(vectors)
+    found = loss(torch.as_tensor(queries), torch.as_tensor(targets), lambda at: every[at], torch.as_tensor(biases))
+    assert_allclose(found, expected)
 
 
 def test_explicit_negatives_are_learned_by_bce():
@@ -183,9 +201,8 @@ def test_numpy_serves_what_torch_trained(interaction, hidden, has_history, seed)
     histories = Histories.group(np.array([0, 0, 2, 4]), np.array([1, 6, 3, 3]), np.ones(4), None, 5)
     ours = network.query_vectors(np.arange(5), histories, network.history_vectors(items), users, context)
     with torch.no_grad():
-        events = torch.as_tensor(histories.items.astype(np.int64)) if has_history else None
-        ends = torch.as_tensor(histories.indptr) if has_history else None
-        theirs = module.queries(torch.arange(5), events, ends, torch.as_tensor(context)).numpy()
+        pooled = sp.csr_array((np.ones(4, np.float32), histories.items, histories.indptr), (5, 7))
+        theirs = module.queries(torch.arange(5), pooled if has_history else None, torch.as_tensor(context)).numpy()
         assert_allclose(network.item_vectors(items), module.item_vectors().numpy(), rtol=1e-4, atol=1e-4)
     assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
 

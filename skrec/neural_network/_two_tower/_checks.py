@@ -30,14 +30,13 @@ def check_tower_parameters(model: Any) -> None:
                 f"hidden_layer_sizes must be whole numbers from 1 to {MOST_FACTORS}; got "
                 f"{model.hidden_layer_sizes!r}. Pass a tuple such as (128,), or () for linear towers."
             )
-    reads_softmax = model.loss in ("softmax", "sampled_softmax")
     if not model.n_negatives and model.loss != "bce":
         raise ValueError(
             f"n_negatives=0 needs loss='bce', which can learn from the negative events of y; got loss={model.loss!r}"
             ". Pass loss='bce', or a positive n_negatives."
         )
     if model.interaction == "additive":
-        if reads_softmax:
+        if model.loss not in ("bce", "auto"):
             raise ValueError(
                 f"interaction='additive' adds the same number to all scores of a user, and loss={model.loss!r} does "
                 "not see it: pass loss='bce' or 'auto'."

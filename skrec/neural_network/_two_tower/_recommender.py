@@ -78,9 +78,10 @@ class TwoTowerRecommender(TowerLearningMixin, PartialFitMixin, VectorRecommender
         deviation.
     threshold : float or None, default=None
         Events with y of at least so much are positive, the others negative. None: those with y above 0.
-    loss : {"auto", "softmax", "sampled_softmax", "bce"}, default="auto"
+    loss : {"auto", "softmax", "sampled_softmax", "in_batch_softmax", "bce"}, default="auto"
         "softmax" compares each positive event with the whole catalogue; "sampled_softmax" with ``n_negatives`` items
-        that are drawn by their popularity, corrected for it (log-Q). "bce" is the logistic loss of the positive event
+        that are drawn by their popularity, "in_batch_softmax" with the items of the other events of the batch, both
+        corrected for how often an item is drawn (log-Q). "bce" is the logistic loss of the positive event
         and of the drawn items, and of the negative events of y; the others read positive events alone. "auto" is
         "softmax" where the scores of a batch fit in memory, else "sampled_softmax"; with "additive" it is "bce".
     n_negatives : int, default=512
@@ -177,7 +178,7 @@ class TwoTowerRecommender(TowerLearningMixin, PartialFitMixin, VectorRecommender
         "user_encoder": [HasMethods(["fit_transform", "transform"]), StrOptions({"auto"}), None],
         "n_components": [Interval(Integral, 1, MOST_FACTORS, closed="both")],
         "threshold": [Interval(Real, 0, None, closed="neither"), None],
-        "loss": [StrOptions({"auto", "softmax", "sampled_softmax", "bce"})],
+        "loss": [StrOptions({"auto", "softmax", "sampled_softmax", "in_batch_softmax", "bce"})],
         "n_negatives": [Interval(Integral, 0, 1_000_000, closed="both")],
         "calibration": [StrOptions({"sigmoid", "isotonic"}), None],
         "dropout": [Interval(Real, 0, 1, closed="left")],

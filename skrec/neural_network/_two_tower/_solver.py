@@ -58,7 +58,7 @@ class TowerSolver:
     Attributes
     ----------
     trainer : TrainerSettings
-    loss : {"auto", "softmax", "sampled_softmax", "bce"}
+    loss : {"auto", "softmax", "sampled_softmax", "in_batch_softmax", "bce"}
     n_negatives, batch_size, max_length : int
     dropout, id_dropout : float
     device : str or None

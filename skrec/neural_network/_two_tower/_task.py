@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 from torch.nn.functional import logsigmoid
@@ -47,8 +48,8 @@ class TowerTask:
     ----------
     module : TorchTowers
     events : TowerEvents
-    loss : {"softmax", "sampled_softmax", "bce"}
-        The first two are of positive events.
+    loss : {"softmax", "sampled_softmax", "in_batch_softmax", "bce"}
+        All but the last are of positive events.
     n_negatives, batch_size : int
     validate : callable, or None
         From the arrays of the module to a score.
@@ -109,7 +110,7 @@ class TowerTask:
         users = self._events.users[events]
         context = None if self._events.context is None else self._put(self._events.context[events])
         if not self.module.shape.has_history:
-            return self.module.queries(self._put(users), None, None, context)
+            return self.module.queries(self._put(users), None, context)
         rows = self._events.histories.take(users)
         row = rows.row_of_event()
         kept = rows.items != self._events.items[events][row]
@@ -117,8 +118,10 @@ class TowerTask:
             drawn = torch.rand(len(kept), generator=self.generator, device=self.device).cpu().numpy()
             kept &= drawn >= self.module.dropout
         ends = np.concatenate([[0], np.cumsum(np.bincount(row[kept], minlength=len(rows)))])
-        chosen = rows.items[kept].astype(np.int64)
-        return self.module.queries(self._put(users), self._put(chosen), self._put(ends), context)
+        chosen, n_items = rows.items[kept], len(self.module.active)
+        ones = np.ones(len(chosen), np.float32)
+        pooled = sp.csr_array((ones, chosen, ends.astype(chosen.dtype)), (len(rows), n_items))
+        return self.module.queries(self._put(users), pooled, context)
 
     def _put(self, array: NDArray) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)

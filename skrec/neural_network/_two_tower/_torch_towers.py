@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 from torch import nn
@@ -78,8 +81,7 @@ class TorchTowers(nn.Module):
     def queries(
         self,
         users: torch.Tensor,
-        events: torch.Tensor | None,
-        offsets: torch.Tensor | None,
+        pooled: sp.csr_array | None,
         context: torch.Tensor | None,
     ) -> torch.Tensor:
         """Vectors of queries.
@@ -87,10 +89,8 @@ class TorchTowers(nn.Module):
         Parameters
         ----------
         users : int64 tensor of shape (n,)
-        events : int64 tensor of shape (n_events,), or None
-            Items of the histories, one row after another.
-        offsets : int64 tensor of shape (n + 1,), or None
-            Where the rows begin, and the end.
+        pooled : float32 array of shape (n, n_items), or None
+            Ones for the items of the histories.
         context : float32 tensor of shape (n, n_context), or None
 
         Returns
@@ -98,20 +98,27 @@ class TorchTowers(nn.Module):
         tensor of shape (n, n_outputs)
         """
         x = embedding(users, self.learned["user_factors"])
-        if events is not None or self.user_features is not None:
+        if pooled is not None or self.user_features is not None:
             x = self._some(x)
-        if events is not None and offsets is not None:
-            distinct, place = torch.unique(events, return_inverse=True)
-            vectors = self._parts("history_factors", "history_map", distinct)
-            n = torch.diff(offsets).clamp(min=1)[:, None]
-            if self.training:  # as long as without the events that were dropped
-                n = n * (1 - self.dropout)
-            x = x + embedding_bag(place, vectors, offsets, mode="sum", include_last_offset=True) / n.sqrt()
+        if pooled is not None:
+            x = x + self._history(pooled)
         if self.user_features is not None:
             x = x + self.user_features[users] @ self.learned["user_map"]
         if context is not None:
             x = x + context @ self.learned["context_map"]
         return self._raised(x, "user")
+
+    def _history(self, pooled: sp.csr_array) -> torch.Tensor:
+        """(n, n_factors) sums over histories, over the square root of their lengths."""
+        n = torch.from_numpy(np.maximum(np.diff(pooled.indptr), 1)).to(self.device)[:, None]
+        if self.training:  # as long as without the events that were dropped
+            n = n * (1 - self.dropout)
+        items = None
+        if pooled.nnz < pooled.shape[1]:  # a small part of the catalogue
+            distinct, place = np.unique(pooled.indices, return_inverse=True)
+            pooled = sp.csr_array((pooled.data, place, pooled.indptr), (pooled.shape[0], len(distinct)))
+            items = torch.from_numpy(distinct.astype(np.int64)).to(self.device)
+        return _sums(pooled, self._parts("history_factors", "history_map", items)) / n.sqrt()
 
     def _raised(self, x: torch.Tensor, side: str) -> torch.Tensor:
         arrays = {**dict(self.learned.items()), "axes": self._axes}
@@ -130,3 +137,25 @@ class TorchTowers(nn.Module):
             return factors
         rows = torch.empty(len(factors), 1, device=self.device)
         return factors * rows.bernoulli_(1 - self.id_dropout, generator=self.generator)
+
+
+class _SparseProduct(torch.autograd.Function):
+    """A sparse matrix of SciPy times a tensor: several times faster on a CPU than the gradient of embedding_bag."""
+
+    @staticmethod
+    def forward(ctx: Any, vectors: torch.Tensor, matrix: sp.csr_array) -> torch.Tensor:
+        ctx.matrix = matrix
+        return torch.from_numpy(matrix @ vectors.detach().numpy())
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return torch.from_numpy(ctx.matrix.T @ gradients[0].numpy()), None
+
+
+def _sums(ones: sp.csr_array, vectors: torch.Tensor) -> torch.Tensor:
+    """The sum of the vectors of each row of a matrix of ones."""
+    if vectors.device.type == "cpu":
+        product: torch.Tensor = _SparseProduct.apply(vectors, ones)
+        return product
+    items, offsets = (torch.from_numpy(a.astype(np.int64)).to(vectors.device) for a in (ones.indices, ones.indptr))
+    return embedding_bag(items, vectors, offsets, mode="sum", include_last_offset=True)
