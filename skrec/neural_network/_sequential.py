@@ -77,6 +77,9 @@ class SequentialRecommender(LearningMixin, PartialFitMixin, VectorRecommender):
     n_negatives : int, default=512
         Negative samples per batch.
     dropout : float in [0, 1), default=0.4
+    id_dropout : float in [0, 1), default=0
+        How often an item with features is read in training without its learned vector, as an item without events always
+        is. It makes such items rank better among themselves.
     learning_rate : float in (0, 1], default=1e-3
         Of AdamW.
     learning_rate_schedule : {"constant", "linear", "cosine"}, default="constant"
@@ -167,6 +170,7 @@ class SequentialRecommender(LearningMixin, PartialFitMixin, VectorRecommender):
         "loss": [StrOptions({"auto", "softmax", "sampled_softmax", "in_batch_softmax", "bce", "bpr"})],
         "n_negatives": [Interval(Integral, 1, 1_000_000, closed="both")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
+        "id_dropout": [Interval(Real, 0, 1, closed="left")],
         "learning_rate": [Interval(Real, 0, 1, closed="right")],
         "learning_rate_schedule": [StrOptions({"constant", "linear", "cosine"})],
         "warmup": [Interval(Real, 0, 1, closed="left")],
@@ -204,6 +208,7 @@ class SequentialRecommender(LearningMixin, PartialFitMixin, VectorRecommender):
         loss: str = "auto",
         n_negatives: int = 512,
         dropout: float = 0.4,
+        id_dropout: float = 0.0,
         learning_rate: float = 1e-3,
         learning_rate_schedule: str = "constant",
         warmup: float = 0.0,
@@ -230,6 +235,7 @@ class SequentialRecommender(LearningMixin, PartialFitMixin, VectorRecommender):
         self.loss = loss
         self.n_negatives = n_negatives
         self.dropout = dropout
+        self.id_dropout = id_dropout
         self.learning_rate = learning_rate
         self.learning_rate_schedule = learning_rate_schedule
         self.warmup = warmup
@@ -334,7 +340,13 @@ class SequentialRecommender(LearningMixin, PartialFitMixin, VectorRecommender):
             label=type(self).__name__,
         )
         return SequenceSolver(
-            settings, self.loss, int(self.n_negatives), int(self.batch_size), float(self.dropout), self.device
+            settings,
+            self.loss,
+            int(self.n_negatives),
+            int(self.batch_size),
+            float(self.dropout),
+            float(self.id_dropout),
+            self.device,
         )
 
     def _check_state(self) -> None:

@@ -28,7 +28,7 @@ class SequenceSolver:
     trainer : TrainerSettings
     loss : {"auto", "softmax", "sampled_softmax", "in_batch_softmax", "bce", "bpr"}
     n_negatives, batch_size : int
-    dropout : float
+    dropout, id_dropout : float
     device : str or None
     """
 
@@ -37,6 +37,7 @@ class SequenceSolver:
     n_negatives: int
     batch_size: int
     dropout: float
+    id_dropout: float
     device: str | None
 
     def train(
@@ -82,7 +83,7 @@ class SequenceSolver:
         is_shared = self.device == "accelerate"
         processes = LaunchedProcesses() if is_shared else Processes()
         generator = torch.Generator(processes.device or resolve_device(self.device) or "cpu")
-        module = TorchNetwork(shape, network.arrays, features, active, self.dropout, generator)
+        module = TorchNetwork(shape, network.arrays, features, active, self.dropout, self.id_dropout, generator)
         loss = resolve_loss(self.loss, self.batch_size * shape.max_length, len(active))
 
         def validate(arrays: dict[str, NDArray[np.float32]]) -> float:
@@ -125,7 +126,7 @@ class SequenceSolver:
         digest = hashlib.blake2b(digest_size=16)
         for array in arrays:
             digest.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())
-        options = {"loss": loss, "batch_size": self.batch_size, "dropout": self.dropout}
+        options = {"loss": loss, "batch_size": self.batch_size, "dropout": self.dropout, "id_dropout": self.id_dropout}
         if loss != "softmax":
             options["n_negatives"] = self.n_negatives
         return {**asdict(network.shape), **options, "data": digest.hexdigest()}

@@ -27,6 +27,8 @@ class TorchNetwork(nn.Module):
     active : bool array of shape (n_items,)
         Items seen in training; the id part of others is zero.
     dropout : float
+    id_dropout : float
+        How often an item has its features alone in training.
     generator : torch.Generator
         Draws the dropout, so that random numbers of the caller are left alone.
     """
@@ -38,10 +40,11 @@ class TorchNetwork(nn.Module):
         features: NDArray[np.float32] | None,
         active: NDArray[np.bool_],
         dropout: float,
+        id_dropout: float,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        self.shape, self.dropout, self.generator = shape, dropout, generator
+        self.shape, self.dropout, self.id_dropout, self.generator = shape, dropout, id_dropout, generator
         device = generator.device
         self.learned = nn.ParameterDict(
             {name: nn.Parameter(torch.tensor(array, device=device)) for name, array in arrays.items()}
@@ -59,8 +62,12 @@ class TorchNetwork(nn.Module):
         if items is not None:
             factors, active = embedding(items, factors), active[items]
             features = None if features is None else features[items]
-        vectors = factors * active
-        return vectors if features is None else vectors + features @ self.learned["feature_map"]
+        if features is None:
+            return factors * active
+        if self.training and self.id_dropout:  # not scaled up: what is served has both parts, or features alone
+            drawn = torch.rand(active.shape, generator=self.generator, device=active.device)
+            active = active * ((drawn >= self.id_dropout) | ~features.any(dim=-1, keepdim=True))
+        return factors * active + features @ self.learned["feature_map"]
 
     def forward(self, vectors: torch.Tensor, is_start: torch.Tensor | None, gaps: torch.Tensor | None) -> torch.Tensor:
         """What is said of the next item at each position.

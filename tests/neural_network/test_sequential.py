@@ -14,7 +14,7 @@ import scipy.sparse as sp
 import skops.io
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 
 from skrec._training import losses
 from skrec.exceptions import ColdStartWarning, DamagedStateError, TrainingWarning
@@ -22,6 +22,8 @@ from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder
 from skrec.interactions import FeatureTable, Histories
 from skrec.neural_network import SequentialRecommender
 from skrec.neural_network._sequences import Sequences
+from skrec.neural_network._shape import NetworkShape
+from skrec.neural_network._task import NextItemTask, TrainingEvents
 from skrec.neural_network._torch_network import TorchNetwork
 from skrec.persistence import skops_trusted_types
 from skrec.pipeline import make_pipeline
@@ -179,6 +181,36 @@ def test_items_without_events_are_no_negatives(loss):
     assert abs(few.loss_curve_[0] - many.loss_curve_[0]) < 0.1 * few.loss_curve_[0]
 
 
+def tastes(n_users=150, n_items=80, n_events=6, n_cold=16, seed=0):
+    """Items of a plane; each user stays near a point of it. The last items are in the table alone."""
+    rng = np.random.default_rng(seed)
+    items, users = rng.normal(size=(n_items, 2)), rng.normal(size=(n_users, 2))
+    affinity = -4 * np.square(users[:, None] - items).sum(axis=2)
+    affinity += rng.gumbel(size=affinity.shape)
+    X = np.argwhere(np.argsort(np.argsort(-affinity[:, :-n_cold], axis=1), axis=1) < n_events)
+    table = FeatureTable((np.arange(n_items), np.column_stack([items, 0.3 * rng.normal(size=(n_items, 20))])))
+    return rng.permutation(X), table, affinity[:, -n_cold:]
+
+
+def test_features_alone_rank_better_with_id_dropout():
+    X, table, affinity = tastes()
+    reached = []
+    for id_dropout in (0, 0.8):
+        rec = small(id_dropout=id_dropout, max_iter=15, dropout=0).fit(X, item_features=table)
+        items = rec.recommend(np.arange(150), candidates=np.arange(64, 80), k=4).items.astype(int) - 64
+        reached.append(np.take_along_axis(affinity, items, axis=1).mean())
+    assert reached[1] > reached[0] + 0.3
+    assert reached[0] > affinity.mean() + 3
+
+
+def test_id_dropout_keeps_items_without_features():
+    X, _ = kinds(n_cold=0)
+    none = FeatureTable((np.arange(N_ITEMS), np.zeros((N_ITEMS, 3))))
+    assert same_arrays(small(id_dropout=0.5).fit(X), small().fit(X))
+    few, all_ = (small(id_dropout=p, max_iter=4).fit(X, item_features=none) for p in (0.99, 0))
+    assert_allclose(few.loss_curve_, all_.loss_curve_, rtol=0.05)
+
+
 def test_text_is_searched_and_requested():
     X, _ = kinds()
     texts = FeatureTable(
@@ -203,7 +235,7 @@ def test_numpy_serves_what_torch_has_trained(architecture):
     X, table = kinds()
     rec = small(architecture=architecture, n_layers=2, max_length=5).fit(X, item_features=table)
     features = rec._components.transform(rec._item_matrix)
-    module = TorchNetwork(rec._network.shape, rec._network.arrays, features, rec._active, 0.5, torch.Generator())
+    module = TorchNetwork(rec._network.shape, rec._network.arrays, features, rec._active, 0.5, 0.5, torch.Generator())
     items = torch.tensor([[1, 2, 3, 4, 5], [2, 3, 12, 0, 0], [7, 0, 0, 0, 0]])
     with torch.no_grad():
         expected = module.eval()(module.item_vectors(items), None, None)[[0, 1, 2], [4, 2, 0]]
@@ -296,6 +328,33 @@ def test_the_same_seed_gives_the_same_bits_and_torch_is_left_alone(fitted):
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.get_num_threads() == threads
     assert not same_arrays(small(random_state=1).fit(circles()), fitted)
+
+
+def bytes_kept(n_users, n_rows):
+    """Bytes that the loss of a batch keeps for its gradient."""
+    histories = small(max_iter=1).fit(circles(n_users))._histories
+    sequences = Sequences.of(histories, np.ones(N_ITEMS, bool), has_start=False, gap_unit=None)
+    shape = NetworkShape("transformer", 16, 1, 2, 8)
+    arrays = shape.first_arrays(N_ITEMS, np.random.default_rng(0))
+    module = TorchNetwork(shape, arrays, None, np.ones(N_ITEMS, bool), 0.1, 0.0, torch.Generator())
+    events = TrainingEvents(sequences, np.ones(len(sequences.items), bool))
+    task = NextItemTask(module, events, loss="softmax", n_negatives=1, batch_size=n_rows, validate=None)
+    kept = {}
+
+    def pack(tensor):
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        loss = task.loss(task.batches(np.random.default_rng(0))[0])
+    assert loss.requires_grad
+    return sum(kept.values())
+
+
+def test_memory_grows_with_the_batch_and_not_with_the_log():
+    few = bytes_kept(80, 32)
+    assert bytes_kept(800, 32) == few
+    assert 1.7 * few < bytes_kept(80, 64) < 2.1 * few
 
 
 @pytest.mark.slow
@@ -401,6 +460,29 @@ def test_an_encoder_whose_width_changes():
         rec.partial_fit(X[:2], item_features=FeatureTable((np.array([80]), np.ones((1, 2)))))
 
 
+class Widening(BaseEstimator):
+    """An encoder that gives one column more each time."""
+
+    def fit_transform(self, X, y=None):
+        self.width_ = 4
+        return self.transform(X)
+
+    def transform(self, X):
+        self.width_ += 1
+        return np.ones((len(X), self.width_)) * np.arange(len(X))[:, None]
+
+
+def test_an_encoder_that_widens_leaves_the_model_as_it_was():
+    X, table = kinds()
+    rec = small(max_iter=1, item_encoder=Widening()).fit(X, item_features=table)
+    before = rec.recommend([0, 1], k=5)
+    new = FeatureTable((np.array([80]), np.ones((1, 5))))
+    with pytest.raises(ValueError, match="6"):
+        rec.partial_fit(X[:2], item_features=new)
+    assert_array_equal(rec.recommend([0, 1], k=5).scores, before.scores)
+    assert 80 not in rec.items_
+
+
 def test_a_nan_loss(monkeypatch):
     right = losses.full_softmax
     monkeypatch.setattr(losses, "full_softmax", lambda *args: right(*args) * float("nan"))
@@ -460,6 +542,50 @@ def test_a_checkpoint_of_other_parameters(tmp_path, options):
 def test_a_device_that_is_not_there():
     with pytest.raises(ValueError, match="device='cuda:77' cannot be used here"):
         small(device="cuda:77").fit(circles())
+
+
+on_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+
+
+@on_cuda
+@pytest.mark.parametrize("loss", ["softmax", "sampled_softmax", "bce", "bpr"])
+@pytest.mark.parametrize("architecture", ["transformer", "gru"])
+def test_cuda_learns_what_the_cpu_learns(architecture, loss):
+    X, table = kinds()
+    options = {"architecture": architecture, "loss": loss, "n_negatives": 8, "id_dropout": 0.2, "early_stopping": True}
+    rec = small(**options, device="cuda").fit(X, item_features=table)
+    cpu = small(**options).fit(X, item_features=table)
+    assert_allclose(rec.loss_curve_[-1], cpu.loss_curve_[-1], rtol=0.1)
+    assert_array_equal(rec.recommend([0, 1], k=3).items.astype(int) % 2, [[0] * 3, [1] * 3])
+    assert set(rec.recommend([0], candidates=[12, 13, 14, 15], k=2).items[0]) == {12, 14}
+
+
+@on_cuda
+def test_auto_takes_cuda_and_continues_a_killed_fit_there(tmp_path):
+    def die(report):
+        if report.epoch == 5:
+            raise SystemExit
+
+    path = tmp_path / "fit.pt"
+    with pytest.raises(SystemExit):
+        small(device="auto").fit(circles(), checkpoint=path, callbacks=die)
+    rec = small(device="auto").fit(circles(), checkpoint=path)
+    whole = small(device="cuda").fit(circles())
+    assert_allclose(rec.loss_curve_, whole.loss_curve_, rtol=1e-3)
+    assert rec.recommend(history=walk(900, 1, 2, 3), k=1).items[0, 0] == 4
+
+
+@on_cuda
+def test_context_and_time_gaps_on_cuda():
+    rng = np.random.default_rng(0)
+    hour = rng.integers(0, 2, 480)
+    frame = pd.DataFrame({"user": np.repeat(np.arange(80), 6), "item": 2 * rng.integers(0, 6, 480) + hour})
+    frame = frame.assign(hour=hour, timestamp=np.tile(np.arange(6), 80))
+    rec = small(max_iter=20, time_gaps=True, device="cuda").fit(frame)
+    for value in (0, 1):
+        items = rec.recommend([0], context=[[value]], k=4, exclude_seen=False).items
+        assert (items.astype(int) % 2 == value).all()
+    rec.partial_fit(frame[:60])
 
 
 def test_heads_that_do_not_divide_the_factors():
