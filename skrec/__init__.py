@@ -44,6 +44,7 @@ _NAMES = {
         "clear_data_home",
         "fetch_amazon_reviews",
         "fetch_movielens",
+        "fetch_social",
         "get_data_home",
         "load_bookshop",
         "make_context_choices",

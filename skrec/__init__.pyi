@@ -47,6 +47,7 @@ from skrec.compose import SwitchRecommender as SwitchRecommender
 from skrec.datasets import clear_data_home as clear_data_home
 from skrec.datasets import fetch_amazon_reviews as fetch_amazon_reviews
 from skrec.datasets import fetch_movielens as fetch_movielens
+from skrec.datasets import fetch_social as fetch_social
 from skrec.datasets import get_data_home as get_data_home
 from skrec.datasets import load_bookshop as load_bookshop
 from skrec.datasets import make_context_choices as make_context_choices

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import urllib.error
 import urllib.request
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,6 +126,14 @@ def fetch_file(
     finally:
         temporary.unlink(missing_ok=True)
     return path
+
+
+def check_zip(path: Path) -> None:
+    """Raise where an archive, or a file in it, is damaged."""
+    with zipfile.ZipFile(path) as archive:
+        broken = archive.testzip()
+    if broken is not None:
+        raise ValueError(f"{broken} in it is damaged")
 
 
 def _check(remote: RemoteFile, check: Callable[[Path], None], path: Path, hint: str) -> None:

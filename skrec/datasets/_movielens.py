@@ -3,7 +3,6 @@
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from sklearn.utils import Bunch
@@ -11,7 +10,7 @@ from sklearn.utils._param_validation import StrOptions, validate_params
 
 from skrec.datasets._dataset import Dataset
 from skrec.datasets._frames import FRAMES, FrameName, make_events, make_features, resolve_frame
-from skrec.datasets._home import PathLike, RemoteFile, fetch_file, find_folder
+from skrec.datasets._home import PathLike, RemoteFile, check_zip, fetch_file, find_folder
 from skrec.datasets._movielens_tables import (
     Folder,
     Ratings,
@@ -159,15 +158,8 @@ def _locate(
         f"Without a network: bring {remote.url} here by other means, unpack it, and pass folder=..., the folder that "
         f"holds {release.landmark}."
     )
-    archive = fetch_file(remote, data_home, download_if_missing, hint, _check_archive)
+    archive = fetch_file(remote, data_home, download_if_missing, hint, check_zip)
     return zipfile.Path(archive) / name
-
-
-def _check_archive(path: Path) -> None:
-    with zipfile.ZipFile(path) as archive:
-        broken = archive.testzip()
-    if broken is not None:
-        raise ValueError(f"{broken} in it is damaged")
 
 
 def _events(ratings: Ratings, frame: str | None) -> tuple[Any, Any]:

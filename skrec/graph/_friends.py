@@ -111,7 +111,9 @@ def friends_choices(
     """
     parts = [np.zeros(0, np.int64)] if not len(rows) else np.split(rows, np.arange(_BLOCK, len(rows), _BLOCK))
     found = [_of_block(links, blocked, chosen, part, second_step) for part in parts]
-    return sp.csr_array(sp.vstack(found, format="csr"))
+    matrix = sp.csr_array(sp.vstack(found, format="csr"))
+    matrix.sum_duplicates()  # in the order of columns, a place is found by bisection
+    return matrix
 
 
 def _of_block(

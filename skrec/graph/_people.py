@@ -49,9 +49,11 @@ class People:
     Attributes
     ----------
     links, public : csr_array of shape (n_users, n_users)
-        All links, and those that reasons may tell of, in both directions.
+        All links, and those that reasons may name, in both directions.
+    walks_back : csr_array of shape (n_users, n_users)
+        Where a random walk over the links came from: each column sums to 1.
     chose_link : csr_array of shape (n_users, n_users)
-        Rows are those who chose the link: they are not told of each other again.
+        Rows are those who chose the link: the other is not listed for them again.
     blocked : csr_array of shape (n_users, n_users)
     taste : csr_array of shape (n_users, n_items)
         What users chose, weighted by rarity, in rows of length 1.
@@ -61,6 +63,7 @@ class People:
 
     links: sp.csr_array
     public: sp.csr_array
+    walks_back: sp.csr_array
     chose_link: sp.csr_array
     blocked: sp.csr_array
     taste: sp.csr_array
@@ -80,7 +83,9 @@ class People:
         n_choosers = np.bincount(chosen.indices, minlength=chosen.shape[1])
         rarity = np.log(max(n_users, 1) / np.maximum(n_choosers, 1)).astype(np.float32)
         taste = unit_sparse_rows(sp.csr_array(chosen.multiply(rarity[None, :])))
-        return cls(_symmetric(chose_link), _symmetric(public), chose_link, blocked, taste, texts)
+        links = _symmetric(chose_link)
+        walks_back = sp.csr_array(scaled_rows(links, np.asarray(links.sum(axis=1)).ravel()).T)
+        return cls(links, _symmetric(public), walks_back, chose_link, blocked, taste, texts)
 
     def top(
         self, rows: NDArray[np.int64], k: int, weights: dict[str, float], blocked: sp.csr_array
@@ -91,12 +96,10 @@ class People:
         for start in range(0, len(rows), _BLOCK):
             part = rows[start : start + _BLOCK]
             values = self._scores(part, weights, blocked)
-            width = min(k, values.shape[1])
-            order = np.argsort(-values, axis=1, kind="stable")[:, :width]
-            best = np.take_along_axis(values, order, 1)
-            at = slice(start, start + len(part))
-            codes[at, :width] = np.where(np.isfinite(best), order, -1)
-            scores[at, :width] = best
+            for row, row_values in enumerate(values, start):
+                best = _largest(row_values, k)
+                codes[row, : len(best)] = np.where(np.isfinite(row_values[best]), best, -1)
+                scores[row, : len(best)] = row_values[best]
         return codes, scores
 
     def _scores(self, rows: NDArray[np.int64], weights: dict[str, float], blocked: sp.csr_array) -> NDArray[np.float32]:
@@ -116,11 +119,10 @@ class People:
 
     def _walks(self, own: sp.csr_array, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """How often random walks from the user pass a person: personalised PageRank of a few steps."""
-        back = sp.csr_array(scaled_rows(self.links, np.asarray(self.links.sum(axis=1)).ravel()).T)
         at = own.toarray().T
         total = np.zeros_like(at)
         for _ in range(_STEPS):
-            at = _DAMPING * (back @ at)
+            at = _DAMPING * (self.walks_back @ at)
             total += at
         return total.T
 
@@ -138,13 +140,13 @@ class People:
     def reason(self, user: int, other: int, blocked: sp.csr_array, names: IdIndex, items: NDArray) -> str:
         """Why two may know each other, by public links, by what both chose, and by texts."""
         if user >= 0:
-            told = [
+            shared = [
                 _said("friend", "in common", self._public_friends(user, other, blocked), names.values),
                 _said("choice", "in common", self._shared_items(user, other), items),
             ]
             if self.texts is not None and float(self.texts[user] @ self.texts[other]) > 0:
-                told.append("similar profiles")
-            found = "; ".join(text for text in told if text)
+                shared.append("similar profiles")
+            found = "; ".join(text for text in shared if text)
             if found:
                 return found[0].upper() + found[1:] + "."
         return "Someone you may know."
@@ -156,13 +158,26 @@ class People:
         return common[np.argsort(np.diff(self.public.indptr)[common], kind="stable")]
 
     def _shared_items(self, user: int, other: int) -> NDArray[np.int64]:
-        both = self.taste[[user]].multiply(self.taste[[other]]).tocoo()
-        kept = both.data > 0
-        return both.coords[1][kept][np.argsort(-both.data[kept], kind="stable")].astype(np.int64)
+        own, others = (slice(self.taste.indptr[row], self.taste.indptr[row + 1]) for row in (user, other))
+        items, at, at_other = np.intersect1d(
+            self.taste.indices[own], self.taste.indices[others], assume_unique=True, return_indices=True
+        )
+        weight = self.taste.data[own][at] * self.taste.data[others][at_other]
+        kept = weight > 0
+        return items[kept][np.argsort(-weight[kept], kind="stable")].astype(np.int64)
 
 
 def _symmetric(links: sp.csr_array) -> sp.csr_array:
     return sp.csr_array(links.maximum(links.T))
+
+
+def _largest(values: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+    """Places of the k largest, the first of equal ones first."""
+    if k >= len(values):
+        return np.argsort(-values, kind="stable")
+    least = np.partition(values, -k)[-k]
+    found = np.flatnonzero(values >= least)
+    return found[np.argsort(-values[found], kind="stable")[:k]]
 
 
 def _row(matrix: sp.csr_array, row: int) -> NDArray[Any]:
