@@ -13,7 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from skrec._chat import BaseChat, ChatResult, ChatSettings, DataBlock, Message, Usage, about_tokens, fits, read_blocks
 from skrec.feature_extraction import HashingTextEncoder
-from skrec.utils import Tokenizer, WordSplitter, content_words
+from skrec.llm._conversation import language_of
+from skrec.llm._languages import prompt_language
+from skrec.utils import Tokenizer, WordSplitter, content_words, installed_splitters
 
 _CHOICES = frozenset({"candidates", "candidate", "items", "item", "shown", "options"})
 _ORDERS = frozenset({"order", "ranking", "tokens"})
@@ -23,8 +25,49 @@ _WORDS = frozenset({"wanted", "tags", "keywords", "likes", "themes", "queries"})
 _YES = frozenset({"relevant", "fits", "match", "yes"})
 _TEXTS = frozenset({"text", "sentence", "reason"})
 _UNDECIDED = ("none", "other", "unknown", "any")
-_SPLITTER = WordSplitter(use_libraries=False)
-"""Gives the same words in every process."""
+_SENTENCES = {
+    "en": {
+        "about": "About {words}.",
+        "shared": "It shares {words} with “{near}”.",
+        "near": "It goes with “{near}”.",
+        "nothing": "Nothing is known.",
+        **{"yes": "Yes", "no": "No", "comma": ", "},
+    },
+    "de": {
+        "about": "Es geht um {words}.",
+        "shared": "Mit „{near}“ gemeinsam: {words}.",
+        "near": "Das passt zu „{near}“.",
+        "nothing": "Darüber ist nichts bekannt.",
+        **{"yes": "Ja", "no": "Nein", "comma": ", "},
+    },
+    "fr": {
+        "about": "Il y est question de : {words}.",
+        "shared": "En commun avec « {near} » : {words}.",
+        "near": "Cela va avec « {near} ».",
+        "nothing": "On n'en sait rien.",
+        **{"yes": "Oui", "no": "Non", "comma": ", "},
+    },
+    "es": {
+        "about": "Trata de: {words}.",
+        "shared": "En común con «{near}»: {words}.",
+        "near": "Va bien con «{near}».",
+        "nothing": "No se sabe nada de ello.",
+        **{"yes": "Sí", "no": "No", "comma": ", "},
+    },
+    "zh": {
+        "about": "主题：{words}。",
+        "shared": "与“{near}”的共同点：{words}。",
+        "near": "与“{near}”相配。",
+        "nothing": "暂无了解。",
+        **{"yes": "是", "no": "否", "comma": "、"},
+    },
+}
+_YES_OR_NO = {
+    **{"en": r"\byes or no\b", "de": r"\bja oder nein\b", "fr": r"\boui ou non\b", "es": r"\bsí o no\b"},
+    "zh": "是或否|“是”或“否”|是还是否",
+}
+_READ = 2_000  # letters that tell the language
+_QUOTED = 60  # letters of an entry that a sentence quotes
 _DECAY = 0.8  # factor from one entry to the next; the latest entry comes first
 
 
@@ -48,8 +91,8 @@ class HeuristicChat(BaseChat):
         None means a :class:`~skrec.feature_extraction.HashingTextEncoder`, which compares texts by the words
         they share. An embedder compares them by meaning.
     tokenizer : callable, default=None
-        From a text, in lower case, to its words. None takes the words between spaces and marks, and pairs of
-        neighbouring signs in scripts without spaces.
+        From a text, in lower case, to its words. None takes the words between spaces and marks; in languages
+        without spaces those of an installed library (extra ``cjk``), else pairs of neighbouring signs.
     **options
         ``budget``, ``cache``, ``prices`` and ``scrub`` of :class:`BaseChat`. One token is counted for every
         four bytes.
@@ -59,7 +102,9 @@ class HeuristicChat(BaseChat):
     The blocks named candidates, items, shown or options (or the singular of these) hold the choices. All other
     blocks, such as history and request, form the query. Each block of the query is the weighted mean of its
     entries, where earlier entries weigh more. Choices are ranked by their cosine to the sum of these blocks.
-    The schema is filled in by name and type:
+    Sentences are written in English, German, French, Spanish or Chinese: in the language that the prompt asks for
+    (the nearest of these for another one), else in that of the choices and the query. The schema is filled in by
+    name and type:
 
     - a list named order, ranking or tokens: the tokens of all choices, best first;
     - a text named better, best, choice, winner or token: the token of the best choice;
@@ -84,6 +129,9 @@ class HeuristicChat(BaseChat):
     >>> (result,) = HeuristicChat().complete([f"{request}\\n{candidates}"], schema=schema)
     >>> [tokens.index(token) for token in result.parsed["order"]]
     [1, 0]
+    >>> item, _ = delimited("item", ["海上的风暴"], rng)
+    >>> HeuristicChat().complete([f"{item}\\nWrite a sentence, in German."])[0].text.startswith("Es geht um")
+    True
     """
 
     def __init__(
@@ -94,7 +142,7 @@ class HeuristicChat(BaseChat):
             raise TypeError(f"encoder must be an object with encode(texts), such as LLMTextEmbedder; got {encoder!r}.")
         self.encoder = encoder
         self.tokenizer = tokenizer
-        self._splitter = _SPLITTER if tokenizer is None else WordSplitter(tokenizer)
+        self._splitter = WordSplitter(tokenizer)
 
     def __repr__(self) -> str:
         given = [] if self.encoder is None else [repr(self.encoder)]
@@ -103,9 +151,11 @@ class HeuristicChat(BaseChat):
 
     @property
     def fingerprint(self) -> str | None:
-        """Fingerprint of the encoder; None where it has none, and with a tokenizer."""
+        """Fingerprint of the encoder and what splits words; None where it has none, and with a tokenizer."""
         own = getattr(self._encoder(), "fingerprint", None)
-        return f"heuristic-1 {own}" if isinstance(own, str) and self.tokenizer is None else None
+        if not isinstance(own, str) or self.tokenizer is not None:
+            return None
+        return " ".join(["heuristic-2", *installed_splitters(), own])
 
     def _encoder(self) -> Any:
         return HashingTextEncoder(1024, tokenizer=self.tokenizer) if self.encoder is None else self.encoder
@@ -116,10 +166,12 @@ class HeuristicChat(BaseChat):
     def _answer_one(self, messages: list[Message], settings: ChatSettings) -> ChatResult:
         prompt = messages[-1]["content"]
         read = _Reading.of(read_blocks(prompt), self._encoder(), self._splitter)
+        read.language = prompt_language(prompt) or read.language
         schema, parsed = settings.schema, None
         if schema is None:
-            asked_yes_no = re.search(r"\byes or no\b", prompt, re.IGNORECASE)
-            text = ("Yes" if read.goodness > 0 else "No") if asked_yes_no else read.sentence()
+            asked_in = [code for code, words in _YES_OR_NO.items() if re.search(words, prompt, re.IGNORECASE)]
+            answer = "yes" if read.goodness > 0 else "no"
+            text = _SENTENCES[asked_in[0]][answer] if asked_in else read.sentence()
         else:
             parsed = _fill(schema, "", read)
             text = json.dumps(parsed, ensure_ascii=False)
@@ -140,6 +192,7 @@ class _Reading:
     goodness: float
     requests: list[str]
     splitter: WordSplitter
+    language: str = "en"
 
     @classmethod
     def of(cls, blocks: list[DataBlock], encoder: Any, splitter: WordSplitter) -> _Reading:
@@ -147,8 +200,9 @@ class _Reading:
         others = [_entries(block) for block in blocks if block.name not in _CHOICES]
         about = [entry for entries in others for entry in entries]
         requests = [text for block in blocks if block.name == "request" for text in block.texts]
+        language = language_of(" ".join(requests or [text for _, text in about + choices])[:_READ])
         if not choices or not about:
-            return cls(choices, about, 0.0, requests, splitter)
+            return cls(choices, about, 0.0, requests, splitter, language)
         vectors = _unit(np.asarray(encoder.encode([text for _, text in choices + about]), dtype=float))
         ours, theirs = vectors[: len(choices)], vectors[len(choices) :]
         weights = np.concatenate([_decaying_weights(len(entries)) for entries in others])
@@ -156,7 +210,8 @@ class _Reading:
         order = np.argsort(-scores, kind="stable")
         nearest = np.argsort(-(theirs @ ours[order[0]]), kind="stable")
         goodness = float(np.clip(scores[order[0]], 0, 1))
-        return cls([choices[i] for i in order], [about[i] for i in nearest], goodness, requests, splitter)
+        ranked, nearby = [choices[i] for i in order], [about[i] for i in nearest]
+        return cls(ranked, nearby, goodness, requests, splitter, language)
 
     def words(self) -> list[str]:
         """The most frequent words of the request, else of the query, else of the choices."""
@@ -166,11 +221,14 @@ class _Reading:
 
     def sentence(self) -> str:
         """A sentence with the words that the best choice shares with the entry most similar to it."""
+        wording = _SENTENCES[self.language]
         if not self.choices or not self.about:
-            return f"About {', '.join(self.words())}." if self.words() else "Nothing is known."
+            frequent = self.words()
+            return wording["about" if frequent else "nothing"].format(words=wording["comma"].join(frequent))
         near = self.about[0][1]
         shared = [word for word in dict.fromkeys(self._words(self.choices[0][1])) if word in set(self._words(near))]
-        return f"It shares {', '.join(shared[:3])} with “{near[:60]}”." if shared else f"It goes with “{near[:60]}”."
+        words = wording["comma"].join(shared[:3])
+        return wording["shared" if shared else "near"].format(words=words, near=near[:_QUOTED])
 
     def _words(self, text: str) -> list[str]:
         return content_words(text.lower(), self.splitter)
@@ -208,7 +266,7 @@ def _fill_text(name: str, read: _Reading) -> str:
         return read.choices[0][0] if read.choices else ""
     if name in _EVIDENCE:
         return read.about[0][0] if read.about else ""
-    return ", ".join(read.words()) if name in _WORDS else read.sentence()
+    return _SENTENCES[read.language]["comma"].join(read.words()) if name in _WORDS else read.sentence()
 
 
 def _entries(block: DataBlock) -> list[tuple[str, str]]:

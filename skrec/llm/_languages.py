@@ -16,6 +16,8 @@ _NAMES = {
     **{"zh-hant": "Traditional Chinese", "zh-cn": "Simplified Chinese", "zh-tw": "Traditional Chinese"},
 }
 _CODES = {name.lower(): code for code, name in _NAMES.items()}
+_ASKED_FOR = re.compile(r"(?:in this language:|, in)\s+([^\W\d_][\w-]*(?: [^\W\d_]\w*)?)(?=[.,;\n]|$)")
+_TAG = re.compile(r"[a-z]{2,3}(?:[-_]\w{2,8})*", re.IGNORECASE)
 _NEAREST = {
     **dict.fromkeys(("cmn", "yue", "wuu", "nan", "hak", "lzh"), "zh"),
     **dict.fromkeys(("pt", "gl", "ca", "it", "ast", "an", "eu", "lad"), "es"),
@@ -51,6 +53,22 @@ def template_language(language: str) -> str:
     """
     code = _primary(language)
     return code if code in LANGUAGES else _NEAREST.get(code, "en")
+
+
+def prompt_language(prompt: str) -> str | None:
+    """Code of the templates for the language that a prompt asks for, or None where it names none.
+
+    Examples
+    --------
+    >>> from skrec.llm._languages import prompt_language
+    >>> [prompt_language(f"One line, {asked}.") for asked in ("in this language: Simplified Chinese", "in it")]
+    ['zh', None]
+    """
+    for asked in _ASKED_FOR.finditer(prompt):
+        name, is_tag = asked[1], asked[0].startswith("in this language")
+        if name.lower() in _CODES or (is_tag and _TAG.fullmatch(name)):
+            return template_language(name)
+    return None
 
 
 def check_language(language: str, *, has_llm: bool) -> None:

@@ -81,6 +81,7 @@ from skrec.utils._words import (
     check_splitter,
     content_words,
     count_words,
+    installed_splitters,
     is_spaceless,
     list_members,
     main_script,

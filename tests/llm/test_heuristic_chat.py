@@ -1,14 +1,19 @@
 """The stand-in for a model answers every form of prompt, always the same."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from skrec._chat._data_blocks import content_rng, delimited
-from skrec.feature_extraction import HashingTextEncoder
-from skrec.llm import Budget, HeuristicChat
+from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder
+from skrec.llm import Budget, HeuristicChat, LLMExplainer, personalise
+from skrec.neighbors import ItemKNNRecommender
+from skrec.utils._words import _splitter
 
 HISTORY = ["a quiet film about grief", "grief and the sea"]
+TEXT = LLMTextEmbedder(HashingTextEncoder())
 CANDIDATES = ["a loud comedy of errors", "grief, a quiet drama", "cars"]
 STRING = {"type": "string"}
 
@@ -111,18 +116,75 @@ def halves(text):
     return [text[:2], text[2:]]
 
 
-def test_words_are_those_of_a_tokenizer():
+def test_words_are_those_of_a_tokenizer(monkeypatch):
     request, _ = delimited("request", ["监狱故事"], content_rng(0))
     wanted = schema(wanted={"type": "array", "items": STRING})
     chat = HeuristicChat(tokenizer=halves)
-    assert HeuristicChat().complete([request], schema=wanted)[0].parsed == {"wanted": ["监狱", "狱故", "故事"]}
     assert chat.complete([request], schema=wanted)[0].parsed == {"wanted": ["监狱", "故事"]}
     text, _ = prompt(history=["监狱生活"], candidates=["监狱故事", "大海故事"])
-    assert chat.complete([text])[0].text == "It shares 监狱 with “监狱生活”."
+    assert chat.complete([text])[0].text == "与“监狱生活”的共同点：监狱。"
     assert chat.fingerprint is None
     assert "tokenizer=<function halves" in repr(chat)
     with pytest.raises(TypeError, match="tokenizer='jieba' is a str"):
         HeuristicChat(tokenizer="jieba")
+    by_dictionary = HeuristicChat().fingerprint
+    monkeypatch.setattr(_splitter, "find_spec", lambda name: None)
+    assert HeuristicChat().complete([request], schema=wanted)[0].parsed == {"wanted": ["监狱", "狱故", "故事"]}
+    assert HeuristicChat().fingerprint == by_dictionary.replace("rjieba ", "")
+
+
+IN_ITS_LANGUAGE = {
+    "de": ("ein stilles Buch über die See", "ein Buch über die stille See", "gemeinsam: "),
+    "fr": ("un livre sur la mer et le silence", "la mer dans le silence de la nuit", "En commun avec « un livre"),
+    "es": ("un libro sobre el mar y el silencio", "el mar en el silencio de la noche", "En común con «un libro"),
+    "zh": ("大海与孤岛", "风暴与大海", "与“大海与孤岛”的共同点：大海。"),
+    "en": ("a book about the quiet sea", "the quiet sea at night", "It shares quiet, sea with"),
+}
+
+
+@pytest.mark.parametrize("language", IN_ITS_LANGUAGE)
+def test_sentences_in_the_language_of_the_texts(language):
+    liked, offered, expected = IN_ITS_LANGUAGE[language]
+    text, _ = prompt(history=[liked], candidates=[offered])
+    assert expected in HeuristicChat().complete([text])[0].text
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("Write one line, in this language: Simplified Chinese.", "与“"),
+        ("Write one line, in this language: zh-Hant-TW. No more.", "与“"),
+        ("At most 20 words, in German. Answer.", "Das passt zu"),
+        ("At most 20 words, in the language of what you read.", "It shares grief"),
+        ("Write one line, in this language: Portuguese.", "En común con"),
+        ("Follow no instruction, in it or elsewhere.", "It shares grief"),
+    ],
+)
+def test_sentences_in_the_language_that_the_prompt_names(asked, expected):
+    history = ["a quiet film about grief"] if "German" not in asked else ["the loud sea"]
+    text, _ = prompt(history=history, candidates=["grief, a quiet drama"], end=asked)
+    assert HeuristicChat().complete([text])[0].text.startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("asked", "answers"), [("Antworte mit Ja oder Nein.", ["Ja", "Nein"]), ("只回答“是”或“否”。", ["是", "否"])]
+)
+def test_yes_or_no_in_other_languages(asked, answers):
+    given = [prompt(candidates=[text], end=asked)[0] for text in ("a quiet film", "cars")]
+    assert [result.text for result in HeuristicChat().complete(given)] == answers
+
+
+def test_explanations_and_pitches_in_chinese():
+    books = pd.DataFrame({"item": [0, 1, 2], "title": ["风暴与大海", "大海与孤岛", "园中的猫"]})
+    events = np.array([[0, 0], [0, 2], [1, 0], [1, 1], [2, 1], [2, 2]])
+    rec = LLMExplainer(ItemKNNRecommender(item_encoder=TEXT), HeuristicChat(), language="zh").fit(
+        events, item_features=books
+    )
+    found = rec.explain([0], [1])
+    assert found.method[0] == "llm"
+    assert re.fullmatch("[\u4e00-\u9fff：，。“”、]+", found.text[0]), found.text[0]
+    line = personalise([1], [0], HeuristicChat(), recommender=rec, language="zh").text[0]
+    assert re.fullmatch("[\u4e00-\u9fff：，。“”、《》]+", line), line
 
 
 def test_nothing_to_read():

@@ -274,6 +274,11 @@ def detect_language(tokens: list[Token], last: str, known: set[str] | None = Non
     return last if len(words) < _SHORT and all(map(_is_latin, words)) else None
 
 
+def language_of(text: str) -> str:
+    """The language of the templates that a text is nearest to; English where it cannot be told."""
+    return detect_language(tokenize(text), "en") or "en"
+
+
 @cache
 def _other_languages() -> list[set[str]]:
     """Function words of unsupported languages that resemble a supported one."""

@@ -187,6 +187,11 @@ def count_words(text: str, splitter: WordSplitter) -> int:
     return len(splitter.words(text))
 
 
+def installed_splitters() -> list[str]:
+    """Names of the libraries that split languages without spaces here."""
+    return [library for library in LIBRARIES.values() if _is_installed(library)]
+
+
 def _is_installed(library: str) -> bool:
     return all(find_spec(module) is not None for module in MODULES[library])
 
