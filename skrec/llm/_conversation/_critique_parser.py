@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from skrec.llm._conversation._critique import Critique
-from skrec.llm._conversation._lexicon import detect_language, load_lexicon, spell, tokenize, without_initials_stops
+from skrec.llm._conversation._lexicon import Cue, detect_language, load_lexicon, spell, tokenize, without_initials_stops
 from skrec.llm._conversation._parse_names import CUES, REFERENCES, Finding, NameReader
 from skrec.llm._conversation._parse_numbers import NumberReader, reference_value
 from skrec.llm._conversation._state import Constraint
@@ -53,20 +53,22 @@ class CritiqueReader(NameReader):
         self.quoted = quoted_texts(text)
         self.findings: list[Finding] = []
         self.topic_at = 0
-        self._begin_clause()
+        self.remarks: list[Finding] = []
+        self._begin_clause(0)
         at = self._answer()
         adverbs = self.lexicon.intensifiers
         self.tokens[at:] = [t for t in self.tokens[at:] if t.norm not in adverbs or t.capital]
         self.tokens = without_initials_stops(self.tokens)
+        self.clause_at = at
         while at < len(self.tokens):
             at += self._step(at)
-        self._end_clause()
+        self._end_clause(at)
         self._settle()
         return self.critique
 
     # Clauses ---------------------------------------------------------------------------------------
 
-    def _end_clause(self) -> None:
+    def _end_clause(self, at: int) -> None:
         trailing = self.negated_at == len(self.tokens) or (self.sign < 0 and self.run is None)
         self._flush()
         clause = self.findings[self.first_finding :]
@@ -95,7 +97,8 @@ class CritiqueReader(NameReader):
         # "Vampires, I hate them" begins with what it is about; "something with vampires" is a wish.
         is_topic = bool(clause) and not self.mode and not self.wished
         self.topic_at = self.first_finding if is_topic else len(self.findings)
-        self._begin_clause()
+        self.remarks += clause if self._is_remark() else []
+        self._begin_clause(at)
 
     def _refer_to_all_shown(self) -> None:
         if self.mode == "hate":
@@ -148,9 +151,15 @@ class CritiqueReader(NameReader):
         token = self.tokens[at]
         if token.norm in ",;:.!?()…\n":
             return self._sign_between(at)
-        for read in (self._title, self._number, self._ordinal, self._label, self._scale, self._cue):
+        for read in (self._title, self._number, self._ordinal, self._label, self._scale, self._verdict, self._cue):
             if n_tokens := read(at):
                 return n_tokens
+        if token.norm in self.rivals and (self.run is not None or len(self.findings) > self.first_finding):
+            self._flush()  # "rather this than that"
+            self.sign, self.soft, self.rivals = -1, True, set()
+            return 1
+        if self._is_reader(at):
+            return 1
         concept = self.lexicon.concept_at(self.tokens, at)
         # "No axes" is not "nothing violent".
         if concept is not None and (concept.is_central or not self._is_strict()):
@@ -165,7 +174,7 @@ class CritiqueReader(NameReader):
         if self.tokens[at].norm == "," and self.sign < 0 and self._is_listed(at + 1):
             self._flush()
         elif self.tokens[at].norm != ":":
-            self._end_clause()
+            self._end_clause(at + 1)
         return 1
 
     def _is_listed(self, at: int) -> bool:
@@ -234,13 +243,16 @@ class CritiqueReader(NameReader):
 
     def _cue(self, at: int) -> int:
         cue = self.lexicon.cue_at(self.tokens, at, CUES)
-        if cue is None:
-            return 0
+        return 0 if cue is None else self._read_cue(at, cue)
+
+    def _read_cue(self, at: int, cue: Cue) -> int:
         kind = cue.kind
         if kind == "all_shown":
             return self._point_at_all(at, cue.n_tokens)
         if kind == "enough":
             return self._have_enough(at, cue.n_tokens)
+        if kind == "same_kind":
+            return self._refer_back(at, cue.n_tokens)
         if kind == "compared":  # "比第三本短的": shorter than the third one
             self.mode = "compare"
         elif kind == "only":
@@ -250,9 +262,16 @@ class CritiqueReader(NameReader):
         elif kind in ("and", "or"):
             self._flush()
         elif kind == "but":
-            self._end_clause()
+            self._end_clause(at + cue.n_tokens)
+        elif kind == "asides":
+            self._flush()
         elif kind == "want":
             self.wished = True
+            self.rivals = self.lexicon.rivals(cue.value)
+            if self.mode == "compare":  # "比起犯罪更想看自然": crime is the lesser wish
+                self._flush()
+                for one in self.findings[self.first_finding :]:
+                    one.sign = -1 if one.kind in ("constraint", "text") else one.sign
             if self.negated_at != at:
                 self._flush()
                 self.sign, self.soft, self.mode = 1, False, ""
@@ -276,6 +295,15 @@ class CritiqueReader(NameReader):
         self.sign, self.soft, self.negated_at = -1, False, at + n_tokens
         return n_tokens
 
+    def _refer_back(self, at: int, n_tokens: int) -> int:
+        """ "X was great, what else is like that": the item is named before; without one, nothing is read here."""
+        if self.negated_at == at or not any(one.kind == "item" and one.sign > 0 for one in self.findings):
+            other = self.lexicon.cue_at(self.tokens, at, tuple(kind for kind in CUES if kind != "same_kind"))
+            return 0 if other is None else self._read_cue(at, other)
+        self.run = None
+        self.critique.reject_shown = False  # "something else of the kind"
+        return n_tokens
+
     def _refer(self, at: int, n_tokens: int, kind: str) -> None:
         self._flush()
         negated = self.negated_at == at
@@ -291,10 +319,13 @@ class CritiqueReader(NameReader):
         if kind == "restart":
             self.critique.restart = True
             self.findings.clear()
+            self.run = None
         elif whole or kind in ("reject", "none"):
             self.critique.reject_shown = True
-        self._end_clause()
-        if kind == "none":  # "none of them speaks to me": what follows is said of them
+        self._end_clause(at + n_tokens)
+        follower = self.tokens[at + n_tokens].norm if at + n_tokens < len(self.tokens) else ""
+        if kind == "none" or (kind == "restart" and follower not in self.lexicon.about):
+            # "None of them speaks to me", "forget all that I said": what follows is said of them.
             while at + n_tokens < len(self.tokens) and not self._begins_clause(at + n_tokens):
                 n_tokens += 1
         return n_tokens
@@ -310,7 +341,8 @@ class CritiqueReader(NameReader):
         critique = self.critique
         comparisons: list[tuple[str, bool, bool]] = []
         referred: list[int] = []
-        for one in self.findings:
+        said = [one for one in self.findings if one not in self.remarks]
+        for one in said or self.findings:
             if one.kind == "known":
                 critique.known.append(one.value)  # type: ignore[arg-type]
             elif one.kind in ("item", "reference"):

@@ -23,9 +23,9 @@ _TOKEN = WordPattern(r"\d+(?:[.,]\d{3})+(?!\d)|\d+(?:[.,]\d+)?|[^\W\d_]+|[€$£
 _LISTS = (
     *("want", "negation", "softly_less", "softly_more", "like", "unlike", "love", "hate", "known", "only", "by"),
     *("all_shown", "none", "reject", "restart", "and", "or", "but", "item_words", "number_signs"),
-    *("between", "range_to", "than", "before_christ", "century", "enough", "compared"),
+    *("between", "range_to", "than", "before_christ", "century", "enough", "compared", "asides", "same_kind"),
 )
-_SCALES = ("comparatives", "adjectives", "bounds", "bounds_after", "ordinals", "first_places", "units")
+_SCALES = ("comparatives", "adjectives", "bounds", "bounds_after", "ordinals", "first_places", "units", "period_parts")
 _SIGNS_PER_WORD = 1.5
 _MARKS = dict(zip("，；：。！？（）", ",;:.!?()", strict=True))
 _LONG_NAME = 3
@@ -90,9 +90,13 @@ class Lexicon:
         self.year_bounds = {spell(phrase) for phrase in data["year_bounds"]}
         self.fillers = {spell(phrase) for phrase in data["fillers"]}
         self.intensifiers = {fold(word) for word in data["intensifiers"]}
-        self.times, self.about, self.indefinite = (
-            {fold(word) for word in data[name]} for name in ("times", "about", "indefinite")
+        self.times, self.about, self.indefinite, self.kin, self.kin_before, self.subjects = (
+            {fold(word) for word in data[name]}
+            for name in ("times", "about", "indefinite", "kin", "kin_before", "subjects")
         )
+        self.verdicts = {fold(word): int(sign) for sign, words in data["verdicts"].items() for word in words}
+        self.joining = set(data["and"])
+        self._rivals = {fold(word): {fold(rival) for rival in rivals} for word, rivals in data["preferences"].items()}
         self._cardinals = {fold(word): place for place, word in enumerate(data["cardinals"], start=1)}
         self._judgements = {fold(word): 1 for word in data["praise"]} | {fold(word): -1 for word in data["blame"]}
         self.synonyms: dict[tuple[str, ...], list[str]] = {}
@@ -108,6 +112,8 @@ class Lexicon:
             for value, phrases in data.get(kind, {}).items():
                 for phrase in phrases:
                     self.cues.setdefault(spell(phrase), []).append((kind, value))
+        for phrase, kinds in list(self.cues.items()):  # "短一点儿" is "短一点"
+            self.cues.setdefault(tuple(word.replace("点", "点儿") for word in phrase), kinds)
         self.longest = max(map(len, self.cues))
         self._concept_words = [
             (spell(pattern.rstrip("*")), pattern.endswith("*"), concept, rank)
@@ -145,6 +151,10 @@ class Lexicon:
     def cardinal(self, word: str) -> int:
         """A number from 1 on in digits or as a word; 0 for another word."""
         return int(word) if word.isdecimal() else self._cardinals.get(word, 0)
+
+    def rivals(self, phrase: str) -> set[str]:
+        """Words that lead to the lesser of two wishes after a phrase: "than" after "I'd rather"."""
+        return set().union(*(self._rivals.get(word, ()) for word in spell(phrase)))
 
     def is_last(self, word: str) -> bool:
         """Whether a word means the last one."""

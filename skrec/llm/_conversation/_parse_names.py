@@ -17,7 +17,7 @@ REFERENCES = ("like", "unlike", "love", "hate", "known")
 CUES = (
     *("none", "reject", "restart", "known", "hate", "unlike", "love", "like", "only"),
     *("negation", "softly_less", "softly_more"),
-    *("want", "all_shown", "but", "or", "and", "enough", "compared"),
+    *("want", "same_kind", "asides", "all_shown", "but", "or", "and", "enough", "compared"),
 )
 _CLOSE = 0.86
 
@@ -58,13 +58,15 @@ class NameReader:
 
     # The state of a clause ---------------------------------------------------------------------------
 
-    def _begin_clause(self) -> None:
+    def _begin_clause(self, at: int) -> None:
         self.sign, self.soft, self.mode, self.only, self.all_shown = 1, False, "", False, False
         self.run: tuple[int, int] | None = None
         self.run_named = False
         self.run_concepts: list[str] = []
         self.negated_at = self.referred_from = -1
         self.judged, self.wished = 0, False
+        self.rivals: set[str] = set()
+        self.clause_at = at
         self.first_finding = len(self.findings)
 
     def _is_strict(self) -> bool:
@@ -110,6 +112,43 @@ class NameReader:
         if self.mode != "known":
             self._add(Finding("text", said, self.sign, self._is_strict() and not named))
 
+    def _is_reader(self, at: int) -> bool:
+        """Whether a word such as "son" names who is to read: "for my son", but not "a book about my mother"."""
+        lexicon, tokens = self.lexicon, self.tokens
+        if tokens[at].norm not in lexicon.kin:
+            return False
+        if at and tokens[at - 1].norm in lexicon.kin_before:
+            return at < 2 or tokens[at - 2].norm not in lexicon.about
+        # In Chinese nobody says whose: "孩子喜欢恐龙".
+        return lexicon.code == "zh" and (at == 0 or not tokens[at - 1].norm[0].isalnum()) and at + 1 < len(tokens)
+
+    def _verdict(self, at: int) -> int:
+        """A yes or a no at the end of a clause, about what the clause names: "Emma yes, Dracula no"."""
+        sign = self.lexicon.verdicts.get(self.tokens[at].norm, 0)
+        if not sign or not self._ends_clause(at + 1):
+            return 0
+        self._flush()
+        self.judged = sign if self.findings[self.first_finding :] else 0
+        return 1 if self.judged else 0
+
+    def _ends_clause(self, at: int) -> bool:
+        return at >= len(self.tokens) or self.tokens[at].norm in ",;:.!?()…\n"
+
+    def _is_remark(self) -> bool:
+        """Whether a clause tells of the user in words that no item has: "..., I read fast"."""
+        clause, start = self.findings[self.first_finding :], self.clause_at
+        if (
+            self.mode
+            or self.wished
+            or start >= len(self.tokens)
+            or self.tokens[start].norm not in self.lexicon.subjects
+        ):
+            return False
+        texts = [str(one.value) for one in clause if one.kind == "text" and one.sign > 0]
+        words = [word for text in texts for word in name_words(text)]
+        forms = [form for word in words for form in (*self.facts.forms_of(word), word)]
+        return len(texts) == len(clause) > 0 and not self.facts.items_with(forms).any()
+
     def _has_item(self) -> bool:
         return any(one.kind == "item" for one in self.findings[self.first_finding :])
 
@@ -144,7 +183,7 @@ class NameReader:
         capital = all(t.capital or t.norm.isdigit() for t in content)
         alone = self._is_all_but_negations(at, len(part))
         judged = self._is_judged(at + len(part))
-        if len(part) > 1 and part[0].capital and (at > 0 or judged or self.mode in REFERENCES):
+        if len(part) > 1 and part[0].capital and (at > 0 or judged or self.mode in REFERENCES or len(content) > 1):
             # Many languages write the first word of a title alone with a capital.
             capital |= self.text[part[0].start : part[-1].stop] == self.facts.own_titles[code]
         if self.mode in REFERENCES:
@@ -159,6 +198,8 @@ class NameReader:
         while at < len(self.tokens):
             norm = self.tokens[at].norm
             if lexicon.cue_at(self.tokens, at, ("love", "hate", "known")) or lexicon.judgement([norm]):
+                return True
+            if norm in lexicon.verdicts and self._ends_clause(at + 1):
                 return True
             if lexicon.cue_at(self.tokens, at, ("negation", "want", "but")) or not (
                 norm == "," or norm in lexicon.function_words or norm in lexicon.times or lexicon.is_last(norm)
@@ -244,6 +285,8 @@ class NameReader:
 
     def _point_at_all(self, at: int, n_tokens: int) -> int:
         self.all_shown = True
+        if self.mode == "like" and any(one.kind == "item" for one in self.findings):
+            return n_tokens  # "X was great, what else is like that"
         if self.negated_at == at and self.mode not in REFERENCES:
             self.critique.reject_shown = True  # "not that one"
         if self.mode in REFERENCES and self.shown:

@@ -49,19 +49,22 @@ class NumberReader:
     # Patterns --------------------------------------------------------------------------------------
 
     def _range(self, tokens: list[Token], at: int) -> tuple[Bounds, str | None, int] | None:
-        """Between a and b."""
+        """Between a and b; a to b, where a unit or two years say that it is one."""
         cue = self.lexicon.cue_at(tokens, at, ("between",))
-        first = self._number(tokens, at + cue.n_tokens) if cue else None
-        if cue is None or first is None:
+        start = at + (cue.n_tokens if cue else 0)
+        first = self._number(tokens, start)
+        if first is None:
             return None
-        middle = at + cue.n_tokens + first[1]
+        middle = start + first[1]
         to = self.lexicon.cue_at(tokens, middle, ("range_to",))
         last = self._number(tokens, middle + to.n_tokens) if to else None
         if to is None or last is None:
             return None
         low, high = sorted((first[0], last[0]))
-        n_tokens = middle + to.n_tokens + last[1] - at
-        return [(">=", low), ("<=", high)], last[2] or first[2] or _year_kind(low, high), n_tokens
+        kind = last[2] or first[2] or _year_kind(low, high)
+        if cue is None and (kind is None or to.value in self.lexicon.joining):
+            return None  # "2 and 3"
+        return [(">=", low), ("<=", high)], kind, middle + to.n_tokens + last[1] - at
 
     def _bound(self, tokens: list[Token], at: int) -> tuple[Bounds, str | None, int] | None:
         """Under a, before a, at least a, about a."""
@@ -129,8 +132,21 @@ class NumberReader:
         return [(relation, value - step if relation == "<=" else value + step)]
 
     def _period_alone(self, tokens: list[Token], at: int) -> tuple[Bounds, str | None, int] | None:
-        period = self._period(tokens, at)
-        return None if period is None else ([(">=", period[0]), ("<=", period[1])], "year", period[2])
+        """The 19th century, the early 20th century, 十九世纪末."""
+        part = self.lexicon.cue_at(tokens, at, ("period_parts",))
+        start = at + (part.n_tokens if part else 0)
+        while part is not None and start < len(tokens) and tokens[start].norm in self.lexicon.function_words:
+            start += 1
+        if (period := self._period(tokens, start)) is None:
+            return None
+        low, high, length = period
+        part = part or self.lexicon.cue_at(tokens, start + length - 1, ("period_parts",))
+        third = (high - low) // 3
+        if part is not None:
+            low, high = low + third * (part.value in ("mid", "late")), high - third * (part.value in ("early", "mid"))
+            low += third * (part.value == "late")
+            high -= third * (part.value == "early")
+        return [(">=", low), ("<=", high)], "year", start + length - at
 
     def _with_unit(self, tokens: list[Token], at: int) -> tuple[Bounds, str | None, int] | None:
         """An approximate value: a number with a unit and without a bound."""
