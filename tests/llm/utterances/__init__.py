@@ -16,7 +16,7 @@ were understood (before: 40): English 16, German 16, French 13, Spanish 17, Chin
 mended last.
 
 The 40 lines of each language after these came later still, before the phrases were read, and freer: with reasons,
-idioms and asides ("anything a bit shorter?", "auf Krieg kann ich verzichten", "怎么又是政治，换别的"). At their first look
+idioms and asides ("I've got a long flight", "auf Krieg kann ich verzichten", "怎么又是政治"). At their first look
 119 of the 200 were understood. What failed among the first, third, ... of them was mended by kinds (this rather than
 that; yes or no after a title; who is to read; "in the same vein"; what a user tells of themselves); of the others 54 of
 100 were understood then, at one look (before: 49). The last 17 to 20 lines served to mend further. Of 68 more, as free
