@@ -43,7 +43,8 @@ def run(given: argparse.Namespace) -> None:
     hosts = LOCAL if given.host in LOCAL else []
     with tempfile.TemporaryDirectory() as folder:
         say("Stop it by Ctrl-C.")
-        run_app(fitted, given.host, given.port, feedback_log=Path(folder) / "feedback.sqlite", allowed_hosts=hosts)
+        options = {"feedback_log": Path(folder) / "feedback.sqlite", "allowed_hosts": hosts, "user_list": bool(hosts)}
+        run_app(fitted, given.host, given.port, **options)
 
 
 def default_model(tables: Tables) -> Any:

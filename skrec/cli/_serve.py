@@ -1,8 +1,9 @@
-"""Answer over HTTP for a saved recommender.
+"""Answer over HTTP for saved recommenders.
 
 examples:
   skrec serve model.skops
   skrec serve model.skops --port 8080 --api-key-env SKREC_KEY --cors-origin https://shop.example
+  skrec serve old.skops new.skops        the page shows them side by side; requests name one as "model": "new"
   curl localhost:8000/recommend -H 'Content-Type: application/json' -d '{"users": ["ann"], "k": 5}'
 
 The paths and what they take are at /openapi.json, counters for Prometheus at /metrics.
@@ -14,6 +15,7 @@ import argparse
 import logging
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from skrec.cli._errors import CommandError
@@ -21,16 +23,18 @@ from skrec.serving import ModelFileError, ServiceLimits, make_app, serve
 
 NAME = "serve"
 _PASSED = ("api_key_env", "static", "feedback_log", "replay", "reload_every", "allow_pickle", "allow_external")
-LOCAL = ["localhost", "127.0.0.1", "[::1]"]
+LOCAL = ["localhost", "127.0.0.1", "::1", "[::1]"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Those of ``skrec serve``."""
-    parser.add_argument("model", help="file of a fitted recommender, by skops.io.dump")
+    parser.add_argument("models", metavar="model", nargs="+", help="file of a fitted recommender, by skops.io.dump")
     add_address(parser)
     parser.add_argument("--api-key-env", metavar="NAME", help="environment variable that holds the API key")
     parser.add_argument("--cors-origin", action="append", default=[], metavar="URL", help="site that may call this one")
     parser.add_argument("--allowed-host", action="append", default=[], metavar="HOST", help="Host header to answer")
+    listed = "list the ids of users at /users, to choose from; default: at an address of this machine alone"
+    parser.add_argument("--user-list", action=argparse.BooleanOptionalAction, default=None, help=listed)
     parser.add_argument("--static", metavar="FOLDER", help="files to serve under /")
     parser.add_argument("--feedback-log", metavar="FILE", help="SQLite file for /feedback, made where there is none")
     replay = "events of the log that the model learns at the start: newer than its file, all, or none"
@@ -60,7 +64,16 @@ def run(given: argparse.Namespace) -> None:
     limits = replace(ServiceLimits(), k=given.max_k, rate=given.rate, threads=given.threads)
     options: dict[str, Any] = {name: getattr(given, name) for name in _PASSED}
     options["cors_origins"], options["allowed_hosts"] = given.cors_origin, allowed_hosts(given)
-    run_app(given.model, given.host, given.port, limits=limits, **options)
+    options["user_list"] = given.host in LOCAL if given.user_list is None else given.user_list
+    run_app(named(given.models), given.host, given.port, limits=limits, **options)
+
+
+def named(paths: list[str]) -> dict[str, str]:
+    """Files by name: without folder and suffix, where that tells them apart."""
+    names = [Path(path).stem[:50] for path in paths]
+    if len(set(names)) < len(names):
+        names = [path[-50:] for path in paths]
+    return dict(zip(names, paths, strict=True))
 
 
 def run_app(model: Any, host: str, port: int, **options: Any) -> None:
@@ -76,8 +89,7 @@ def run_app(model: Any, host: str, port: int, **options: Any) -> None:
 
 def allowed_hosts(given: argparse.Namespace) -> list[str]:
     """At an address of this machine alone, the page of another site must not reach the service by a name of its own."""
-    is_local = given.host in ("127.0.0.1", "localhost", "::1")
-    return [*LOCAL, *given.allowed_host] if is_local else list(given.allowed_host)
+    return [*LOCAL, *given.allowed_host] if given.host in LOCAL else list(given.allowed_host)
 
 
 def start_log() -> None:

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from skrec._explain import Explanations, write_reasons
 from skrec.exceptions import ExternalAccessError, UnsupportedArgumentError
-from skrec.interactions import Recommendations
+from skrec.interactions import Recommendations, RecommenderView
 from skrec.serving._errors import ServiceError
 from skrec.serving._limits import ServiceLimits
 from skrec.serving._model import ServedModel, plain
 from skrec.serving._tables import as_ids, read_context, read_features, read_history
+from skrec.utils import unwrap_recommender
 
 Body = dict[str, Any]
 
@@ -31,7 +33,7 @@ def recommend(model: ServedModel, body: Body, limits: ServiceLimits) -> Body:
         )
     options = _options(model, body, len(users))
     found = _lists(model, "recommend", as_ids(users), k, **options)
-    texts: list[list[str]] = _reasons(model, found, options) if reasons else []
+    texts: list[list[str]] = _reasons(model, found, options, body.get("language")) if reasons else []
     lists = listed(model, found, k, "user", texts)
     for one, known in zip(lists, model.known_users(as_ids(users)), strict=True):
         one["known"] = known
@@ -56,13 +58,28 @@ def _options(model: ServedModel, body: Body, n_users: int) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _reasons(model: ServedModel, found: Recommendations, options: dict[str, Any]) -> list[list[str]]:
+def _reasons(
+    model: ServedModel, found: Recommendations, options: dict[str, Any], language: str | None
+) -> list[list[str]]:
+    if not (found.codes >= 0).any():
+        return [[] for _ in found.codes]
     kept = {name: options[name] for name in ("context", "history") if name in options}
     try:
-        texts = iter(call(model, "explain", found, n_evidence=2, **kept).text if (found.codes >= 0).any() else [])
+        texts = iter(_texts(model, call(model, "explain", found, n_evidence=2, **kept), language))
     except ServiceError as error:
         raise ServiceError(error.status, error.code, f"reasons: {error.message}") from None
     return [[next(texts) for code in row if code >= 0] for row in found.codes.tolist()]
+
+
+def _texts(model: ServedModel, found: Explanations, language: str | None) -> list[str]:
+    """Explanations in a language; what a language model has written stays in its own."""
+    if language is None:
+        return found.text
+    explicit = RecommenderView(unwrap_recommender(model.recommender)).feedback == "explicit"
+    return [
+        write_reasons(evidence, explicit=explicit, language=language) if method == "template" else text
+        for text, evidence, method in zip(found.text, found.evidence, found.method, strict=True)
+    ]
 
 
 def similar(model: ServedModel, body: Body, limits: ServiceLimits) -> Body:
@@ -96,12 +113,13 @@ def explain(model: ServedModel, body: Body, limits: ServiceLimits) -> Body:
     }
     given = {name: value for name, value in options.items() if value is not None}
     found = call(model, "explain", as_ids(users), as_ids(items), n_evidence=body.get("n_evidence", 3), **given)
+    texts = _texts(model, found, body.get("language"))
     return {
         "explanations": [
             {
                 "user": user,
                 "item": item,
-                "text": found.text[at],
+                "text": texts[at],
                 "method": found.method[at],
                 "evidence": [_evidence(one) for one in found.evidence[at]],
             }
@@ -159,7 +177,7 @@ def _lists(model: ServedModel, method: str, queries: Any, k: int, **options: Any
 
 def unsupported(model: ServedModel, what: str) -> ServiceError:
     """That this model cannot do something."""
-    return ServiceError(404, "unsupported", f"The model, a {model.name}, has no {what}.")
+    return ServiceError(404, "unsupported", f"The model, a {model.kind}, has no {what}.")
 
 
 def _check_entries(n_queries: int, k: int, limits: ServiceLimits) -> None:

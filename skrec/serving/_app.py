@@ -24,6 +24,7 @@ from skrec.serving._endpoints import Endpoint
 from skrec.serving._errors import ServiceError
 from skrec.serving._guard import SecureHeaders, check_key, read_body
 from skrec.serving._json import check_body, read_json, write_json
+from skrec.serving._model import ServedModel
 from skrec.serving._openapi import openapi
 from skrec.serving._service import Service
 
@@ -46,7 +47,7 @@ def build_app(
 ) -> Starlette:
     """Routes over a service; ``static`` is a folder of files under ``/``."""
     routes: list[Any] = [Route(one.path, _posted(service, one), methods=["POST"]) for one in service.endpoints]
-    for path, run in _GETS.items():
+    for path, run in ({**_GETS, "/users": _users} if service.user_list else _GETS).items():
         routes.append(Route(path, _guarded(service, path, run), methods=["GET"]))
     paths = {route.path for route in routes}
     if static is not None:
@@ -87,9 +88,7 @@ def build_app(
 def _posted(service: Service, endpoint: Endpoint) -> Handler:
     async def run(service: Service, request: Request) -> Response:
         body = check_body(read_json(await read_body(request, service.limits), service.limits.depth), endpoint.validator)
-        model = service.publisher.current
-        result = await service.answer(endpoint, model, body)
-        return _json(result, result["version"])
+        return _json(await service.answer(endpoint, body))
 
     return _guarded(service, endpoint.path, run)
 
@@ -119,48 +118,62 @@ def _guarded(service: Service, path: str, run: Callable[[Service, Request], Awai
     return handle
 
 
-def _json(value: dict[str, Any], version: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    named = {_VERSION_HEADER: version, **(headers or {})}
+def _json(value: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    named = {_VERSION_HEADER: value["version"], **(headers or {})}
     return Response(write_json(value), status, named, media_type="application/json")
 
 
 def _error(service: Service, error: ServiceError) -> Response:
-    version = service.publisher.current.version
-    return _json({"version": version, **error.to_dict()}, version, error.status, error.headers)
+    named = service.model().named if error.answered_by is None else error.answered_by
+    return _json({**named, **error.to_dict()}, error.status, error.headers)
 
 
 async def _health(service: Service, request: Request) -> Response:
-    model = service.publisher.current
+    states = [_state(service, model) for model in service.models]
+    return _json({**states[0], "status": "ok", "models": states, "user_list": service.user_list})
+
+
+def _state(service: Service, model: ServedModel) -> dict[str, Any]:
     can = [one.path.strip("/") for one in service.endpoints if model.can(one.method)]
-    state: dict[str, Any] = {"version": model.version, "status": "ok", "model": model.name, "can": can}
-    state |= {"items": len(model.catalogue), "context_columns": model.context_columns}
-    state["numeric_users"] = model.numeric_users
-    return _json(state, model.version)
+    state: dict[str, Any] = {**model.named, "recommender": model.kind, "can": can, "items": len(model.catalogue)}
+    return state | {"context_columns": model.context_columns, "numeric_users": model.numeric_users}
 
 
 async def _metrics(service: Service, request: Request) -> Response:
     service.metrics.pending.set(service.pool.n_pending)
-    model = service.publisher.current
-    service.metrics.model.info({"version": model.version, "model": model.name})
-    named = {_VERSION_HEADER: model.version}
+    for model in service.models:
+        service.metrics.model.labels(model.name).info({"recommender": model.kind, "version": model.version})
+    named = {_VERSION_HEADER: service.model().version}
     return Response(service.metrics.text(), 200, named, media_type="text/plain; version=0.0.4")
 
 
 async def _openapi(service: Service, request: Request) -> Response:
-    model = service.publisher.current
-    return _json(openapi(service.endpoints, model, with_key=service.key is not None), model.version)
+    document = openapi(service.endpoints, service.models, with_key=service.key is not None, users=service.user_list)
+    named = {_VERSION_HEADER: service.model().version}
+    return Response(write_json(document), 200, named, media_type="application/json")
 
 
 async def _catalogue(service: Service, request: Request) -> Response:
+    model = service.model(request.query_params.get("model"))
+    total, items = await service.pool.run(model.catalogue.find, *_page_of(request))
+    return _json({**model.named, "total": total, "items": items})
+
+
+async def _users(service: Service, request: Request) -> Response:
+    model = service.model(request.query_params.get("model"))
+    total, users = await service.pool.run(model.find_users, *_page_of(request))
+    return _json({**model.named, "total": total, "users": users})
+
+
+def _page_of(request: Request) -> tuple[str, int, int]:
+    """Text, offset and limit of a list that is given in pages."""
     query = request.query_params
-    model = service.publisher.current
     offset = _whole(query.get("offset", "0"), "offset", 0, 10**9)
     limit = _whole(query.get("limit", "20"), "limit", 1, 100)
     text = query.get("q", "")
     if len(text) > 200:
         raise ServiceError(422, "invalid", f"q must be of length 200 at most; got {len(text)}.", path="q")
-    total, items = await service.pool.run(model.catalogue.find, text, offset, limit)
-    return _json({"version": model.version, "total": total, "items": items}, model.version)
+    return text, offset, limit
 
 
 def _whole(text: str, name: str, least: int, most: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
@@ -48,10 +48,17 @@ class Endpoint:
     def __post_init__(self) -> None:
         object.__setattr__(self, "validator", Draft202012Validator(self.request))
 
+    def with_field(self, name: str, schema: Schema) -> Endpoint:
+        """The same, with a further field in its requests."""
+        properties = {**self.request["properties"], name: schema}
+        return replace(self, request={**self.request, "properties": properties})
 
-def model_endpoints(limits: ServiceLimits) -> list[Endpoint]:
-    """Those that call the model and change nothing."""
-    return [_recommend(limits), _search(limits), _similar(limits), _explain(limits), _converse(limits)]
+
+def model_endpoints(limits: ServiceLimits, names: list[str]) -> list[Endpoint]:
+    """Those that call a model, one of those names, and change nothing."""
+    which: Schema = {"enum": names, "default": names[0], "description": "Which model answers."}
+    made = [_recommend(limits), _search(limits), _similar(limits), _explain(limits), _converse(limits)]
+    return [one.with_field("model", which) for one in made]
 
 
 def _recommend(limits: ServiceLimits) -> Endpoint:
@@ -72,6 +79,7 @@ def _recommend(limits: ServiceLimits) -> Endpoint:
         "request_weight": {"type": "number", "minimum": 0, "maximum": 1},
         "user_features": array_of(row, limits.queries, 1, description="One object per user, with the columns of fit."),
         "reasons": {"type": "boolean", "default": False, "description": "Give a reason with each item."},
+        "language": schemas.LANGUAGE,
     }
     return Endpoint(
         "/recommend",
@@ -122,6 +130,7 @@ def _explain(limits: ServiceLimits) -> Endpoint:
         "n_evidence": {"type": "integer", "minimum": 1, "maximum": 10, "default": 3},
         "context": schemas.context(limits),
         "history": schemas.events(limits, "Events that were not in fit, in the order of time."),
+        "language": schemas.LANGUAGE,
     }
     one = {
         "type": "object",
@@ -183,13 +192,14 @@ def feedback_endpoint(limits: ServiceLimits) -> Endpoint:
         "events": array_of(closed(properties, ("user", "item")), limits.history, 1),
         "wait": {"type": "boolean", "default": False, "description": "Answer when the model has learned them."},
     }
+    versions = {"type": "object", "additionalProperties": {"type": "string"}, "description": "Of each model."}
     fate = {name: {"type": "integer"} for name in ("accepted", "repeated", "last_event")}
     return Endpoint(
         "/feedback",
         "Events of users, for the log and the model",
         "recommend",
         closed(fields, ("events",)),
-        schemas.answer({**fate, "learned": {"type": "boolean"}}),
+        schemas.answer({**fate, "learned": {"type": "boolean"}, "versions": versions}),
         {"events": [{"user": "u0001", "item": "bk-0001", "value": 1}]},
         None,
     )

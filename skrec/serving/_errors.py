@@ -32,6 +32,7 @@ class ServiceError(Exception):
         self.message = message
         self.headers = dict(headers or {})
         self.details = details
+        self.answered_by: dict[str, str] | None = None  # name and version of the model that was asked
 
     def to_dict(self) -> dict[str, Any]:
         """The body of the answer."""

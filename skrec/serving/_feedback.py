@@ -8,23 +8,20 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from skrec.interactions import RecommenderView
 from skrec.serving._errors import ServiceError
-from skrec.serving._feedback_log import FeedbackLog, LoggedEvent
+from skrec.serving._feedback_log import FeedbackLog
+from skrec.serving._learning import Learner
 from skrec.serving._metrics import ServiceMetrics
-from skrec.serving._model import Publisher, ServedModel, plain
-from skrec.serving._tables import as_ids, as_pairs, as_rows, frame_of
-from skrec.utils import detached, unwrap_recommender
+from skrec.serving._model import ServedModel, plain
+from skrec.serving._tables import as_ids
+from skrec.utils import unwrap_recommender
 
 _logger = logging.getLogger("skrec.serving")
-_MOST_EVENTS = 5_000
-"""Events of one update."""
 _POLL = 1.0
 """Seconds between two looks for what other processes have written."""
-
-Replay = Literal["newer", "all", "none"]
 
 
 @dataclass(frozen=True)
@@ -35,34 +32,27 @@ class _Job:
 
 
 class FeedbackWriter:
-    """The one thread that writes and learns.
+    """The one thread of this process that writes to the log, and passes what is in it to every model.
 
     Parameters
     ----------
     log : FeedbackLog
-    publisher : Publisher
+    learners : sequence of Learner
+        One per model.
     metrics : ServiceMetrics
     most : int
         Requests that wait; further ones are refused.
-    replay : {"newer", "all", "none"}
-        Which events of the log a model file lacks: those after it was written, all, or none.
     """
 
-    def __init__(
-        self, log: FeedbackLog, publisher: Publisher, metrics: ServiceMetrics, most: int, replay: Replay
-    ) -> None:
+    def __init__(self, log: FeedbackLog, learners: Sequence[Learner], metrics: ServiceMetrics, most: int) -> None:
         self._log = log
-        self._publisher = publisher
+        self._learners = learners
         self._metrics = metrics
-        self._replay = replay
         self._jobs: queue.Queue[_Job | None] = queue.Queue(most)
-        self._lock = threading.Lock()  # of the published model, between updates and new files
-        self._applied = 0
         self._thread = threading.Thread(target=self._run, name="skrec-feedback", daemon=True)
 
     def start(self) -> None:
-        """Replay what the model lacks, then begin."""
-        self.take_over(self._publisher.current)
+        """Begin; each model has what it lacks by then."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -71,7 +61,7 @@ class FeedbackWriter:
         self._thread.join()
 
     def submit(self, events: Sequence[dict[str, Any]], waits: bool) -> Future:
-        """Events to write; the future has their fate, with ``waits`` once the model has learned them.
+        """Events to write; the future has their fate, with ``waits`` once the models have learned them.
 
         Raises
         ------
@@ -86,41 +76,21 @@ class FeedbackWriter:
             raise ServiceError(503, "busy", "Too much feedback waits; try again.", headers=headers) from None
         return job.result
 
-    def take_over(self, model: ServedModel) -> None:
-        """Publish a model with the events of the log that it lacks."""
-        with self._lock:
-            after = self._first_missing(model)
-            missing = self._log.last() - after
-            if missing and not model.can("partial_fit"):
-                _logger.warning("%d events of feedback are not learned: %s has no partial_fit", missing, model.name)
-            elif missing:
-                _logger.info("replaying %d events of feedback", missing)
-            elif after:
-                _logger.info("the %d events of feedback in the log are not replayed", after)
-            self._publisher.current, self._applied = self._caught_up(model, after)
-
-    def _first_missing(self, model: ServedModel) -> int:
-        if self._replay == "all":
-            return 0
-        return self._log.last(model.modified if self._replay == "newer" else None)
-
     def _run(self) -> None:
         while True:
             jobs, ends = self._collect()
             written = [(job, fate) for job in jobs if (fate := self._write(job)) is not None]
-            try:
-                with self._lock:
-                    self._publisher.current, self._applied = self._caught_up(self._publisher.current, self._applied)
-            except Exception:
-                _logger.exception("feedback could not be learned; it is in the log")
+            for learner in self._learners:
+                try:
+                    learner.catch_up()
+                except Exception:
+                    _logger.exception("feedback could not be learned; it is in the log")
             for job, fate in written:
                 if job.waits:
-                    job.result.set_result(fate | {"learned": self._has_learned(fate["last_event"])})
+                    learned = all(learner.has_learned(fate["last_event"]) for learner in self._learners)
+                    job.result.set_result(fate | {"learned": learned})
             if ends:
                 return
-
-    def _has_learned(self, number: int) -> bool:
-        return self._publisher.current.can("partial_fit") and self._applied >= number
 
     def _write(self, job: _Job) -> dict[str, Any] | None:
         """Put events into the log; None where that failed."""
@@ -148,54 +118,36 @@ class FeedbackWriter:
         except queue.Empty:
             return jobs, False
 
-    def _caught_up(self, model: ServedModel, after: int) -> tuple[ServedModel, int]:
-        """The model with the events behind a number of the log, and the number of the last."""
-        if not model.can("partial_fit"):
-            return model, after
-        while rows := self._log.read(after, _MOST_EVENTS):
-            model = self._learned(model, rows)
-            after = rows[-1].number
-        return model, after
 
-    def _learned(self, model: ServedModel, rows: Sequence[LoggedEvent]) -> ServedModel:
-        """The model after some events. What it refuses is found by halves, marked in the log, and skipped."""
-        recommender = detached(model.recommender)
-        try:
-            recommender.partial_fit(*_table(model, rows))
-        except Exception as error:
-            if len(rows) > 1:
-                half = len(rows) // 2
-                return self._learned(self._learned(model, rows[:half]), rows[half:])
-            _logger.warning("the model refuses event %d of the log: %s", rows[0].number, error)
-            self._log.refuse(rows[0].number, f"{type(error).__name__}: {error}")
-            self._metrics.feedback.labels("refused").inc()
-            return model
-        self._metrics.feedback.labels("learned").inc(len(rows))
-        return model.updated(recommender, rows[-1].number)
-
-
-def _table(model: ServedModel, rows: Sequence[LoggedEvent]) -> tuple[Any, Any]:
-    """X and y of events, with the column names of fit."""
-    names = getattr(model.recommender, "feature_names_in_", None)
-    values = [row.value for row in rows]
-    y = None if all(value is None for value in values) else [1.0 if value is None else value for value in values]
-    if names is None:
-        cells = [[row.user, row.item, *(row.context or {}).values()] for row in rows]
-        return (as_rows(cells) if model.n_context else as_pairs([(row.user, row.item) for row in rows])), y
-    user, item, *context = [str(name) for name in names]
-    records = [{user: row.user, item: row.item, **{c: (row.context or {})[c] for c in context}} for row in rows]
-    return frame_of(records, [user, item, *context]), y
-
-
-def check_events(model: ServedModel, events: Sequence[dict[str, Any]]) -> None:
-    """Refuse, before anything is logged, what the model could not learn.
+def check_events(models: Sequence[ServedModel], events: Sequence[dict[str, Any]]) -> None:
+    """Refuse, before anything is logged, what a model could not learn.
 
     Raises
     ------
     ServiceError
-        404 for an unknown item, 422 for ids of another kind, missing contexts and values.
+        404 for an item that no model knows, 422 for ids of another kind, missing contexts and values.
     """
-    model.catalogue.check_items(as_ids([event["item"] for event in events]))
+    _check_items(models, [event["item"] for event in events])
+    columns = {name for model in models for name in model.context_columns}
+    for model in models:
+        _check_for(model, events, columns)
+
+
+def _check_items(models: Sequence[ServedModel], items: list[Any]) -> None:
+    """A later model may know items that an earlier one lacks; that one learns them by the events."""
+    for model in models[:-1]:
+        try:
+            codes = model.catalogue.index.codes(as_ids(items), "items", check_kind=False)
+        except (ValueError, TypeError):
+            continue
+        items = [item for item, code in zip(items, codes.tolist(), strict=True) if code < 0]
+        if not items:
+            return
+    models[-1].catalogue.check_items(as_ids(items))
+
+
+def _check_for(model: ServedModel, events: Sequence[dict[str, Any]], every: set[str]) -> None:
+    """What one model asks for; a column of context may be another model's."""
     users = model.recommender.users_[:1].tolist()
     columns = model.context_columns
     explicit = RecommenderView(unwrap_recommender(model.recommender)).feedback == "explicit"
@@ -209,8 +161,8 @@ def check_events(model: ServedModel, events: Sequence[dict[str, Any]]) -> None:
         if not explicit and value is not None and value < 0:
             raise _wrong(at, "value", f"must be at least 0, which means seen and not liked; got {value}.")
         given = event.get("context", {})
-        if set(given) != set(columns) or len(columns) != model.n_context:
-            raise _wrong(at, "context", f"must have the fields {columns}; got {sorted(given)!s:.200}.")
+        if set(columns) - set(given) or set(given) - every or len(columns) != model.n_context:
+            raise _wrong(at, "context", f"must have the fields {sorted(every)}; got {sorted(given)!s:.200}.")
 
 
 def _check_users(model: ServedModel, users: Sequence[Any]) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from skrec.serving._limits import ServiceLimits
 from skrec.utils import Recommender
@@ -15,9 +15,11 @@ from skrec.utils import Recommender
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
+    from skrec.serving._model import ServedModel
+
 
 def make_app(
-    recommender: Recommender | str | PathLike[str],
+    recommender: Recommender | str | PathLike[str] | Mapping[str, Recommender | str | PathLike[str]],
     *,
     limits: ServiceLimits | None = None,
     version: str | None = None,
@@ -31,15 +33,18 @@ def make_app(
     reload_every: float = 2.0,
     allow_pickle: bool = False,
     allow_external: bool = False,
+    user_list: bool = False,
 ) -> Starlette:
-    """An ASGI application that answers for a recommender.
+    """An ASGI application that answers for a recommender, or for several.
 
     It needs the extra ``serve``. Any ASGI server runs it; :func:`serve` runs it by uvicorn with limits on slow clients.
 
     Parameters
     ----------
-    recommender : fitted recommender or path
-        A path is that of a file by :mod:`skops.io`.
+    recommender : fitted recommender or path, or mapping of names to them
+        A path is that of a file by :mod:`skops.io`. Each answer names the model and its version; requests choose one of
+        several by ``"model"``, and the first answers where they do not. The page shows two side by side. One model is
+        called by the name of its file or class.
     limits : ServiceLimits, default=None
         None takes the defaults.
     version : str, default=None
@@ -67,6 +72,8 @@ def make_app(
     allow_external : bool, default=False
         Whether a model of a skops file may contact servers, load models and write files; see
         :func:`skrec.persistence.allow_external`.
+    user_list : bool, default=False
+        Whether ``/users`` lists the ids of users, for whoever may ask; the page offers them to choose from.
 
     Returns
     -------
@@ -92,8 +99,6 @@ def make_app(
     """
     from skrec.serving._app import build_app
     from skrec.serving._feedback_log import FeedbackLog
-    from skrec.serving._model import ServedModel
-    from skrec.serving._model_file import read_model
     from skrec.serving._service import Service
 
     if replay not in ("newer", "all", "none"):
@@ -101,18 +106,37 @@ def make_app(
     limits = ServiceLimits() if limits is None else limits
     key = read_key(api_key_env)
     options = {"allow_pickle": allow_pickle, "allow_external": allow_external}
-    if isinstance(recommender, str | PathLike):
-        loaded = read_model(recommender, **options)
-        service = Service(ServedModel.of(loaded.recommender, version or loaded.digest, loaded.modified), limits, key)
+    files, models = _models_of(recommender, version, options)
+    service = Service(models, limits, key, user_list)
+    for name, (path, digest) in files.items():
         if reload_every:
-            service.watch(recommender, loaded.digest, reload_every, **options)
-    else:
-        service = Service(ServedModel.of(recommender, version or f"memory-{secrets.token_hex(4)}"), limits, key)
+            service.watch(name, path, digest, reload_every, **options)
     if feedback_log is not None:
         service.keep_feedback(FeedbackLog(feedback_log), replay)
     if static is None and page:
         static = Path(__file__).parent / "page"
     return build_app(service, cors_origins=cors_origins, allowed_hosts=allowed_hosts, static=static)
+
+
+def _models_of(
+    given: Any, version: str | None, options: dict[str, bool]
+) -> tuple[dict[str, tuple[Any, str]], list[ServedModel]]:
+    """Path and digest of those that are files, by name, and what is served."""
+    from skrec.serving._model import ServedModel
+    from skrec.serving._model_file import read_model
+
+    if isinstance(given, Mapping) and not (given and all(isinstance(name, str) for name in given)):
+        raise ValueError(f"A mapping of recommenders needs names, which are text; got {list(given)!s:.200}.")
+    files, models = {}, []
+    for name, one in given.items() if isinstance(given, Mapping) else [(None, given)]:
+        if isinstance(one, str | PathLike):
+            loaded = read_model(one, **options)
+            name = Path(one).stem[:50] if name is None else name
+            files[name] = (one, loaded.digest)
+            models.append(ServedModel.of(loaded.recommender, version or loaded.digest, loaded.modified, name))
+        else:
+            models.append(ServedModel.of(one, version or f"memory-{secrets.token_hex(4)}", name=name))
+    return files, models
 
 
 def load_recommender(

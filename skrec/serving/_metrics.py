@@ -22,7 +22,7 @@ class ServiceMetrics:
         self.pending = Gauge("skrec_pending_calls", "Calls of the model that run or wait.", registry=own)
         self.reloads = Counter("skrec_reloads", "New model files, by what became of them.", by_result, registry=own)
         self.feedback = Counter("skrec_feedback_events", "Feedback, by what became of it.", by_result, registry=own)
-        self.model = Info("skrec_model", "The model that answers.", registry=own)
+        self.model = Info("skrec_model", "The models that answer.", ("model",), registry=own)
 
     def text(self) -> bytes:
         """All of them."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import sys
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.utils.validation import check_is_fitted
 
@@ -20,6 +23,7 @@ _MOST_NAMES = 100_000
 """Names that near ones are looked for in: an index of them is made at the first unknown item."""
 _VERSION = re.compile(r"[\w.+-]{1,100}", re.ASCII)
 _LEAST_SIMILARITY = 0.3
+_LONGEST_NAME = 50
 
 
 class Catalogue:
@@ -131,6 +135,8 @@ class ServedModel:
 
     Attributes
     ----------
+    name : str
+        What answers call it; the same for all its versions.
     recommender : fitted recommender
         Never changed once it is here.
     version : str
@@ -140,14 +146,15 @@ class ServedModel:
         When the file was written, in seconds since 1970.
     """
 
+    name: str
     recommender: Any
     version: str
     catalogue: Catalogue
     modified: float | None = None
 
     @classmethod
-    def of(cls, recommender: Any, version: str, modified: float | None = None) -> ServedModel:
-        """A fitted recommender, under a version."""
+    def of(cls, recommender: Any, version: str, modified: float | None = None, name: str | None = None) -> ServedModel:
+        """A fitted recommender, under a name (None takes its class) and a version."""
         if not hasattr(recommender, "recommend"):
             raise TypeError(
                 f"A service needs a recommender; got {type(recommender).__name__}, which has no recommend(). Pass a "
@@ -156,7 +163,10 @@ class ServedModel:
         check_is_fitted(recommender)
         if not _VERSION.fullmatch(version):
             raise ValueError(f"version must be letters, digits and any of . + - _; got {version!r:.100}.")
-        return cls(recommender, version, Catalogue.of(recommender), modified)
+        if name is not None and not (0 < len(name) <= _LONGEST_NAME and name.isprintable()):
+            raise ValueError(f"The name of a model is 1 to {_LONGEST_NAME} printable characters; got {name!r:.100}.")
+        name = _class_name(recommender) if name is None else name
+        return cls(name, recommender, version, Catalogue.of(recommender), modified)
 
     def updated(self, recommender: Any, last_event: int) -> ServedModel:
         """The same model after feedback."""
@@ -166,9 +176,14 @@ class ServedModel:
         return replace(self, recommender=recommender, version=version, catalogue=catalogue)
 
     @property
-    def name(self) -> str:
+    def kind(self) -> str:
         """Class of the recommender, without the pipeline around it."""
-        return type(unwrap_recommender(self.recommender)).__name__
+        return _class_name(self.recommender)
+
+    @property
+    def named(self) -> dict[str, str]:
+        """What each answer begins with."""
+        return {"model": self.name, "version": self.version}
 
     def can(self, method: str) -> bool:
         """Whether the recommender has a method."""
@@ -190,6 +205,21 @@ class ServedModel:
         """How many context columns it was fitted to."""
         return max(int(getattr(self.recommender, "n_features_in_", 2)) - 2, 0)
 
+    def find_users(self, text: str, offset: int, limit: int) -> tuple[int, list[Any]]:
+        """How many users have an id that begins with a text, and some of them in the order of their ids."""
+        written, users = self._written_users
+        wanted = text.casefold()
+        first = bisect_left(written, wanted)
+        end = bisect_left(written, wanted + chr(sys.maxunicode))
+        return end - first, [plain(user) for user in users[first:end][offset : offset + limit]]
+
+    @cached_property
+    def _written_users(self) -> tuple[list[str], NDArray]:
+        users = np.asarray(self.recommender.users_)
+        written = [str(user).casefold() for user in users.tolist()]
+        order = sorted(range(len(written)), key=written.__getitem__)
+        return [written[at] for at in order], users[np.array(order, dtype=np.intp)]
+
     def known_users(self, users: Sequence[Any]) -> list[bool]:
         """Which users have events in the model."""
         seen = RecommenderView(unwrap_recommender(self.recommender)).seen_items(users)
@@ -201,6 +231,10 @@ class Publisher:
 
     def __init__(self, model: ServedModel) -> None:
         self.current = model
+
+
+def _class_name(recommender: Any) -> str:
+    return type(unwrap_recommender(recommender)).__name__
 
 
 def plain(value: Any) -> Any:

@@ -67,7 +67,8 @@ def serve(
     server = Server(config)
     app.state.stop = lambda: setattr(server, "should_exit", True)
     address = url_of(listener)
-    _logger.info("listening at %s, version %s", address, app.state.service.publisher.current.version)
+    served = ", ".join(f"{model.name} version {model.version}" for model in app.state.service.models)
+    _logger.info("listening at %s, %s", address, served)
     if ready is not None:
         ready(address)
     try:

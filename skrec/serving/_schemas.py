@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from skrec._explain import LANGUAGES
 from skrec.serving._limits import ServiceLimits
 
 Schema = dict[str, Any]
@@ -16,6 +17,7 @@ ID: Schema = {
     "minimum": -(2**63),
     "maximum": 2**63 - 1,
 }
+LANGUAGE: Schema = {"enum": list(LANGUAGES), "description": "Of reasons that no language model wrote; default: en."}
 TITLE: Schema = {"type": ["string", "null"]}
 CELL: Schema = {"type": ["string", "number", "boolean"], "maxLength": 512, "minimum": -1e300, "maximum": 1e300}
 
@@ -37,8 +39,8 @@ def closed(properties: dict[str, Schema], required: tuple[str, ...] = (), **more
 
 
 def answer(properties: dict[str, Schema]) -> Schema:
-    """An answer: what it says, and the version that says so."""
-    named = {"version": {"type": "string", "description": "Version of the model."}, **properties}
+    """An answer: what it says, and the model and version that says so."""
+    named = {"model": {"type": "string"}, "version": {"type": "string", "description": "Of the model."}, **properties}
     return {"type": "object", "properties": named, "required": list(named)}
 
 
@@ -106,6 +108,7 @@ def lists_of(query: str, more: dict[str, Schema] | None = None) -> Schema:
 ERROR: Schema = {
     "type": "object",
     "properties": {
+        "model": {"type": "string"},
         "version": {"type": "string"},
         "error": {
             "type": "object",
@@ -113,5 +116,5 @@ ERROR: Schema = {
             "required": ["code", "message"],
         },
     },
-    "required": ["version", "error"],
+    "required": ["model", "version", "error"],
 }

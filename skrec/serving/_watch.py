@@ -11,8 +11,7 @@ from typing import Any
 
 from skrec.serving._errors import ModelFileError
 from skrec.serving._metrics import ServiceMetrics
-from skrec.serving._model import ServedModel
-from skrec.serving._model_file import read_model
+from skrec.serving._model_file import ModelFile, read_model
 
 _logger = logging.getLogger("skrec.serving")
 
@@ -28,7 +27,7 @@ class FileWatcher:
     every : float
         Seconds between two looks.
     take_over : callable
-        Called with the :class:`ServedModel` of a new file, in the thread of the watcher.
+        Called with the :class:`ModelFile` that was read, in the thread of the watcher.
     metrics : ServiceMetrics
     **options
         Of :func:`read_model`.
@@ -39,7 +38,7 @@ class FileWatcher:
         path: str | PathLike[str],
         digest: str,
         every: float,
-        take_over: Callable[[ServedModel], None],
+        take_over: Callable[[ModelFile], None],
         metrics: ServiceMetrics,
         **options: Any,
     ) -> None:
@@ -83,7 +82,7 @@ class FileWatcher:
             found = read_model(self._path, unless=self._digest, **self._options)
             if found is None:
                 return
-            self._take_over(ServedModel.of(found.recommender, found.digest, found.modified))
+            self._take_over(found)
         except Exception as error:
             said = str(error) if isinstance(error, ModelFileError) else f"{type(error).__name__}: {error}"
             _logger.error("the new model file is refused, the model before it goes on: %s", said)

@@ -70,6 +70,14 @@ def test_reasons_are_those_of_explain(client, recommender):
     (row,) = ask(client, "/recommend", users=["u1"], k=2, reasons=True)["lists"]
     found = recommender.explain(recommender.recommend(["u1"], k=2), n_evidence=2)
     assert [one["reason"] for one in row["items"]] == found.text
+    (row,) = ask(client, "/recommend", users=["u1"], k=2, reasons=True, language="zh")["lists"]
+    assert all(one["reason"].startswith("因为您选过") for one in row["items"])
+    (one,) = ask(client, "/explain", pairs=[{"user": "u1", "item": "bk-1"}], language="de")["explanations"]
+    assert one["text"].startswith("Weil du")
+    (row,) = ask(
+        client, "/recommend", users=["u1"], candidates=["bk-1"], exclude=[{"user": "u1", "item": "bk-1"}], reasons=True
+    )["lists"]
+    assert row["items"] == []
 
 
 def test_search_similar_and_explain(client, recommender):
@@ -177,7 +185,7 @@ def test_health_metrics_and_openapi(client):
     client.post("/recommend", json={"users": ["u1"]})
     text = client.get("/metrics").text
     assert 'skrec_requests_total{endpoint="/recommend",status="200"} 1.0' in text
-    assert 'skrec_model_info{model="ItemKNNRecommender",version="1"} 1.0' in text
+    assert 'skrec_model_info{model="ItemKNNRecommender",recommender="ItemKNNRecommender",version="1"} 1.0' in text
     document = client.get("/openapi.json").json()
     for path in ("/recommend", "/search", "/similar", "/explain"):
         content = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]

@@ -47,7 +47,8 @@ def test_the_model_learns_and_the_list_changes(log):
     with TestClient(make_app(rec, version="1", feedback_log=log)) as client:
         assert "bk-1" in items_for(client, "new")
         answer = send(client, ("new", "bk-1"), ("new", "bk-2", 1), wait=True)
-        assert answer == {"version": "1+2", "accepted": 2, "repeated": 0, "last_event": 2, "learned": True}
+        named = {"model": "ItemKNNRecommender", "version": "1+2", "versions": {"ItemKNNRecommender": "1+2"}}
+        assert answer == {**named, "accepted": 2, "repeated": 0, "last_event": 2, "learned": True}
         assert not {"bk-1", "bk-2"} & set(items_for(client, "new"))
     twin = fitted().partial_fit(pd.DataFrame({"user": ["new", "new"], "item": ["bk-1", "bk-2"]}))
     with TestClient(make_app(rec, version="1", feedback_log=log, replay="all")) as again:
@@ -80,7 +81,7 @@ def test_a_new_file_gets_the_events_that_it_lacks(log, tmp_path):
         time.sleep(0.02)
         send(client, ("late", "bk-1"), wait=True)
         os.replace(tmp_path / "next.skops", path)
-        client.app.state.service.watcher.look()
+        client.app.state.service.watchers[0].look()
         assert client.get("/health").json()["version"].endswith("+2")
         assert "bk-1" not in items_for(client, "late")
         assert "bk-1" in items_for(client, "old"), "written before the file: the fit is taken to know it"

@@ -6,11 +6,14 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.frozen import FrozenEstimator
 from small_service import ITEMS, events, fitted, running
 
 from skrec.datasets import load_bookshop
 from skrec.decomposition import HybridMFRecommender
+from skrec.dummy import PopularRecommender
 from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder, NgramTextEncoder
+from skrec.interactions import FeatureTable
 from skrec.llm import ConversationalRecommender
 from skrec.neighbors import ItemKNNRecommender
 from skrec.serving import ServiceLimits, make_app
@@ -210,15 +213,132 @@ def test_a_conversation(page):
         assert page.inner_text("#turns li.mine") == "a book about dracula"
 
 
+@pytest.fixture(scope="module")
+def two_models():
+    """Two whose catalogues differ by a book."""
+    fewer = pd.DataFrame(ITEMS).iloc[:7]
+    other = PopularRecommender().fit(events()[events()["item"] != "bk-7"], item_features=FeatureTable(fewer))
+    app = make_app({"neighbours": fitted(), "popular": other}, version="1", limits=WITHOUT_RATE, user_list=True)
+    with running(app) as address:
+        yield address
+
+
+def columns(page):
+    return [page.locator(f"#{name} .title").all_inner_texts() for name in ("items", "items-1")]
+
+
+def wait_for_both(page):
+    page.wait_for_selector("#items-1 li")
+    page.wait_for_function("() => !document.querySelector('[aria-busy]')")
+
+
+def test_two_models_side_by_side(page, two_models):
+    page.goto(f"{two_models}/?user=nobody")
+    wait_for_both(page)
+    left, right = columns(page)
+    assert (len(left), len(right)) == (8, 7)
+    assert page.inner_text("#name-0") == "neighbours (version 1)"
+    assert page.inner_text("#name-1") == "popular (version 1)"
+    place = right.index(left[0]) + 1 if left[0] in right else None
+    said = page.locator("#items li").first.locator(".other").inner_text()
+    assert said == (f"popular: place {place}" if place else "popular: not in its list")
+    boxes = [page.locator(f"#{name}").bounding_box() for name in ("items", "items-1")]
+    assert boxes[0]["x"] + boxes[0]["width"] <= boxes[1]["x"]
+    page.set_viewport_size({"width": 340, "height": 700})
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    boxes = [page.locator(f"#{name}").bounding_box() for name in ("items", "items-1")]
+    assert boxes[0]["x"] == boxes[1]["x"]
+
+
+def test_what_one_model_cannot_do_is_said_in_its_column(page, two_models):
+    page.goto(two_models)
+    page.get_by_label("Search the catalogue").fill("a book about dracula")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.querySelectorAll('.note')[1].innerText")
+    assert columns(page)[0][0] == "Dracula"
+    assert page.locator(".note").nth(1).inner_text() == "popular cannot do this."
+
+
+def test_a_choice_that_one_model_does_not_know(page, two_models):
+    page.goto(f"{two_models}/?user=nobody")
+    wait_for_both(page)
+    page.get_by_role("button", name="Not for me: Lord Jim").click()
+    page.wait_for_function("() => document.querySelectorAll('#items li').length == 7")
+    wait_for_both(page)
+    assert "Lord Jim" not in columns(page)[0]
+    assert len(columns(page)[1]) == 7
+    assert page.locator(".note.bad").count() == 0
+
+
+def test_models_and_users_are_chosen_by_keyboard(page, two_models):
+    page.goto(f"{two_models}/?language=zh")
+    page.wait_for_selector("#models:not([hidden])")
+    page.get_by_label("并排比较").focus()
+    page.keyboard.press("Home")
+    page.get_by_label("用户").press_sequentially("u1")
+    page.wait_for_function("() => document.querySelectorAll('#users option').length == 3")
+    assert page.locator("#users option").evaluate_all("all => all.map(x => x.value)") == ["u1", "u10", "u11"]
+    page.keyboard.press("Escape")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#items li")
+    assert page.locator("#items-1").is_hidden()
+    page.get_by_label("并排比较").select_option("popular")
+    wait_for_both(page)
+    assert page.inner_text("#name-1") == "popular（版本 1）"
+
+
+def test_a_conversation_with_two_models(page):
+    one = ConversationalRecommender(fitted()).fit(events(), item_features=ITEMS)
+    with running(make_app({"a": one, "b": one}, limits=WITHOUT_RATE)) as address:
+        page.goto(address)
+        page.get_by_label("Your message").fill("a book about dracula")
+        page.keyboard.press("Enter")
+        page.wait_for_function("() => document.querySelectorAll('#turns li:not(.mine)').length == 2")
+        wait_for_both(page)
+        said = page.locator("#turns li:not(.mine)").all_inner_texts()
+        assert sorted(line[:3] for line in said) == ["a: ", "b: "]
+        assert columns(page)[0] == columns(page)[1]
+
+
+VIEWS = [
+    (f"{width}-{scheme}-{language}", size, scheme, language)
+    for width, size in (("wide", (1100, 900)), ("narrow", (380, 900)))
+    for scheme in ("light", "dark")
+    for language in ("en", "zh")
+]
+
+
+def bookshop_app(language):
+    shop = load_bookshop(language=language)
+    features = FeatureTable(shop.item_features)
+    neighbours = ItemKNNRecommender(item_encoder=NgramTextEncoder(random_state=0))
+    neighbours.fit(shop.interactions, item_features=features)
+    hybrid = HybridMFRecommender(item_encoder=NgramTextEncoder(random_state=0), random_state=0)
+    hybrid.fit(shop.interactions, item_features=features)
+    talks = ConversationalRecommender(FrozenEstimator(neighbours)).fit(shop.interactions, item_features=features)
+    models = {"neighbours": talks, "hybrid": hybrid}
+    return make_app(models, version="1", limits=WITHOUT_RATE, user_list=True), shop.interactions["user"].iloc[0]
+
+
 @pytest.mark.skipif("SKREC_SCREENSHOTS" not in os.environ, reason="SKREC_SCREENSHOTS names no folder for screenshots")
-def test_screenshots_for_the_guide(browser):
-    shop = load_bookshop()
-    rec = ItemKNNRecommender(item_encoder=NgramTextEncoder(random_state=0))
-    rec.fit(shop.interactions, item_features=shop.item_features)
-    with running(make_app(rec, version="1", limits=WITHOUT_RATE)) as address:
-        context = browser.new_context(viewport={"width": 900, "height": 760})
-        page = context.new_page()
-        page.goto(f"{address}/?user=reader-001")
-        page.wait_for_selector("#items li")
-        page.screenshot(path=os.path.join(os.environ["SKREC_SCREENSHOTS"], "service_page.png"))
-        context.close()
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_screenshots_for_the_guide(browser, language):
+    """Each view, to be looked at; the guide shows three of them."""
+    folder = os.environ["SKREC_SCREENSHOTS"]
+    app, user = bookshop_app(language)
+    with running(app) as address:
+        for name, (width, height), scheme, _ in [view for view in VIEWS if view[3] == language]:
+            context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+            page = context.new_page()
+            page.goto(f"{address}/?user={user}&language={language}")
+            wait_for_both(page)
+            page.screenshot(path=os.path.join(folder, f"service_two_{name}.png"), full_page="narrow" in name)
+            page.locator("#second").select_option("")
+            page.wait_for_function("() => !document.body.classList.contains('two')")
+            page.screenshot(path=os.path.join(folder, f"service_page_{name}.png"))
+            page.locator("#text").fill("something shorter" if language == "en" else "短一点的")
+            page.locator("#text").press("Enter")
+            page.wait_for_selector("#turns li:not(.mine)")
+            page.wait_for_function("() => !document.querySelector('[aria-busy]')")
+            page.screenshot(path=os.path.join(folder, f"service_chat_{name}.png"))
+            context.close()

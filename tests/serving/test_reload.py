@@ -43,7 +43,7 @@ def test_a_new_file_is_taken_over_and_an_equal_one_is_not(models, tmp_path, capl
     first, second = (skops.io.dumps(model) for model in models[:2])
     path.write_bytes(first)
     with caplog.at_level(logging.INFO), TestClient(make_app(path, reload_every=3600)) as client:
-        watcher = client.app.state.service.watcher
+        watcher = client.app.state.service.watchers[0]
         before = version(client)
         publish(first, path)
         watcher.look()
@@ -88,12 +88,12 @@ def test_what_is_wrong_is_refused_and_the_old_model_goes_on(models, tmp_path, ca
             path.unlink()
         else:
             publish(data(models[0]), path)
-        client.app.state.service.watcher.look()
+        client.app.state.service.watchers[0].look()
         assert version(client) == before
         assert client.post("/recommend", json={"users": USERS}).status_code == 200
         assert 'skrec_reloads_total{result="refused"} 1.0' in client.get("/metrics").text
         publish(skops.io.dumps(models[1]), path)
-        client.app.state.service.watcher.look()
+        client.app.state.service.watchers[0].look()
         assert version(client) != before
     assert words in caplog.text
 

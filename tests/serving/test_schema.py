@@ -38,7 +38,7 @@ def small_app(folder):
     rec = ConversationalRecommender(ItemKNNRecommender(item_encoder=encoder))
     rec.fit(events(), item_features=FeatureTable(pd.DataFrame(ITEMS)))
     limits = ServiceLimits(rate=0, queries=4, k=10, history=4, candidates=5, text_length=40)
-    return make_app(rec, version="1", limits=limits, feedback_log=folder / "feedback.sqlite")
+    return make_app(rec, version="1", limits=limits, feedback_log=folder / "feedback.sqlite", user_list=True)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ PATHS = [("POST", path) for path in ("/recommend", "/search", "/similar", "/expl
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("mode", ["positive", "negative"])
-@pytest.mark.parametrize(("method", "path"), [*PATHS, ("GET", "/catalogue")])
+@pytest.mark.parametrize(("method", "path"), [*PATHS, ("GET", "/catalogue"), ("GET", "/users")])
 def test_no_call_ends_in_a_fault(api, method, path, mode):
     """Each answer is of a status and a schema that the document names, and none is a fault."""
     generation = schemathesis.GenerationMode(mode)
