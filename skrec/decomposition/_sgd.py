@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from skrec.decomposition._factor_state import FactorState, Scales, SideFeatures, SolverData
+from skrec.decomposition._fold_in_penalty import scale_by_length, scale_by_ranks, some_users, user_penalties
 from skrec.decomposition._growth import grow
 from skrec.decomposition._held_out import HeldOutRank
-from skrec.decomposition._hyperparameters import column_scale, row_penalties
+from skrec.decomposition._hyperparameters import column_scale
 from skrec.decomposition._sgd_fold_in import NegativeSamples
 from skrec.decomposition._sgd_problem import EventScales, Problem, split
 from skrec.decomposition._solver import Solver
@@ -32,9 +33,6 @@ _UPDATE_EPOCHS = 10
 _FEW_EVENTS_SHARE = 0.05
 _NO_FEATURES = SideFeatures(None, None)
 _CELLS = 1 << 22
-_LEAST_SHARE = 0.2  # of the mean number of events
-_MOST_USERS, _MOST_EVENTS = 100, 1 << 12
-_LARGEST_SCALE = 2.0**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +47,8 @@ class SGDState(FactorState):
     context_totals : float32 array of shape (n_context,)
         Absolute values of the context columns of all events, added up; of length 0 without context.
     user_penalty_scale : float
-        Factor on the L2 penalty of users who are folded in; above 1 where the fit stopped long before its users were
-        as far from their mean as the penalty lets them.
+        Factor on the L2 penalty of users who are folded in; above 1 where the fit stopped before its users were as
+        far from their mean as the penalty lets them, or where held-out events rank higher so.
     """
 
     event_scales: EventScales
@@ -76,7 +74,7 @@ class SGDSolver(Solver[SGDState]):
         settings, n_users, n_items = self.settings, data.events.n_users, data.events.n_items
         scales, events, counts = self._weighted(data)
         seed = check_random_state(random_state).randint(2**31)
-        max_iter, scores = settings.max_iter, None
+        max_iter, scores, by_ranks = settings.max_iter, None, 1.0
         parts = split(events, counts, settings.validation_fraction, np.random.default_rng(seed))
         if parts is None and isinstance(settings.regularization, str):
             scales = replace(scales, regularization=_of_few_events(events, scales.regularization))
@@ -96,14 +94,32 @@ class SGDSolver(Solver[SGDState]):
                     callback=report,
                 )
             max_iter = int(np.argmax(scores)) + 1
+            trained = self._learned(train, state, data, scales, [], scores)
+            by_ranks = scale_by_ranks(trained, *parts, train.seen)
         everything = Problem.of_events(settings, scales, events, n_users, n_items)
         trainer, rng = everything.trainer(), np.random.default_rng(seed)
         state = everything.first_state(trainer, rng, features)
         with self.reported(max_iter) as report:
             losses, _ = run_epochs(trainer, state, events, rng, max_iter, callback=report)
         _lower_unknown_items(state)
+        found = self._learned(everything, state, data, scales, losses, scores)
+        users = some_users(found)
+        by_length = scale_by_length(found, users, self._weights(found, found.histories.take(users)))
+        return replace(found, user_penalty_scale=max(by_length, by_ranks))
+
+    def _learned(
+        self,
+        problem: Problem,
+        state: State,
+        data: SolverData,
+        scales: EventScales,
+        losses: list[float],
+        scores: list[float] | None,
+    ) -> SGDState:
+        """What the epochs have left in ``state``."""
+        settings = self.settings
         per_user, per_item = (
-            float(n[n > 0].mean()) if n.any() else 1.0 for n in (everything.user_counts, everything.item_counts)
+            float(n[n > 0].mean()) if n.any() else 1.0 for n in (problem.user_counts, problem.item_counts)
         )
         found = SGDState.learned(
             settings,
@@ -116,11 +132,11 @@ class SGDSolver(Solver[SGDState]):
             validation_scores=scores,
             event_scales=scales,
             accumulated=_accumulated(state),
-            context_totals=everything.context_totals,
+            context_totals=problem.context_totals,
         )
         if found.user_coef is not None:
             found = replace(found, user_coef=found.user_coef[:, : settings.n_factors])  # users have no bias
-        return replace(found, user_penalty_scale=self._user_penalty_scale(found))
+        return found
 
     def _weighted(self, data: SolverData) -> tuple[EventScales, Events, NDArray[np.float32]]:
         """Scales, distinct events weighted by y and by their number, and that number."""
@@ -212,7 +228,10 @@ class SGDSolver(Solver[SGDState]):
         fitted, total = (self._weights(state, rows) for rows in (state.histories.take(users), histories))
         samples: NegativeSamples = state.design
         return samples.users(
-            base[:, : self.settings.n_factors], self._user_penalty(state, total), fitted.sum(axis=1), total - fitted
+            base[:, : self.settings.n_factors],
+            user_penalties(state, np.diff(total.indptr)),
+            fitted.sum(axis=1),
+            total - fitted,
         )
 
     def _weights(self, state: SGDState, histories: Histories) -> sp.csr_array:
@@ -220,34 +239,6 @@ class SGDSolver(Solver[SGDState]):
         entries = self.entries(histories, len(state.items))
         entries.data = state.event_scales.weights(entries.data)
         return entries
-
-    def _user_penalty(self, state: SGDState, weights: sp.csr_array) -> NDArray[np.float32]:
-        """The L2 penalty of users with so many events; with very few, they would leave popularity behind too soon."""
-        return row_penalties(
-            np.diff(weights.indptr),
-            state.scales.mean_events[0],
-            state.event_scales.regularization,
-            self.settings.frequency_scaling,
-            _LEAST_SHARE,
-        ) * np.float32(state.user_penalty_scale)
-
-    def _user_penalty_scale(self, state: SGDState) -> float:
-        """A power of two, by which some of the fitted users, folded in as new ones, go no farther than twice as far."""
-        users = np.flatnonzero(state.active_users)
-        users = users[np.linspace(0, len(users) - 1, min(len(users), _MOST_USERS)).astype(np.int64)]
-        users = users[np.cumsum(state.histories.lengths_of(users)) <= _MOST_EVENTS]
-        samples, weights = NegativeSamples.of(state), self._weights(state, state.histories.take(users))
-        penalty, none = self._user_penalty(state, weights), np.zeros(len(users), np.float32)
-        base = np.broadcast_to(state.user_prior, state.users.shape)[users, : self.settings.n_factors]
-        mean_users = base + samples.center
-        fitted = np.square(state.user_factors[users] - mean_users).sum()
-        scale = 1.0
-        while fitted > 0 and scale < _LARGEST_SCALE:
-            folded = samples.users(base, penalty * np.float32(scale), none, weights)
-            if np.square(folded - mean_users).sum() <= 4 * fitted:
-                break
-            scale *= 2
-        return scale
 
     def contributions(self, state: SGDState, queries: Queries, items: NDArray[np.int64]) -> NDArray[np.float64]:
         """What each event of a query's history adds to the score of one item per query.
@@ -261,7 +252,7 @@ class SGDSolver(Solver[SGDState]):
             (self._event_weights(state, histories), histories.items, histories.indptr),
             shape=(len(histories), len(state.items)),
         )
-        penalty = self._user_penalty(state, self._weights(state, histories))
+        penalty = user_penalties(state, np.diff(self._weights(state, histories).indptr))
         return samples.contributions(rows, penalty, events, items).astype(np.float64)
 
     def _event_weights(self, state: SGDState, histories: Histories) -> NDArray[np.float32]:

@@ -66,9 +66,8 @@ def test_an_event_weighs_as_in_fit(solver):
     assert_allclose(rec.recommend([90], k=30, history=([[90, 3]], [2.0])).scores, repeated.scores, rtol=1e-5)
 
 
-def held_out_readers(n=100):
-    """Events of the other readers, and those of ``n`` readers with their place in a random order."""
-    X = np.asarray(load_bookshop(frame=None).X)[:, :2]
+def hold_out(X, n):
+    """Events of the other users, and those of ``n`` users with their place in a random order."""
     rng = np.random.default_rng(0)
     users, n_events = np.unique(X[:, 0], return_counts=True)
     held = np.isin(X[:, 0], rng.choice(users[n_events >= 8], n, replace=False))
@@ -77,10 +76,42 @@ def held_out_readers(n=100):
     return X[~held], own, np.arange(len(own)) - np.searchsorted(own[:, 0], own[:, 0])
 
 
+def sparse_log(seed, n_events=20_000, n_users=1_500, n_items=400, n_kinds=8):
+    """Half of the events by popularity alone, half by it and the taste of the user."""
+    rng = np.random.default_rng(seed)
+    popularity = rng.permutation(np.arange(1.0, n_items + 1) ** -0.7)
+    kind, taste = rng.integers(0, n_kinds, n_items), rng.dirichlet(np.full(n_kinds, 0.5), n_users)
+    activity = rng.gamma(1.0, 1.0, n_users)
+    users = rng.choice(n_users, n_events, p=activity / activity.sum())
+    by_taste = rng.random(n_events) < 0.5
+    kinds = (rng.random(n_events)[:, None] > taste[users].cumsum(axis=1)).sum(axis=1).clip(max=n_kinds - 1)
+    items = rng.choice(n_items, n_events, p=popularity / popularity.sum())
+    for k in range(n_kinds):
+        share, at = popularity * (kind == k), np.flatnonzero(by_taste & (kinds == k))
+        items[at] = rng.choice(n_items, len(at), p=share / share.sum())
+    return np.column_stack([users, items])
+
+
+@pytest.mark.parametrize("solver", ["bpr", "warp"])
+def test_few_events_of_a_sparse_log_are_no_worse_than_popularity(solver):
+    others, own, place = hold_out(sparse_log(2), 200)
+    rec = HybridMFRecommender(solver=solver, random_state=0).fit(others)
+    popular = PopularRecommender().fit(others)
+    assert rec._state.user_penalty_scale > 1
+    for n_events in (1, 2, 5):
+        history, later = own[place < n_events], own[place >= n_events]
+        users = np.unique(later[:, 0])
+        chosen = [later[later[:, 0] == user, 1] for user in users]
+        lists = [model.recommend(users, k=10, history=history) for model in (popular, rec)]
+        of_popular, folded = (ndcg_at_k(chosen, part, k=10, average=False) for part in lists)
+        gain = folded - of_popular
+        assert gain.mean() > -2 * gain.std() / np.sqrt(len(users)), n_events
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS, ids=str)
 def test_most_of_what_fitting_gains_on_the_bookshop(model):
-    others, own, place = held_out_readers()
+    others, own, place = hold_out(np.asarray(load_bookshop(frame=None).X)[:, :2], 100)
     rec, popular = model.fit(others), PopularRecommender().fit(others)
     for n_events in (1, 5):
         history, later = own[place < n_events], own[place >= n_events]
