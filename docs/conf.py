@@ -6,6 +6,8 @@ import warnings
 from importlib import import_module
 from pathlib import Path
 
+from sphinx_gallery.sorting import ExplicitOrder
+
 import skrec
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -61,10 +63,30 @@ plot_html_show_formats = plot_html_show_source_link = False
 plot_include_source = True
 plot_formats = [("png", 110)]
 
-# Scripts named plot_*.py are run when the site is built, others are shown.
+# Examples in the order of the gallery; all of them are run when the site is built with ``-D plot_gallery=1``.
+gallery_order = [
+    "quickstart.py",
+    "own_csv.py",
+    "plot_evaluation.py",
+    "plot_cold_start.py",
+    "plot_context.py",
+    "plot_next_item.py",
+    "plot_two_tower.py",
+    "composites.py",
+    "plot_diversity.py",
+    "plot_friends.py",
+    "plot_graph.py",
+    "explain_recommendations.py",
+    "plot_llm_rerank.py",
+    "conversation.py",
+    "plot_tutorial_tasks.py",
+    "plot_tutorial_tasks_zh.py",
+]
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
+    "filename_pattern": r"\.py$",
+    "within_subsection_order": ExplicitOrder(gallery_order),
     "ignore_pattern": r"(__init__\.py|/benchmarks/)",
     "doc_module": ("skrec",),
     "reference_url": {"skrec": None},

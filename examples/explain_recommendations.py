@@ -8,58 +8,58 @@ language model says it better, and every sentence of its has to rest on the evid
 cited is what the score is made of is measured: the score is computed again without it.
 
 Offline, a stand-in takes the place of the language model: ``HeuristicChat`` counts the words that texts share. It
-understands nothing, and what it writes says nothing of what a language model can do. With a real one:
-``python examples/explain_recommendations.py --base-url http://localhost:11434/v1 --model NAME`` (and ``--api-key-env
-VARIABLE`` where the server wants a key). ``--language zh`` takes the Chinese bookshop, and Chinese is written.
+understands nothing, and what it writes says nothing of what a language model can do. For a real one, set ``model``.
 """
 
-import argparse
-
+import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
-from skrec.datasets import load_bookshop
-from skrec.decomposition import HybridMFRecommender
-from skrec.feature_extraction import HashingTextEncoder, KeywordExtractor, LLMTextEmbedder, NgramTextEncoder
-from skrec.interactions import FeatureTable
+from skrec import (
+    EASERecommender,
+    EmbeddingKNNRecommender,
+    FeatureTable,
+    HybridMFRecommender,
+    KeywordExtractor,
+    NgramTextEncoder,
+    explanation_faithfulness,
+    load_bookshop,
+)
+from skrec.inspection import ExplanationDisplay
 from skrec.llm import Budget, HeuristicChat, LLMExplainer, OpenAICompatibleChat, QuerySuggester, personalise
-from skrec.metrics import explanation_faithfulness
-from skrec.neighbors import EmbeddingKNNRecommender, ItemKNNRecommender
 
-parser = argparse.ArgumentParser(description="Recommendations, explained.")
-parser.add_argument("--base-url", metavar="URL", help="a server that speaks OpenAI's protocol")
-parser.add_argument("--model", metavar="NAME", help="the model there")
-parser.add_argument("--api-key-env", metavar="VARIABLE", help="environment variable that holds its key")
-parser.add_argument("--language", choices=["en", "zh"], default="en", help="of the bookshop and of what is written")
-parser.add_argument("--max-calls", type=int, default=200, help="most calls of the real model")
-parser.add_argument("--quick", action="store_true", help="a stand-in for the embeddings, too")
-arguments = parser.parse_args()
-
-shop = load_bookshop(language=arguments.language)
-books = FeatureTable(shop.item_features)
-titles = shop.item_features.set_index("item_id")["title"]
-if arguments.language == "zh":  # the embedding model reads English
-    embedder = NgramTextEncoder()
-else:
-    embedder = LLMTextEmbedder(HashingTextEncoder()) if arguments.quick else LLMTextEmbedder()
+language = "en"  # or "zh", the Chinese bookshop; what is written is Chinese, too
+model = None  # the name of a language model, such as "llama3.1"
+base_url = "http://localhost:11434/v1"  # of a server that speaks OpenAI's protocol
+api_key_env = None  # the environment variable that holds its key, where it wants one
 
 # %%
 # By template
 # -----------
 #
-# Every recommender explains. Users and books pair up; one reader stands for all of the books.
+# Every recommender explains. Users and books pair up; one reader stands for all of the books. The score of EASE is a
+# sum over the history, so that what each book adds is exact.
 
-READER = "reader-007"
-knn = ItemKNNRecommender(item_encoder=embedder).fit(shop.X, item_features=books)
-found = knn.recommend([READER], k=4).items[0]
-if arguments.language == "en":
-    why = knn.explain([READER], found)
-else:  # templates in other languages
-    templates = LLMExplainer(FrozenEstimator(knn), language=arguments.language).fit(shop.X, item_features=books)
-    why = templates.explain([READER], found)
+shop = load_bookshop(language=language)
+books = FeatureTable(shop.item_features)
+titles = shop.item_features.set_index("item_id")["title"]
+encoder = NgramTextEncoder(n_components=128, random_state=0)
+reader = "reader-007"
+ease = EASERecommender(item_encoder=encoder).fit(shop.X, item_features=books)
+found = ease.recommend([reader], k=4).items[0]
+templates = LLMExplainer(FrozenEstimator(ease), language=language).fit(shop.X, item_features=books)
+why = templates.explain([reader], found)
 for book, text, evidence in zip(found, why.text, why.evidence, strict=True):
     print(f"{titles[book]}\n  {text}")
     print(f"  evidence: {', '.join(f'{reason.name} ({reason.weight:.2f})' for reason in evidence)}")
+
+# %%
+# As a picture
+# ------------
+
+figure, axis = plt.subplots(figsize=(9, 3.5), layout="constrained")
+display = ExplanationDisplay.from_estimator(ease, reader, found[0], ax=axis)
+ExplanationDisplay(reasons=display.reasons, weights=display.weights, title=titles[found[0]]).plot(axis)
 
 # %%
 # By a language model
@@ -68,21 +68,16 @@ for book, text, evidence in zip(found, why.text, why.evidence, strict=True):
 # The model is shown the texts of the book and of the evidence, each under a token drawn at random; never an id. A
 # sentence that cites a token that it was not given, or none, is thrown away, and with none left the template stands in.
 
-if arguments.model is None:
-    print("\nOffline: HeuristicChat stands in for a language model. It is none; mind the evidence, not the style.\n")
+if model is None:
+    print("Offline: HeuristicChat stands in for a language model. It is none; mind the evidence, not the style.\n")
     chat = HeuristicChat()
 else:
-    chat = OpenAICompatibleChat(
-        arguments.model,
-        base_url=arguments.base_url,
-        api_key_env=arguments.api_key_env,
-        budget=Budget(max_calls=arguments.max_calls),
-    )
+    chat = OpenAICompatibleChat(model, base_url=base_url, api_key_env=api_key_env, budget=Budget(max_calls=200))
 explainer = LLMExplainer(
-    FrozenEstimator(knn), chat, language=arguments.language, item_template="{title} by {author}: {description}"
+    FrozenEstimator(ease), chat, language=language, item_template="{title} by {author}: {description}"
 )
 explainer.fit(shop.X, item_features=books)
-explained = explainer.explain([READER], found)
+explained = explainer.explain([reader], found)
 for book, text, method in zip(found, explained.text, explained.method, strict=True):
     print(f"{titles[book]} ({method})\n  {text}")
 report = explained.report
@@ -97,7 +92,7 @@ print(
 #
 # ``personalise`` writes one line under a limit of length, grounded in the same way.
 
-pitches = personalise(found, [READER], chat, recommender=explainer, max_length=100, language=arguments.language)
+pitches = personalise(found, [reader], chat, recommender=explainer, max_length=100, language=language)
 for line, method in zip(pitches.text, pitches.method, strict=True):
     print(f"{len(line):4} characters, {method:8}  {line}")
 
@@ -105,19 +100,13 @@ for line, method in zip(pitches.text, pitches.method, strict=True):
 # What a reader may want to ask
 # -----------------------------
 #
-# Key phrases of books near the reader, and those that go on from what is typed. A request is blended with taste.
+# Key phrases of books near the reader, and those that go on from what is typed.
 
-extractor = KeywordExtractor(embedder, min_df=2, ngram_range=(1, 2), columns=["title", "description"])
-suggester = QuerySuggester(FrozenEstimator(knn), extractor).fit(shop.X, item_features=books)
-print(f"\nTo ask for: {'; '.join(suggester.suggest_queries(users=[READER])[0])}")
-TYPED, REQUEST = {
-    "en": ("sea", "a voyage by sea to an unknown island"),
-    "zh": ("海", "乘船去一座无人知道的海岛"),
-}[arguments.language]
-print(f"After {TYPED!r}: {'; '.join(suggester.suggest_queries(TYPED, users=[READER])[0])}")
-for weight in (0.0, 0.5, 1.0):
-    asked = knn.recommend([READER], k=3, request=REQUEST, request_weight=weight).items[0]
-    print(f"{REQUEST!r}, weight {weight}: {'; '.join(titles[asked])}")
+extractor = KeywordExtractor(encoder, min_df=2, ngram_range=(1, 2), columns=["title", "description"])
+suggester = QuerySuggester(FrozenEstimator(ease), extractor).fit(shop.X, item_features=books)
+typed = {"en": "sea", "zh": "海"}[language]
+print(f"To ask for: {'; '.join(suggester.suggest_queries(users=[reader])[0])}")
+print(f"After {typed!r}: {'; '.join(suggester.suggest_queries(typed, users=[reader])[0])}")
 
 # %%
 # Are they true?
@@ -127,15 +116,16 @@ for weight in (0.0, 0.5, 1.0):
 # reader at random. The difference is how far the explanation names what the score is made of. This is a property of the
 # recommender and of its own evidence, and not of the language model.
 
-readers = np.unique(shop.X["user"])[:200]
+readers = np.unique(shop.X["user"])[:100]
 models = {
-    "item KNN": knn,
-    "text KNN": EmbeddingKNNRecommender(item_encoder=embedder).fit(shop.X, item_features=books),
+    "EASE": ease,
+    "text KNN": EmbeddingKNNRecommender(item_encoder=encoder).fit(shop.X, item_features=books),
     "hybrid MF": HybridMFRecommender(random_state=0).fit(shop.X),
 }
-print("\nShare of the catalogue that the first recommendation falls by:")
-for title, model in models.items():
-    first = model.recommend(readers, k=1).items.ravel()
-    table = explanation_faithfulness(model, model.explain(readers, first), measure="rank", random_state=0)
+print("Share of the catalogue that the first recommendation falls by:")
+for title, rec in models.items():
+    first = rec.recommend(readers, k=1).items.ravel()
+    table = explanation_faithfulness(rec, rec.explain(readers, first), measure="rank", random_state=0)
     cited, others, low, high = (f"{table[name][0]:.3f}" for name in ("drop", "random_drop", "ci_low", "ci_high"))
     print(f"  {title:10} without what is cited {cited}, without others {others}; difference {low} to {high}")
+plt.show()

@@ -7,41 +7,26 @@ than ten lines, with the numbers that come out: similarity of vectors; comments,
 factorisation; texts of users and items in a hybrid; keywords; written copy; feedback turn by turn; recommendation by
 content, by friends and by search.
 
-Run it with ``python examples/plot_tutorial_tasks.py``. Nothing is downloaded. The same page in Chinese, on a Chinese
-bookshop, is ``plot_tutorial_tasks_zh.py``.
+Nothing is downloaded. The same page in Chinese, on a Chinese bookshop, is ``plot_tutorial_tasks_zh.py``.
 """
 
-import argparse
-
-import matplotlib
-
-matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
 from skrec.datasets import load_bookshop
 from skrec.decomposition import HybridMFRecommender
-from skrec.feature_extraction import ContextEncoder, HashingTextEncoder, KeywordExtractor, LLMTextEmbedder
+from skrec.feature_extraction import ContextEncoder, KeywordExtractor, LLMTextEmbedder
 from skrec.inspection import plot_labels
 from skrec.interactions import FeatureTable
 from skrec.llm import ConversationalRecommender, HeuristicChat, personalise
 from skrec.neighbors import EmbeddingKNNRecommender, UserKNNRecommender
 from skrec.pipeline import make_pipeline
 
-parser = argparse.ArgumentParser(description="The tasks of the tutorials, each in a few lines.")
-parser.add_argument("--plot", metavar="FILE", default="tutorial_tasks.png", help="where to save the plot")
-parser.add_argument("--quick", action="store_true", help="a stand-in for the language model, which compares words")
-arguments = parser.parse_args()
-
 shop = load_bookshop()
 titles = shop.item_features.set_index("item_id")["title"]
 
-
-def embedder(**options):
-    """From texts to vectors, by a small language model that is installed with skrec[demo]."""
-    return LLMTextEmbedder(HashingTextEncoder(), **options) if arguments.quick else LLMTextEmbedder(**options)
-
+embedder = LLMTextEmbedder()  # from texts to vectors, by a small language model that is installed with skrec[demo]
 
 # %%
 # Similarity of two vectors
@@ -98,8 +83,8 @@ comments = club.groupby("title")["comment"].agg(" ".join)
 
 books = shop.item_features[["title", "description"]].merge(comments, on="title")
 X = club[["user", "title"]].assign(mood=QUESTION + club["answer"])
-model = HybridMFRecommender(8, feedback="explicit", regularization=2, item_encoder=embedder(), random_state=0)
-rater = make_pipeline(ContextEncoder(text_encoder=embedder()), model)
+model = HybridMFRecommender(8, feedback="explicit", regularization=2, item_encoder=embedder, random_state=0)
+rater = make_pipeline(ContextEncoder(text_encoder=embedder), model)
 rater.fit(X, club["stars"], item_features=books)
 for answer in ("Peace and quiet.", "An adventure."):
     context = pd.DataFrame({"mood": [QUESTION + answer]})
@@ -119,8 +104,8 @@ print(f"{np.sqrt(np.mean((rater.predict(X) - club['stars']) ** 2)):.2f}, the mea
 # that was bought above one that scores too high. A new user is known by a text alone.
 
 books, readers = shop.item_features[["item_id", "title", "description"]], shop.user_features[["user_id", "biography"]]
-warp = HybridMFRecommender(solver="warp", max_iter=3 if arguments.quick else "auto", random_state=0)
-hybrid = warp.set_params(item_encoder=embedder(), user_encoder=embedder())
+warp = HybridMFRecommender(solver="warp", random_state=0)
+hybrid = warp.set_params(item_encoder=embedder, user_encoder=embedder)
 hybrid.fit(shop.X, item_features=books, user_features=readers)
 for biography in ("Sailor. Looks for storms, ships and islands.", "Looks for ghosts and things that come at night."):
     newcomer = pd.DataFrame({"user_id": ["new"], "biography": [biography]})
@@ -130,10 +115,10 @@ for biography in ("Sailor. Looks for storms, ships and islands.", "Looks for gho
 # Keywords: TF-IDF proposes, embeddings choose
 # --------------------------------------------
 
-extractor = KeywordExtractor(embedder(), n_keywords=4, ngram_range=(1, 2), columns=["description"], output="phrases")
-phrases = extractor.fit_transform(shop.item_features)
-for row in titles.index.get_indexer(["bk-0261", "bk-0318"]):
-    print(f"{titles.iloc[row]}: {', '.join(phrases[row])}")
+extractor = KeywordExtractor(embedder, n_keywords=4, ngram_range=(1, 2), columns=["description"], output="phrases")
+some = shop.item_features[shop.item_features["item_id"].isin(["bk-0261", "bk-0318"])]
+for title, phrases in zip(some["title"], extractor.fit(shop.item_features).transform(some), strict=True):
+    print(f"{title}: {', '.join(phrases)}")
 
 # %%
 # Written copy
@@ -143,7 +128,7 @@ for row in titles.index.get_indexer(["bk-0261", "bk-0318"]):
 # ``HeuristicChat`` stands in for one here, and is none: it fills in words that the texts share. A real one is an
 # :class:`~skrec.llm.OpenAICompatibleChat`, or any function from messages to text.
 
-content = EmbeddingKNNRecommender(item_encoder=embedder()).fit(shop.X, item_features=FeatureTable(shop.item_features))
+content = EmbeddingKNNRecommender(item_encoder=embedder).fit(shop.X, item_features=FeatureTable(shop.item_features))
 found = content.recommend(["reader-007"], k=2).items[0]
 for chat in (None, HeuristicChat()):
     lines = personalise(found, ["reader-007"], chat, recommender=content, max_length=120)
@@ -202,5 +187,4 @@ axis.set_yticks(range(10), labels.texts[:10], family=labels.family)
 axis.set_title(labels.texts[10], family=labels.family)
 axis.set_xlabel("cosine")
 axis.invert_yaxis()
-figure.savefig(arguments.plot, dpi=120)
-print(f"Plot saved to {arguments.plot}.")
+plt.show()

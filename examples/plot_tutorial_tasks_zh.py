@@ -6,16 +6,11 @@
 实际运行的结果。向量的相似度；评论、简介和问答进入矩阵分解；用户文本与物品文本的混合模型；关键词；文案；一轮一轮的反馈；
 按内容、按好友、按搜索的推荐。
 
-运行：``python examples/plot_tutorial_tasks_zh.py``，不需要下载任何东西。书店是 ``load_bookshop(language="zh")``。
+不需要下载任何东西。书店是 ``load_bookshop(language="zh")``。
 随库安装的小模型读不懂中文（见 ``UnreadableTextWarning``），所以文本由 ``NgramTextEncoder`` 编码：它只从书目本身学习，
 不需要权重。英文的同一页是 ``plot_tutorial_tasks.py``。
 """
 
-import argparse
-
-import matplotlib
-
-matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -29,19 +24,10 @@ from skrec.llm import ConversationalRecommender, HeuristicChat, personalise
 from skrec.neighbors import EmbeddingKNNRecommender, UserKNNRecommender
 from skrec.pipeline import make_pipeline
 
-parser = argparse.ArgumentParser(description="教程里的任务，每个几行代码。")
-parser.add_argument("--plot", metavar="FILE", default="tutorial_tasks_zh.png", help="图保存到哪里")
-parser.add_argument("--quick", action="store_true", help="少训练几轮，向量短一些")
-arguments = parser.parse_args()
-
 shop = load_bookshop(language="zh")
 titles = shop.item_features.set_index("item_id")["title"]
 
-
-def encoder():
-    """从文本到向量。"""
-    return NgramTextEncoder(64 if arguments.quick else 256)
-
+encoder = NgramTextEncoder(128)  # 从文本到向量
 
 # %%
 # 两个向量的相似度
@@ -97,8 +83,8 @@ comments = club.groupby("title")["comment"].agg("".join)
 
 books = shop.item_features[["title", "description"]].merge(comments, on="title")
 X = club[["user", "title"]].assign(mood=QUESTION + club["answer"])
-model = HybridMFRecommender(8, feedback="explicit", regularization=2, item_encoder=encoder(), random_state=0)
-rater = make_pipeline(ContextEncoder(text_encoder=encoder()), model)
+model = HybridMFRecommender(8, feedback="explicit", regularization=2, item_encoder=encoder, random_state=0)
+rater = make_pipeline(ContextEncoder(text_encoder=encoder), model)
 rater.fit(X, club["stars"], item_features=books)
 for answer in ("想安静一会儿。", "想去冒险。"):
     context = pd.DataFrame({"mood": [QUESTION + answer]})
@@ -117,8 +103,8 @@ print(f"{np.sqrt(np.mean((rater.predict(X) - club['stars']) ** 2)):.2f}，平均
 # 书名与简介、读者自述，加上购买记录。WARP 学习把买了的书排在得分过高的书之前。新用户只凭一段文字。
 
 books, readers = shop.item_features[["item_id", "title", "description"]], shop.user_features[["user_id", "biography"]]
-warp = HybridMFRecommender(solver="warp", max_iter=3 if arguments.quick else "auto", random_state=0)
-hybrid = warp.set_params(item_encoder=encoder(), user_encoder=encoder())
+warp = HybridMFRecommender(solver="warp", random_state=0)
+hybrid = warp.set_params(item_encoder=encoder, user_encoder=encoder)
 hybrid.fit(shop.X, item_features=books, user_features=readers)
 for biography in ("水手。爱读大海与航行的故事。", "爱读鬼怪和夜里发生的事。"):
     newcomer = pd.DataFrame({"user_id": ["新读者"], "biography": [biography]})
@@ -130,7 +116,7 @@ for biography in ("水手。爱读大海与航行的故事。", "爱读鬼怪和
 #
 # 安装了 ``cjk`` 扩展时按词典分词，否则按相邻的两个字。
 
-extractor = KeywordExtractor(encoder(), n_keywords=4, ngram_range=(1, 1), columns=["description"])
+extractor = KeywordExtractor(encoder, n_keywords=4, ngram_range=(1, 1), columns=["description"])
 phrases = extractor.set_params(output="phrases").fit_transform(shop.item_features)
 for row in np.flatnonzero(titles.isin(["白鲸", "红楼梦"])):
     print(f"{titles.iloc[row]}：{'、'.join(phrases[row])}")
@@ -143,7 +129,7 @@ for row in np.flatnonzero(titles.isin(["白鲸", "红楼梦"])):
 # 只会填进几个共同的词。真正的模型可以是 :class:`~skrec.llm.OpenAICompatibleChat`，或任何从消息到文本的函数。
 
 READER = "reader-007"
-content = EmbeddingKNNRecommender(item_encoder=encoder())
+content = EmbeddingKNNRecommender(item_encoder=encoder)
 content.fit(shop.X, item_features=FeatureTable(shop.item_features))
 found = content.recommend([READER], k=2).items[0]
 for chat in (None, HeuristicChat()):
@@ -201,5 +187,4 @@ axis.set_yticks(range(10), labels.texts[:10], family=labels.family)
 axis.set_title(labels.texts[10], family=labels.family)
 axis.set_xlabel(labels.texts[11], family=labels.family)
 axis.invert_yaxis()
-figure.savefig(arguments.plot, dpi=120)
-print(f"Plot saved to {arguments.plot}.")
+plt.show()
