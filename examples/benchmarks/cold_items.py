@@ -13,17 +13,25 @@ import argparse
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from skrec.decomposition import HybridMFRecommender
 from skrec.exceptions import FeatureCoverageWarning
-from skrec.feature_extraction import LLMTextEmbedder
+from skrec.feature_extraction import LLMTextEmbedder, NgramTextEncoder, TextEncoderUnion
 from skrec.interactions import FeatureTable
 from skrec.neighbors import EmbeddingKNNRecommender
+from skrec.neural_network import SequentialRecommender
 
 K = 10
+NETWORK: dict[str, Any] = {
+    "loss": "sampled_softmax", "n_negatives": 1024, "id_dropout": 0.5, "max_length": 20, "max_iter": 4,
+    "learning_rate": 0.002, "learning_rate_schedule": "cosine", "warmup": 0.1, "early_stopping": False,
+    "random_state": 0,
+}  # fmt: skip
+"""Chosen with ``--validate``; the texts are read by MiniLM and by their n-grams."""
 
 
 def read(folder: Path) -> tuple[pd.DataFrame, FeatureTable]:
@@ -61,6 +69,7 @@ def main() -> None:
     parser.add_argument("--cache", default="memory", help="folder that keeps the embeddings")
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--validate", action="store_true")
+    parser.add_argument("--models", nargs="+", help="names of the rows; all by default")
     arguments = parser.parse_args()
     events, texts = read(arguments.folder)
     draws = [hide(events, seed) for seed in range(arguments.draws)]
@@ -68,13 +77,18 @@ def main() -> None:
         draws = [hide(train, seed) for seed, (train, _, _) in enumerate(draws)]
     chance = float(np.mean([K / len(hidden) for _, _, hidden in draws]))
     encoder = LLMTextEmbedder(arguments.model, cache=arguments.cache)
+    both = TextEncoderUnion([encoder, NgramTextEncoder()])
     print(f"{len(draws)} draws of {len(draws[0][2])} hidden items; chance {chance:.4f}", flush=True)
     for name, recommender in (
         ("EmbeddingKNN", EmbeddingKNNRecommender(item_encoder=encoder)),
         ("HybridMF, 64 factors", HybridMFRecommender(64, item_encoder=encoder, random_state=0)),
         ("HybridMF, 128 factors", HybridMFRecommender(128, item_encoder=encoder, random_state=0)),
         ("HybridMF, 256 factors", HybridMFRecommender(256, item_encoder=encoder, random_state=0)),
+        ("Sequential", SequentialRecommender(**NETWORK, item_encoder=both)),
+        ("Sequential, smoothed", SequentialRecommender(**NETWORK, item_encoder=both, cold_smoothing=0.6)),
     ):
+        if arguments.models and name not in arguments.models:
+            continue
         start = time.perf_counter()
         reached = [recall(recommender, *draw, texts) for draw in draws]
         print(

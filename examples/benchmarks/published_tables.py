@@ -45,13 +45,21 @@ from skrec.linear_model import EASERecommender
 from skrec.metrics import evaluate
 from skrec.model_selection import LeaveKOut, LeaveLastOut, TunedRecommender, search_space
 from skrec.neighbors import EmbeddingKNNRecommender, ItemKNNRecommender, UserKNNRecommender
+from skrec.neural_network import SequentialRecommender
 
 METRICS = [f"{name}@{k}" for name in ("recall", "ndcg") for k in (5, 10, 20)]
 
 
 LARGEST_DENSE = 5000
 # A search over these would take the better part of an hour, or has nothing to find.
-AS_THEY_COME = ("Popular", "EmbeddingKNN, text", "EASE, 100 neighbours", "EASE, 100 neighbours, text", "BPR")
+AS_THEY_COME = (
+    "Popular", "EmbeddingKNN, text", "EASE, 100 neighbours", "EASE, 100 neighbours, text", "BPR", "Sequential",
+    "Sequential, text",
+)  # fmt: skip
+# Chosen on the validation events of Beauty.
+NETWORK: dict[str, Any] = {
+    "max_length": 30, "learning_rate_schedule": "cosine", "warmup": 0.1, "max_iter": 10, "random_state": 0
+}  # fmt: skip
 
 
 @dataclass
@@ -73,6 +81,7 @@ class Task:
     published: dict[str, dict[str, float]] = field(default_factory=dict)
     # Events held out at random lie anywhere in a history, so its end says no more than its beginning.
     fixed: dict[str, Any] = field(default_factory=dict)
+    is_in_order: bool = True
 
 
 # Amazon Beauty 2014, 5-core, leave-last-out, whole catalogue ranked: the same 22,363 users and 12,101 items.
@@ -137,7 +146,7 @@ def movielens(folder: Path) -> Task:
         "ten further events of each training user at random. 'No time' leaves the timestamps out."
     )
     task = Task(folder.name, protocol, data.X_train, data.X_test, data.item_features, split)
-    task.fixed = {"recency_decay": 1.0, "vote_decay": 1.0}
+    task.fixed, task.is_in_order = {"recency_decay": 1.0, "vote_decay": 1.0}, False
     return task
 
 
@@ -153,7 +162,7 @@ def lastfm(folder: Path) -> Task:
     )
     train = X[~held_out].reset_index(drop=True)
     split = next(iter(LeaveKOut(5, n_splits=1, random_state=0).split(train)))
-    return Task(folder.name, protocol, train, X[held_out], items, split)
+    return Task(folder.name, protocol, train, X[held_out], items, split, is_in_order=False)
 
 
 def _n_counts(path: Path) -> int:
@@ -177,11 +186,15 @@ def models(encoder: Any) -> dict[str, Any]:
         "EASE, 100 neighbours, text": EASERecommender(n_neighbors=100, item_encoder=encoder),
         "HybridMF": HybridMFRecommender(random_state=0),
         "BPR": BPRRecommender(random_state=0),
+        "Sequential": SequentialRecommender(**NETWORK),
+        "Sequential, text": SequentialRecommender(**NETWORK, item_encoder=encoder),
     }
 
 
 def fits(name: str, task: Task) -> bool:
-    """Whether a model stands in the table of a task: a dense matrix of all items has its limit."""
+    """Whether a model stands in the table: a dense matrix of all items has its limit, and a random split no order."""
+    if name.startswith("Sequential"):
+        return task.is_in_order
     if name == "EASE, no time":
         return "timestamp" in task.X and len(task.items) <= LARGEST_DENSE
     if name.startswith("EASE"):
@@ -202,7 +215,10 @@ def run(folder: Path, name: str, model: str, cache: str, n_iter: int, fit_on_val
     recommender.set_params(**{key: value for key, value in task.fixed.items() if key in known})
     options = {"item_features": FeatureTable(task.items)} if "text" in name else {}
     # Embeds the texts and loads compiled kernels.
-    clone(recommender).fit(task.X, **options).recommend(task.X_test["user"].unique()[:300], k=20)
+    first = clone(recommender)
+    if "max_iter" in known:
+        first.set_params(max_iter=1)
+    first.fit(task.X, **options).recommend(task.X_test["user"].unique()[:300], k=20)
     rows = [measure(name, recommender, task, options)]
     if n_iter and name not in AS_THEY_COME:
         spaces = search_space(recommender)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from skrec._training import forget_checkpoint
 from skrec.interactions import Histories, Interactions
+from skrec.neural_network._cold_items import with_like_items
 from skrec.neural_network._components import FeatureComponents
 from skrec.neural_network._held_out import HeldOut, last_held_out, rows_to_hold_out
 from skrec.neural_network._numpy_network import NumpyNetwork
@@ -223,6 +224,10 @@ class LearningMixin:
         has_features = np.zeros(len(active), bool) if features is None else ~is_zero_row(features)
         self._network, self._active, self._usable = network, active, active | has_features
         self._item_vectors = network.item_vectors(features, active)
+        if self.cold_smoothing and features is not None:
+            self._item_vectors = with_like_items(
+                self._item_vectors, active, self._item_matrix, float(self.cold_smoothing)
+            )
         self._item_bias = network.arrays["item_biases"]
 
 

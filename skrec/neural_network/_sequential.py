@@ -80,6 +80,9 @@ class SequentialRecommender(LearningMixin, PartialFitMixin, VectorRecommender):
     id_dropout : float in [0, 1), default=0
         How often an item with features is read in training without its learned vector, as an item without events always
         is. It makes such items rank better among themselves.
+    cold_smoothing : float in [0, 1], default=0
+        Share of the vector of an item without events that is the mean of the trained items with the most similar
+        features; the rest is the map of its own.
     learning_rate : float in (0, 1], default=1e-3
         Of AdamW.
     learning_rate_schedule : {"constant", "linear", "cosine"}, default="constant"
@@ -171,6 +174,7 @@ class SequentialRecommender(LearningMixin, PartialFitMixin, VectorRecommender):
         "n_negatives": [Interval(Integral, 1, 1_000_000, closed="both")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "id_dropout": [Interval(Real, 0, 1, closed="left")],
+        "cold_smoothing": [Interval(Real, 0, 1, closed="both")],
         "learning_rate": [Interval(Real, 0, 1, closed="right")],
         "learning_rate_schedule": [StrOptions({"constant", "linear", "cosine"})],
         "warmup": [Interval(Real, 0, 1, closed="left")],
@@ -209,6 +213,7 @@ class SequentialRecommender(LearningMixin, PartialFitMixin, VectorRecommender):
         n_negatives: int = 512,
         dropout: float = 0.4,
         id_dropout: float = 0.0,
+        cold_smoothing: float = 0.0,
         learning_rate: float = 1e-3,
         learning_rate_schedule: str = "constant",
         warmup: float = 0.0,
@@ -236,6 +241,7 @@ class SequentialRecommender(LearningMixin, PartialFitMixin, VectorRecommender):
         self.n_negatives = n_negatives
         self.dropout = dropout
         self.id_dropout = id_dropout
+        self.cold_smoothing = cold_smoothing
         self.learning_rate = learning_rate
         self.learning_rate_schedule = learning_rate_schedule
         self.warmup = warmup

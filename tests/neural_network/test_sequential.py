@@ -21,6 +21,7 @@ from skrec.exceptions import ColdStartWarning, DamagedStateError, TrainingWarnin
 from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder
 from skrec.interactions import FeatureTable, Histories
 from skrec.neural_network import SequentialRecommender
+from skrec.neural_network._cold_items import with_like_items
 from skrec.neural_network._sequences import Sequences
 from skrec.neural_network._shape import NetworkShape
 from skrec.neural_network._task import NextItemTask, TrainingEvents
@@ -201,6 +202,25 @@ def test_features_alone_rank_better_with_id_dropout():
         reached.append(np.take_along_axis(affinity, items, axis=1).mean())
     assert reached[1] > reached[0] + 0.3
     assert reached[0] > affinity.mean() + 3
+
+
+def test_items_without_events_lean_on_trained_items_with_like_features():
+    features = np.array([[1, 0], [1, 0.1], [0, 1], [0.9, 0.1], [0, 0]])
+    vectors = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    active = np.array([True, True, True, False, False])
+    found = with_like_items(vectors, active, features, 0.6)
+    assert_array_equal(found[[0, 1, 2, 4]], vectors[[0, 1, 2, 4]])  # trained, or without features
+    centred = np.where(features.any(axis=1)[:, None], features - features[:4].mean(axis=0), 0)
+    unit = centred[:4] / np.linalg.norm(centred[:4], axis=1, keepdims=True)
+    weights = np.maximum(unit[:3] @ unit[3], 0) ** 8
+    assert_allclose(found[3], 0.4 * vectors[3] + 0.6 * weights @ vectors[:3] / weights.sum(), rtol=1e-5)
+    assert_allclose(with_like_items(vectors, active, sp.csr_array(features), 0.6)[:3], vectors[:3])
+    assert_array_equal(with_like_items(vectors, ~active, np.zeros((5, 2)), 0.6), vectors)
+    X, table = kinds()
+    rec, plain = (small(max_iter=2, cold_smoothing=share).fit(X, item_features=table) for share in (1, 0))
+    assert_array_equal(rec.item_vectors()[:N_ITEMS], plain.item_vectors()[:N_ITEMS])
+    assert not rec._network.arrays["item_factors"][N_ITEMS:].any()
+    assert set(rec.recommend([0], candidates=[12, 13, 14, 15], k=2).items[0]) == {12, 14}
 
 
 def test_id_dropout_keeps_items_without_features():
