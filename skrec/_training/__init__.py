@@ -3,7 +3,7 @@
 torch is imported where it is used. The losses are in :mod:`skrec._training.losses`, which imports it at once.
 """
 
-from skrec._training._checkpoint import forget_checkpoint
+from skrec._training._checkpoint import digest_of, forget_checkpoint
 from skrec._training._processes import LaunchedProcesses, Processes
 from skrec._training._settings import (
     Callback,

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from skrec._training._settings import TrainerSettings
 
@@ -68,3 +73,11 @@ def forget_checkpoint(path: str | None) -> None:
     if path is not None:
         with suppress(OSError):
             Path(path).unlink(missing_ok=True)
+
+
+def digest_of(arrays: Iterable[NDArray | None]) -> str:
+    """What a fingerprint tells data by."""
+    digest = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        digest.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

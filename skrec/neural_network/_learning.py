@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec._training import forget_checkpoint
+from skrec._training import TrainingResult
 from skrec.interactions import Histories, Interactions
 from skrec.neural_network._cold_items import with_like_items
 from skrec.neural_network._components import FeatureComponents
@@ -101,49 +101,37 @@ class LearningMixin:
     ) -> None:
         from skrec.neural_network._task import TrainingEvents
 
-        given, callbacks, checkpoint = self.__dict__.get("_given_to_fit", (None, [], None))
+        given = self._fit_options.validation_data
         held_out: HeldOut | None = None
         rows = np.zeros(0, np.int64)
         if given is not None:
-            held_out = self._validation(given, sequences)
+            lengths = np.diff(sequences.indptr)
+            users, relevant, of_later = validation_events(self, given, lengths, lambda y: y > 0).queries()
+            held_out = HeldOut(sequences.take(users), relevant, of_later)
         elif self.early_stopping:
             rows = rows_to_hold_out(np.diff(sequences.indptr), float(self.validation_fraction), rng)
             held_out = last_held_out(sequences, rows, context) if len(rows) else None
         events = TrainingEvents(sequences, targets_of(sequences, rows), context)
-        self.loss_curve_, self.validation_scores_ = [], None
-        self.n_iter_ = self.best_iter_ = 0
+        self._no_epochs()
         first, n_items = self._network, len(self._usable)
         active = seen_in_training(sequences, events.is_target, n_items)
         if not active.any():
             self._publish(_without_weights(first), active, features)
             return
-        network, result = solver.train(
-            first, features, active, events, held_out, callbacks=callbacks, checkpoint=checkpoint
-        )
-        self.loss_curve_, self.n_iter_, self.best_iter_ = result.loss_curve, len(result.loss_curve), result.best_epoch
-        self.validation_scores_ = None if held_out is None else result.validation_scores
-        is_over = result.stopped_by != "interrupt"
-        if self.refit and len(rows) and is_over:
-            events = TrainingEvents(sequences, targets_of(sequences, rows[:0]), context)
-            active = seen_in_training(sequences, events.is_target, n_items)
-            again = None if checkpoint is None else f"{checkpoint}.refit"
-            network, result = solver.train(
-                first, features, active, events, max_iter=result.best_epoch, checkpoint=again
-            )
-            is_over = result.stopped_by != "interrupt"
-            if is_over:
-                forget_checkpoint(again)
-        if is_over:
-            forget_checkpoint(checkpoint)
-        self._publish(network, active, features)
 
-    def _validation(self: Any, given: Any, sequences: Sequences) -> HeldOut:
-        def context(columns: Any) -> NDArray[np.float32]:
-            scaled: NDArray[np.float32] = self._scale.transform(self._context.read_events(columns))
-            return scaled
+        def train(**options: Any) -> TrainingResult:
+            network, result = solver.train(first, features, active, events, held_out, **options)
+            self._publish(network, active, features)
+            return result
 
-        read = None if self._scale is None else context
-        return validation_events(given, self._user_index, self._item_index, sequences, read, self._feedback)
+        def train_on_all(**options: Any) -> TrainingResult:
+            every = TrainingEvents(sequences, targets_of(sequences, rows[:0]), context)
+            seen = seen_in_training(sequences, every.is_target, n_items)
+            network, result = solver.train(first, features, seen, every, **options)
+            self._publish(network, seen, features)
+            return result
+
+        self._train_epochs(train, train_on_all if len(rows) else None)
 
     # From where it stands --------------------------------------------------------------------------
 
@@ -201,9 +189,7 @@ class LearningMixin:
         max_iter = -(-int(self.max_iter) // 10)
         events = TrainingEvents(sequences, is_target, context)
         network, result = solver.train(self._network, features, active, events, max_iter=max_iter)
-        self.loss_curve_ = [*self.loss_curve_, *result.loss_curve]
-        self.n_iter_ += len(result.loss_curve)
-        self.best_iter_ = self.n_iter_
+        self._add_epochs(result)
         self._publish(network, active, features)
 
     # What is kept ----------------------------------------------------------------------------------

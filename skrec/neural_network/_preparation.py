@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec.interactions import Histories, IdIndex, Interactions, read_events, read_target, split_history
-from skrec.neural_network._held_out import HeldOut
+from skrec.interactions import Histories, Interactions, read_events, read_target, split_history
 from skrec.neural_network._sequences import START, Sequences
 from skrec.utils import check_array, check_kind
 
@@ -76,45 +75,79 @@ def seen_in_training(sequences: Sequences, is_target: NDArray[np.bool_], n_items
     return is_seen
 
 
-def validation_events(
-    table: Any, users: IdIndex, items: IdIndex, sequences: Sequences, context: Any, feedback: str
-) -> HeldOut:
-    """Queries of ``validation_data``: the events of its known users, to be told from those of fit.
+@dataclass(frozen=True)
+class LaterEvents:
+    """Events of ``validation_data``.
+
+    Attributes
+    ----------
+    users, items : int64 arrays of shape (n_events,)
+        Codes; those of items outside the catalogue are -1.
+    is_positive : bool array of shape (n_events,)
+    context : float32 array of shape (n_events, n_context), or None
+    """
+
+    users: NDArray[np.int64]
+    items: NDArray[np.int64]
+    is_positive: NDArray[np.bool_]
+    context: NDArray[np.float32] | None
+
+    def queries(self) -> tuple[NDArray[np.int64], Histories, NDArray[np.float32] | None]:
+        """As :func:`as_queries`, of the positive events."""
+        context = None if self.context is None else self.context[self.is_positive]
+        return as_queries(self.users[self.is_positive], self.items[self.is_positive], context)
+
+
+def as_queries(
+    users: NDArray[np.int64], items: NDArray, context: NDArray[np.float32] | None
+) -> tuple[NDArray[np.int64], Histories, NDArray[np.float32] | None]:
+    """User, relevant items and context of each query: of each event where there is context, else of each user."""
+    if context is not None:
+        ones = np.ones(len(users), np.float32)
+        return users, Histories(np.arange(len(users) + 1), items.astype(np.int32), ones), context
+    distinct, row = np.unique(users, return_inverse=True)
+    return distinct, Histories.group(row, items, np.ones(len(items)), None, len(distinct)), None
+
+
+def validation_events(model: Any, table: Any, lengths: NDArray[np.int64], is_positive: Any) -> LaterEvents:
+    """The events of ``validation_data`` whose users have events in fit.
 
     Parameters
     ----------
+    model : recommender
+        Its catalogue, users and context columns are read.
     table : table of events, or pair (events, y)
-    users, items : IdIndex
-    sequences : Sequences of all users
-    context : callable from context columns to float32 array, or None
-        Where it is given and the table has the columns, each event is a query of its own.
-    feedback : str
+    lengths : int64 array of shape (n_users,)
+        How many events each user has that can be read.
+    is_positive : callable
+        From y to a mask.
 
     Raises
     ------
     ValueError
-        If no event is of a user with events in fit.
+        If no event is of a user with events in fit, or none of them is positive.
     """
     given, y = split_history(table)
     events = read_events(given, what="validation_data")
-    target = read_target(y, len(events), feedback=feedback, what="y of validation_data")
-    user, item = users.codes(events.users, "users of validation_data"), items.codes(events.items, "items")
-    lengths = np.diff(sequences.indptr)
-    kept = (user >= 0) & (target > 0)
-    kept &= np.where(user >= 0, lengths[user], 0) > 0
+    target = read_target(y, len(events), feedback=model._feedback, what="y of validation_data")
+    users = model._user_index.codes(events.users, "users of validation_data")
+    kept = (users >= 0) & (lengths[users] > 0)
     if not kept.any():
         raise ValueError(
             f"validation_data has {len(events)} events, and none is of a user who has events in X: pass later events "
             "of the same users."
         )
-    user, item = user[kept], item[kept]
-    if context is not None and events.context is not None:
-        ones = np.ones(len(user), np.float32)
-        relevant = Histories(np.arange(len(user) + 1), item.astype(np.int32), ones)
-        return HeldOut(sequences.take(user), relevant, context(events.context)[kept])
-    distinct, row = np.unique(user, return_inverse=True)
-    relevant = Histories.group(row, item, np.ones(len(item)), None, len(distinct))
-    return HeldOut(sequences.take(distinct), relevant)
+    positive = np.asarray(is_positive(target), dtype=bool)[kept]
+    if not positive.any():
+        raise ValueError(
+            f"validation_data has {len(events)} events, and none of a user of X is positive: pass events that users "
+            "chose, or their y."
+        )
+    context = None
+    if model._scale is not None and events.context is not None:
+        context = model._scale.transform(model._context.read_events(events.context))[kept]
+    items = model._item_index.codes(events.items, "items")
+    return LaterEvents(users[kept], items[kept], positive, context)
 
 
 def numbers_of_new_events(before: Histories, data: Interactions) -> NDArray[np.int64]:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from numbers import Integral, Real
-from os import PathLike, fspath
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.stats import loguniform, uniform
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from skrec._training import Callback, TrainerSettings, read_callbacks
+from skrec._training import TrainerSettings
 from skrec.base import PartialFitMixin, VectorRecommender, text_space
 from skrec.exceptions import ColdStartWarning
-from skrec.interactions import FeatureSource, History, Interactions, Queries, Table, check_histories
+from skrec.interactions import Interactions, Queries, check_histories
 from skrec.neural_network._components import check_components
+from skrec.neural_network._fit import EpochFitMixin, with_training_attributes
 from skrec.neural_network._learning import LearningMixin
 from skrec.neural_network._numpy_network import check_network
 from skrec.neural_network._preparation import check_context_scale
@@ -28,19 +27,18 @@ from skrec.utils import (
     MOST_FACTORS,
     Matrix,
     Verbose,
-    atomic_update,
     caller_level,
     check_array,
     check_matrix,
     check_number,
-    fit_context,
     refuse_state,
 )
 
 _MAX_SEED = 2**31 - 1
 
 
-class SequentialRecommender(LearningMixin, PartialFitMixin, VectorRecommender):
+@with_training_attributes
+class SequentialRecommender(LearningMixin, EpochFitMixin, PartialFitMixin, VectorRecommender):
     """Recommend the next item by a network that reads a history in its order.
 
     A causal transformer, or a recurrent network, is trained to tell each event of a history from those before it. An
@@ -114,20 +112,7 @@ class SequentialRecommender(LearningMixin, PartialFitMixin, VectorRecommender):
 
     Attributes
     ----------
-    loss_curve_ : list of float
-        Mean loss of each epoch.
-    validation_scores_ : list of float or None
-        NDCG@10 of the held-out events after each epoch; None without any.
-    n_iter_ : int
-        Epochs that were trained.
-    best_iter_ : int
-        The epoch whose weights the model has, from 1.
-    popularity_ : float32 array of shape (n_items,)
-        Cold-start scores.
-    n_features_in_ : int
-        Columns of X, ``timestamp`` not counted.
-    feature_names_in_ : ndarray of str
-        Their names, where X is a frame.
+    {training_attributes}
 
     Notes
     -----
@@ -265,57 +250,6 @@ class SequentialRecommender(LearningMixin, PartialFitMixin, VectorRecommender):
         ]
 
     # Fit -------------------------------------------------------------------------------------------
-
-    @fit_context(prefer_skip_nested_validation=True)
-    @atomic_update
-    def fit(
-        self,
-        X: Table | None = None,
-        y: ArrayLike | None = None,
-        *,
-        item_features: FeatureSource | None = None,
-        user_features: FeatureSource | None = None,
-        validation_data: History | None = None,
-        callbacks: Callback | Sequence[Callback] | None = None,
-        checkpoint: str | PathLike[str] | None = None,
-    ) -> Self:
-        """Fit to an event log.
-
-        Parameters
-        ----------
-        X : array-like or frame of shape (n_events, n_columns)
-            User id, item id, then context columns; a frame column named ``timestamp`` gives the time. Without one, rows
-            are in the order of time.
-        y : array-like of shape (n_events,), default=None
-            Strength, at least 0; events of 0 are not read.
-        item_features, user_features : frame, pair (ids, matrix) or FeatureTable, default=None
-            One row per item or user; the first column of a frame is the id. Items that are only here can be
-            recommended too. ``user_features`` are not used.
-        validation_data : events ``[user, item, ...]`` or pair (events, y), default=None
-            Later events of users of X, which decide when training stops, in place of events held out of X.
-        callbacks : callable or list of callables, default=None
-            Called after each epoch with a report that has ``epoch``, ``loss``, ``validation_score``, ``best_epoch`` and
-            ``learning_rate``. Training stops where one returns True.
-        checkpoint : path, default=None
-            File that training is saved in from time to time, and continued from where it exists. Parameters and data
-            must be the same; with a constant learning rate, ``max_iter`` may be larger. It is deleted when training is
-            over, and kept where it was interrupted.
-
-        Returns
-        -------
-        self : object
-
-        Raises
-        ------
-        ValueError
-            If the loss becomes NaN in the first epoch, or the checkpoint is damaged or of another training.
-        """
-        path = None if checkpoint is None else fspath(checkpoint)
-        self._given_to_fit = validation_data, read_callbacks(callbacks), path
-        try:
-            return self._fit_events(X, y, None, item_features, user_features)
-        finally:
-            del self._given_to_fit
 
     def _fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
         data.check_order(self.order)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec._training import Callback, LaunchedProcesses, Processes, Trainer, TrainerSettings, TrainingResult
+from skrec._training import (
+    Callback,
+    LaunchedProcesses,
+    Processes,
+    Trainer,
+    TrainerSettings,
+    TrainingResult,
+    digest_of,
+)
 from skrec.neural_network._held_out import HeldOut
 from skrec.neural_network._numpy_network import NumpyNetwork
 from skrec.utils import resolve_device
@@ -123,13 +130,10 @@ class SequenceSolver:
     ) -> dict[str, Any]:
         sequences = events.sequences
         arrays = [sequences.indptr, sequences.items, sequences.gaps, events.is_target, events.context, active, features]
-        digest = hashlib.blake2b(digest_size=16)
-        for array in arrays:
-            digest.update(b"-" if array is None else np.ascontiguousarray(array).tobytes())
         options = {"loss": loss, "batch_size": self.batch_size, "dropout": self.dropout, "id_dropout": self.id_dropout}
         if loss != "softmax":
             options["n_negatives"] = self.n_negatives
-        return {**asdict(network.shape), **options, "data": digest.hexdigest()}
+        return {**asdict(network.shape), **options, "data": digest_of(arrays)}
 
 
 def published(network: NumpyNetwork, active: NDArray[np.bool_]) -> NumpyNetwork:

@@ -133,6 +133,69 @@ def test_training_stops_at_the_best_epoch_and_refits():
     assert shares_of_own_kind(clone(rec).set_params(refit=True).fit(tastes())) == 1
 
 
+def test_validation_data_decides_and_callbacks_are_called():
+    X = tastes()
+    last = np.arange(len(X)) % 5 == 4
+    reports = []
+    rec = small(max_iter=3).fit(X[~last], validation_data=X[last], callbacks=reports.append)
+    assert [report.validation_score for report in reports] == rec.validation_scores_
+    assert rec.score(X[last]) == pytest.approx(max(rec.validation_scores_))
+    assert small(max_iter=5).fit(X, callbacks=lambda report: report.epoch == 2).n_iter_ == 2
+
+
+@pytest.mark.parametrize(
+    ("later", "message"),
+    [
+        ([[999, 1]], "validation_data has 1 events, and none is of a user who has events in X"),
+        (([[0, 1]], [0]), "none of a user of X is positive"),
+    ],
+    ids=["unknown", "negative"],
+)
+def test_validation_data_of_which_nothing_can_be_ranked(later, message):
+    with pytest.raises(ValueError, match=message):
+        small().fit(tastes(), validation_data=later)
+
+
+def test_probabilities_are_calibrated_on_validation_data():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([np.repeat(np.arange(60), 8), np.concatenate([rng.permutation(8) for _ in range(60)])])
+    y, is_later = X.sum(axis=1) % 2, np.arange(480) % 8 > 5
+    options = {"loss": "bce", "n_negatives": 0, "calibration": "sigmoid"}
+    rec = small(**options).fit(X[~is_later], y[~is_later], validation_data=(X[is_later], y[is_later]))
+    assert_array_equal(rec.predict_proba(X)[:, 1] > 0.5, y == 1)
+    upside_down = small(**options).fit(X[~is_later], y[~is_later], validation_data=(X[is_later], 1 - y[is_later]))
+    assert_array_equal(upside_down.predict_proba(X)[:, 1] > 0.5, y == 0)
+
+
+def test_a_checkpoint_continues_a_killed_fit(tmp_path, fitted):
+    path, tables = tmp_path / "fit.pt", {"item_features": parity(N_ITEMS), "user_features": parity(80)}
+
+    def die(report):
+        if report.epoch == 3:
+            raise SystemExit
+
+    with pytest.raises(SystemExit):
+        small().fit(tastes(), **tables, checkpoint=path, callbacks=die)
+    with pytest.raises(ValueError, match="run with other dropout"):
+        small(dropout=0.5).fit(tastes(), **tables, checkpoint=path)
+    with pytest.raises(ValueError, match="run with other data"):
+        small().fit(tastes(seed=1), **tables, checkpoint=path)
+    rec = small().fit(tastes(), **tables, checkpoint=path)
+    assert rec.loss_curve_ == fitted.loss_curve_
+    for name, array in fitted._network.arrays.items():
+        assert_array_equal(rec._network.arrays[name], array)
+    assert not path.exists()
+
+
+def test_a_batch_of_one_gives_what_a_batch_of_many_gives(fitted):
+    users = np.arange(20)
+    together = fitted.recommend(users, k=5)
+    for user in users:
+        alone = fitted.recommend([user], k=5)
+        assert_array_equal(alone.items[0], together.items[user])
+        assert_array_equal(alone.scores[0], together.scores[user])
+
+
 def test_the_additive_form_orders_items_alike_and_warns():
     with pytest.warns(AdditiveInteractionWarning, match="alike for every user"):
         rec = small(interaction="additive").fit(tastes())

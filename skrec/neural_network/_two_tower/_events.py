@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from skrec.interactions import Histories
 from skrec.neural_network._held_out import LEAST_QUERIES, rows_to_hold_out
+from skrec.neural_network._preparation import as_queries
 from skrec.neural_network._two_tower._solver import RankedEvents
 
 
@@ -53,13 +54,12 @@ def ranked_events(
     at = np.flatnonzero(held_out & positive)
     if len(at) < LEAST_QUERIES:
         return None
-    known = histories.where(~held_out)
-    rows = histories.row_of_event()[at]
-    items = histories.items[at]
-    if context is not None:
-        ones = np.ones(len(at), np.float32)
-        relevant = Histories(np.arange(len(at) + 1), items, ones)
-        return RankedEvents(rows, known.take(rows), relevant, context[at])
-    distinct, row = np.unique(rows, return_inverse=True)
-    relevant = Histories.group(row, items, np.ones(len(items)), None, len(distinct))
-    return RankedEvents(distinct, known.take(distinct), relevant)
+    rows, items = histories.row_of_event()[at], histories.items[at]
+    return ranked(histories.where(~held_out), *as_queries(rows, items, None if context is None else context[at]))
+
+
+def ranked(
+    known: Histories, users: NDArray[np.int64], relevant: Histories, context: NDArray[np.float32] | None
+) -> RankedEvents:
+    """Queries of users, whose known events are not ranked."""
+    return RankedEvents(users, known.take(users), relevant, context)

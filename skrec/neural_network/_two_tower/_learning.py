@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from skrec._training import TrainingResult
 from skrec.interactions import Histories, Interactions, Queries
 from skrec.neural_network._components import FeatureComponents
-from skrec.neural_network._preparation import ContextScale, numbers_of_new_events
+from skrec.neural_network._preparation import ContextScale, LaterEvents, numbers_of_new_events, validation_events
 from skrec.neural_network._two_tower._calibration import fit_calibrator
-from skrec.neural_network._two_tower._events import has_both_classes, held_out_events, is_positive, ranked_events
+from skrec.neural_network._two_tower._events import (
+    has_both_classes,
+    held_out_events,
+    is_positive,
+    ranked,
+    ranked_events,
+)
 from skrec.neural_network._two_tower._network import TowerNetwork, latest
 from skrec.neural_network._two_tower._shape import TowerShape
-from skrec.neural_network._two_tower._solver import SideComponents, TowerSolver
+from skrec.neural_network._two_tower._solver import RankedEvents, SideComponents, TowerSolver
 from skrec.utils import Matrix, is_zero_row, with_rows
 
 
@@ -95,28 +103,63 @@ class TowerLearningMixin:
         positive = is_positive(histories.y, self.threshold)
         held = np.zeros(len(positive), bool)
         is_calibrated = self.calibration is not None and has_both_classes(positive)
-        if self.early_stopping or is_calibrated:
+        later = self._later_events()
+        ranked_later: RankedEvents | None = None
+        if later is not None:
+            ranked_later = ranked(histories, *later.queries())
+        elif self.early_stopping or is_calibrated:
             held = held_out_events(histories, float(self.validation_fraction), rng, of_all=is_calibrated)
-        ranked = ranked_events(histories, held, positive, context) if self.early_stopping else None
-        self.loss_curve_, self.validation_scores_, self._calibrator = [], None, None
-        self.n_iter_ = self.best_iter_ = 0
+            ranked_later = ranked_events(histories, held, positive, context) if self.early_stopping else None
+        self._no_epochs()
+        self._calibrator = None
         first, active = self._network, self._active_in(~held, positive)
         if not (positive & ~held).any():
             self._publish(first.published(active[0] & False, active[1] & False), features, *active)
             return
-        events = self._events(~held, positive, context)
-        network, result = solver.train(first, features, events, ranked, active=active)
-        self.loss_curve_, self.n_iter_, self.best_iter_ = result.loss_curve, len(result.loss_curve), result.best_epoch
-        self.validation_scores_ = None if ranked is None else result.validation_scores
-        self._publish(network, features, *active)
-        if is_calibrated and has_both_classes(positive[held]):
-            scores = self._scores_before(held, context)
-            self._calibrator = fit_calibrator(scores, positive[held], self.calibration)
-        if self.refit and held.any() and result.stopped_by != "interrupt":
-            everything = np.ones(len(held), bool)
-            active, events = self._active_in(everything, positive), self._events(everything, positive, context)
-            network, _ = solver.train(first, features, events, max_iter=result.best_epoch, active=active)
+
+        def train(**options: Any) -> TrainingResult:
+            events = self._events(~held, positive, context)
+            network, result = solver.train(first, features, events, ranked_later, active=active, **options)
             self._publish(network, features, *active)
+            if is_calibrated:
+                self._calibrate(self._held_out(held, positive, context) if later is None else later, held)
+            return result
+
+        def train_on_all(**options: Any) -> TrainingResult:
+            everything = np.ones(len(held), bool)
+            seen, events = self._active_in(everything, positive), self._events(everything, positive, context)
+            network, result = solver.train(first, features, events, active=seen, **options)
+            self._publish(network, features, *seen)
+            return result
+
+        self._train_epochs(train, train_on_all if held.any() else None)
+
+    def _later_events(self: Any) -> LaterEvents | None:
+        """Those of ``validation_data``."""
+        given = self._fit_options.validation_data
+        if given is None:
+            return None
+        return validation_events(self, given, self._histories.lengths, partial(is_positive, threshold=self.threshold))
+
+    def _held_out(
+        self: Any, held: NDArray[np.bool_], positive: NDArray[np.bool_], context: NDArray[np.float32] | None
+    ) -> LaterEvents:
+        rows, items = self._histories.row_of_event()[held], self._histories.items[held].astype(np.int64)
+        return LaterEvents(rows, items, positive[held], None if context is None else context[held])
+
+    def _calibrate(self: Any, later: LaterEvents, held: NDArray[np.bool_]) -> None:
+        """Learn probabilities from the scores of later events, made from the events before."""
+        known = later.items >= 0
+        users, items, labels = later.users[known], later.items[known], later.is_positive[known]
+        if not has_both_classes(labels):
+            return
+        before, context = self._histories.where(~held), later.context
+        if context is None:
+            distinct, row = np.unique(users, return_inverse=True)
+        else:
+            distinct, row, context = users, np.arange(len(users)), context[known]
+        vectors = self._vectors_of(Queries(distinct, before.take(distinct)), context)
+        self._calibrator = fit_calibrator(self._pair_scores(vectors, row, items), labels, self.calibration)
 
     def _active_in(
         self: Any, mask: NDArray[np.bool_], positive: NDArray[np.bool_]
@@ -146,18 +189,6 @@ class TowerLearningMixin:
             latest(histories.where(mask & positive), int(self.max_length)),
             None if context is None else context[used],
         )
-
-    def _scores_before(self: Any, held: NDArray[np.bool_], context: NDArray[np.float32] | None) -> NDArray[np.floating]:
-        """Scores of held-out events, from the events before."""
-        rows, items = self._histories.row_of_event()[held], self._histories.items[held].astype(np.int64)
-        before = self._histories.where(~held)
-        if context is not None:
-            queries = Queries(rows, before.take(rows))
-            of_events = context[held]
-            scores: NDArray = self._pair_scores(self._vectors_of(queries, of_events), np.arange(len(rows)), items)
-            return scores
-        distinct, row = np.unique(rows, return_inverse=True)
-        return self._pair_scores(self._vectors_of(Queries(distinct, before.take(distinct)), None), row, items)
 
     # From where it stands --------------------------------------------------------------------------
 
@@ -193,9 +224,7 @@ class TowerLearningMixin:
         active_users, active = active_users | of_users, active | of_items
         events, max_iter = self._events_in_whole(mask, positive, context), -(-int(self.max_iter) // 10)
         network, result = solver.train(network, features, events, max_iter=max_iter, active=(active_users, active))
-        self.loss_curve_ = [*self.loss_curve_, *result.loss_curve]
-        self.n_iter_ += len(result.loss_curve)
-        self.best_iter_ = self.n_iter_
+        self._add_epochs(result)
         self._publish(network, features, active_users, active)
 
     def _events_in_whole(

@@ -19,6 +19,7 @@ from skrec._training import TrainerSettings
 from skrec.base import PartialFitMixin, VectorRecommender, text_space
 from skrec.exceptions import ColdStartWarning
 from skrec.interactions import Interactions, Queries, Table
+from skrec.neural_network._fit import EpochFitMixin, with_training_attributes
 from skrec.neural_network._two_tower._calibration import calibrated
 from skrec.neural_network._two_tower._checks import check_tower_parameters, check_tower_state
 from skrec.neural_network._two_tower._events import is_positive
@@ -44,7 +45,8 @@ def _has_calibration(recommender: TwoTowerRecommender) -> bool:
     return True
 
 
-class TwoTowerRecommender(TowerLearningMixin, PartialFitMixin, VectorRecommender):
+@with_training_attributes
+class TwoTowerRecommender(TowerLearningMixin, EpochFitMixin, PartialFitMixin, VectorRecommender):
     """Compare a vector of the user with a vector of the item, each made by a tower of its own.
 
     The tower of a user adds up a learned vector, a map of the user's features, what the user chose before (a learned
@@ -88,7 +90,8 @@ class TwoTowerRecommender(TowerLearningMixin, PartialFitMixin, VectorRecommender
         Negative samples per batch. With "bce", 0 trains on the positive and negative events of y alone: then the model
         tells which items a user likes among those that the user meets, and does not rank the catalogue.
     calibration : {"sigmoid", "isotonic"} or None, default=None
-        How :meth:`predict_proba` is calibrated on held-out later events, where y has positive and negative ones.
+        How :meth:`predict_proba` is calibrated on held-out later events, or those of ``validation_data``, where y has
+        positive and negative ones.
     dropout : float in [0, 1), default=0.2
         Of the events of a history, and of hidden layers.
     id_dropout : float in [0, 1), default=0.2
@@ -121,20 +124,7 @@ class TwoTowerRecommender(TowerLearningMixin, PartialFitMixin, VectorRecommender
 
     Attributes
     ----------
-    loss_curve_ : list of float
-        Mean loss of each epoch.
-    validation_scores_ : list of float or None
-        NDCG@10 of the held-out events after each epoch; None without any.
-    n_iter_ : int
-        Epochs that were trained.
-    best_iter_ : int
-        The epoch whose weights the model has, from 1.
-    popularity_ : float32 array of shape (n_items,)
-        Cold-start scores.
-    n_features_in_ : int
-        Columns of X, ``timestamp`` not counted.
-    feature_names_in_ : ndarray of str
-        Their names, where X is a frame.
+    {training_attributes}
 
     Notes
     -----

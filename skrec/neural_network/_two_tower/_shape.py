@@ -79,12 +79,13 @@ class TowerShape:
             if len(shape) == 1 or name.endswith("_layer_out"):
                 drawn[name] = np.zeros(shape, np.float32)
                 continue
+            if name in ("item_map", "history_map"):  # the leading components, of which a random map would lose more
+                drawn[name] = np.eye(*shape, dtype=np.float32)
+                continue
             scale = _FIRST_SCALE
             if "_layer" in name:
                 scale = (2 / shape[0]) ** 0.5
-            elif name in ("item_map", "user_weights", "item_weights"):
+            elif name in ("user_weights", "item_weights"):
                 scale = self.n_factors**-0.5
             drawn[name] = (rng.standard_normal(shape) * scale).astype(np.float32)
-        if "history_map" in drawn:
-            drawn["history_map"] = drawn["item_map"].copy()
         return drawn

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec._training import Callback, Trainer, TrainerSettings, TrainingResult
+from skrec._training import Callback, Trainer, TrainerSettings, TrainingResult, digest_of
 from skrec.interactions import Histories
 from skrec.neural_network._held_out import ndcg
 from skrec.neural_network._two_tower._network import TowerNetwork, latest
@@ -62,7 +63,6 @@ class TowerSolver:
     n_negatives, batch_size, max_length : int
     dropout, id_dropout : float
     device : str or None
-    callbacks : tuple of callables
     """
 
     trainer: TrainerSettings
@@ -73,7 +73,6 @@ class TowerSolver:
     dropout: float
     id_dropout: float
     device: str | None
-    callbacks: tuple[Callback, ...] = ()
 
     def train(
         self,
@@ -82,8 +81,10 @@ class TowerSolver:
         events: TowerEvents,
         held_out: RankedEvents | None = None,
         *,
-        max_iter: int | None = None,
         active: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+        callbacks: Sequence[Callback] = (),
+        max_iter: int | None = None,
+        checkpoint: str | None = None,
     ) -> tuple[TowerNetwork, TrainingResult]:
         """Train towers from their arrays on.
 
@@ -94,10 +95,12 @@ class TowerSolver:
         events : TowerEvents
         held_out : RankedEvents, default=None
             Its NDCG@10 decides which epoch is kept.
-        max_iter : int, default=None
-            Epochs, in place of those of the settings.
         active : pair of bool arrays
             The users and items with events to train on.
+        callbacks : sequence of callables
+        max_iter : int, default=None
+            Epochs, in place of those of the settings.
+        checkpoint : str, default=None
 
         Returns
         -------
@@ -128,10 +131,11 @@ class TowerSolver:
         loss = self.loss
         if loss == "auto" and network.shape.interaction == "additive":
             loss = "bce"  # the user part does not change any order, so that a softmax cannot learn it
+        loss = resolve_loss(loss, self.batch_size, len(active[1]))
         task = TowerTask(
             module,
             events,
-            loss=resolve_loss(loss, self.batch_size, len(active[1])),
+            loss=loss,
             n_negatives=self.n_negatives,
             batch_size=self.batch_size,
             validate=None if held_out is None else validate,
@@ -140,9 +144,28 @@ class TowerSolver:
             self.trainer,
             max_iter=self.trainer.max_iter if max_iter is None else max_iter,
             patience=None if held_out is None else self.trainer.patience,
+            checkpoint=checkpoint,
         )
-        result = Trainer(settings, self.callbacks if max_iter is None else ()).run(task)
+        if checkpoint is not None:
+            settings = replace(settings, fingerprint=self._fingerprint(network, loss, features, events, active))
+        result = Trainer(settings, callbacks).run(task)
         return replace(network, arrays=module.arrays()).published(*active), result
+
+    def _fingerprint(
+        self,
+        network: TowerNetwork,
+        loss: str,
+        features: SideComponents,
+        events: TowerEvents,
+        active: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    ) -> dict[str, Any]:
+        pooled = events.histories
+        arrays = [events.users, events.items, events.is_positive, events.context, pooled.indptr, pooled.items]
+        options = {"loss": loss, "batch_size": self.batch_size, "dropout": self.dropout, "id_dropout": self.id_dropout}
+        if loss in ("sampled_softmax", "bce"):
+            options["n_negatives"] = self.n_negatives
+        data = digest_of([*arrays, features.items, features.users, *active])
+        return {**asdict(network.shape), **options, "data": data}
 
     def _ndcg(
         self, network: TowerNetwork, features: SideComponents, events: TowerEvents, held_out: RankedEvents
