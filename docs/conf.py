@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import sys
 import warnings
 from importlib import import_module
 from pathlib import Path
@@ -10,6 +11,8 @@ from sphinx_gallery.sorting import ExplicitOrder
 
 import skrec
 
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE / "_ext"), str(HERE)]
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 project = "skrec"
@@ -20,14 +23,19 @@ version = release = skrec.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.doctest",
     "sphinx.ext.intersphinx",
     "sphinx.ext.linkcode",
     "numpydoc",
+    "sphinx_design",
+    "executed_code",
+    "mathml_renderer",
+    "no_mail_addresses",
     "matplotlib.sphinxext.plot_directive",
     "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "**/README.rst"]
+exclude_patterns = ["_build", "**/README.rst", "_ext", "_inventories"]
 nitpicky = False
 default_role = "literal"
 
@@ -40,6 +48,8 @@ html_theme_options = {
     "pygments_light_style": "tango",
 }
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["skrec.css"]
 
 autosummary_generate = True
 # The pages list what a package names in __all__, wherever it is defined.
@@ -49,12 +59,13 @@ autodoc_typehints = "none"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 
+# Nothing is fetched when the site is built, nor when it is read: see make_inventories.py, and _ext for the formulas.
 intersphinx_mapping = {
-    "python": ("https://docs.python.org/3/", None),
-    "numpy": ("https://numpy.org/doc/stable/", None),
-    "sklearn": ("https://scikit-learn.org/stable/", None),
+    "python": ("https://docs.python.org/3/", str(HERE / "_inventories" / "python.inv")),
+    "numpy": ("https://numpy.org/doc/stable/", str(HERE / "_inventories" / "numpy.inv")),
+    "sklearn": ("https://scikit-learn.org/stable/", str(HERE / "_inventories" / "sklearn.inv")),
 }
-intersphinx_timeout = 5
+html_math_renderer = "mathml"
 # Attributes inherited from scikit-learn name terms of its glossary, and several classes have n_features_in_.
 suppress_warnings = ["ref.term", "ref.python"]
 
@@ -62,6 +73,7 @@ suppress_warnings = ["ref.term", "ref.python"]
 plot_html_show_formats = plot_html_show_source_link = False
 plot_include_source = True
 plot_formats = [("png", 110)]
+plot_working_directory = str(HERE / "user_guide" / "shop")  # its code reads files as the reader of a page would
 
 # Examples in the order of the gallery; all of them are run when the site is built with ``-D plot_gallery=1``.
 gallery_order = [

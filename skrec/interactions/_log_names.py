@@ -6,12 +6,17 @@ from collections.abc import Iterable, Sequence
 _PEOPLE = "user customer client member visitor shopper reviewer subscriber account buyer reader listener viewer guest"
 _THINGS = "item product article movie book track song game recipe course video song sku asin isbn"
 _SUFFIXES = ("", "id", "no", "number", "key")
+_PEOPLE_ZH = "用户 客户 顾客 会员 买家 读者"
+_THINGS_ZH = "商品 物品 产品 图书 电影 歌曲 课程"
+_SUFFIXES_ZH = ("", "id", "号", "编号", "编码")
 
 ROLE_NAMES: dict[str, frozenset[str]] = {
     "user": frozenset({word + suffix for word in _PEOPLE.split() for suffix in _SUFFIXES})
-    | {"uid", "用户", "用户id", "客户", "客户id", "顾客", "顾客id"},
+    | {word + suffix for word in _PEOPLE_ZH.split() for suffix in _SUFFIXES_ZH}
+    | {"uid"},
     "item": frozenset({word + suffix for word in _THINGS.split() for suffix in _SUFFIXES})
-    | {"iid", "parentasin", "商品", "商品id", "物品", "物品id", "产品", "产品id"},
+    | {word + suffix for word in _THINGS_ZH.split() for suffix in _SUFFIXES_ZH}
+    | {"iid", "parentasin"},
     "timestamp": frozenset(
         [
             "timestamp",
@@ -41,6 +46,13 @@ ROLE_NAMES: dict[str, frozenset[str]] = {
             "日期",
             "时间戳",
             "下单时间",
+            "订单时间",
+            "购买时间",
+            "付款时间",
+            "支付时间",
+            "交易时间",
+            "浏览时间",
+            "点击时间",
             "创建时间",
         ]
     ),

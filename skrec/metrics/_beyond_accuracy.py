@@ -49,7 +49,7 @@ def gini_index(recommended: ArrayLike | Recommendations, n_items: int, *, k: int
 
     .. math:: G = \frac{\sum_{i=1}^{n} (2i - n - 1) x_i}{n \sum_i x_i}
 
-    with :math:`x_1 \le \dots \le x_n` how often each item of the catalogue is recommended, zeros included.
+    with :math:`x_1 \le \ldots \le x_n` how often each item of the catalogue is recommended, zeros included.
 
     Parameters
     ----------

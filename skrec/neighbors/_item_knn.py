@@ -43,7 +43,7 @@ class ItemKNNRecommender(PopularityPriorMixin, PartialFitMixin, ItemGraphRecomme
     of these weights over users, where those of a user are divided by
     :math:`(1 + \text{events})^{length\_exponent}`. The similarity of i to j is
 
-    .. math:: S_{ij} = M_{ij} / \big((1 + \sum_j M_{ij})^{source\_exponent} (1 + \sum_i M_{ij})^{target\_exponent}\big)
+    .. math:: S_{ij} = \frac{M_{ij}}{(1 + \sum_j M_{ij})^{source\_exponent} (1 + \sum_i M_{ij})^{target\_exponent}}
 
     With ``item_features``, T holds the cosine similarities of the encoded features, whitened, to the power
     ``text_exponent``, for the ``n_text_neighbors`` nearest items of each item. P is T with rows that sum to 1.

@@ -106,6 +106,8 @@ def test_a_frame_is_answered_in_its_own_library():
 
 
 def test_gbk_is_told_and_latin_1_is_not_guessed(tmp_path):
+    numbered = read_log(_csv(tmp_path, "会员编号,商品编码,购买时间\n007,A1,2024-01-05\n008,B2,2024-01-06"))
+    assert list(numbered.X.columns) == ["会员编号", "商品编码", "timestamp"]
     log = read_log(_csv(tmp_path, "用户,商品,时间\n张三,苹果,2024年1月5日\n李四,香蕉,2024/01/06", encoding="gbk"))
     assert list(log.X.columns) == ["用户", "商品", "timestamp"]
     assert log.X["商品"].tolist() == ["苹果", "香蕉"]

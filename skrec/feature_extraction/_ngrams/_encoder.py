@@ -67,7 +67,7 @@ class NgramTextEncoder(ClassNamePrefixFeaturesOutMixin, TextTransformer):
         Their names, where X had names.
     n_features_out_ : int
         Length of the vectors.
-    components_ : float32 array of shape (n_features_out_, n_ngrams)
+    components_ : float32 array of shape (n_features_out, n_ngrams)
         The axes of the vectors.
 
     See Also
