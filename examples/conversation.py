@@ -7,8 +7,8 @@ second one"), set limits ("before 1900", "under 300 pages"), rule things out ("n
 question.
 
 Everything is offline: the phrases of the library read what is said, and a text encoder compares meanings. No language
-model takes part, unless its name is in ``model``: then it reads what is said in place of the phrases. To talk yourself,
-change ``script``, or run ``skrec demo``, whose page has a conversation.
+model takes part, unless its name is in ``model``: then it reads what is said in place of the phrases. To talk
+yourself, change ``script``, or run ``skrec demo``, whose page has a conversation.
 """
 
 import matplotlib.pyplot as plt

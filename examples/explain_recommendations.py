@@ -2,10 +2,10 @@
 Explanations: the evidence for a book, and how to say it
 ========================================================
 
-Why is this book recommended to this reader? The recommender says what its own scores are made of: books that the reader
-bought, with what each adds to the score, and words that the texts share. A template puts that into a sentence; a
-language model says it better, and every sentence of its has to rest on the evidence that it was given. Whether what is
-cited is what the score is made of is measured: the score is computed again without it.
+Why is this book recommended to this reader? The recommender says what its own scores are made of: books that the
+reader bought, with what each adds to the score, and words that the texts share. A template puts that into a sentence;
+a language model says it better, and every sentence of its has to rest on the evidence that it was given. Whether what
+is cited is what the score is made of is measured: the score is computed again without it.
 
 Offline, a stand-in takes the place of the language model: ``HeuristicChat`` counts the words that texts share. It
 understands nothing, and what it writes says nothing of what a language model can do. For a real one, set ``model``.
@@ -66,7 +66,8 @@ ExplanationDisplay(reasons=display.reasons, weights=display.weights, title=title
 # -------------------
 #
 # The model is shown the texts of the book and of the evidence, each under a token drawn at random; never an id. A
-# sentence that cites a token that it was not given, or none, is thrown away, and with none left the template stands in.
+# sentence that cites a token that it was not given, or none, is thrown away, and with none left the template stands
+# in.
 
 if model is None:
     print("Offline: HeuristicChat stands in for a language model. It is none; mind the evidence, not the style.\n")
@@ -113,8 +114,8 @@ print(f"After {typed!r}: {'; '.join(suggester.suggest_queries(typed, users=[read
 # --------------
 #
 # The place of a book among all, once more without what its explanation cites, and without as many other books of the
-# reader at random. The difference is how far the explanation names what the score is made of. This is a property of the
-# recommender and of its own evidence, and not of the language model.
+# reader at random. The difference is how far the explanation names what the score is made of. This is a property of
+# the recommender and of its own evidence, and not of the language model.
 
 readers = np.unique(shop.X["user"])[:100]
 models = {

@@ -126,8 +126,8 @@ for place, row in zip(at, in_context.recommend([reader] * len(at), k=4, context=
 #
 # Left: the popular books of the moment do about as well here as a model of tastes that is blind to it, and both
 # together do best. Right: the places of books in the lists of one reader, from moment to moment. (Where people only
-# *record* at some hour what they saw at another, as in MovieLens 100K, the moment tells nothing, and a model in context
-# does not pay.)
+# *record* at some hour what they saw at another, as in MovieLens 100K, the moment tells nothing, and a model in
+# context does not pay.)
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.5), layout="constrained")
 ModelComparisonDisplay.from_evaluation(table, ax=left)

@@ -86,8 +86,8 @@ print(f"95 % interval {gain['ci_low']:+.3f} to {gain['ci_high']:+.3f}")
 # What to take from it
 # --------------------
 #
-# The random split promises several times of what is reached, and puts another model first. Split in time wherever lists
-# are for the future, and choose settings by a split in time within the training events, too: that is what
+# The random split promises several times of what is reached, and puts another model first. Split in time wherever
+# lists are for the future, and choose settings by a split in time within the training events, too: that is what
 # :class:`~skrec.model_selection.TunedRecommender` does. Each splitter says in its docstring what it leaks.
 
 figure, axes = plt.subplots(1, 3, figsize=(12, 3.2), layout="constrained", sharex=True)

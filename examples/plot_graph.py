@@ -49,8 +49,8 @@ axis.legend(frameon=False)
 # Does the graph pay?
 # -------------------
 #
-# The best setting by the first held-out events, on the second. It is far above popularity, and no better than counts of
-# pairs: on a small log like this one, item KNN is the simpler choice.
+# The best setting by the first held-out events, on the second. It is far above popularity, and no better than counts
+# of pairs: on a small log like this one, item KNN is the simpler choice.
 
 n_factors = max(curves, key=lambda n: max(curves[n]))
 weight = weights[int(np.argmax(curves[n_factors]))]

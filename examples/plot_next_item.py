@@ -64,8 +64,8 @@ print(f"kept epoch {network.best_iter_} of {len(network.loss_curve_)}")
 # The same events, shuffled
 # -------------------------
 #
-# Times are dealt out again within each learner: the same courses, in another order. At the test the network still reads
-# the shuffled past.
+# Times are dealt out again within each learner: the same courses, in another order. At the test the network still
+# reads the shuffled past.
 
 shuffled = X_train.sample(frac=1, random_state=0).sort_values("learner", kind="stable")
 in_time = X_train.sort_values(["learner", "timestamp"], kind="stable")

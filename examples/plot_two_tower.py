@@ -2,8 +2,8 @@
 Two towers: books that nobody has read yet
 ==========================================
 
-:class:`~skrec.neural_network.TwoTowerRecommender` makes a vector of the user and one of the item, each from whatever is
-known: an id, features, texts, a history. A book without readers has no id that could be learned, and enters by its
+:class:`~skrec.neural_network.TwoTowerRecommender` makes a vector of the user and one of the item, each from whatever
+is known: an id, features, texts, a history. A book without readers has no id that could be learned, and enters by its
 text.
 """
 

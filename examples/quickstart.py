@@ -2,8 +2,8 @@
 Quickstart: from a table of events to lists with reasons
 ========================================================
 
-A bookshop knows who bought what and when, and what each book is about. Three models are fitted and compared on the last
-book of each reader. Then one of them recommends, says why, is searched by free text, and is saved.
+A bookshop knows who bought what and when, and what each book is about. Three models are fitted and compared on the
+last book of each reader. Then one of them recommends, says why, is searched by free text, and is saved.
 """
 
 import tempfile

@@ -105,6 +105,41 @@ CLAIMS = {
         ["random split: the best is EASE", "in use: the days to come: the best is popularity of late"],
         lambda ns: above(ns.gain) and ns.means.loc["EASE"].iloc[0] > 3 * ns.means.loc["EASE"].iloc[2],
     ),
+    "plot_tuning": (
+        ["EASE, tuned over the default", "default, 600 readers"],
+        lambda ns: (
+            not any(above(gain) for gain in ns.gains.values())
+            and ns.more["mean"].iloc[2] - ns.more["mean"].iloc[0] > 3 * ns.gains["EASE, tuned"]["difference"]
+        ),
+    ),
+    "plot_text_search": (
+        ["'fix a flat tire' -> Bicycle repair"],
+        lambda ns: ns.hits["language model"] > 0.8 and ns.hits["counts of words"] < 0.3,
+    ),
+    "plot_requests": (
+        ["asks for 'a story of sailors and the sea'"],
+        lambda ns: (ns.means[-1] - ns.means[0])[0] > 0.5 and (ns.means[-1] - ns.means[0])[1] < -0.3,
+    ),
+    "plot_cold_items": (
+        ["likes games", "(games)"],
+        lambda ns: above(ns.gain) and ns.curves.loc["text KNN", "0"] > 1.5 * ns.curves.loc["MF, clicks", "0"],
+    ),
+    "plot_advertisements": (
+        ["Brier score of two towers", "probability x price"],
+        lambda ns: ns.low > 0 and max(ns.earned, key=lambda name: ns.earned[name].mean()) == "probability x price",
+    ),
+    "plot_fusion_cascade": (
+        ["a young site", "does not surely pay"],
+        lambda ns: above(ns.results["a young site"][3]["cascade"]) and not above(ns.gains["cascade"]),
+    ),
+    "plot_item_questions": (
+        ["nobody has written about it", "Nimbus: I sleep next to it"],
+        lambda ns: "Easy to take apart" in ns.sentence[ns.knn.search("Is it hard to clean?", k=1).items[0, 0]],
+    ),
+    "plot_serving": (
+        ["folk album 3 is liked (version 1+1)", "404 "],
+        lambda ns: all(album.startswith("folk") for album in ns.lists["likes folk album 7"][:3]),
+    ),
     "plot_cold_start": (
         ["reader-592: Teacher."],
         lambda ns: above(ns.gains[0]) and ns.gains[10]["difference"] < ns.gains[0]["difference"] / 3,
@@ -152,6 +187,7 @@ CLAIMS = {
 CHINESE = {
     "quickstart": ["'监狱与越狱': 基督山伯爵"],
     "plot_cold_start": [],
+    "plot_requests": [],
     "plot_context": ["23:00, 床上: "],
     "explain_recommendations": ["因为您选过", "海盗"],
     "plot_llm_rerank": ["乘船去"],
