@@ -51,6 +51,7 @@ _PARTS = [
     *[f"skrec.decomposition._factor_state.{n}" for n in ("FactorState", "Scales", "SolverSettings")],
     "skrec.compose._item_categories.ItemCategories",
     "skrec.compose._item_space.ItemSpace",
+    "skrec.graph._node_vectors.NodeVectors",
     "skrec.graph._user_vectors.UserVectors",
     "skrec.neural_network._components.FeatureComponents",
     "skrec.neural_network._numpy_network.NumpyNetwork",

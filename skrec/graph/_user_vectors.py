@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from skrec.graph._adjacency import Graph, inverse_power
 from skrec.interactions import Histories, Queries
-from skrec.utils import check_array, check_kind
+from skrec.utils import check_array, check_kind, refuse_state
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,8 @@ class UserVectors:
     ----------
     sources : float32 array of shape (n_items, d)
         What an event of each item adds, before it is divided by the square root of the degree of the user.
-    own : float32 array of shape (n_users, d), or None
-        What the user has beside its events.
+    own : float32 array of shape (n_users, at most d), or None
+        What the user has beside its events, added to the leading columns.
     link_degrees : float32 array of shape (n_users,), or None
         What links add to the degree.
     """
@@ -49,8 +50,20 @@ class UserVectors:
         vectors = np.asarray(steps @ self.sources, dtype=np.float32)
         if self.own is not None:
             known = queries.users >= 0
-            vectors[known] += self.own[queries.users[known]]
+            vectors[known, : self.own.shape[1]] += self.own[queries.users[known]]
         return vectors
+
+
+def befriended(users: UserVectors, graph: Graph) -> UserVectors:
+    """With users who have links and no events at the mean of the users that they are linked to."""
+    if graph.users is None:
+        return users
+    weights = graph.users * (np.diff(graph.events.indptr) == 0)[:, None]
+    total = np.asarray(weights.sum(axis=1), np.float32).ravel()
+    per_event = sp.diags_array(inverse_power(np.diff(graph.events.indptr).astype(np.float32), 0.5)) @ graph.events
+    means = sp.diags_array(inverse_power(total, 1.0)) @ weights
+    own = np.asarray((means @ per_event) @ users.sources, dtype=np.float32)
+    return replace(users, own=own)
 
 
 def first_events(histories: Histories, n_items: int) -> NDArray[np.float32]:
@@ -73,6 +86,8 @@ def check_user_vectors(value: object, name: str, n_users: int, n_items: int, wid
     assert isinstance(value, UserVectors)
     check_array(value.sources, f"{name}.sources", (n_items, width), dtype=np.float32)
     if value.own is not None:
-        check_array(value.own, f"{name}.own", (n_users, width), dtype=np.float32)
+        check_array(value.own, f"{name}.own", (n_users, None), dtype=np.float32)
+        if value.own.shape[1] > width:
+            refuse_state(f"{name}.own", f"{value.own.shape[1]} columns", f"at most {width}")
     if value.link_degrees is not None:
         check_array(value.link_degrees, f"{name}.link_degrees", (n_users,), dtype=np.float32)

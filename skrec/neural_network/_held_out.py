@@ -7,14 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from skrec._training import ndcg
 from skrec.interactions import Histories
 from skrec.neural_network._sequences import Sequences
-from skrec.utils import inner_products
-
-LEAST_QUERIES = 20
-_MOST_QUERIES = 10_000
-_CELLS = 1 << 22
-_LENGTH = 10
 
 
 @dataclass(frozen=True)
@@ -39,54 +34,6 @@ class HeldOut:
     ) -> float:
         """Mean NDCG@10 of the whole catalogue less the items of each query's own sequence."""
         return ndcg(queries, item_vectors, item_biases, self.sequences.indptr, self.sequences.items, self.relevant)
-
-
-def ndcg(
-    queries: NDArray[np.float32],
-    item_vectors: NDArray[np.float32],
-    item_biases: NDArray[np.float32] | None,
-    indptr: NDArray[np.int64],
-    seen_items: NDArray,
-    relevant: Histories,
-) -> float:
-    """Mean NDCG@10 of the whole catalogue less the seen items of each query.
-
-    Parameters
-    ----------
-    queries : float32 array of shape (n_queries, d)
-    item_vectors : float32 array of shape (n_items, d)
-    item_biases : float32 array of shape (n_items,), or None
-    indptr, seen_items : int arrays
-        Rows of items that are not ranked; codes below 0 stand for none.
-    relevant : Histories
-        Rows of one item or more; codes of -1 are outside the catalogue.
-    """
-    gains = np.zeros(len(queries))
-    discounts = np.append(1 / np.log2(np.arange(2, _LENGTH + 2)), 0.0)
-    block = max(1, _CELLS // max(1, len(item_vectors)))
-    for start in range(0, len(queries), block):
-        stop = min(start + block, len(queries))
-        scores = inner_products(queries[start:stop], item_vectors, None)
-        if item_biases is not None:
-            scores += item_biases
-        wanted = relevant.block(start, stop)
-        known = wanted.items >= 0
-        row, item = wanted.row_of_event()[known], wanted.items[known]
-        own = scores[row, item]
-        seen = seen_items[indptr[start] : indptr[stop]]
-        seen_by = np.repeat(np.arange(stop - start), np.diff(indptr[start : stop + 1]))
-        scores[seen_by[seen >= 0], seen[seen >= 0]] = -np.inf
-        rank = np.array([(scores[r] > score).sum() for r, score in zip(row, own, strict=True)], np.int64)
-        gains[start:stop] = np.bincount(row, discounts[np.minimum(rank, _LENGTH)], stop - start)
-    ideal = np.cumsum(discounts)[np.minimum(relevant.lengths, _LENGTH) - 1]
-    return float((gains / ideal).mean())
-
-
-def rows_to_hold_out(lengths: NDArray[np.int64], fraction: float, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Rows whose last event is held out: a share of those with three events or more, none where they are too few."""
-    eligible = np.flatnonzero(lengths >= 3)
-    n = min(round(len(eligible) * fraction), _MOST_QUERIES)
-    return np.sort(rng.choice(eligible, n, replace=False)) if n >= LEAST_QUERIES else eligible[:0]
 
 
 def last_held_out(sequences: Sequences, rows: NDArray[np.int64], context: NDArray[np.float32] | None) -> HeldOut:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec._training import TrainingResult
+from skrec._training import TrainingResult, rows_to_hold_out
 from skrec.interactions import Histories, Interactions
 from skrec.neural_network._cold_items import with_like_items
 from skrec.neural_network._components import FeatureComponents
-from skrec.neural_network._held_out import HeldOut, last_held_out, rows_to_hold_out
+from skrec.neural_network._held_out import HeldOut, last_held_out
 from skrec.neural_network._numpy_network import NumpyNetwork
 from skrec.neural_network._preparation import (
     ContextScale,

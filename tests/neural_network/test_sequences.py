@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from skrec._training import rows_to_hold_out
 from skrec.interactions import Histories
 from skrec.neural_network._components import FeatureComponents
-from skrec.neural_network._held_out import HeldOut, last_held_out, rows_to_hold_out
+from skrec.neural_network._held_out import HeldOut, last_held_out
 from skrec.neural_network._preparation import seen_in_training, targets_of
 from skrec.neural_network._sequences import START, Sequences, like_length_batches, n_targets, usual_gap
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from skrec._training import LEAST_QUERIES, rows_to_hold_out
 from skrec.interactions import Histories
-from skrec.neural_network._held_out import LEAST_QUERIES, rows_to_hold_out
 from skrec.neural_network._preparation import as_queries
 from skrec.neural_network._two_tower._solver import RankedEvents
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec._training import Callback, Trainer, TrainerSettings, TrainingResult, digest_of
+from skrec._training import Callback, Trainer, TrainerSettings, TrainingResult, digest_of, ndcg
 from skrec.interactions import Histories
-from skrec.neural_network._held_out import ndcg
 from skrec.neural_network._two_tower._network import TowerNetwork, latest
 from skrec.utils import resolve_device
 
