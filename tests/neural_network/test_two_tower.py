@@ -398,6 +398,16 @@ def test_a_device_that_is_not_there():
         small(device="cuda:99").fit(tastes())
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("loss", ["softmax", "sampled_softmax", "in_batch_softmax", "bce"])
+def test_cuda_learns_what_the_cpu_learns(loss):
+    rec, cpu = (
+        small(loss=loss, device=device).fit(tastes(), item_features=parity(N_ITEMS)) for device in ("cuda", None)
+    )
+    assert_allclose(rec.loss_curve_[-1], cpu.loss_curve_[-1], rtol=0.1)
+    assert shares_of_own_kind(rec) > 0.9
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
