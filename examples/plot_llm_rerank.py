@@ -82,9 +82,10 @@ place = {item: rank for rank, item in enumerate(retrieved.tolist(), 1)}
 figure, axis = plt.subplots(figsize=(7, 5), layout="constrained")
 for after, (item, title) in enumerate(zip(found[:12], labels.texts, strict=False), 1):
     rises = place[item] > after
-    axis.plot([0, 1], [place[item], after], color="#D55E00" if rises else "0.7", marker="o", markersize=4)
-    axis.annotate(title, (1, after), (8, 0), textcoords="offset points", va="center", family=labels.family)
-axis.set(xlim=(-0.05, 2.1), ylabel="place in the list")
+    y = 4 * after - 3  # the new places stand apart, so that titles have room
+    axis.plot([0, 1], [place[item], y], color="#D55E00" if rises else "0.7", marker="o", markersize=4)
+    axis.annotate(f"{after}. {title}", (1, y), (8, 0), textcoords="offset points", va="center", family=labels.family)
+axis.set(xlim=(-0.05, 2.1), ylabel="place as retrieved")
 axis.set_title(labels.texts[-1] + ("" if model else ", by a stand-in"), family=labels.family)
 axis.set_xticks([0, 1], ["retrieved", "reranked"])
 axis.invert_yaxis()
