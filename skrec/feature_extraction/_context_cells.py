@@ -48,6 +48,30 @@ def numbers(column: Column, name: str) -> NDArray[np.float64]:
     ValueError
         If a cell is no number, or not finite as float32.
     """
+    values = _of_numeric_type(column)
+    if values is None:
+        values = _of_cells(column, name)
+    beyond = np.abs(values) > _LARGEST
+    if beyond.any():
+        found = values[beyond][0]
+        raise ValueError(
+            f"column {name!r} contains {'infinity' if np.isinf(found) else f'{found:g}, beyond the range of float32'}; "
+            "replace it by a number, or by NaN for missing."
+        )
+    return values
+
+
+def _of_numeric_type(column: Column) -> NDArray[np.float64] | None:
+    """The numbers of a column whose type has only numbers, NaN and nulls; None for another one."""
+    if isinstance(column, nw.Series):
+        if not column.dtype.is_numeric():
+            return None
+        column = column.to_numpy()
+    return column.astype(np.float64) if column.dtype.kind in "fiu" else None
+
+
+def _of_cells(column: Column, name: str) -> NDArray[np.float64]:
+    """Numbers of a column of any type, told apart from what is missing."""
     missing = is_missing(column)
     values = np.full(len(column), np.nan)
     if missing.all():  # then the type says nothing: each library has another one for it
@@ -68,13 +92,6 @@ def numbers(column: Column, name: str) -> NDArray[np.float64]:
             f"column {name!r} is read as numbers and contains {next(cells, None)!r}; pass a number, or give the column "
             f"another role, as in roles={{{name!r}: 'category'}}."
         ) from None
-    beyond = np.abs(values) > _LARGEST
-    if beyond.any():
-        found = values[beyond][0]
-        raise ValueError(
-            f"column {name!r} contains {'infinity' if np.isinf(found) else f'{found:g}, beyond the range of float32'}; "
-            "replace it by a number, or by NaN for missing."
-        )
     return values
 
 
