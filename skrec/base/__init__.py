@@ -7,6 +7,7 @@ histories, masks and top-k are done there, once.
 """
 
 from skrec._explain import Evidence, Explanations
+from skrec.base._block_ranking import ScoreBlock
 from skrec.base._contract import (
     RecommenderMixin,
     RecommenderTags,

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from skrec.base._block_ranking import rank
+from skrec.base._block_ranking import ScoreBlock, rank
 from skrec.interactions import CandidateIds, Candidates, Histories, Recommendations, list_length
-from skrec.utils import Matrix, inner_products, is_zero_row, on_snapshot
+from skrec.utils import inner_products, is_zero_row, on_snapshot
 
 
 class SearchMixin:
@@ -49,12 +49,17 @@ class SearchMixin:
         queries, vectors = self._text_space(texts)
         query_names = np.empty(len(texts), dtype=object)
         query_names[:] = texts
-        return self._nearest(queries, vectors, query_names, Histories.empty(len(texts)), k, candidates, "text")
+
+        def score_block(start: int, stop: int, columns: NDArray[np.int64] | None) -> NDArray[np.float32]:
+            return inner_products(queries[start:stop], vectors, columns)
+
+        empty = is_zero_row(queries)
+        return self._nearest(score_block, empty, query_names, Histories.empty(len(texts)), k, candidates, "text")
 
     def _nearest(
         self: Any,
-        vectors: Matrix,
-        item_vectors: Matrix,
+        similarities: ScoreBlock,
+        empty: NDArray[np.bool_],
         query_names: NDArray,
         hidden: Histories,
         k: int,
@@ -64,8 +69,8 @@ class SearchMixin:
         eligible = None if candidates is None else Candidates(candidates, self._item_index, len(query_names))
 
         def score_block(start: int, stop: int, columns: NDArray[np.int64] | None) -> NDArray[np.float32]:
-            scores = inner_products(vectors[start:stop], item_vectors, columns)
-            scores[is_zero_row(vectors[start:stop])] = self._cold_start_scores(columns)
+            scores = similarities(start, stop, columns)
+            scores[empty[start:stop]] = self._cold_start_scores(columns)
             return scores
 
         n_jobs = getattr(self, "n_jobs", None)

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from skrec.base._block_ranking import ScoreBlock
 from skrec.base._recommender import BaseRecommender
 from skrec.base._text_search import SearchMixin
 from skrec.base._text_space import encode_texts, text_space
@@ -111,7 +112,7 @@ class VectorRecommender(SearchMixin, BaseRecommender):
 
     @on_snapshot
     def similar_items(self, items: Ids, k: int = 10, *, candidates: CandidateIds | None = None) -> Recommendations:
-        """Items whose vectors are nearest by cosine; an item is never its own neighbour.
+        """Items whose vectors are nearest, by cosine if the model has no metric; an item is never its own neighbour.
 
         Parameters
         ----------
@@ -132,6 +133,12 @@ class VectorRecommender(SearchMixin, BaseRecommender):
         check_is_fitted(self)
         k = list_length(k, len(self._item_index))
         ids, codes = read_items(items, self._item_index)
-        vectors = unit_rows(self._item_vectors)
         own = Histories.group(np.arange(len(codes)), codes, np.ones(len(codes), np.float32), None, len(codes))
-        return self._nearest(vectors[codes], vectors, ids, own, k, candidates, "item")
+        empty = is_zero_row(self._item_vectors[codes])
+        return self._nearest(self._neighbor_scores(codes), empty, ids, own, k, candidates, "item")
+
+    def _neighbor_scores(self, codes: NDArray[np.int64]) -> ScoreBlock:
+        """Similarities of some items to others: cosines."""
+        vectors = unit_rows(self._item_vectors)
+        queries = vectors[codes]
+        return lambda start, stop, items: inner_products(queries[start:stop], vectors, items)

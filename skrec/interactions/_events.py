@@ -14,7 +14,15 @@ from sklearn.utils.validation import check_array, validate_data
 
 from skrec.interactions._columns import Column, is_exact
 from skrec.interactions._guards import check_array_columns, check_context_columns, check_not_columns, check_not_pivot
-from skrec.interactions._plain_input import as_frame, check_is_table, errors_name, numbers_of, plain_array, read_numbers
+from skrec.interactions._plain_input import (
+    as_frame,
+    check_is_table,
+    errors_name,
+    numbers_of,
+    plain_array,
+    read_numbers,
+    take_rows,
+)
 from skrec.interactions._types import Table
 from skrec.utils import is_missing_value
 
@@ -48,10 +56,7 @@ class EventTable:
     def take(self, rows: NDArray) -> "EventTable":
         """The given rows."""
         times = None if self.timestamp is None else self.timestamp[rows]
-        context = self.context
-        if context is not None:
-            frame = nw.from_native(context, eager_only=True, pass_through=True)
-            context = frame[rows].to_native() if isinstance(frame, nw.DataFrame) else context[rows]
+        context = None if self.context is None else take_rows(self.context, rows)
         return EventTable(self.users[rows], self.items[rows], times, context)
 
 

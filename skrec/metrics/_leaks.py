@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from skrec.exceptions import TemporalLeakWarning
 from skrec.interactions import Histories, Interactions
-from skrec.utils import unwrap_recommender
+from skrec.utils import caller_level, unwrap_recommender
 
 _warned = False
 
@@ -61,5 +61,5 @@ def warn_of_leaks(
         f"cv=LeaveLastOut().{order} If the split is meant so, silence this with warnings.filterwarnings('ignore', "
         "category=skrec.exceptions.TemporalLeakWarning). It is shown once per process.",
         TemporalLeakWarning,
-        stacklevel=6,
+        stacklevel=caller_level(),
     )

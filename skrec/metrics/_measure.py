@@ -20,7 +20,7 @@ from skrec.metrics._measured import Measured, Sample, Values
 from skrec.metrics._names import OF_ALL_LISTS, OF_EACH_LIST, OF_HITS_AND_LISTS, OF_RATINGS, OF_SCORES, RANKING, Metric
 from skrec.metrics._of_lists import ListMetrics
 from skrec.metrics._of_scores import measure_ratings, measure_scores
-from skrec.utils import block_progress, unwrap_recommender
+from skrec.utils import block_progress, caller_level, unwrap_recommender
 
 _REQUESTS = 1 << 14
 _OF_LISTS = (*RANKING, *OF_HITS_AND_LISTS, *OF_EACH_LIST, *OF_ALL_LISTS)
@@ -190,7 +190,7 @@ def measure_all(
             "Some of the recommenders get context columns and others do not, so each held-out event is a query, for "
             "all of them. Pass per='event' to silence this, or per='user' for one query per user, without context.",
             UserWarning,
-            stacklevel=3,
+            stacklevel=caller_level(),
         )
         protocol = replace(protocol, per="event")
         pairs = zip(estimators, measured, strict=True)

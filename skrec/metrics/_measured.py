@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import UndefinedMetricWarning
 
 from skrec.metrics._resampling import bootstrap_means, sums_by_user
+from skrec.utils import caller_level
 
 
 @dataclass
@@ -165,5 +166,7 @@ class Measured:
             "n_history events (to score training events, pass exclude_seen=False)"
         )
         warnings.warn(
-            f"{', '.join(undefined)} is undefined and set to nan: {why}.", UndefinedMetricWarning, stacklevel=4
+            f"{', '.join(undefined)} is undefined and set to nan: {why}.",
+            UndefinedMetricWarning,
+            stacklevel=caller_level(),
         )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from skrec.exceptions import TemporalLeakWarning
 from skrec.interactions import EventTable, factorize
 from skrec.model_selection._base import EventSplitter, Split, check_count, check_test_size
+from skrec.utils import caller_level
 
 _LEAST_BLOCKS = 10
 """Ids, each in one block of rows, that are not so by chance."""
@@ -100,6 +101,6 @@ def _warn_of_sorted_ids(events: EventTable) -> None:
                 f"the test part is other {what}s, not later events. Pass a frame with a column 'timestamp', or sort "
                 "the rows by time.",
                 TemporalLeakWarning,
-                stacklevel=4,
+                stacklevel=caller_level(),
             )
             return

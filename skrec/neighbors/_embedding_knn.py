@@ -20,6 +20,7 @@ from skrec.base import (
     PartialFitMixin,
     PopularityPriorMixin,
     Ranker,
+    ScoreBlock,
     VectorRecommender,
     encode_texts,
     text_columns,
@@ -27,7 +28,7 @@ from skrec.base import (
 from skrec.exceptions import ColdStartWarning
 from skrec.interactions import Histories, Interactions, Queries
 from skrec.neighbors._faiss import FaissRanker, SavedIndexMixin
-from skrec.neighbors._vector_space import squared_norms, unwhitened, whitening_axes
+from skrec.neighbors._vector_space import off_mean, squared_norms, unwhitened, whitening_axes
 from skrec.utils import (
     Matrix,
     caller_level,
@@ -42,8 +43,6 @@ from skrec.utils import (
     unit_rows,
     with_rows,
 )
-
-_OFF_CENTER = 0.0123
 
 
 class EmbeddingKNNRecommender(PopularityPriorMixin, SavedIndexMixin, PartialFitMixin, VectorRecommender):
@@ -61,7 +60,7 @@ class EmbeddingKNNRecommender(PopularityPriorMixin, SavedIndexMixin, PartialFitM
         numeric features as they are; ``"auto"`` embeds texts, one-hot encodes
         categories, and imputes and standardises numbers.
     metric : {"cosine", "dot", "euclidean"}, default="cosine"
-        Similarity of a user and an item. The score of "euclidean" is 1 / (1 + distance).
+        Similarity of a user and an item. The score of "euclidean" is 1 / (1 + distance), in ``similar_items`` too.
     aggregation : {"mean", "max", "attention"}, default="mean"
         How an item is compared with the vectors of a history. "mean": similarity to their weighted mean. "max":
         largest weighted similarity to one of them. "attention": mean of the similarities, weighted by a softmax
@@ -224,9 +223,7 @@ class EmbeddingKNNRecommender(PopularityPriorMixin, SavedIndexMixin, PartialFitM
             self.center_ = center
             self.axes_ = whitening_axes(vectors - center, self.whitening) if self.whitening else None
         elif len(vectors) > 1 and self._metric == "euclidean":
-            # Distances do not depend on it. Off the mean, since a zero vector stands for an item without features.
-            mean, spread = vectors.mean(axis=0, dtype=np.float64), vectors.std(axis=0, dtype=np.float64)
-            self.center_ = (mean + _OFF_CENTER * spread).astype(np.float32)
+            self.center_ = off_mean(vectors)  # distances do not depend on it
 
     def _partial_fit(self, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
         self._use_time = data.check_order(self.order) and self._use_time
@@ -236,9 +233,7 @@ class EmbeddingKNNRecommender(PopularityPriorMixin, SavedIndexMixin, PartialFitM
     def _set_vectors(self, vectors: Matrix, *, is_update: bool) -> None:
         self.item_vectors_ = self._item_vectors = vectors
         self._has_vector = ~is_zero_row(vectors)
-        self._item_bias = None
-        if self._metric == "euclidean":
-            self._item_bias = squared_norms(vectors) * np.float32(-0.5)
+        self._item_bias = squared_norms(vectors) * np.float32(-0.5) if self._metric == "euclidean" else None
         self._item_offset = None
         offset = self._weighted_popularity(is_update=is_update)
         self._item_offset = offset if offset.any() else None
@@ -343,6 +338,11 @@ class EmbeddingKNNRecommender(PopularityPriorMixin, SavedIndexMixin, PartialFitM
             return (similarity * (weight / weight.max())[:, None]).max(axis=0)
         attention = softmax(self.attention_sharpness * similarity + np.log(weight)[:, None], axis=0)
         return (attention * similarity).sum(axis=0)
+
+    def _neighbor_scores(self, codes: NDArray[np.int64]) -> ScoreBlock:
+        if self._metric != "euclidean":
+            return super()._neighbor_scores(codes)
+        return lambda start, stop, items: self._similarities(codes[start:stop], items)
 
     def _similarities(self, events: NDArray, items: NDArray[np.int64] | None) -> NDArray[np.float32]:
         """(n_events, n_items) similarities of the items of events to items."""

@@ -6,12 +6,21 @@ from numpy.typing import NDArray
 
 from skrec.utils import Matrix, is_zero_row, unit_rows
 
+_OFF_CENTER = 0.0123
+
 
 def squared_norms(vectors: Matrix) -> NDArray[np.float32]:
     """Squared length of each row."""
     if sp.issparse(vectors):
         return np.asarray(sp.csr_array(vectors).power(2).sum(axis=1), dtype=np.float32).ravel()
     return np.einsum("ij,ij->i", vectors, vectors)
+
+
+def off_mean(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """An origin near the mean and off it, since a zero vector stands for an item without features."""
+    mean, spread = vectors.mean(axis=0, dtype=np.float64), vectors.std(axis=0, dtype=np.float64)
+    near: NDArray[np.float32] = (mean + _OFF_CENTER * spread).astype(np.float32)
+    return near
 
 
 def whitening_axes(centered: NDArray[np.float32], power: float) -> NDArray[np.float32]:
