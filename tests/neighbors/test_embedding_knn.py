@@ -309,6 +309,16 @@ def test_bad_parameters(log, parameters):
         EmbeddingKNNRecommender(**parameters).fit(log)
 
 
+def test_similar_items_follow_the_metric(log, vectors):
+    items = np.arange(N_ITEMS + N_COLD)
+    rec = EmbeddingKNNRecommender(metric="euclidean").fit(log, item_features=(items, vectors))
+    distances = np.linalg.norm(vectors[:, None] - vectors, axis=2)
+    np.fill_diagonal(distances, np.inf)
+    found = rec.similar_items(items, k=4)
+    np.testing.assert_array_equal(found.items, np.argsort(distances, axis=1)[:, :4])
+    np.testing.assert_allclose(found.scores, 1 / (1 + np.sort(distances, axis=1)[:, :4]), rtol=1e-5)
+
+
 def test_euclidean_distances_survive_a_large_offset():
     table = (np.arange(30), (np.arange(30.0) + 20000)[:, None])
     rec = EmbeddingKNNRecommender(metric="euclidean").fit([[1, 5], [2, 20]], item_features=table)
