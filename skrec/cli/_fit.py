@@ -13,7 +13,8 @@ A file model.toml names a public estimator and its parameters; tables inside it 
   [item_encoder]
   estimator = "NgramTextEncoder"
 
-The file is put in its place at once, so that a running `skrec serve` takes it over.
+The file is put in its place at once, so that a running `skrec serve` takes it over. Its time of modification is that
+of the file of events, so that `skrec serve` replays the feedback that was logged since.
 """
 
 from __future__ import annotations
@@ -41,9 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> None:
     """Fit and save."""
     estimator = None if given.config is None else read_config(given.config)
+    known_until = os.stat(given.events).st_mtime if os.path.exists(given.events) else 0.0
     tables = read_tables(given)
     fitted = fit(default_model(tables) if estimator is None else estimator, tables)
-    save(fitted, given.output)
+    save(fitted, given.output, known_until=known_until)
     say(f"saved {given.output}")
 
 
@@ -72,8 +74,12 @@ def fit(estimator: Any, tables: Tables, rows: Any = None) -> Any:
         return estimator.fit(X, y, **tables.features)
 
 
-def save(fitted: Any, path: str) -> None:
-    """Write a model beside its place, then into it."""
+def save(fitted: Any, path: str, known_until: float) -> None:
+    """Write a model beside its place, then into it.
+
+    The time of the last event that it may know becomes that of the file: what was logged while it was fitted is not
+    taken as known.
+    """
     try:
         import skops.io
     except ImportError as error:
@@ -81,6 +87,7 @@ def save(fitted: Any, path: str) -> None:
     beside = Path(f"{path}.{os.getpid()}.new")
     try:
         skops.io.dump(fitted, beside)
+        os.utime(beside, (known_until, known_until))
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)

@@ -55,6 +55,8 @@ def _options(model: ServedModel, body: Body, n_users: int) -> dict[str, Any]:
         message = f"request has {len(request)} texts for {n_users} users; pass one, or one per user."
         raise ServiceError(422, "invalid", message, path="request")
     options["request"] = request
+    if request is not None and "request_weight" not in body:
+        options["request_weight"] = model.request_weight
     return {name: value for name, value in options.items() if value is not None}
 
 

@@ -76,7 +76,12 @@ def _recommend(limits: ServiceLimits) -> Endpoint:
             "description": "What the users want now, in free text: one for all, or one or null per user.",
             "anyOf": [schemas.text(limits), array_of(text, limits.queries, 1)],
         },
-        "request_weight": {"type": "number", "minimum": 0, "maximum": 1},
+        "request_weight": {
+            "description": "Of the request against the taste; 0.7 without it, unless a reranker reads the request.",
+            "type": "number",
+            "minimum": 0,
+            "maximum": 1,
+        },
         "user_features": array_of(row, limits.queries, 1, description="One object per user, with the columns of fit."),
         "reasons": {"type": "boolean", "default": False, "description": "Give a reason with each item."},
         "language": schemas.LANGUAGE,
@@ -186,6 +191,13 @@ def feedback_endpoint(limits: ServiceLimits) -> Endpoint:
     properties = {
         **schemas.EVENT["properties"],
         "context": {"type": "object", "additionalProperties": schemas.CELL, "maxProperties": 100},
+        "timestamp": {
+            "description": "When it happened, in the unit of fit; without it, when it is written. Unused by a model "
+            "that was fitted without times.",
+            "type": "number",
+            "minimum": 0,
+            "maximum": 1e19,
+        },
         "event_id": {"type": "string", "minLength": 1, "maxLength": 100, "description": "Sent again, it counts once."},
     }
     fields = {

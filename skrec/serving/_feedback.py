@@ -160,6 +160,9 @@ def _check_for(model: ServedModel, events: Sequence[dict[str, Any]], every: set[
             raise _wrong(at, "value", "this model learns ratings; give each event its rating as value.")
         if not explicit and value is not None and value < 0:
             raise _wrong(at, "value", f"must be at least 0, which means seen and not liked; got {value}.")
+        fault = model.times.fault(event["timestamp"]) if model.times and "timestamp" in event else None
+        if fault is not None:
+            raise _wrong(at, "timestamp", fault)
         given = event.get("context", {})
         if set(columns) - set(given) or set(given) - every or len(columns) != model.n_context:
             raise _wrong(at, "context", f"must have the fields {sorted(every)}; got {sorted(given)!s:.200}.")

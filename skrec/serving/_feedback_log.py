@@ -24,20 +24,28 @@ CREATE TABLE IF NOT EXISTS events (
     item TEXT NOT NULL,
     value REAL,
     context TEXT,
+    timestamp REAL,
     refused TEXT
 )
 """
 
 
+_COLUMNS = "id, user, item, value, context, timestamp, time"
+
+
 @dataclass(frozen=True)
 class LoggedEvent:
-    """One event; ``number`` counts from 1 in the order of the log."""
+    """One event; ``number`` counts from 1 in the order of the log, ``logged`` is when it was written, in seconds
+    since 1970, and ``timestamp`` the time that the client gave, in the unit of the model.
+    """
 
     number: int
     user: Any
     item: Any
     value: float | None
     context: dict[str, Any] | None
+    timestamp: float | None
+    logged: float
 
 
 class FeedbackLog:
@@ -61,7 +69,7 @@ class FeedbackLog:
             with self._connection() as connection:
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.execute(_SCHEMA)
-                connection.execute("SELECT id, time, event_id, user, item, value, context, refused FROM events LIMIT 1")
+                connection.execute(f"SELECT {_COLUMNS}, event_id, refused FROM events LIMIT 1")
         except (OSError, sqlite3.Error) as error:
             raise ValueError(f"{self.path} cannot be the log of feedback: {error}.") from error
 
@@ -88,12 +96,12 @@ class FeedbackLog:
                 json.dumps(event["item"]),
                 event.get("value"),
                 json.dumps(event["context"]) if "context" in event else None,
+                event.get("timestamp"),
             )
             for event in events
         ]
-        statement = (
-            "INSERT OR IGNORE INTO events (time, event_id, user, item, value, context) VALUES (?, ?, ?, ?, ?, ?)"
-        )
+        names = "time, event_id, user, item, value, context, timestamp"
+        statement = f"INSERT OR IGNORE INTO events ({names}) VALUES (?, ?, ?, ?, ?, ?, ?)"
         with self._connection() as connection:
             before = connection.total_changes
             connection.executemany(statement, rows)
@@ -103,15 +111,20 @@ class FeedbackLog:
 
     def read(self, after: int, most: int) -> list[LoggedEvent]:
         """Events behind a number, without those that the model has refused."""
-        query = "SELECT id, user, item, value, context FROM events WHERE id > ? AND refused IS NULL ORDER BY id LIMIT ?"
+        query = f"SELECT {_COLUMNS} FROM events WHERE id > ? AND refused IS NULL ORDER BY id LIMIT ?"
         with self._connection() as connection:
             rows = connection.execute(query, (after, most)).fetchall()
         return [
-            LoggedEvent(
-                number, json.loads(user), json.loads(item), value, None if context is None else json.loads(context)
-            )
-            for number, user, item, value, context in rows
+            LoggedEvent(number, json.loads(user), json.loads(item), value, context and json.loads(context), *times)
+            for number, user, item, value, context, *times in rows
         ]
+
+    def count(self, after: int) -> int:
+        """How many events :meth:`read` gives behind a number; numbers have gaps where an ``event_id`` came again."""
+        query = "SELECT count(*) FROM events WHERE id > ? AND refused IS NULL"
+        with self._connection() as connection:
+            (n_events,) = connection.execute(query, (after,)).fetchone()
+        return int(n_events)
 
     def last(self, until: float | None = None) -> int:
         """Number of the last event, of all or of those that were written until a time; 0 where there is none."""

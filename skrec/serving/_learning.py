@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from skrec.interactions import TIMESTAMP
 from skrec.serving._feedback_log import FeedbackLog, LoggedEvent
 from skrec.serving._metrics import ServiceMetrics
 from skrec.serving._model import Publisher, ServedModel
@@ -44,7 +45,7 @@ class Learner:
         """Publish a model with the events of the log that it lacks."""
         with self._lock:
             after = self._first_missing(model)
-            missing = self._log.last() - after
+            missing = self._log.count(after)
             if missing and not model.can("partial_fit"):
                 _logger.warning("%d events of feedback are not learned: %s has no partial_fit", missing, model.kind)
             elif missing:
@@ -103,4 +104,8 @@ def _table(model: ServedModel, rows: Sequence[LoggedEvent]) -> tuple[Any, Any]:
         return (as_rows(cells) if model.n_context else as_pairs([(row.user, row.item) for row in rows])), y
     user, item, *context = [str(name) for name in names]
     records = [{user: row.user, item: row.item, **{c: (row.context or {})[c] for c in context}} for row in rows]
-    return frame_of(records, [user, item, *context]), y
+    if model.times is None:
+        return frame_of(records, [user, item, *context]), y
+    for record, row in zip(records, rows, strict=True):
+        record[TIMESTAMP] = model.times.time_of(row.timestamp, row.logged)
+    return frame_of(records, [user, item, *context, TIMESTAMP]), y

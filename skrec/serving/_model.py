@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from inspect import Parameter, signature
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skrec.interactions import IdIndex, RecommenderView
 from skrec.serving._errors import ServiceError
+from skrec.serving._times import TimeScale
 from skrec.utils import unwrap_recommender
 
 _MOST_NAMES = 100_000
@@ -24,6 +26,8 @@ _MOST_NAMES = 100_000
 _VERSION = re.compile(r"[\w.+-]{1,100}", re.ASCII)
 _LEAST_SIMILARITY = 0.3
 _LONGEST_NAME = 50
+_TYPED_WEIGHT = 0.7
+"""Chosen on validation events of both bookshops: examples/benchmarks/request_weight.py."""
 
 
 class Catalogue:
@@ -144,6 +148,8 @@ class ServedModel:
     catalogue : Catalogue
     modified : float or None
         When the file was written, in seconds since 1970.
+    times : TimeScale or None
+        How it counts time, where it was fitted with times.
     """
 
     name: str
@@ -151,6 +157,7 @@ class ServedModel:
     version: str
     catalogue: Catalogue
     modified: float | None = None
+    times: TimeScale | None = None
 
     @classmethod
     def of(cls, recommender: Any, version: str, modified: float | None = None, name: str | None = None) -> ServedModel:
@@ -166,7 +173,7 @@ class ServedModel:
         if name is not None and not (0 < len(name) <= _LONGEST_NAME and name.isprintable()):
             raise ValueError(f"The name of a model is 1 to {_LONGEST_NAME} printable characters; got {name!r:.100}.")
         name = _class_name(recommender) if name is None else name
-        return cls(name, recommender, version, Catalogue.of(recommender), modified)
+        return cls(name, recommender, version, Catalogue.of(recommender), modified, TimeScale.of(recommender))
 
     def updated(self, recommender: Any, last_event: int) -> ServedModel:
         """The same model after feedback."""
@@ -188,6 +195,16 @@ class ServedModel:
     def can(self, method: str) -> bool:
         """Whether the recommender has a method."""
         return hasattr(self.recommender, method)
+
+    @cached_property
+    def request_weight(self) -> float | None:
+        """Weight of a search that somebody types, where a request names none; None leaves it to the recommender.
+
+        A recommender blends evenly by itself, which leaves a strong taste on top of what was asked for. A reranker that
+        lets a language model read the request keeps its own.
+        """
+        defaults = [_default_of(part, "request_weight") for part in _parts(self.recommender)]
+        return None if defaults[0] is Parameter.empty or 0.0 in defaults else _TYPED_WEIGHT
 
     @property
     def context_columns(self) -> list[str]:
@@ -231,6 +248,12 @@ class Publisher:
 
     def __init__(self, model: ServedModel) -> None:
         self.current = model
+
+
+def _default_of(recommender: Any, name: str) -> Any:
+    """Default of an argument of ``recommend``; Parameter.empty where there is none."""
+    found = signature(recommender.recommend).parameters.get(name)
+    return Parameter.empty if found is None else found.default
 
 
 def _class_name(recommender: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,9 +12,10 @@ from os import PathLike
 from typing import Any, overload
 
 from skrec.persistence import allow_external as activate
-from skrec.persistence import skops_trusted_types
+from skrec.persistence import external_access, skops_trusted_types
 from skrec.serving._errors import ModelFileError
 
+_logger = logging.getLogger("skrec.serving")
 _ZIP = b"PK\x03\x04"
 _DIGITS = 16
 
@@ -66,6 +68,14 @@ def read_model(
         )
     if allow_external:
         activate(recommender)
+    elif data.startswith(_ZIP) and (inactive := external_access(recommender)):
+        _logger.warning(
+            "the model of %s is to %s. What a skops file would reach is inactive: calls that need it, such as texts "
+            "in /search, /recommend and /converse, are refused (422 not_allowed). Lists from histories do not need it. "
+            "If you trust the file, allow it by --allow-external (allow_external=True).",
+            path,
+            "; ".join(inactive),
+        )
     _try(path, recommender)
     return ModelFile(recommender, digest, modified)
 

@@ -52,6 +52,8 @@ def test_fit_then_recommend(folder, capsys):
     for words in ("customer_id  text", "fitting HybridMFRecommender:", "saved"):
         assert words in err
     assert [path.name for path in folder.iterdir() if path.name.endswith(".new")] == []
+    written = (folder / "orders.csv").stat().st_mtime
+    assert model.stat().st_mtime == pytest.approx(written), "feedback that was logged since is replayed"
     rec = skops.io.load(model, trusted=skops_trusted_types())
     assert rec.items_.tolist() == [f"00{at}" for at in range(8)], "ids that look like numbers stay text"
     expected = rec.recommend(["c1", "nobody"], k=3)

@@ -6,13 +6,18 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.frozen import FrozenEstimator
+from small_service import ITEMS, events
 from starlette.testclient import TestClient
 
+from skrec.compose import FallbackRecommender
 from skrec.decomposition import HybridMFRecommender
 from skrec.dummy import PopularRecommender
-from skrec.feature_extraction import ContextEncoder
+from skrec.feature_extraction import ContextEncoder, HashingTextEncoder
+from skrec.llm import HeuristicChat, LLMReranker
 from skrec.pipeline import make_pipeline
 from skrec.serving import ServiceLimits, make_app
+from skrec.serving._model import ServedModel
 
 
 def ask(client, path, status=200, **body):
@@ -64,6 +69,29 @@ def test_options_reach_the_model(client, recommender):
     )
     expected = [[item for item in row if item is not None] for row in found.items.tolist()]
     assert [[one["item"] for one in row["items"]] for row in lists] == expected
+
+
+def test_what_somebody_types_weighs_more_than_taste(client, recommender):
+    texts = ["a book about emma", None]
+    for given, weight in (({}, 0.7), ({"request_weight": 0.2}, 0.2)):
+        lists = ask(client, "/recommend", users=["u1", "u2"], k=8, request=texts, **given)["lists"]
+        found = recommender.recommend(["u1", "u2"], k=8, request=texts, request_weight=weight)
+        for row, scores in zip(lists, found.scores, strict=True):
+            np.testing.assert_allclose([one["score"] for one in row["items"]], scores[np.isfinite(scores)], rtol=1e-5)
+
+
+def test_weights_of_typed_searches(recommender):
+    def weight(rec):
+        return ServedModel.of(rec, "1").request_weight
+
+    frame = events()
+    reranker = LLMReranker(FrozenEstimator(recommender), HeuristicChat(HashingTextEncoder())).fit(
+        frame, item_features=ITEMS
+    )
+    assert weight(recommender) == 0.7
+    assert weight(make_pipeline(FrozenEstimator(recommender)).fit(frame)) == 0.7
+    assert weight(reranker) is None
+    assert weight(FallbackRecommender([("one", FrozenEstimator(reranker))]).fit(frame)) is None
 
 
 def test_reasons_are_those_of_explain(client, recommender):

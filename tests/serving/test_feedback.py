@@ -198,6 +198,56 @@ def test_ratings_and_context(log):
     assert sqlite3.connect(log).execute("SELECT count(*) FROM events WHERE refused IS NULL").fetchone() == (1,)
 
 
+def timed(times):
+    frame = pd.DataFrame({"user": ["a", "a", "b", "b"], "item": ["x", "y", "y", "z"], "timestamp": times})
+    return ItemKNNRecommender(order="time").fit(frame)
+
+
+def times_of(client, user):
+    return client.app.state.service.model().recommender.seen_items([user]).timestamp.tolist()
+
+
+def test_events_have_the_time_that_is_given_else_that_of_the_server(log):
+    now = int(time.time())
+    for per_second in (1, 1000):
+        last = (now - 1000) * per_second
+        app = make_app(timed([last - 3, last - 2, last - 1, last]), feedback_log=log, replay="none")
+        with TestClient(app) as client:
+            early = {"user": "a", "item": "z", "timestamp": last - 5}
+            assert send(client, early, ("b", "x"), wait=True)["learned"]
+            assert times_of(client, "a") == [last - 5, last - 3, last - 2]
+            assert now * per_second <= times_of(client, "b")[-1] <= (time.time() + 1) * per_second
+
+
+def test_events_of_a_model_that_counts_steps_come_last(log):
+    with TestClient(make_app(timed([1, 2, 3, 4]), feedback_log=log)) as client:
+        assert send(client, ("a", "z"), {"user": "b", "item": "x", "timestamp": 7}, wait=True)["learned"]
+        assert (times_of(client, "a"), times_of(client, "b")) == ([1, 2, 4], [3, 4, 7])
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("now", "of type number"),
+        (-1, "at least 0"),
+        (3, "must be in the unit of fit, whose last time is 1700000004; got 3"),
+        (1_700_000_000_000, "must be in the unit of fit"),
+        (9e9, "must not lie more than a day ahead"),
+    ],
+)
+def test_times_that_are_refused(log, given, words):
+    with TestClient(make_app(timed([1_700_000_001 + at for at in range(4)]), feedback_log=log)) as client:
+        error = send(client, {"user": "a", "item": "z", "timestamp": given}, status=422)["error"]
+        assert words in error["message"]
+        assert error["path"] == "events[0].timestamp"
+
+
+def test_a_model_without_times_keeps_them_in_the_log(log):
+    with TestClient(make_app(fitted(), feedback_log=log)) as client:
+        assert send(client, {"user": "u1", "item": "bk-1", "timestamp": 3.5}, wait=True)["learned"]
+    assert sqlite3.connect(log).execute("SELECT timestamp FROM events").fetchone() == (3.5,)
+
+
 def test_no_log_no_feedback_and_a_file_that_is_no_log(tmp_path, recommender):
     with TestClient(make_app(recommender)) as client:
         assert client.post("/feedback", json={"events": []}).status_code == 404

@@ -13,10 +13,12 @@ import urllib.request
 
 import pytest
 import skops.io
-from small_service import fitted, running
+from small_service import ITEMS, events, fitted, running
 from starlette.testclient import TestClient
 
 from skrec.dummy import PopularRecommender
+from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder
+from skrec.neighbors import ItemKNNRecommender
 from skrec.serving import ServiceLimits, make_app
 
 USERS = ["u1", "u5", "nobody"]
@@ -141,6 +143,24 @@ def test_no_request_is_lost_or_answered_by_half_a_model(models, tmp_path):
         lists = [[one["item"] for one in row["items"]] for row in answer["lists"]]
         assert lists == [[item for item in row if item is not None] for row in expected[answer["version"]]]
     assert len({answer["version"] for _, answer in answers}) > 1
+
+
+def test_a_model_that_would_reach_out_says_so_at_the_start(tmp_path, caplog):
+    texts = LLMTextEmbedder(HashingTextEncoder(), cache=str(tmp_path / "vectors"))
+    rec = ItemKNNRecommender(item_encoder=texts).fit(events(), item_features=ITEMS)
+    path = tmp_path / "model.skops"
+    skops.io.dump(rec, path)
+    body = {"texts": "a book about walden"}
+    with caplog.at_level(logging.WARNING), TestClient(make_app(path)) as client:
+        assert "write vectors to cache" in caplog.text
+        assert "allow it by --allow-external" in caplog.text
+        assert client.post("/recommend", json={"users": USERS}).status_code == 200
+        refused = client.post("/search", json=body)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (422, "not_allowed")
+    caplog.clear()
+    with caplog.at_level(logging.WARNING), TestClient(make_app(path, allow_external=True)) as client:
+        assert client.post("/search", json=body).status_code == 200
+    assert caplog.text == ""
 
 
 @pytest.mark.slow
