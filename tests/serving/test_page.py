@@ -303,10 +303,22 @@ def test_a_conversation_with_two_models(page):
 
 VIEWS = [
     (f"{width}-{scheme}-{language}", size, scheme, language)
-    for width, size in (("wide", (1100, 900)), ("narrow", (380, 900)))
+    for width, size in (("wide", (1100, 900)), ("narrow", (380, 1300)))
     for scheme in ("light", "dark")
     for language in ("en", "zh")
 ]
+
+
+GUIDE = {
+    "page_wide-light-en": "service_page",
+    "two_wide-light-en": "service_two_models",
+    "two_narrow-dark-zh": "service_narrow",
+}
+
+
+def take(page, view):
+    name = GUIDE.get(view, f"view_{view}")
+    page.screenshot(path=os.path.join(os.environ["SKREC_SCREENSHOTS"], f"{name}.png"))
 
 
 def bookshop_app(language):
@@ -325,7 +337,6 @@ def bookshop_app(language):
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_screenshots_for_the_guide(browser, language):
     """Each view, to be looked at; the guide shows three of them."""
-    folder = os.environ["SKREC_SCREENSHOTS"]
     app, user = bookshop_app(language)
     with running(app) as address:
         for name, (width, height), scheme, _ in [view for view in VIEWS if view[3] == language]:
@@ -333,13 +344,13 @@ def test_screenshots_for_the_guide(browser, language):
             page = context.new_page()
             page.goto(f"{address}/?user={user}&language={language}")
             wait_for_both(page)
-            page.screenshot(path=os.path.join(folder, f"service_two_{name}.png"), full_page="narrow" in name)
+            take(page, f"two_{name}")
             page.locator("#second").select_option("")
             page.wait_for_function("() => !document.body.classList.contains('two')")
-            page.screenshot(path=os.path.join(folder, f"service_page_{name}.png"))
+            take(page, f"page_{name}")
             page.locator("#text").fill("something shorter" if language == "en" else "短一点的")
             page.locator("#text").press("Enter")
             page.wait_for_selector("#turns li:not(.mine)")
             page.wait_for_function("() => !document.querySelector('[aria-busy]')")
-            page.screenshot(path=os.path.join(folder, f"service_chat_{name}.png"))
+            take(page, f"chat_{name}")
             context.close()
