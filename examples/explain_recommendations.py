@@ -74,9 +74,8 @@ if model is None:
     chat = HeuristicChat()
 else:
     chat = OpenAICompatibleChat(model, base_url=base_url, api_key_env=api_key_env, budget=Budget(max_calls=200))
-explainer = LLMExplainer(
-    FrozenEstimator(ease), chat, language=language, item_template="{title} by {author}: {description}"
-)
+wording = {"en": "{title} by {author}: {description}", "zh": "《{title}》，{author}：{description}"}[language]
+explainer = LLMExplainer(FrozenEstimator(ease), chat, language=language, item_template=wording)
 explainer.fit(shop.X, item_features=books)
 explained = explainer.explain([reader], found)
 for book, text, method in zip(found, explained.text, explained.method, strict=True):

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from skrec.exceptions import MissingGlyphWarning
-from skrec.utils import as_text, caller_level
+from skrec.utils import HAN, as_text, caller_level
 
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # but no line feed
-_HAN = re.compile(r"[\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003fffd]+")
+_HAN = re.compile(f"[{HAN}]+")
 _MARKS = str.maketrans(
     dict(zip("、，。：；！？", [f"{mark} " for mark in ",,.:;!?"], strict=True))
     | dict(zip("《》「」『』【】", '""""""[]', strict=True))

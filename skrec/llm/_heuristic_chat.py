@@ -228,7 +228,7 @@ class _Reading:
         near = self.about[0][1]
         shared = [word for word in dict.fromkeys(self._words(self.choices[0][1])) if word in set(self._words(near))]
         words = wording["comma"].join(shared[:3])
-        return wording["shared" if shared else "near"].format(words=words, near=near[:_QUOTED])
+        return wording["shared" if shared else "near"].format(words=words, near=_quoted(near, self.language))
 
     def _words(self, text: str) -> list[str]:
         return content_words(text.lower(), self.splitter)
@@ -267,6 +267,11 @@ def _fill_text(name: str, read: _Reading) -> str:
     if name in _EVIDENCE:
         return read.about[0][0] if read.about else ""
     return _SENTENCES[read.language]["comma"].join(read.words()) if name in _WORDS else read.sentence()
+
+
+def _quoted(text: str, language: str) -> str:
+    most = _QUOTED // 2 if language == "zh" else _QUOTED
+    return text if len(text) <= most else f"{text[:most].rstrip()}…"
 
 
 def _entries(block: DataBlock) -> list[tuple[str, str]]:

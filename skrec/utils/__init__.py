@@ -74,6 +74,7 @@ from skrec.utils._warnings import caller_level
 from skrec.utils._words import (
     FUNCTION_WORDS,
     HAN,
+    INVISIBLE,
     SPACELESS,
     Tokenizer,
     WordPattern,

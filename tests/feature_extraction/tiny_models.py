@@ -10,11 +10,13 @@ OTHERS = [
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
 
 KINDS = {
-    # tokenizer, architecture, pooling, prompts: of multilingual BERT, E5, BGE-M3 and GTE, multilingual MiniLM, Qwen3
+    # tokenizer, architecture, pooling, prompts: of multilingual BERT, E5, BGE-M3 and GTE, multilingual MiniLM, Qwen3,
+    # and the ModernBERT of later GTE
     "mBERT": ("wordpiece", "bert", "mean", {}),
     "E5": ("unigram", "xlm-roberta", "mean", {"query": "query: ", "document": "passage: "}),
     "BGE-M3, GTE": ("unigram", "xlm-roberta", "cls", {}),
     "multilingual MiniLM": ("unigram", "bert", "mean", {}),
+    "GTE ModernBERT": ("bytes", "modernbert", "cls", {}),
     "Qwen3-Embedding": ("bytes", "qwen3", "lasttoken", {"query": "Instruct: find\nQuery:"}),
 }
 
@@ -26,7 +28,7 @@ def save_model(folder, kind, texts):
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 
     tokens, architecture, pooling, prompts = KINDS[kind]
-    tokenizer = _tokenizer(tokens, texts)
+    tokenizer = _tokenizer(tokens, texts, pooling)
     torch.manual_seed(0)
     plain = str(folder / "plain")
     _network(architecture, len(tokenizer)).save_pretrained(plain)
@@ -36,7 +38,7 @@ def save_model(folder, kind, texts):
     return str(folder / "model")
 
 
-def _tokenizer(kind, texts):
+def _tokenizer(kind, texts, pooling):
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -62,7 +64,7 @@ def _tokenizer(kind, texts):
         )
     if trainer is not None:
         tokenizer.train_from_iterator(5 * texts, trainer)
-    if kind == "bytes":  # Qwen3 ends every text by the token that is pooled
+    if pooling == "lasttoken":  # Qwen3 ends every text by the token that is pooled
         tokenizer.post_processor = processors.TemplateProcessing("$A </s>", special_tokens=[("</s>", 2)])
     else:
         tokenizer.post_processor = processors.TemplateProcessing(
@@ -75,7 +77,16 @@ def _tokenizer(kind, texts):
 
 
 def _network(architecture, n_tokens):
-    from transformers import BertConfig, BertModel, Qwen3Config, Qwen3Model, XLMRobertaConfig, XLMRobertaModel
+    from transformers import (
+        BertConfig,
+        BertModel,
+        ModernBertConfig,
+        ModernBertModel,
+        Qwen3Config,
+        Qwen3Model,
+        XLMRobertaConfig,
+        XLMRobertaModel,
+    )
 
     size = {
         "vocab_size": n_tokens,
@@ -89,5 +100,8 @@ def _network(architecture, n_tokens):
     }
     if architecture == "qwen3":
         return Qwen3Model(Qwen3Config(**size, num_key_value_heads=1, head_dim=8))
+    if architecture == "modernbert":
+        size["initializer_range"] = 0.2
+        return ModernBertModel(ModernBertConfig(**size, bos_token_id=0, cls_token_id=0, eos_token_id=2, sep_token_id=2))
     config, model = {"bert": (BertConfig, BertModel), "xlm-roberta": (XLMRobertaConfig, XLMRobertaModel)}[architecture]
     return model(config(**size))

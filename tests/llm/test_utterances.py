@@ -6,8 +6,8 @@ import pytest
 from utterances import LANGUAGES, books, misread, utterances
 
 from skrec.dummy import PopularRecommender
-from skrec.exceptions import TemplateLanguageWarning
-from skrec.feature_extraction import HashingTextEncoder, KeywordExtractor, LLMTextEmbedder
+from skrec.exceptions import TemplateLanguageWarning, UnparsedLanguageWarning
+from skrec.feature_extraction import HashingTextEncoder, KeywordExtractor, LLMTextEmbedder, NgramTextEncoder
 from skrec.llm import ConversationalRecommender, LLMExplainer, QuerySuggester
 from skrec.llm._conversation._critique_parser import CritiqueReader
 from skrec.llm._conversation._item_facts import ItemFacts
@@ -156,3 +156,48 @@ def test_a_language_without_templates_says_so(shop, tag, nearest):
     X, table = shop
     with pytest.warns(TemplateLanguageWarning, match=f"'{tag}' has no templates.*{nearest}"):
         LLMExplainer(PopularRecommender(), language=tag).fit(X, item_features=table)
+
+
+MIXED = pd.DataFrame(
+    {
+        "item": range(10),
+        "title": ["Sea Wolves", "The Prison", "Am Meer", "Das Gefängnis", "La mer", "La prison", "El mar", "La cárcel"]
+        + ["大海", "监狱"],
+        "text": ["a storm at sea", "life in prison", "ein Sturm auf dem Meer", "das Leben im Gefängnis"]
+        + ["une tempête en mer", "une journée en prison", "una tormenta en el mar", "la vida en la cárcel"]
+        + ["大海上的风暴", "监狱里的生活"],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "language", "found"),
+    [
+        ("no prison please", "en", {1, 5}),
+        ("bitte kein Gefängnis", "de", {3}),
+        ("nada de cárcel", "es", {7}),
+        ("不要监狱", "zh", {9}),
+        ("不要監獄的", "zh", {9}),
+    ],
+)
+def test_a_mixed_catalogue_of_five_languages(said, language, found):
+    X = pd.DataFrame({"user": np.repeat(range(5), 4), "item": np.arange(20) % 10})
+    rec = ConversationalRecommender(PopularRecommender(), item_encoder=NgramTextEncoder(), question=None)
+    turn = rec.fit(X, item_features=MIXED).reply(said, k=10)
+    assert turn.state.language == language
+    shown = set(turn.recommendations.items[0].tolist())
+    assert not shown & found
+    assert len(shown) >= 5
+
+
+def test_texts_that_tell_nothing_are_answered(shop):
+    X, table = shop
+    rec = ConversationalRecommender(PopularRecommender(), item_encoder=ENCODER).fit(X, item_features=table)
+    for said in ("😀🎉", "\u200b\ufeff"):
+        turn = rec.reply(said)
+        assert turn.message.startswith("I read no wish in that")
+        assert turn.state.constraints == ()
+    for said in ("𐤀𐤁𐤂 𓀀𓀁", "שלום hello مرحبا", "ｶﾀｶﾅ ﾃｽﾄ"):
+        with pytest.warns(UnparsedLanguageWarning, match="in none of the parsed languages"):
+            turn = rec.reply(said)
+        assert said in turn.message

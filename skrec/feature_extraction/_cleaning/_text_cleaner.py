@@ -14,13 +14,13 @@ from skrec.feature_extraction._cleaning._html import html_to_text
 from skrec.feature_extraction._reading import read_table
 from skrec.feature_extraction._text_transformer import TextTransformer
 from skrec.interactions import Table
-from skrec.utils import Tokenizer, WordSplitter, as_object_array, fit_context
+from skrec.utils import INVISIBLE, Tokenizer, WordSplitter, as_object_array, fit_context
 
 _URL = re.compile(
     r"(?:https?://|www\.)[^\s<>\"'，。；：！？、（）《》「」“”]*[^\s<>\"'，。；：！？、（）《》「」“”.,;:!?)\]]",
     re.IGNORECASE,
 )
-_INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff\x00-\x08\x0e-\x1f\x7f]")
+_INVISIBLE = re.compile(f"[{INVISIBLE}\x00-\x08\x0e-\x1f\x7f]")
 
 
 class TextCleaner(OneToOneFeatureMixin, TextTransformer):

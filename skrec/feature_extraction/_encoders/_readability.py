@@ -14,17 +14,14 @@ from numpy.typing import NDArray
 from skrec.exceptions import UnreadableTextWarning
 from skrec.feature_extraction._encoders._embedding import valid_unicode
 from skrec.feature_extraction._encoders._tokens import Spans
-from skrec.utils import Text, caller_level
+from skrec.utils import SPACELESS, Text, caller_level
 
 _SAMPLE, _LENGTH = 128, 200  # texts looked at, and characters of each
 _WARN, _REFUSE = 0.05, 0.5
 _PIECES = 2 / 3  # tokens per letter from which a word is a row of letters to the model
-_WITHOUT_SPACES = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U000323af"
-)
 _SYMBOLS = "\u2600-\u27bf\U0001f000-\U0001faff"
 _MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0dff"
-_UNIT = re.compile(rf"[{_WITHOUT_SPACES}{_SYMBOLS}]|(?:(?![{_WITHOUT_SPACES}])(?:[^\W\d_]|[{_MARKS}]))+")
+_UNIT = re.compile(rf"[{SPACELESS}{_SYMBOLS}]|(?:(?![{SPACELESS}])(?:[^\W\d_]|[{_MARKS}]))+")
 _ASCII_WORD = re.compile("[A-Za-z]+")
 _SYMBOL = re.compile(f"[{_SYMBOLS}]")
 _LANGUAGES = {

@@ -77,7 +77,7 @@ class Lexicon:
         data: dict[str, Any] = json.loads(text)
         self.code = code
         self.messages: dict[str, str] = data["messages"]
-        self.joiner, self.comma = ("；", "，") if code == "zh" else ("; ", ", ")
+        self.joiner, self.comma, self.list_comma = ("；", "，", "、") if code == "zh" else ("; ", ", ", ", ")
         self.concept_names: dict[str, str] = data["concept_names"]
         # Most encoders and item texts are English; a sentence is more similar to such texts than a word.
         self.concept_texts: dict[str, str] = data.get("concept_texts", {})

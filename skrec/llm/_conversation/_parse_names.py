@@ -86,6 +86,7 @@ class NameReader:
         if self.run is None:
             return
         (start, stop), named, concepts = self.run, self.run_named, self.run_concepts
+        end = stop
         self.run, self.run_named, self.run_concepts = None, False, []
         plain = self.lexicon.function_words | (set() if named else self.lexicon.item_words)
         while start < stop and self.tokens[start].norm in plain:
@@ -94,6 +95,9 @@ class NameReader:
             stop -= 1
         if start == stop:
             return
+        if is_spaceless(self.tokens[start].norm) and any("的" in t.norm for t in self.tokens[start:stop]):
+            while stop < end and self.tokens[stop].norm in self.lexicon.item_words:
+                stop += 1  # "大海的伤感小说" without its last word is no phrase
         words = self.tokens[start:stop]
         sign = self.lexicon.judgement([token.norm for token in words])
         if sign and not self.mode and (self.findings[self.first_finding :] if sign < 0 else self._has_item()):
@@ -189,7 +193,8 @@ class NameReader:
         if self.mode in REFERENCES:
             return capital or len(content) > 1 or not self._is_common_word(content[0], code)
         if alone or judged:
-            return capital or not any(self.lexicon.knows(t.norm) for t in content)
+            common = len(content) == 1 and self._is_common_word(content[0], code)
+            return capital or not (common or any(self.lexicon.knows(t.norm) for t in content))
         return capital and (len(content) > 1 or (at > 0 and self.lexicon.code != "de"))
 
     def _is_judged(self, at: int) -> bool:

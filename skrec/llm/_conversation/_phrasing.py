@@ -123,6 +123,7 @@ class Phrasing:
         if constraint.weight < 0 and edge.is_integer():  # not up to 1850: from 1851
             edge += 1 if constraint.relation == "<=" else -1
         shown = self.number(constraint.attribute, edge)
+        key = f"year_{key}" if self.facts.kind_of(constraint.attribute) == "year" else key
         return self.say(key, attribute=self.attribute(constraint.attribute), value=shown)
 
     def attribute(self, column: str) -> str:
@@ -169,7 +170,7 @@ class Phrasing:
         if question.relation == "about":
             return self.say("ask_about", value=self.lexicon.concept_names.get(values[0], values[0]))
         if question.relation == "is" and len(values) > 1:
-            return self.say("ask_which", attribute=attribute, values=self.lexicon.comma.join(values))
+            return self.say("ask_which", attribute=attribute, values=self.lexicon.list_comma.join(values))
         if question.relation == "is":
             return self.say("ask_is", attribute=attribute, value=values[0])
         number = self.number(question.attribute, float(question.values[0]))

@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any, NamedTuple
 
-UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff"
+from skrec.utils._words import DIRECTIONS, HANGUL, INVISIBLE, JOINERS, SPACELESS
+
+UNSPACED = SPACELESS + HANGUL + "\u2e80-\u2fdf\u3006-\u33ff\ua960-\ua97f\ud7b0-\ud7ff"
 """Scripts that put no space between a word and a number, as ranges of a character class."""
 
 LETTER = rf"[^\W{UNSPACED}]"
 """A letter, digit or underscore that a number is part of when it stands next to it."""
 
-_IGNORED = {"\u00ad", *map(chr, range(0x200B, 0x2010)), *map(chr, range(0x202A, 0x202F)), "\u2060", "\ufeff"}
+_IGNORED = frozenset(INVISIBLE + JOINERS + DIRECTIONS)
 
 
 class Rule(NamedTuple):

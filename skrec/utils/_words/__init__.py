@@ -2,7 +2,16 @@
 
 from skrec.utils._words._marks import list_members, quoted_texts
 from skrec.utils._words._patterns import WordPattern
-from skrec.utils._words._scripts import HAN, SPACELESS, is_spaceless, main_script
+from skrec.utils._words._scripts import (
+    DIRECTIONS,
+    HAN,
+    HANGUL,
+    INVISIBLE,
+    JOINERS,
+    SPACELESS,
+    is_spaceless,
+    main_script,
+)
 from skrec.utils._words._splitter import (
     Tokenizer,
     WordSplitter,

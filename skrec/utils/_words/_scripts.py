@@ -10,6 +10,10 @@ HANGUL = "\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3"
 SOUTH_EAST_ASIAN = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 """Thai, Lao, Burmese and Khmer, which write no spaces between words."""
 SPACELESS = HAN + KANA + SOUTH_EAST_ASIAN
+INVISIBLE = "\u00ad\u200b\u2060\ufeff"
+"""Soft hyphen, zero-width space, word joiner and byte order mark, which tell nothing in any script."""
+JOINERS, DIRECTIONS = "\u200c\u200d", "\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
+"""Invisible too, but part of the spelling of Persian, of emoji, and of texts of two directions."""
 
 _SPACELESS = re.compile(f"[{SPACELESS}]")
 _KANA = re.compile(f"[{KANA}]")
