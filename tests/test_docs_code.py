@@ -28,6 +28,7 @@ NOT_RUN = {  # (page, beginning of the block): why
     ("datasets", "movies = fetch_movielens"): "downloads",
     ("llm", 'chat = TransformersChat("Qwen/Qwen2.5-0.5B-Instruct", device="cuda"'): "weights and a GPU",
     ("serving", 'pip install "skrec-text[serve]"'): "a command",
+    ("serving", 'app = make_app({"old": old'): "two models of yours; tests/serving runs it",
     ("own_recommender", "pip install"): "a command",
 }
 NOT_STARTED = {"serve", "demo"}  # commands that run until they are stopped
