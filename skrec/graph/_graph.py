@@ -99,11 +99,11 @@ class GraphRecommender(LinksInFitMixin, LearningMixin, PartialFitMixin, VectorRe
     max_iter : int, default=40
         Epochs at most.
     early_stopping : bool, default=True
-        Hold out the last event of some users, keep the epoch that ranks them best, and stop ``n_iter_no_change`` epochs
+        Hold out an event of some users, keep the epoch that ranks them best, and stop ``n_iter_no_change`` epochs
         after it. Where fewer than 20 could be held out, all epochs are trained. Edges of held-out events are not in the
         graph that is trained on, and are in the one that is served.
     validation_fraction : float in (0, 1), default=0.1
-        Share of the users with three events or more whose last event is held out, 10,000 at most.
+        Share of the users with three events or more of whom one event, drawn at random, is held out; 10,000 at most.
     n_iter_no_change : int, default=5
         Epochs without a better NDCG@10 of held-out events before training stops.
     device : str or None, default=None
@@ -132,7 +132,7 @@ class GraphRecommender(LinksInFitMixin, LearningMixin, PartialFitMixin, VectorRe
     Notes
     -----
     An edge counts once, whatever its ``y``; an event with ``y`` = 0 counts as seen and is no edge. Time, context and
-    ``user_features`` are accepted and ignored; times decide which event is the last of a user.
+    ``user_features`` are accepted and ignored.
 
     Links between users are edges that trained vectors are sent over. Without training they serve users without events,
     who get the mean of the users that they are linked to. New users are served by a history: what its items send over

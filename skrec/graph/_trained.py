@@ -60,7 +60,8 @@ class TrainedMixin:
         held = np.zeros(len(self._histories.items), bool)
         if self.early_stopping:
             rows = rows_to_hold_out(self._histories.lengths, float(self.validation_fraction), rng)
-            held[self._histories.indptr[rows + 1] - 1] = True
+            # Any event: the last row of a log that is not in order of time may be the least popular one.
+            held[self._histories.indptr[rows] + rng.integers(0, self._histories.lengths[rows])] = True
         ranked = ranked_events(self._histories, held)
         if ranked is not None:
             graph = replace(graph, events=event_edges(self._histories, graph.events.shape[1], ~held))
