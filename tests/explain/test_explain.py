@@ -122,7 +122,7 @@ def _popularity_part(rec, queries, items):
         (HybridMFRecommender(n_factors=5, random_state=0), _mean_user_part),
         (HybridMFRecommender(n_factors=5, feedback="explicit", random_state=0), _bias_part),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_exact_explanations_sum_up_to_the_score_by_a_hundred_thousandth_of_its_size(rec, base):
     events, y = _tasteful_events()
