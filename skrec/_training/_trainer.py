@@ -19,6 +19,8 @@ from skrec.utils import Verbose, caller_level, progress, use_one_thread_after_fo
 if TYPE_CHECKING:
     import torch
 
+_LARGEST_WEIGHT = 1e15
+
 
 class Trainer:
     """Trains a torch module by AdamW.
@@ -118,6 +120,8 @@ class _Run:
     def _finish_epoch(self, rate: float, n_groups: int) -> EpochReport:
         loss = self.total / max(1, self.n_targets)
         self.task.module.eval()
+        if not all(map(_is_bounded, self.task.module.parameters())):  # the last step broke them, and no loss shows it
+            raise NotFiniteError
         is_first = self.processes.rank == 0
         score = self.processes.all_values(self.task.validation_score() if is_first else None)[0]
         weights = _copied(self.task.module.state_dict())
@@ -141,11 +145,12 @@ class _Run:
             if is_interrupt:
                 raise error
             raise ValueError(
-                f"The loss became NaN or infinite in {where}. Pass a smaller learning_rate, here "
-                f"{self.settings.learning_rate:g}, and look for huge values among the features."
+                f"The loss or the weights became NaN or infinite in {where}. Pass a smaller learning_rate, here "
+                f"{self.settings.learning_rate:g}, or regularization, here {self.settings.regularization:g}, and look "
+                "for huge values among the features."
             ) from error
         self.stopped_by = "interrupt" if is_interrupt else "nan"
-        why = "was interrupted" if is_interrupt else "ended, since the loss became NaN or infinite,"
+        why = "was interrupted" if is_interrupt else "ended, since the loss or the weights became NaN or infinite,"
         advice = "" if is_interrupt else f" A smaller learning_rate than {self.settings.learning_rate:g} may help."
         warnings.warn(
             f"Training {why} in {where} of {self.settings.max_iter}; the model has the weights of epoch "
@@ -231,6 +236,11 @@ def _check_agreement(settings: list[dict[str, str]]) -> None:
                 f"Process {rank} trains with other {', '.join(different)} than process 0; processes that train "
                 "together need the same parameters and data, and random_state a number."
             )
+
+
+def _is_bounded(weight: torch.Tensor) -> bool:
+    """Whether products of two such weights are finite in single precision."""
+    return bool((weight.detach().abs() < _LARGEST_WEIGHT).all())
 
 
 def _copied(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

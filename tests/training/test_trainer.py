@@ -296,6 +296,14 @@ def test_nan_in_the_first_epoch_is_an_error():
         Trainer(SETTINGS).run(task)
 
 
+def test_weights_that_the_last_step_broke_are_not_kept():
+    """No loss shows it: there is no step after it."""
+    with pytest.raises(
+        ValueError, match=r"or the weights became NaN or infinite in epoch 1.* regularization, here 1e\+25"
+    ):
+        Trainer(replace(SETTINGS, max_iter=1, regularization=1e25)).run(Task())
+
+
 def test_a_gradient_that_is_not_finite_does_not_reach_the_weights():
     task = Task(dropout=0)
     before = task.weights()
