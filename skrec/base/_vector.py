@@ -94,7 +94,8 @@ class VectorRecommender(SearchMixin, BaseRecommender):
         """Vectors of the items, as the model ranks by them.
 
         A score is the inner product of a query vector and an item vector, plus a bias of the item where the model
-        has one. Items are compared by the cosine of their vectors, as in :meth:`similar_items`.
+        has one. Items are compared by the cosine of their vectors, as in :meth:`similar_items`;
+        by their distance where the metric of the model is Euclidean.
 
         Returns
         -------

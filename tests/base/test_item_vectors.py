@@ -6,7 +6,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.metrics.pairwise import cosine_similarity
+from sklearn.metrics.pairwise import cosine_similarity, euclidean_distances
 
 from skrec.base import VectorRecommender
 from skrec.decomposition import BPRRecommender, HybridMFRecommender, LogisticMFRecommender
@@ -44,10 +44,11 @@ def test_similar_items_are_those_of_nearest_vectors(model):
     rec = fitted(model)
     vectors = rec.item_vectors()
     assert vectors.shape[0] == len(rec.items_)
-    cosines = cosine_similarity(vectors)
-    np.fill_diagonal(cosines, -np.inf)
+    is_euclidean = getattr(rec, "metric", None) == "euclidean"
+    nearness = 1 / (1 + euclidean_distances(vectors)) if is_euclidean else cosine_similarity(vectors)
+    np.fill_diagonal(nearness, -np.inf)
     scores = rec.similar_items(rec.items_[:5], k=1).scores
-    np.testing.assert_allclose(scores[:, 0], cosines[:5].max(axis=1), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(scores[:, 0], nearness[:5].max(axis=1), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("model", VECTOR_RANKERS, ids=str)
