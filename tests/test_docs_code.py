@@ -26,6 +26,7 @@ READMES = sorted(ROOT.glob("README*.md"))
 SHOWN = {"text", "docker", "bash"}  # output, a recipe for images, and commands that install or start something
 NOT_RUN = {  # (page, beginning of the block): why
     ("datasets", "movies = fetch_movielens"): "downloads",
+    ("datasets", "music = fetch_social"): "downloads",
     ("llm", 'chat = TransformersChat("Qwen/Qwen2.5-0.5B-Instruct", device="cuda"'): "weights and a GPU",
     ("serving", 'pip install "skrec-text[serve]"'): "a command",
     ("serving", 'app = make_app({"old": old'): "two models of yours; tests/serving runs it",
@@ -72,6 +73,7 @@ def test_blocks_are_found():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:OpenBLAS is configured:RuntimeWarning")  # of implicit, the peer
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_blocks_of_a_page(page, tmp_path, monkeypatch, capsys):
     text = page.read_text(encoding="utf-8")
