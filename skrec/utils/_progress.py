@@ -18,6 +18,7 @@ from importlib.util import find_spec
 from numbers import Integral
 from types import TracebackType
 from typing import Any, Literal, TypeAlias
+from weakref import ReferenceType, ref
 
 import numpy as np
 
@@ -27,7 +28,8 @@ Verbose: TypeAlias = bool | int | Literal["auto"]
 _DELAY = 2.0
 _verbosity: ContextVar[Verbose] = ContextVar("verbosity", default="auto")
 _blocks: ContextVar[str | None] = ContextVar("blocks", default=None)
-_open: ContextVar[Progress | None] = ContextVar("open", default=None)
+# Weak: an interrupt between the entry of a bar and the work inside would leave it open for ever, and hide all others.
+_open: ContextVar[ReferenceType[Progress] | None] = ContextVar("open", default=None)
 
 
 @contextmanager
@@ -83,9 +85,14 @@ def progress(total: int, label: str, unit: str = "it", *, done: int = 0, verbose
 
 def advance(n: int = 1) -> None:
     """Advance the bar that is open around the caller, if there is one."""
-    bar = _open.get()
+    bar = _bar_around()
     if bar is not None:
         bar.update(n)
+
+
+def _bar_around() -> Progress | None:
+    reference = _open.get()
+    return None if reference is None else reference()
 
 
 class Progress:
@@ -105,17 +112,17 @@ class Progress:
         self._verbose = _verbosity.get() if _is_auto(verbose) else verbose
         self._is_wanted, self._hides_inner = is_wanted, False
         self._bar: Any = None
-        self._token: Token[Progress | None] | None = None
+        self._token: Token[ReferenceType[Progress] | None] | None = None
 
     def __enter__(self) -> Progress:
         if self._is_wanted:
-            outer = _open.get()
+            outer = _bar_around()
             is_inner = outer is not None and outer._hides_inner
             has_steps = self.total - self.done > (1 if _is_auto(self._verbose) else 0)
             if has_steps and not is_inner and _is_shown(self._verbose):
                 self._bar = _new_bar(self, _DELAY if _is_auto(self._verbose) else 0.0)
             self._hides_inner = is_inner or has_steps
-            self._token = _open.set(self)
+            self._token = _open.set(ref(self))
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -259,3 +259,11 @@ def test_other_words_are_refused():
     for rec in (HybridMFRecommender(verbose="loud"), TunedRecommender(PopularRecommender(), verbose="loud")):
         with pytest.raises(ValueError, match="verbose"):
             rec.fit(X)
+
+
+def test_a_bar_that_an_interrupt_left_open_hides_no_other(terminal):
+    terminal.attach()
+    progress(3, "Left").__enter__()  # an interrupt came before the work inside
+    with progress(3, "Slow", verbose=True) as bar:
+        bar.update()
+    assert "Slow" in terminal.read()
