@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -61,6 +61,15 @@ class TrainerSettings:
     checkpoint_seconds: float = 300.0
     fingerprint: dict[str, Any] = field(default_factory=dict)
     label: str = "fit"
+
+    def of_run(self, max_iter: int | None, *, is_validated: bool, checkpoint: str | None) -> TrainerSettings:
+        """The settings of one run: of ``max_iter`` epochs where given, without patience where nothing is held out."""
+        return replace(
+            self,
+            max_iter=self.max_iter if max_iter is None else max_iter,
+            patience=self.patience if is_validated else None,
+            checkpoint=checkpoint,
+        )
 
     def compared(self) -> dict[str, str]:
         """What a run and its continuation must have in common, as texts."""

@@ -119,12 +119,7 @@ class GraphSolver:
             batch_size=self.batch_size,
             validate=None if held_out is None else validate,
         )
-        settings = replace(
-            self.trainer,
-            max_iter=self.trainer.max_iter if max_iter is None else max_iter,
-            patience=None if held_out is None else self.trainer.patience,
-            checkpoint=checkpoint,
-        )
+        settings = self.trainer.of_run(max_iter, is_validated=held_out is not None, checkpoint=checkpoint)
         if checkpoint is not None:
             settings = replace(settings, fingerprint=self._fingerprint(loss, start, edges))
         result = Trainer(settings, callbacks).run(task)
