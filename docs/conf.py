@@ -13,6 +13,8 @@ import skrec
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE / "_ext"), str(HERE)]
+from guide_links import guide_links  # noqa: E402
+
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 project = "skrec"
@@ -22,6 +24,7 @@ version = release = skrec.__version__
 
 extensions = [
     "sphinx.ext.autodoc",
+    "sphinx.ext.autosectionlabel",
     "sphinx.ext.autosummary",
     "sphinx.ext.doctest",
     "sphinx.ext.intersphinx",
@@ -55,6 +58,9 @@ autosummary_generate = True
 # The pages list what a package names in __all__, wherever it is defined.
 autosummary_ignore_module_all = False
 autosummary_imported_members = True
+# Each page of a name links to the sections of the guide that speak of it, by the labels that sections have so.
+autosectionlabel_prefix_document = True
+autosummary_context = {"guide_links": guide_links(HERE / "user_guide", Path(skrec.__file__).parent)}
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
@@ -67,7 +73,8 @@ intersphinx_mapping = {
 }
 html_math_renderer = "mathml"
 # Attributes inherited from scikit-learn name terms of its glossary, and several classes have n_features_in_.
-suppress_warnings = ["ref.term", "ref.python"]
+# The gallery has cells of one title.
+suppress_warnings = ["ref.term", "ref.python", "autosectionlabel.*"]
 
 # Pictures of the user guide: drawn by its own code when the site is built.
 plot_html_show_formats = plot_html_show_source_link = False
@@ -110,7 +117,7 @@ sphinx_gallery_conf = {
     "ignore_pattern": r"(__init__\.py|/benchmarks/)",
     "doc_module": ("skrec",),
     "reference_url": {"skrec": None},
-    "backreferences_dir": None,
+    "backreferences_dir": "generated/backreferences",
     "write_computation_times": False,
     "download_all_examples": False,
     "remove_config_comments": True,

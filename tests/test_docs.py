@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import skrec
 from skrec.metrics import _leaks
 from skrec.testing import check_recommender
 
@@ -48,3 +49,22 @@ def test_every_mistake_has_its_remedy():
 def test_own_recommenders_keep_the_contract(name, monkeypatch):
     monkeypatch.syspath_prepend(PAGES)
     check_recommender(getattr(importlib.import_module("my_recommenders"), name)())
+
+
+def test_every_page_of_the_api_links_to_the_guide(monkeypatch):
+    monkeypatch.syspath_prepend(DOCS / "_ext")
+    links = importlib.import_module("guide_links").guide_links(PAGES, Path(skrec.__file__).parent)
+    modules = re.findall(r"^   (skrec\.\w+)$", (DOCS / "api" / "index.rst").read_text(encoding="utf-8"), re.MULTILINE)
+    names = {
+        f"{module}.{name}" for module in modules for name in getattr(importlib.import_module(module), "__all__", [])
+    }
+    assert names <= set(links)
+    assert all(0 < len(links[name]) <= 3 for name in names)
+    assert links["skrec.graph.SocialRecommender"][0] == ":doc:`/user_guide/friends`"
+    assert links["skrec.compose.CapRule"] == [
+        ":ref:`Putting recommenders together: Rules <user_guide/composites:Rules>`"
+    ]
+    assert (
+        "<user_guide/inspection:Why this item, and what would change it?>"
+        in links["skrec.inspection.counterfactual"][0]
+    )
