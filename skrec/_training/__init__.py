@@ -4,7 +4,8 @@ torch is imported where it is used. The losses are in :mod:`skrec._training.loss
 """
 
 from skrec._training._checkpoint import digest_of, forget_checkpoint
-from skrec._training._held_out import LEAST_QUERIES, ndcg, rows_to_hold_out
+from skrec._training._epochs import EpochsMixin, FitOptions, with_training_arguments
+from skrec._training._held_out import RankedEvents, ndcg, rows_to_hold_out
 from skrec._training._processes import LaunchedProcesses, Processes
 from skrec._training._settings import (
     Callback,

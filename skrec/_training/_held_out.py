@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ from skrec.utils import inner_products
 if TYPE_CHECKING:
     from skrec.interactions import Histories
 
-LEAST_QUERIES = 20
+_LEAST_QUERIES = 20
 _MOST_QUERIES = 10_000
 _CELLS = 1 << 22
 _LENGTH = 10
@@ -63,4 +64,62 @@ def rows_to_hold_out(lengths: NDArray[np.int64], fraction: float, rng: np.random
     """Rows whose last event is held out: a share of those with three events or more, none where they are too few."""
     eligible = np.flatnonzero(lengths >= 3)
     n = min(round(len(eligible) * fraction), _MOST_QUERIES)
-    return np.sort(rng.choice(eligible, n, replace=False)) if n >= LEAST_QUERIES else eligible[:0]
+    return np.sort(rng.choice(eligible, n, replace=False)) if n >= _LEAST_QUERIES else eligible[:0]
+
+
+@dataclass(frozen=True)
+class RankedEvents:
+    """Held-out events, to be ranked among what their users have no other event of.
+
+    Attributes
+    ----------
+    users : int64 array of shape (n_queries,)
+    known : Histories of n_queries rows
+        Items that are not ranked.
+    relevant : Histories of n_queries rows
+        Codes of -1 are outside the catalogue.
+    context : float32 array of shape (n_queries, n_context), or None
+    """
+
+    users: NDArray[np.int64]
+    known: Histories
+    relevant: Histories
+    context: NDArray[np.float32] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        histories: Histories,
+        held_out: NDArray[np.bool_],
+        positive: NDArray[np.bool_],
+        context: NDArray[np.float32] | None = None,
+    ) -> RankedEvents | None:
+        """The positive events of a mask; None where they are too few.
+
+        Parameters
+        ----------
+        histories : Histories
+        held_out, positive : bool arrays of shape (n_events,)
+        context : float32 array of shape (n_events, n_context), default=None
+            With it each event is a query of its own; without, each user is one.
+        """
+        wanted = held_out & positive
+        relevant = histories.where(wanted)
+        if len(relevant.items) < _LEAST_QUERIES:
+            return None
+        if context is None:
+            users = np.flatnonzero(relevant.lengths)
+            relevant = relevant.take(users)
+        else:
+            users, context = relevant.row_of_event(), context[wanted]
+            relevant = replace(relevant, indptr=np.arange(len(users) + 1))
+        return cls(users, histories.where(~held_out).take(users), relevant, context)
+
+    def ndcg(
+        self,
+        queries: NDArray[np.float32],
+        item_vectors: NDArray[np.float32],
+        item_biases: NDArray[np.float32] | None = None,
+    ) -> float:
+        """Mean NDCG@10 of the whole catalogue less the known items, by one vector per query."""
+        return ndcg(queries, item_vectors, item_biases, self.known.indptr, self.known.items, self.relevant)

@@ -40,6 +40,7 @@ def graph_filter(
     *,
     n_factors: int,
     low_pass: float,
+    damping: float,
     user_exponent: float,
     item_exponent: float,
     seed: int,
@@ -56,6 +57,8 @@ def graph_filter(
         Components of the low-pass part.
     low_pass : float
         Its weight; the rest is that of the paths.
+    damping : float
+        Takes weight from its smaller components.
     user_exponent, item_exponent : float
         Edges are divided by the degrees of the user and of the item to these powers.
     seed : int
@@ -66,7 +69,11 @@ def graph_filter(
     normalised = sp.csr_array(
         (events.data * rows * item_scale[events.indices], events.indices, events.indptr), shape=events.shape
     )
-    axes, largest = _leading_axes(normalised, n_factors, seed)
+    axes, values = _leading_axes(normalised, n_factors, seed)
+    largest = values.max(initial=0) or np.float32(1)
+    share = np.square(values / largest)
+    # Half of the weight on either side, so that the cosines of ``vectors`` see it too.
+    axes *= np.sqrt(np.divide((1 + damping) * share, share + damping, out=np.zeros_like(share), where=share > 0))
     sources = axes * (np.float32(low_pass) * item_scale)[:, None]
     vectors = axes * (of_items ** np.float32(item_exponent))[:, None]
     near = None if texts is None else _normalised(texts)
@@ -78,14 +85,16 @@ def graph_filter(
     return GraphFilter(_paths(paths, near, np.float32(1 - low_pass)), sources, vectors)
 
 
-def _leading_axes(normalised: sp.csr_array, n_factors: int, seed: int) -> tuple[NDArray[np.float32], np.float32]:
-    """(n_items, d) right singular vectors of the largest singular values, and the largest value."""
+def _leading_axes(
+    normalised: sp.csr_array, n_factors: int, seed: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(n_items, d) right singular vectors of the largest singular values, and these, 0 where there is no direction."""
     n_factors = min(n_factors, *normalised.shape)
     if not normalised.nnz:
-        return np.zeros((normalised.shape[1], n_factors), np.float32), np.float32(1)
+        return np.zeros((normalised.shape[1], n_factors), np.float32), np.zeros(n_factors, np.float32)
     _, lengths, right = randomized_svd(normalised, n_factors, n_iter=7, random_state=seed)
     kept = lengths > max(float(lengths.max()), 1e-30) * 1e-5  # the axes of zeros are arbitrary
-    return np.ascontiguousarray(right.T * kept, dtype=np.float32), np.float32(lengths.max())
+    return np.ascontiguousarray(right.T * kept, dtype=np.float32), np.asarray(lengths * kept, dtype=np.float32)
 
 
 def _normalised(edges: sp.csr_array) -> sp.csr_array:

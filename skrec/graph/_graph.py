@@ -36,12 +36,13 @@ class GraphRecommender(LinksInFitMixin, LearningMixin, PartialFitMixin, VectorRe
     Each event is an edge between a user and an item. With R the matrix of edges, each divided by powers of the degrees
     of its user and its item, a history h (a row of zeros and ones) is scored by
 
-    .. math:: (1 - low\_pass)\, h R^T R / \sigma^2 + low\_pass\, h D^{-b} V V^T D^{b}
+    .. math:: (1 - low\_pass)\, h R^T R / \sigma^2 + low\_pass\, h D^{-b} V W V^T D^{b}
 
     where D has the degrees of the items, b is ``item_exponent``, V has the right singular vectors of the ``n_factors``
-    largest singular values of R, and :math:`\sigma` is the largest one: paths over two edges, and the components that
-    vary least over the graph. With exponents of 1/2 this is GF-CF. Where the items have
-    features, their vectors are smoothed over the graph instead, with no training at all (see ``signal``).
+    largest singular values of R, W their weights (all 1, see ``damping``), and :math:`\sigma` is the largest one:
+    paths over two edges, and the components that vary least over the graph. With exponents of 1/2 this is GF-CF. Where
+    the items have features, their vectors are smoothed over the graph instead, with no training at all (see
+    ``signal``).
 
     With ``trainable=True`` each user and item has a vector that is learned, and is averaged with those of its
     neighbours up to ``n_layers`` edges away: LightGCN. Its scores are added to those of the filter, by
@@ -54,6 +55,10 @@ class GraphRecommender(LinksInFitMixin, LearningMixin, PartialFitMixin, VectorRe
     low_pass : float in [0, 1], default=0.3
         Weight of the low-pass part; the rest is that of the paths. Small catalogues with many events per item take
         more of it.
+    damping : float, default=0.0
+        Takes weight from the smaller ones of these components, as ridge regression does: one whose squared singular
+        value is s times the largest gets a weight of s (1 + damping) / (s + damping). 0 weighs all alike; 0.02 to 0.2
+        is worth trying.
     user_exponent, item_exponent : float in [0, 2], default=0.5
         Powers of the degrees that edges are divided by. Larger ones give users with few events more weight, and items
         with few events larger scores.
@@ -168,6 +173,7 @@ class GraphRecommender(LinksInFitMixin, LearningMixin, PartialFitMixin, VectorRe
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_factors": [Interval(Integral, 1, MOST_FACTORS, closed="both")],
         "low_pass": [Interval(Real, 0, 1, closed="both")],
+        "damping": [Interval(Real, 0, 1e6, closed="both")],
         "user_exponent": [Interval(Real, 0, 2, closed="both")],
         "item_exponent": [Interval(Real, 0, 2, closed="both")],
         "signal": [StrOptions({"auto", "events", "features"})],
@@ -196,6 +202,7 @@ class GraphRecommender(LinksInFitMixin, LearningMixin, PartialFitMixin, VectorRe
     _filter_space: ClassVar[dict[str, Any]] = {
         "n_factors": [16, 32, 64, 128],
         "low_pass": uniform(0, 1),
+        "damping": loguniform(1e-2, 1),
         "user_exponent": uniform(0, 0.6),
         "item_exponent": uniform(0, 0.6),
     }
@@ -212,6 +219,7 @@ class GraphRecommender(LinksInFitMixin, LearningMixin, PartialFitMixin, VectorRe
         n_factors: int = 64,
         *,
         low_pass: float = 0.3,
+        damping: float = 0.0,
         user_exponent: float = 0.5,
         item_exponent: float = 0.5,
         signal: str = "auto",
@@ -239,6 +247,7 @@ class GraphRecommender(LinksInFitMixin, LearningMixin, PartialFitMixin, VectorRe
     ) -> None:
         self.n_factors = n_factors
         self.low_pass = low_pass
+        self.damping = damping
         self.user_exponent = user_exponent
         self.item_exponent = item_exponent
         self.signal = signal
@@ -269,7 +278,7 @@ class GraphRecommender(LinksInFitMixin, LearningMixin, PartialFitMixin, VectorRe
         trained: dict[str, Any] = {"trainable": True, "learning_rate": 0.05, "batch_size": 256, "random_state": 0}
         return [
             cls(4, random_state=0),
-            cls(4, signal="events", low_pass=0.8, random_state=0),
+            cls(4, signal="events", low_pass=0.8, damping=0.1, random_state=0),
             cls(4, max_iter=3, **trained),
             cls(4, max_iter=2, filter_weight=0.0, loss="bpr", n_negatives=4, contrastive_weight=0.1, **trained),
         ]

@@ -47,7 +47,7 @@ class LearningMixin(TrainedMixin):
         self._item_matrix = item_matrix
         self._seed = int(check_random_state(self.random_state).randint(MAX_SEED))
         self._nodes = None
-        self.loss_curve_, self.validation_scores_, self.n_iter_, self.best_iter_ = [], None, 0, 0
+        self._no_epochs()
         self._learn(len(data.users) > 0)
 
     def _partial_fit(self: Any, data: Interactions, item_matrix: Matrix | None, user_matrix: Matrix | None) -> None:
@@ -92,6 +92,7 @@ class LearningMixin(TrainedMixin):
             graph.items,
             n_factors=int(self.n_factors),
             low_pass=float(self.low_pass),
+            damping=float(self.damping),
             user_exponent=float(self.user_exponent),
             item_exponent=float(self.item_exponent),
             seed=self._seed,

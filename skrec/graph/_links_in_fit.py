@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from os import PathLike, fspath
+from os import PathLike
 from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
-from skrec._training import Callback, read_callbacks
+from skrec._training import Callback, EpochsMixin, FitOptions, with_training_arguments
 from skrec.graph._adjacency import symmetric
 from skrec.interactions import (
     FeatureSource,
@@ -25,7 +25,7 @@ from skrec.interactions import (
 from skrec.utils import atomic_update, fit_context
 
 
-class LinksInFitMixin:
+class LinksInFitMixin(EpochsMixin):
     """Reads links between users. First in the bases.
 
     Attributes
@@ -36,6 +36,7 @@ class LinksInFitMixin:
 
     _links: UserLinks | None
 
+    @with_training_arguments
     @fit_context(prefer_skip_nested_validation=True)
     @atomic_update
     def fit(
@@ -62,12 +63,7 @@ class LinksInFitMixin:
             too. ``user_features`` are not used.
         user_links : LinkTable, frame, array or iterable of pairs, default=None
             Edges between users. Users who have links alone are part of the catalogue.
-        callbacks : callable or list of callables, default=None
-            With ``trainable=True``, called after each epoch with a report that has ``epoch``, ``loss``,
-            ``validation_score``, ``best_epoch`` and ``learning_rate``. Training stops where one returns True.
-        checkpoint : path, default=None
-            With ``trainable=True``, a file that training is saved in, and continued from where it exists. It is deleted
-            when training is over, and kept where it was interrupted.
+        {training_arguments}
 
         Returns
         -------
@@ -78,13 +74,8 @@ class LinksInFitMixin:
         ValueError, TypeError
             If the links cannot be read, or are a bare table with as many rows as X.
         """
-        self._links = None if user_links is None else _read(user_links, X)
-        path = None if checkpoint is None else fspath(checkpoint)
-        self._given_to_fit = read_callbacks(callbacks), path
-        try:
-            return self._fit_events(X, y, None, item_features, user_features)  # type: ignore[attr-defined]
-        finally:
-            del self._given_to_fit
+        self._links = None if user_links is None else read_links(user_links, events=X)
+        return self._fit_with(FitOptions.read(callbacks, checkpoint), X, y, item_features, user_features)
 
     @fit_context(prefer_skip_nested_validation=True)
     @atomic_update
@@ -114,7 +105,7 @@ class LinksInFitMixin:
         if not self.__sklearn_is_fitted__():  # type: ignore[attr-defined]
             return self.fit(X, y, item_features=item_features, user_features=user_features, user_links=user_links)
         if user_links is not None:
-            more = _read(user_links, X)
+            more = read_links(user_links, events=X)
             self._links = more if self._links is None else self._links.with_more(more)
         if X is None and user_links is not None and item_features is None and user_features is None:
             self._update_without_events()
@@ -145,8 +136,3 @@ class LinksInFitMixin:
         if self._links is None or not len(self._links) or not self.link_weight:
             return None
         return symmetric(sp.csr_array(self._links.matrix() * np.float32(self.link_weight), dtype=np.float32))
-
-
-def _read(links: LinkSource, X: Any) -> UserLinks:
-    n_events = None if X is None else int(X.shape[0]) if hasattr(X, "shape") else len(X)
-    return read_links(links, n_events=n_events)

@@ -194,7 +194,7 @@ class SocialRecommender(RecommendUsersMixin, ExplainFriendsMixin, MetaRecommende
         links = _as_table(user_links)
         given = {"item_features": item_features, "user_features": user_features} | tables
         super().fit(X, y, **self._with_links(given, links, "fit"))
-        self._links = read_links([] if links is None else _as_given(user_links, links), n_events=_n_rows(X))
+        self._links = read_links([] if links is None else _as_given(user_links, links), events=X)
         self._read_profiles(user_features)
         self._derive()
         self.weight_ = self.weight
@@ -233,7 +233,7 @@ class SocialRecommender(RecommendUsersMixin, ExplainFriendsMixin, MetaRecommende
         if not self.__sklearn_is_fitted__():
             return self.fit(X, y, **given, user_links=user_links)
         links = _as_table(user_links)
-        more = None if links is None else read_links(_as_given(user_links, links), n_events=_n_rows(X))
+        more = None if links is None else read_links(_as_given(user_links, links), events=X)
         super().partial_fit(X, y, **self._with_links(given, links, "partial_fit"))
         if more is not None:
             self._links = self._links.with_more(more)
@@ -384,10 +384,6 @@ class SocialRecommender(RecommendUsersMixin, ExplainFriendsMixin, MetaRecommende
         if not lists_follow_predict(self.recommender_):  # the score of an item depends on those beside it
             more = more.with_lists(more.codes, np.full(more.scores.shape, -np.inf, np.float32))
         return BlendedLists.of(found, more, chosen)
-
-
-def _n_rows(X: Any) -> int:
-    return int(X.shape[0]) if hasattr(X, "shape") else len(X)
 
 
 def _as_table(links: LinkSource | None) -> LinkTable | None:

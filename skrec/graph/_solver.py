@@ -10,33 +10,15 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from skrec._training import Callback, Trainer, TrainerSettings, TrainingResult, digest_of, ndcg
+from skrec._training import Callback, RankedEvents, Trainer, TrainerSettings, TrainingResult, digest_of
 from skrec.graph._adjacency import Graph
 from skrec.graph._node_vectors import NodeVectors
-from skrec.interactions import Histories
 from skrec.utils import resolve_device
 
 if TYPE_CHECKING:
     from skrec.graph._torch_graph import GraphLoss
 
 _MOST_CELLS = 50_000_000
-
-
-@dataclass(frozen=True)
-class HeldOutEvents:
-    """Held-out events, to be ranked.
-
-    Attributes
-    ----------
-    users : int64 array of shape (n_queries,)
-    known : Histories of n_queries rows
-        Items that are not ranked.
-    relevant : Histories of n_queries rows
-    """
-
-    users: NDArray[np.int64]
-    known: Histories
-    relevant: Histories
 
 
 @dataclass(frozen=True)
@@ -67,7 +49,7 @@ class GraphSolver:
         self,
         vectors: NodeVectors,
         graph: Graph,
-        held_out: HeldOutEvents | None = None,
+        held_out: RankedEvents | None = None,
         *,
         callbacks: Sequence[Callback] = (),
         max_iter: int | None = None,
@@ -80,7 +62,7 @@ class GraphSolver:
         vectors : NodeVectors
         graph : Graph
             Without held-out events; not normalised.
-        held_out : HeldOutEvents, default=None
+        held_out : RankedEvents, default=None
             Their NDCG@10 decides which epoch is kept.
         callbacks : sequence of callables
         max_iter : int, default=None
@@ -109,8 +91,7 @@ class GraphSolver:
 
         def validate(users: NDArray[np.float32], items: NDArray[np.float32]) -> float:
             assert held_out is not None
-            known = held_out.known
-            return ndcg(users[held_out.users], items, None, known.indptr, known.items, held_out.relevant)
+            return held_out.ndcg(users[held_out.users], items)
 
         task = GraphTask(
             module,

@@ -10,15 +10,14 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from skrec._training import LEAST_QUERIES, TrainerSettings, forget_checkpoint, rows_to_hold_out
+from skrec._training import RankedEvents, TrainerSettings, TrainingResult, rows_to_hold_out
 from skrec.base import ItemGraph
 from skrec.exceptions import ColdStartWarning
 from skrec.graph._adjacency import Graph, event_edges
 from skrec.graph._filter import GraphFilter
 from skrec.graph._node_vectors import NodeVectors
-from skrec.graph._solver import GraphSolver, HeldOutEvents
+from skrec.graph._solver import GraphSolver
 from skrec.graph._user_vectors import UserVectors
-from skrec.interactions import Histories
 from skrec.utils import caller_level
 
 _SAMPLED_USERS = 256
@@ -51,26 +50,23 @@ class TrainedMixin:
 
     def _run(self: Any, solver: GraphSolver, graph: Graph, rng: np.random.Generator, *, is_first: bool) -> None:
         if not is_first:
-            nodes, result = solver.train(self._nodes, graph, max_iter=-(-int(self.max_iter) // 10))
-            self._nodes, self.loss_curve_ = nodes, [*self.loss_curve_, *result.loss_curve]
-            self.n_iter_ += len(result.loss_curve)
-            self.best_iter_ = self.n_iter_
+            self._nodes, result = solver.train(self._nodes, graph, max_iter=-(-int(self.max_iter) // 10))
+            self._add_epochs(result)
             return
-        callbacks, checkpoint = self._given_to_fit
-        held = np.zeros(len(self._histories.items), bool)
+        histories, held = self._histories, np.zeros(len(self._histories.items), bool)
         if self.early_stopping:
-            rows = rows_to_hold_out(self._histories.lengths, float(self.validation_fraction), rng)
+            rows = rows_to_hold_out(histories.lengths, float(self.validation_fraction), rng)
             # Any event: the last row of a log that is not in order of time may be the least popular one.
-            held[self._histories.indptr[rows] + rng.integers(0, self._histories.lengths[rows])] = True
-        ranked = ranked_events(self._histories, held)
+            held[histories.indptr[rows] + rng.integers(0, histories.lengths[rows])] = True
+        ranked = RankedEvents.of(histories, held, histories.y > 0)
         if ranked is not None:
-            graph = replace(graph, events=event_edges(self._histories, graph.events.shape[1], ~held))
-        nodes, result = solver.train(self._nodes, graph, ranked, callbacks=callbacks, checkpoint=checkpoint)
-        self._nodes, self.loss_curve_, self.best_iter_ = nodes, result.loss_curve, result.best_epoch
-        self.validation_scores_ = None if ranked is None else result.validation_scores
-        self.n_iter_ = len(result.loss_curve)
-        if result.stopped_by != "interrupt":
-            forget_checkpoint(checkpoint)
+            graph = replace(graph, events=event_edges(histories, graph.events.shape[1], ~held))
+
+        def train(**options: Any) -> TrainingResult:
+            self._nodes, result = solver.train(self._nodes, graph, ranked, **options)
+            return result
+
+        self._train_epochs(train)
 
     def _solver(self: Any) -> GraphSolver:
         settings = TrainerSettings(
@@ -112,16 +108,6 @@ class TrainedMixin:
         self._item_vectors = np.hstack([items, found.vectors * level])
         self._user_vectors = replace(users, sources=sources, own=own)
         self._item_graph = ItemGraph.with_prior(matrix, self._faint_popularity(matrix))
-
-
-def ranked_events(histories: Histories, held_out: NDArray[np.bool_]) -> HeldOutEvents | None:
-    """Held-out events with ``y`` > 0, to be ranked among what their users have no other event of; None for few."""
-    at = np.flatnonzero(held_out & (histories.y > 0))
-    if len(at) < LEAST_QUERIES:
-        return None
-    users = histories.row_of_event()[at]
-    relevant = Histories(np.arange(len(at) + 1), histories.items[at], np.ones(len(at), np.float32))
-    return HeldOutEvents(users, histories.where(~held_out).take(users), relevant)
 
 
 def _ratio_of_ranges(

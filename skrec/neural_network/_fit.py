@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from os import PathLike, fspath
-from typing import Any, Self, TypeVar
+from os import PathLike
+from typing import Self, TypeVar
 
 from numpy.typing import ArrayLike
 
-from skrec._training import Callback, TrainingResult, forget_checkpoint, read_callbacks
+from skrec._training import Callback, EpochsMixin, FitOptions, TrainingResult, with_training_arguments
 from skrec.interactions import FeatureSource, History, Table
 from skrec.utils import atomic_update, fit_context
 
@@ -38,31 +37,12 @@ def with_training_attributes(model: _Model) -> _Model:
     return model
 
 
-@dataclass(frozen=True)
-class FitOptions:
-    """What ``fit`` is given beside the data.
-
-    Attributes
-    ----------
-    validation_data : table of events, pair (events, y), or None
-    callbacks : list of callables
-    checkpoint : str or None
-    """
-
-    validation_data: Any = None
-    callbacks: list[Callback] = field(default_factory=list)
-    checkpoint: str | None = None
-
-
-class EpochFitMixin:
+class EpochFitMixin(EpochsMixin):
     """``fit`` with ``validation_data``, ``callbacks`` and ``checkpoint``, and a second training on all events."""
 
     refit: bool
-    loss_curve_: list[float]
-    validation_scores_: list[float] | None
-    n_iter_: int
-    best_iter_: int
 
+    @with_training_arguments
     @fit_context(prefer_skip_nested_validation=True)
     @atomic_update
     def fit(
@@ -90,13 +70,7 @@ class EpochFitMixin:
             recommended too.
         validation_data : events ``[user, item, ...]`` or pair (events, y), default=None
             Later events of users of X, which decide when training stops, in place of events held out of X.
-        callbacks : callable or list of callables, default=None
-            Called after each epoch with a report that has ``epoch``, ``loss``, ``validation_score``, ``best_epoch`` and
-            ``learning_rate``. Training stops where one returns True.
-        checkpoint : path, default=None
-            File that training is saved in from time to time, and continued from where it exists. Parameters and data
-            must be the same; with a constant learning rate, ``max_iter`` may be larger. It is deleted when training is
-            over, and kept where it was interrupted.
+        {training_arguments}
 
         Returns
         -------
@@ -107,51 +81,11 @@ class EpochFitMixin:
         ValueError
             If the loss becomes NaN in the first epoch, or the checkpoint is damaged or of another training.
         """
-        path = None if checkpoint is None else fspath(checkpoint)
-        self._given_to_fit = FitOptions(validation_data, read_callbacks(callbacks), path)
-        try:
-            fitted: Self = self._fit_events(X, y, None, item_features, user_features)  # type: ignore[attr-defined]
-            return fitted
-        finally:
-            del self._given_to_fit
-
-    @property
-    def _fit_options(self) -> FitOptions:
-        """What this fit was given; nothing where ``partial_fit`` is the first call."""
-        options: FitOptions = self.__dict__.get("_given_to_fit", FitOptions())
-        return options
-
-    def _no_epochs(self) -> None:
-        """What there is to say of training before it begins."""
-        self.loss_curve_, self.validation_scores_ = [], None
-        self.n_iter_ = self.best_iter_ = 0
-
-    def _add_epochs(self, result: TrainingResult) -> None:
-        """Count the epochs of an update."""
-        self.loss_curve_ = [*self.loss_curve_, *result.loss_curve]
-        self.n_iter_ += len(result.loss_curve)
-        self.best_iter_ = self.n_iter_
+        options = FitOptions.read(callbacks, checkpoint, validation_data)
+        return self._fit_with(options, X, y, item_features, user_features)
 
     def _train_epochs(
-        self, train: Callable[..., TrainingResult], train_on_all: Callable[..., TrainingResult] | None
+        self, train: Callable[..., TrainingResult], train_on_all: Callable[..., TrainingResult] | None = None
     ) -> None:
-        """Train, and where ``refit`` says so and events were held out, once more on all of them.
-
-        Parameters
-        ----------
-        train, train_on_all : callables
-            From further keyword arguments of a solver's ``train`` to its result. They publish what was learned.
-            ``train_on_all`` is None where nothing was held out.
-        """
-        options = self._fit_options
-        result = train(callbacks=options.callbacks, checkpoint=options.checkpoint)
-        self.loss_curve_, self.n_iter_, self.best_iter_ = result.loss_curve, len(result.loss_curve), result.best_epoch
-        self.validation_scores_ = result.validation_scores or None
-        is_over = result.stopped_by != "interrupt"
-        if self.refit and train_on_all is not None and is_over:
-            again = None if options.checkpoint is None else f"{options.checkpoint}.refit"
-            is_over = train_on_all(max_iter=result.best_epoch, checkpoint=again).stopped_by != "interrupt"
-            if is_over:
-                forget_checkpoint(again)
-        if is_over:
-            forget_checkpoint(options.checkpoint)
+        """As every model by epochs; once more on all events where ``refit`` says so and events were held out."""
+        super()._train_epochs(train, train_on_all if self.refit else None)

@@ -34,8 +34,8 @@ def log(n_users=60, n_items=30, n_events=600):
     return np.asarray(frame)[:, :2].astype(np.int64)
 
 
-def filter_by_hand(X, users, items, n_factors, low_pass, a, b):
-    """GF-CF, written with dense matrices."""
+def filter_by_hand(X, users, items, n_factors, low_pass, a, b, damping):
+    """GF-CF, its components damped, written with dense matrices."""
     R = np.zeros((len(users), len(items)))
     for user, item in X:
         R[np.searchsorted(users, user), np.searchsorted(items, item)] = 1
@@ -43,7 +43,8 @@ def filter_by_hand(X, users, items, n_factors, low_pass, a, b):
     normalised = R / rows[:, None] ** a / columns**b
     _, lengths, right = np.linalg.svd(normalised, full_matrices=False)
     axes = right[:n_factors].T
-    low = (R / columns**b) @ axes @ axes.T * columns**b
+    share = (lengths[:n_factors] / lengths[0]) ** 2
+    low = (R / columns**b) @ axes * (share * (1 + damping) / (share + damping)) @ axes.T * columns**b
     return (1 - low_pass) * R @ normalised.T @ normalised / lengths[0] ** 2 + low_pass * low
 
 
@@ -60,16 +61,30 @@ def two_kinds(n_cold=2):
 
 
 @pytest.mark.parametrize(
-    ("low_pass", "a", "b"), [(0.3, 0.5, 0.5), (0, 0.5, 0.5), (1, 0.5, 0.5), (0.5, 0.1, 0.2)], ids=str
+    ("low_pass", "a", "b", "damping"),
+    [(0.3, 0.5, 0.5, 0), (0, 0.5, 0.5, 0), (1, 0.5, 0.5, 0), (0.5, 0.1, 0.2, 0), (1, 0.1, 0.2, 0.1)],
+    ids=str,
 )
-def test_the_filter_equals_dense_matrices(low_pass, a, b):
+def test_the_filter_equals_dense_matrices(low_pass, a, b, damping):
     X = log()
-    rec = closed(low_pass=low_pass, user_exponent=a, item_exponent=b).fit(X)
-    expected = filter_by_hand(X, rec.users_, rec.items_, 8, low_pass, a, b)
+    rec = closed(low_pass=low_pass, user_exponent=a, item_exponent=b, damping=damping).fit(X)
+    expected = filter_by_hand(X, rec.users_, rec.items_, 8, low_pass, a, b, damping)
     pairs = np.array([[user, item] for user in rec.users_ for item in rec.items_])
     scores = rec.predict(pairs).reshape(expected.shape)
     degree = np.array([len(np.unique(X[X[:, 0] == user, 1])) for user in rec.users_])
     assert_allclose(scores, expected / np.sqrt(degree)[:, None], rtol=2e-3, atol=2e-4)
+
+
+def test_damped_components_are_a_ridge_regression():
+    X, damping = log(), 0.2
+    rec = closed(n_factors=30, low_pass=1.0, user_exponent=0, item_exponent=0, damping=damping).fit(X)
+    R = np.zeros((len(rec.users_), len(rec.items_)))
+    R[np.searchsorted(rec.users_, X[:, 0]), np.searchsorted(rec.items_, X[:, 1])] = 1
+    gram, penalty = R.T @ R, damping * np.linalg.norm(R, 2) ** 2
+    weights = np.linalg.solve(gram + penalty * np.eye(len(gram)), gram)
+    pairs = np.array([[user, item] for user in rec.users_ for item in rec.items_])
+    scores = rec.predict(pairs).reshape(R.shape) * np.sqrt(R.sum(axis=1))[:, None]
+    assert_allclose(scores, (1 + damping) * R @ weights, rtol=2e-3, atol=2e-4)
 
 
 def test_a_sparse_filter_equals_the_dense_one(monkeypatch):

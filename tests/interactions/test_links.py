@@ -83,7 +83,7 @@ def test_a_pair_is_private_and_blocked_if_one_row_says_so():
     [[], (), np.zeros((0, 2)), pd.DataFrame({"a": [], "b": []}), pl.DataFrame({"a": [], "b": [], "weight": []})],
 )
 def test_an_empty_table_is_no_link(table):
-    links = read_links(LinkTable(table), n_events=0)
+    links = read_links(LinkTable(table), events=np.zeros((0, 2)))
     assert len(links) == 0
     assert links.matrix().shape == (0, 0)
     assert links.of_users(IdIndex(np.array(["a"])), with_unknown=True).matrix().shape == (1, 1)
@@ -99,9 +99,9 @@ def test_users_without_events_are_kept_or_dropped():
 
 def test_a_table_as_long_as_X():
     with pytest.raises(ValueError, match=r"2 rows, as many as X.*skrec.LinkTable"):
-        read_links(PAIRS, n_events=2)
-    assert len(read_links(LinkTable(PAIRS), n_events=2)) == 4
-    assert len(read_links(PAIRS, n_events=3)) == 4
+        read_links(PAIRS, events=np.zeros((2, 2)))
+    assert len(read_links(LinkTable(PAIRS), events=np.zeros((2, 2)))) == 4
+    assert len(read_links(PAIRS, events=np.zeros((3, 2)))) == 4
 
 
 def test_cross_validation_passes_it_whole():

@@ -1,10 +1,12 @@
 """Links between users as codes and as a sparse matrix."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from sklearn.utils.validation import _num_samples
 
 from skrec.interactions._columns import Column, factorize
 from skrec.interactions._id_index import IdIndex, check_index
@@ -130,7 +132,7 @@ class UserLinks:
         return sp.csr_array((ones, (self.blocked[:, 0], self.blocked[:, 1])), shape=(n_users, n_users))
 
 
-def read_links(links: LinkSource, what: str = "user_links", *, n_events: int | None = None) -> UserLinks:
+def read_links(links: LinkSource, what: str = "user_links", *, events: Any = None) -> UserLinks:
     """Read a table of links between users.
 
     Parameters
@@ -139,8 +141,8 @@ def read_links(links: LinkSource, what: str = "user_links", *, n_events: int | N
         As in :class:`LinkTable`.
     what : str
         Name of the argument, for messages.
-    n_events : int, default=None
-        Rows of X. A table of as many rows must be a :class:`LinkTable`; None does not check.
+    events : table, default=None
+        X of the same call. A table of links with as many rows must be a :class:`LinkTable`; None does not check.
 
     Returns
     -------
@@ -152,6 +154,7 @@ def read_links(links: LinkSource, what: str = "user_links", *, n_events: int | N
     TypeError, ValueError
         If it is no table of links, or a cell cannot be read.
     """
+    n_events = None if events is None else _num_samples(events)
     columns = read_columns(links, what, n_events)
     index, source, target = _codes(columns.sources, columns.targets, f"{what} users")
     source, target, row = _in_both_directions(source, target, columns.directed & ~columns.blocked)

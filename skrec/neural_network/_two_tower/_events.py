@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec._training import LEAST_QUERIES, rows_to_hold_out
+from skrec._training import rows_to_hold_out
 from skrec.interactions import Histories
-from skrec.neural_network._preparation import as_queries
-from skrec.neural_network._two_tower._solver import RankedEvents
 
 
 def is_positive(y: NDArray[np.float32], threshold: float | None) -> NDArray[np.bool_]:
@@ -42,24 +40,3 @@ def held_out_events(
     mask = np.zeros(len(histories.items), bool)
     mask[histories.indptr[rows_to_hold_out(lengths, fraction, rng) + 1] - 1] = True
     return mask
-
-
-def ranked_events(
-    histories: Histories,
-    held_out: NDArray[np.bool_],
-    positive: NDArray[np.bool_],
-    context: NDArray[np.float32] | None,
-) -> RankedEvents | None:
-    """The positive events of a mask, to be ranked among what their users have no other event of; None for few."""
-    at = np.flatnonzero(held_out & positive)
-    if len(at) < LEAST_QUERIES:
-        return None
-    rows, items = histories.row_of_event()[at], histories.items[at]
-    return ranked(histories.where(~held_out), *as_queries(rows, items, None if context is None else context[at]))
-
-
-def ranked(
-    known: Histories, users: NDArray[np.int64], relevant: Histories, context: NDArray[np.float32] | None
-) -> RankedEvents:
-    """Queries of users, whose known events are not ranked."""
-    return RankedEvents(users, known.take(users), relevant, context)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec._training import TrainingResult
+from skrec._training import RankedEvents, TrainingResult
 from skrec.interactions import Histories, Interactions, Queries
 from skrec.neural_network._components import FeatureComponents
 from skrec.neural_network._preparation import ContextScale, LaterEvents, numbers_of_new_events, validation_events
@@ -18,12 +18,10 @@ from skrec.neural_network._two_tower._events import (
     has_both_classes,
     held_out_events,
     is_positive,
-    ranked,
-    ranked_events,
 )
 from skrec.neural_network._two_tower._network import TowerNetwork, latest
 from skrec.neural_network._two_tower._shape import TowerShape
-from skrec.neural_network._two_tower._solver import RankedEvents, SideComponents, TowerSolver
+from skrec.neural_network._two_tower._solver import SideComponents, TowerSolver
 from skrec.utils import Matrix, is_zero_row, with_rows
 
 
@@ -106,10 +104,11 @@ class TowerLearningMixin:
         later = self._later_events()
         ranked_later: RankedEvents | None = None
         if later is not None:
-            ranked_later = ranked(histories, *later.queries())
+            users, relevant, of_queries = later.queries()
+            ranked_later = RankedEvents(users, histories.take(users), relevant, of_queries)
         elif self.early_stopping or is_calibrated:
             held = held_out_events(histories, float(self.validation_fraction), rng, of_all=is_calibrated)
-            ranked_later = ranked_events(histories, held, positive, context) if self.early_stopping else None
+            ranked_later = RankedEvents.of(histories, held, positive, context) if self.early_stopping else None
         self._no_epochs()
         self._calibrator = None
         first, active = self._network, self._active_in(~held, positive)

@@ -9,32 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec._training import Callback, Trainer, TrainerSettings, TrainingResult, digest_of, ndcg
-from skrec.interactions import Histories
+from skrec._training import Callback, RankedEvents, Trainer, TrainerSettings, TrainingResult, digest_of
 from skrec.neural_network._two_tower._network import TowerNetwork, latest
 from skrec.utils import resolve_device
 
 if TYPE_CHECKING:
     from skrec.neural_network._two_tower._task import TowerEvents
-
-
-@dataclass(frozen=True)
-class RankedEvents:
-    """Held-out positive events, to be ranked.
-
-    Attributes
-    ----------
-    users : int64 array of shape (n_queries,)
-    known : Histories of n_queries rows
-        Items that are not ranked.
-    relevant : Histories of n_queries rows
-    context : float32 array of shape (n_queries, n_context), or None
-    """
-
-    users: NDArray[np.int64]
-    known: Histories
-    relevant: Histories
-    context: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -172,6 +152,5 @@ class TowerSolver:
             None if features.users is None else features.users[users],
             held_out.context,
         )
-        vectors, known = network.item_vectors(features.items), held_out.known
         biases = None if network.shape.interaction == "cosine" else network.arrays["item_biases"]
-        return ndcg(queries, vectors, biases, known.indptr, known.items, held_out.relevant)
+        return held_out.ndcg(queries, network.item_vectors(features.items), biases)
