@@ -12,7 +12,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from skrec._training import Trainer, TrainerSettings, forget_checkpoint, read_callbacks
+from skrec._training import Trainer, TrainerSettings, _steps, forget_checkpoint, read_callbacks
 from skrec._training._steps import Stepper, rate_factor
 from skrec._training.losses import full_softmax
 from skrec.exceptions import TrainingWarning
@@ -364,12 +364,64 @@ def test_other_errors_are_raised():
         Trainer(SETTINGS).run(task)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_mixed_precision_on_a_gpu():
-    task = Task(dropout=0)
+on_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+
+
+def task_on_cuda(dropout=0.0):
+    task = Task(dropout=dropout)
     task.device = torch.device("cuda")
     task.module.to("cuda")
     task.generator = torch.Generator("cuda")
     task.x, task.y = task.x.cuda(), task.y.cuda()
+    return task
+
+
+@on_cuda
+@pytest.mark.parametrize("has_bfloat16", [True, False])
+def test_mixed_precision_on_a_gpu(monkeypatch, has_bfloat16):
+    """In bfloat16, or in float16 with a scaled loss."""
+    if has_bfloat16 and not torch.cuda.is_bf16_supported():
+        pytest.skip("needs a CUDA device with bfloat16")
+    monkeypatch.setattr(_steps, "have_bfloat16", lambda devices: has_bfloat16)
+    task, dtypes = task_on_cuda(), set()
+    task.module.register_forward_hook(lambda module, given, scores: dtypes.add(scores.dtype))
     curve = Trainer(SETTINGS).run(task).loss_curve
+    assert dtypes == {torch.bfloat16 if has_bfloat16 else torch.float16}
+    assert all(weight.dtype == torch.float32 for weight in task.module.parameters())
     assert_allclose(curve, Trainer(SETTINGS).run(Task(dropout=0)).loss_curve, rtol=0.02)
+
+
+@on_cuda
+def test_full_precision_on_a_gpu():
+    curve = Trainer(replace(SETTINGS, mixed_precision=False)).run(task_on_cuda()).loss_curve
+    assert_allclose(curve, Trainer(SETTINGS).run(Task(dropout=0)).loss_curve, rtol=1e-4)
+
+
+@on_cuda
+@pytest.mark.parametrize("has_bfloat16", [True, False])
+def test_a_killed_run_continues_on_a_gpu(monkeypatch, tmp_path, has_bfloat16):
+    """The checkpoint has the random state of the GPU, and the scale of the loss."""
+    monkeypatch.setattr(_steps, "have_bfloat16", lambda devices: has_bfloat16)
+    settings = replace(SETTINGS, checkpoint=str(tmp_path / "run.pt"), checkpoint_seconds=0)
+    killed = task_on_cuda(dropout=0.2)
+    _at_loss(killed, 12, lambda: _raise(SystemExit))
+    with pytest.raises(SystemExit):
+        Trainer(settings).run(killed)
+    whole = Trainer(SETTINGS).run(task_on_cuda(dropout=0.2)).loss_curve
+    assert_allclose(Trainer(settings).run(task_on_cuda(dropout=0.2)).loss_curve, whole, rtol=1e-6)
+
+
+@on_cuda
+def test_out_of_memory_on_a_gpu_halves_the_batch():
+    task, on_cpu = task_on_cuda(), Task(dropout=0)
+    task.loss = lambda batch: Task.loss(task, batch) + torch.zeros(len(batch), 2**20, device="cuda").sum()
+    torch.cuda.empty_cache()
+    room = torch.cuda.memory_reserved() + 28 * 2**20  # a batch of 8 takes 32
+    torch.cuda.set_per_process_memory_fraction(room / torch.cuda.get_device_properties(0).total_memory)
+    try:
+        with pytest.warns(TrainingWarning, match="did not fit in the memory of cuda.* in 2 parts") as caught:
+            curve = Trainer(replace(SETTINGS, mixed_precision=False)).run(task).loss_curve
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert len(caught) == 1
+    assert_allclose(curve, Trainer(SETTINGS).run(on_cpu).loss_curve, rtol=1e-4)
