@@ -2,7 +2,7 @@
 
 Each kernel takes the candidates of a list in the order of the recommender and writes the places of the chosen ones, one
 after the other: the candidate of the largest gain, of equal ones the first. A candidate of which a category is full is
-passed over until only such are left, which then follow in their order.
+skipped until only such are left, which then follow in their order.
 """
 
 from typing import NamedTuple

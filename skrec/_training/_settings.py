@@ -1,4 +1,4 @@
-"""What a training run is told, what it asks of a model, and what it reports."""
+"""The settings of a training run, what it asks of a model, and what it reports."""
 
 from __future__ import annotations
 

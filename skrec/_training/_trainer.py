@@ -76,7 +76,7 @@ class _Run:
         self.task, self.settings, self.processes = task, settings, processes
         _check_agreement(processes.all_values(settings.compared()))
         self.rng = np.random.default_rng(settings.seed)
-        task.generator.manual_seed(settings.seed + processes.rank)  # batches are alike, what is drawn for them is not
+        task.generator.manual_seed(settings.seed + processes.rank)  # equal batches, but different random draws
         self.stepper = Stepper(task, settings, processes)
         self.epoch, self.step, self.n_steps = 0, 0, 0
         self.total, self.n_targets = 0.0, 0
@@ -228,7 +228,7 @@ _KEPT = (
 
 
 def _check_agreement(settings: list[dict[str, str]]) -> None:
-    """Whether the processes that train together were told the same."""
+    """Whether the processes that train together have the same settings."""
     for rank, other in enumerate(settings):
         different = sorted(name for name in other if other[name] != settings[0].get(name))
         if different:

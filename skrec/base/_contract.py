@@ -27,7 +27,7 @@ class RecommenderTags(Tags):
     ----------
     lists_follow_predict : bool, default=True
         Whether the lists of ``recommend`` are in the order of ``predict`` and have its scores. Not so for one that
-        orders the lists of another anew, and for one that merges lists.
+        reorders the lists of another, and for one that merges lists.
     """
 
     lists_follow_predict: bool = True

@@ -11,23 +11,17 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skrec._explain import Explanations
-from skrec.base import check_request_weight, request_texts, uses_features
+from skrec.base import ReadMethodsMixin, check_request_weight, request_texts, uses_features
 from skrec.compose._part_lists import PartLists
-from skrec.compose._parts import PartsMixin, any_part_has
+from skrec.compose._parts import PartsMixin
 from skrec.compose._query_options import check_columns, check_part_table
 from skrec.exceptions import UnsupportedArgumentError
 from skrec.interactions import (
-    CandidateIds,
     Candidates,
-    FeatureMatrix,
-    FeatureSource,
-    History,
     IdIndex,
-    Ids,
     Recommendations,
     Table,
     as_column,
-    explained_pairs,
     given_options,
     is_empty,
     list_length,
@@ -40,7 +34,7 @@ from skrec.utils import (
 )
 
 
-class CompositeRecommender(PartsMixin):
+class CompositeRecommender(ReadMethodsMixin, PartsMixin):
     """A recommender that is made of others, a parameter that lists them as ``(name, recommender)``.
 
     ``fit`` fits a clone of each part; a :class:`~sklearn.frozen.FrozenEstimator` keeps a fitted one. Of the parts, only
@@ -50,6 +44,10 @@ class CompositeRecommender(PartsMixin):
     """
 
     # What a subclass says ------------------------------------------------------------------------------
+
+    def _check_has(self, method: str) -> None:
+        if method != "recommend" and not any(hasattr(part, method) for _, part in self._parts):
+            raise AttributeError(f"the parts of {type(self).__name__} have no {method}")
 
     def _n_retrieved(self, k: int) -> int:
         """Length of the lists of the parts from which lists of ``k`` items are made."""
@@ -64,63 +62,18 @@ class CompositeRecommender(PartsMixin):
 
     # Recommend -----------------------------------------------------------------------------------------
 
-    @on_snapshot
-    def recommend(
-        self,
-        users: Ids | None = None,
-        k: int = 10,
-        *,
-        context: Table | None = None,
-        history: History | None = None,
-        candidates: CandidateIds | None = None,
-        exclude_seen: bool = True,
-        exclude: Table | None = None,
-        request: str | Sequence[str | None] | None = None,
-        request_weight: float | None = None,
-        user_features: FeatureSource | FeatureMatrix | None = None,
-    ) -> Recommendations:
-        """Rank items for users, from the lists of the parts.
-
-        Parameters
-        ----------
-        users : array-like of ids, default=None
-        k : int, default=10
-        context, history, candidates, exclude_seen, exclude
-            As in ``recommend`` of the parts.
-        request, user_features
-            As in ``recommend`` of the parts. Parts that cannot use them are asked without them.
-        request_weight : float in [0, 1], default=None
-            None means the default of each part.
-
-        Returns
-        -------
-        Recommendations
-            Unpacks as ``items, scores``, two (n_users, k) arrays. ``report`` says which parts answered (``parts``),
-            which failed (``failures``), and what they could not use (``not_used``).
-
-        Raises
-        ------
-        ValueError, TypeError
-            As the first part does, if every part refuses the arguments.
-
-        Warns
-        -----
-        PartFailureWarning
-            If a part failed and the others answered.
-        """
-        check_is_fitted(self)
+    def _recommend(self, users: Any, k: int, options: dict[str, Any]) -> Recommendations:
         k = list_length(k, len(self._item_index))
-        exclude_seen = read_flag(exclude_seen, "exclude_seen")
-        options: dict[str, Any] = {"context": context, "history": history, "candidates": candidates}
-        options |= {"exclude_seen": exclude_seen, "exclude": exclude, "request": request}
-        options |= {"request_weight": None if request is None else request_weight, "user_features": user_features}
-        ids = self._queried_users(users, history, user_features)
-        if candidates is not None:
-            Candidates(candidates, self._item_index, len(ids))  # refuses bad ones, whatever the parts make of them
-        return self._recommend(ids, k, options)
+        options = options | {"exclude_seen": read_flag(options["exclude_seen"], "exclude_seen")}
+        if options["request"] is None:
+            options["request_weight"] = None
+        ids = self._queried_users(users, options["history"], options["user_features"])
+        if options["candidates"] is not None:
+            Candidates(options["candidates"], self._item_index, len(ids))  # refuses bad ones, whatever the parts do
+        return self._make_lists(ids, k, options)
 
-    def _recommend(self, users: NDArray, k: int, options: dict[str, Any]) -> Recommendations:
-        """Lists of k items for users; ``options`` are those of ``recommend``, as they were given."""
+    def _make_lists(self, users: NDArray, k: int, options: dict[str, Any]) -> Recommendations:
+        """Lists of k items for users; ``options`` are those of ``recommend``."""
         found = self._retrieve(self._parts, users, min(self._n_retrieved(k), len(self._item_index)), options)
         codes, scores = self._combine(found, k)
         return found.lists[0].with_lists(codes, scores, report=found.report)
@@ -225,83 +178,23 @@ class CompositeRecommender(PartsMixin):
 
     # By a part -----------------------------------------------------------------------------------------
 
-    @any_part_has("similar_items")
-    @on_snapshot
-    def similar_items(self, items: Ids, k: int = 10, *, candidates: CandidateIds | None = None) -> Recommendations:
-        """Items similar to the given ones, by the first part that finds similar items and knows them.
-
-        Parameters
-        ----------
-        items : array-like of item ids
-        k : int, default=10
-        candidates : list of item ids, or one list per item, default=None
-
-        Returns
-        -------
-        Recommendations
-        """
-        check_is_fitted(self)
-        part = self._part_that_knows("similar_items", items)
-        return part.similar_items(items, k, **given_options(candidates=candidates))
-
-    @any_part_has("search")
-    @on_snapshot
-    def search(
-        self, texts: str | Sequence[str], k: int = 10, *, candidates: CandidateIds | None = None
-    ) -> Recommendations:
-        """Rank the catalogue for free text, by the first part that reads text.
-
-        Parameters
-        ----------
-        texts : str or list of str
-        k : int, default=10
-        candidates : list of item ids, or one list per text, default=None
-
-        Returns
-        -------
-        Recommendations
-        """
-        check_is_fitted(self)
+    def _related(self, method: str, queries: Any, k: int, candidates: Any) -> Recommendations:
+        """By the first part that finds similar items and knows them, or that reads text."""
+        options = given_options(candidates=candidates)
+        if method == "similar_items":
+            return self._part_that_knows(method, queries).similar_items(queries, k, **options)
         refused: UnsupportedArgumentError | None = None
         for _, part in self._parts:
-            if hasattr(part, "search"):
+            if hasattr(part, method):
                 try:
-                    return part.search(texts, k, **given_options(candidates=candidates))
+                    return part.search(queries, k, **options)
                 except UnsupportedArgumentError as error:
                     refused = refused or error
         assert refused is not None
         raise refused
 
-    @any_part_has("explain")
-    @on_snapshot
-    def explain(
-        self,
-        users: Ids | Recommendations,
-        items: Ids | None = None,
-        *,
-        context: Table | None = None,
-        history: History | None = None,
-        n_evidence: int = 3,
-        user_features: FeatureSource | FeatureMatrix | None = None,
-    ) -> Explanations:
-        """Explain why items are recommended to users, by the first part that explains and knows the items.
-
-        Parameters
-        ----------
-        users, items : array-like of ids, or Recommendations alone
-            Pairs of a user and an item. A single id is used for all pairs.
-        context, history, user_features
-            As in :meth:`recommend`.
-        n_evidence : int, default=3
-            Maximum number of reasons per pair.
-
-        Returns
-        -------
-        Explanations
-        """
-        check_is_fitted(self)
-        users, items, context = explained_pairs(users, items, context)
-        options = {"context": context, "history": history, "n_evidence": n_evidence, "user_features": user_features}
+    def _explain(self, users: Any, items: Any, options: dict[str, Any]) -> Explanations:
+        """By the first part that explains and knows the items."""
         return self._explained_by(self._part_that_knows("explain", items), users, items, options)
 
     def _explained_by(self, part: Any, users: Any, items: Any, options: dict[str, Any]) -> Explanations:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.validation import _num_samples
 
 from skrec.base import MetaRecommender
 from skrec.compose._item_categories import ItemCategories, check_categories
@@ -19,17 +19,11 @@ from skrec.compose._item_space import ItemSpace, check_space
 from skrec.compose._relevance import chosen_lists, relevance, self_information
 from skrec.exceptions import FeatureCoverageWarning
 from skrec.interactions import (
-    CandidateIds,
-    FeatureMatrix,
-    FeatureSource,
     Histories,
-    History,
-    Ids,
     Recommendations,
-    Table,
     list_length,
 )
-from skrec.utils import Recommender, caller_level, on_snapshot
+from skrec.utils import Recommender, caller_level
 
 _LISTS_PER_BLOCK = 64
 
@@ -43,7 +37,7 @@ class DiversityReranker(MetaRecommender):
       marginal relevance;
     - ``"dpp"``: :math:`(1 - s) \, r_i + s \log d_i^2`, with :math:`d_i` the distance of i from what the chosen items
       span, under the similarity :math:`(1 + \cos) / 2`: greedy inference in a determinantal point process, which sees
-      items that are alike to several others together;
+      items that are similar to several others together;
     - ``"calibrated"``: :math:`(1 - s) \, r_i - s \, \mathrm{KL}(p \,\|\, \tilde q)`, with p the shares of the
       categories in the user's history, q those in the list with i, and
       :math:`\tilde q = (1 - \alpha) q + \alpha p`.
@@ -266,54 +260,14 @@ class DiversityReranker(MetaRecommender):
 
     # Recommend -------------------------------------------------------------------------------------------
 
-    @on_snapshot
-    def recommend(
-        self,
-        users: Ids | None = None,
-        k: int = 10,
-        *,
-        context: Table | None = None,
-        history: History | None = None,
-        candidates: CandidateIds | None = None,
-        exclude_seen: bool = True,
-        exclude: Table | None = None,
-        request: str | Sequence[str | None] | None = None,
-        request_weight: float | None = None,
-        user_features: FeatureSource | FeatureMatrix | None = None,
-    ) -> Recommendations:
-        """Rank items for users; the first ``n_candidates`` of the recommender are reordered.
-
-        Parameters
-        ----------
-        users : array-like of ids, default=None
-        k : int, default=10
-        context, history, candidates, exclude_seen, exclude, request, user_features
-            As in ``recommend`` of the recommender. "calibrated" counts the events of ``history`` too.
-        request_weight : float in [0, 1], default=None
-            None means the default of the recommender.
-
-        Returns
-        -------
-        Recommendations
-            Unpacks as ``items, scores``, two (n_users, k) arrays. With ``max_per_category``, ``report["n_over_cap"]``
-            is the number of lists that could not keep to it.
-
-        Raises
-        ------
-        ValueError
-            As the recommender does, or if the method compares items and there are no vectors.
-        """
-        check_is_fitted(self)
+    def _recommend(self, users: Any, k: int, options: dict[str, Any]) -> Recommendations:
         self._validate_params()
         self._check_wrapper()
         k = list_length(k, len(self.items_))
-        options: dict[str, Any] = {"context": context, "history": history, "candidates": candidates}
-        options |= {"exclude_seen": exclude_seen, "exclude": exclude, "request": request}
-        options |= {"request_weight": request_weight, "user_features": user_features}
         if not self.strength and not self.novelty_weight and self.max_per_category is None:
             return self._retrieve(users, k, **options)
         base = self._retrieve(users, list_length(max(k, self.n_candidates), len(self.items_)), **options)
-        histories = self._histories_of(base.users, history) if self._calibrates else None
+        histories = self._histories_of(base.users, options["history"]) if self._calibrates else None
         gains = relevance(base)
         if self.novelty_weight:
             gains += np.where(

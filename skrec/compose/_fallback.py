@@ -7,15 +7,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted
 
 from skrec.base import uses_features
 from skrec.compose._filled_lists import FilledLists
-from skrec.compose._parts import any_part_has
 from skrec.compose._query_options import QueryOptions
 from skrec.compose._routing import RoutingRecommender
-from skrec.interactions import CandidateIds, Ids, Recommendations, RecommenderView, given_options, read_items
-from skrec.utils import Recommender, on_snapshot, unwrap_recommender
+from skrec.interactions import Recommendations, RecommenderView, given_options, read_items
+from skrec.utils import Recommender, unwrap_recommender
 
 
 class FallbackRecommender(RoutingRecommender):
@@ -132,22 +130,13 @@ class FallbackRecommender(RoutingRecommender):
         knows_item = self._known_items[items] & (items >= 0)[:, None]
         return _first_known(knows_item, self._knows(queries))
 
-    @any_part_has("similar_items")
-    @on_snapshot
-    def similar_items(self, items: Ids, k: int = 10, *, candidates: CandidateIds | None = None) -> Recommendations:
-        """Items similar to the given ones, each by the first part that finds similar items and knows it.
+    def _related(self, method: str, queries: Any, k: int, candidates: Any) -> Recommendations:
+        if method != "similar_items":
+            return super()._related(method, queries, k, candidates)
+        return self._similar_items(queries, k, candidates)
 
-        Parameters
-        ----------
-        items : array-like of item ids
-        k : int, default=10
-        candidates : list of item ids, or one list per item, default=None
-
-        Returns
-        -------
-        Recommendations
-        """
-        check_is_fitted(self)
+    def _similar_items(self, items: Any, k: int, candidates: Any) -> Recommendations:
+        """For each item, by the first part that finds similar items and knows it."""
         ids, codes = read_items(items, self._item_index)
         queries = QueryOptions.of(ids, {"candidates": candidates}, self._item_index)
         able = [at for at, (_, part) in enumerate(self._parts) if hasattr(part, "similar_items")]

@@ -16,22 +16,15 @@ from sklearn.utils.validation import check_is_fitted
 from skrec._explain import Evidence, Explanations, paired, write_reasons
 from skrec.compose._merge import merge_lists
 from skrec.compose._part_lists import PartLists
-from skrec.compose._parts import any_part_has
 from skrec.compose._score_scale import ScoreScale
 from skrec.compose._shared_evidence import shared_evidence, with_names
 from skrec.compose._weighted import WeightedComposite
 from skrec.interactions import (
-    CandidateIds,
-    FeatureMatrix,
-    FeatureSource,
-    History,
     IdIndex,
-    Ids,
     Recommendations,
     Table,
     as_column,
     check_k,
-    explained_pairs,
     factorize,
     list_length,
     read_events,
@@ -58,8 +51,8 @@ class FusionRecommender(WeightedComposite):
         gets 0 from it. "learned": as "score", with weights that ``fit`` chooses on held-out events; equal ones
         where no others are better there by two standard errors.
     weights : sequence of float, default=None
-        One non-negative weight per recommender, or with ``by_segment`` one such row per segment. None means all
-        alike. Only their ratios count. A part of weight 0 everywhere is not asked. Not used by "learned".
+        One non-negative weight per recommender, or with ``by_segment`` one such row per segment. None means
+        equal weights. Only their ratios count. A part of weight 0 everywhere is not asked. Not used by "learned".
     by_segment : sequence of int, default=None
         Weights of their own for users with few and many events: ``[5, 20]`` makes three segments, of users with up to
         4, with 5 to 19, and with 20 events and more, ``history`` included.
@@ -170,7 +163,7 @@ class FusionRecommender(WeightedComposite):
     def _n_retrieved(self, k: int) -> int:
         return min(max(k, self.n_candidates), len(self._item_index))
 
-    def _recommend(self, users: NDArray, k: int, options: dict[str, Any]) -> Recommendations:
+    def _make_lists(self, users: NDArray, k: int, options: dict[str, Any]) -> Recommendations:
         found = self._retrieve(self._asked(), users, self._n_retrieved(k), options)
         codes, scores = self._merged(found, self._row_weights(found.names, users, options.get("history")), k)
         return found.lists[0].with_lists(codes, scores, report=found.report)
@@ -228,47 +221,14 @@ class FusionRecommender(WeightedComposite):
 
     # Lists of all parts, and their reasons -----------------------------------------------------------------
 
-    @any_part_has("similar_items")
-    @on_snapshot
-    def similar_items(self, items: Ids, k: int = 10, *, candidates: CandidateIds | None = None) -> Recommendations:
-        """Items similar to the given ones, merged from the lists of the parts that find such and know them all.
-
-        Parameters
-        ----------
-        items : array-like of item ids
-        k : int, default=10
-        candidates : list of item ids, or one list per item, default=None
-
-        Returns
-        -------
-        Recommendations
-        """
-        check_is_fitted(self)
-        ids = np.asarray(as_column(items, "items"))
-        able = self._parts_with("similar_items")
+    def _related(self, method: str, queries: Any, k: int, candidates: Any) -> Recommendations:
+        """Merged from the lists of the parts that have the method; of similar items, those that know all items."""
+        able = self._parts_with(method)
+        if method == "search":
+            return self._fused(method, able, [queries] if isinstance(queries, str) else queries, k, candidates)
+        ids = np.asarray(as_column(queries, "items"))
         knowing = [(name, part) for name, part in able if _knows_items(part, ids).all()]
-        return self._fused("similar_items", knowing or able[-1:], ids, k, candidates)
-
-    @any_part_has("search")
-    @on_snapshot
-    def search(
-        self, texts: str | Sequence[str], k: int = 10, *, candidates: CandidateIds | None = None
-    ) -> Recommendations:
-        """Rank the catalogue for free text, merged from the lists of the parts that read text.
-
-        Parameters
-        ----------
-        texts : str or list of str
-        k : int, default=10
-        candidates : list of item ids, or one list per text, default=None
-
-        Returns
-        -------
-        Recommendations
-        """
-        check_is_fitted(self)
-        queries = [texts] if isinstance(texts, str) else texts
-        return self._fused("search", self._parts_with("search"), queries, k, candidates)
+        return self._fused(method, knowing or able[-1:], ids, k, candidates)
 
     def _parts_with(self, method: str) -> list[tuple[str, Any]]:
         """The parts with a weight that have a method, or all that have it where those with a weight do not."""
@@ -287,50 +247,21 @@ class FusionRecommender(WeightedComposite):
         codes, scores = self._merged(found, np.tile(weights, (len(found.lists[0]), 1)), k)
         return found.lists[0].with_lists(codes, scores, report=found.report)
 
-    @any_part_has("explain")
-    @on_snapshot
-    def explain(
-        self,
-        users: Ids | Recommendations,
-        items: Ids | None = None,
-        *,
-        context: Table | None = None,
-        history: History | None = None,
-        n_evidence: int = 3,
-        user_features: FeatureSource | FeatureMatrix | None = None,
-    ) -> Explanations:
-        """Explain why items are recommended to users, by the reasons of the parts that contribute to the item.
-
-        Parameters
-        ----------
-        users, items : array-like of ids, or Recommendations alone
-            Pairs of a user and an item. A single id is used for all pairs.
-        context, history, user_features
-            As in :meth:`recommend`.
-        n_evidence : int, default=3
-            Maximum number of reasons per pair.
-
-        Returns
-        -------
-        Explanations
-            The weight of a reason is its share of the fused score, 1 for all reasons of a pair before the weakest are
-            left out. An item that is in no list is explained by the first part that knows it.
-        """
-        check_is_fitted(self)
-        users, items, context = explained_pairs(users, items, context)
+    def _explain(self, users: Any, items: Any, options: dict[str, Any]) -> Explanations:
+        """By the reasons of the parts that contribute to an item, each with its share of the fused score."""
         of_users, of_items = map(np.asarray, paired(users, items))
-        n_evidence = check_k(n_evidence, "n_evidence")
-        about = {"context": context, "history": history, "user_features": user_features}
+        n_evidence = check_k(options["n_evidence"], "n_evidence")
+        about = {name: options[name] for name in ("context", "history", "user_features")}
         able = self._parts_with("explain")
         if len(able) == 1 or not len(of_items):
-            return self._explained_by(able[0][1], of_users, of_items, {**about, "n_evidence": n_evidence})
+            return self._explained_by(able[0][1], of_users, of_items, options)
         shares = self._shares(of_users, of_items, able, about)
         reasons: list[list[Sequence[Evidence]]] = [[()] * len(able) for _ in of_items]
         for at, (_, part) in enumerate(able):
             rows = np.flatnonzero(shares[:, at] > 0)
             if len(rows):
-                options = {**about, "context": _of_rows(context, rows, len(of_items)), "n_evidence": n_evidence}
-                explained = self._explained_by(part, of_users[rows], of_items[rows], options)
+                given = {**options, "context": _of_rows(options["context"], rows, len(of_items))}
+                explained = self._explained_by(part, of_users[rows], of_items[rows], given)
                 for row, evidence in zip(rows, explained.evidence, strict=True):
                     reasons[row][at] = evidence
         merged = [shared_evidence(*one, n_evidence) for one in zip(reasons, shares, strict=True)]

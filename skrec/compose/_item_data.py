@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Self, TypeVar, cast
+from collections.abc import Sequence
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
 from skrec.base import MetaRecommender
 from skrec.compose._query_options import QueryOptions
 from skrec.compose._rules import ItemColumns, TableColumns, check_table_columns
 from skrec.exceptions import UnsupportedArgumentError
 from skrec.interactions import (
-    CandidateIds,
-    FeatureMatrix,
-    FeatureSource,
-    History,
-    Ids,
     Recommendations,
-    Table,
     as_column,
     as_unique_ids,
     given_options,
@@ -33,19 +25,7 @@ from skrec.interactions import (
     read_flag,
     read_history,
 )
-from skrec.utils import check_array, on_snapshot
-
-_Method = TypeVar("_Method", bound=Callable[..., Any])
-
-
-def recommender_has(name: str) -> Callable[[_Method], _Method]:
-    """A method that exists where the wrapped recommender has it."""
-
-    def check(outer: ItemDataRecommender) -> bool:
-        getattr(outer._delegate, name)
-        return True
-
-    return cast(Callable[[_Method], _Method], available_if(check))
+from skrec.utils import check_array
 
 
 class ItemDataRecommender(MetaRecommender):
@@ -209,43 +189,7 @@ class ItemDataRecommender(MetaRecommender):
         pairs = read_exclusions(exclude, self._item_index, names).by_query(queries.users, "exclude")
         return is_seen, np.isin(at, pairs.row_of_event() * len(self._item_index) + pairs.items)
 
-    @on_snapshot
-    def recommend(
-        self,
-        users: Ids | None = None,
-        k: int = 10,
-        *,
-        context: Table | None = None,
-        history: History | None = None,
-        candidates: CandidateIds | None = None,
-        exclude_seen: bool = True,
-        exclude: Table | None = None,
-        request: str | Sequence[str | None] | None = None,
-        request_weight: float | None = None,
-        user_features: FeatureSource | FeatureMatrix | None = None,
-    ) -> Recommendations:
-        """Rank items for users.
-
-        Parameters
-        ----------
-        users : array-like of ids, default=None
-        k : int, default=10
-        context, history, candidates, exclude_seen, exclude, request, request_weight, user_features
-            As in ``recommend`` of the recommender.
-
-        Returns
-        -------
-        Recommendations
-            Unpacks as ``items, scores``, two (n_users, k) arrays. ``report`` says what was changed.
-
-        Raises
-        ------
-        ValueError, TypeError
-            As the recommender does; or if a column is not there.
-        """
-        check_is_fitted(self)
+    def _recommend(self, users: Any, k: int, options: dict[str, Any]) -> Recommendations:
         k = list_length(k, len(self._item_columns.index))
-        options: dict[str, Any] = {"context": context, "history": history, "candidates": candidates}
-        options |= {"exclude_seen": read_flag(exclude_seen, "exclude_seen"), "exclude": exclude, "request": request}
-        options |= {"request_weight": request_weight, "user_features": user_features}
+        options = options | {"exclude_seen": read_flag(options["exclude_seen"], "exclude_seen")}
         return self._make_lists(self._queries(users, options), k)

@@ -56,7 +56,7 @@ class ItemSpace:
 
     @classmethod
     def _of_features(cls, side: FeatureSide, features: Matrix) -> ItemSpace:
-        # The common part of embeddings says nothing about which items are alike.
+        # The common part of embeddings says nothing about which items are similar.
         return cls(unit_rows(center_rows(features)), side, features)
 
     def updated(self, table: Any, index: IdIndex) -> ItemSpace:

@@ -35,20 +35,12 @@ from skrec.utils import (
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
-def any_part_has(name: str) -> Callable[[_Method], _Method]:
-    """A method that exists where at least one of the parts has it."""
-    return _available(lambda parts: any(hasattr(part, name) for part in parts), name)
-
-
 def all_parts_have(name: str) -> Callable[[_Method], _Method]:
     """A method that exists where all of the parts have it."""
-    return _available(lambda parts: all(hasattr(part, name) for part in parts), name)
 
-
-def _available(test: Callable[[list[Any]], bool], name: str) -> Callable[[_Method], _Method]:
     def check(composite: PartsMixin) -> bool:
-        if not test([part for _, part in composite._parts]):
-            raise AttributeError(f"the parts of {type(composite).__name__} have no {name}")
+        if not all(hasattr(part, name) for _, part in composite._parts):
+            raise AttributeError(f"some part of {type(composite).__name__} has no {name}")
         return True
 
     return cast(Callable[[_Method], _Method], available_if(check))

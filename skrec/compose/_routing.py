@@ -14,18 +14,12 @@ from skrec._explain import Explanations
 from skrec.compose._composite import CompositeRecommender
 from skrec.compose._filled_lists import FilledLists
 from skrec.compose._part_lists import PartLists
-from skrec.compose._parts import any_part_has
 from skrec.compose._query_options import QueryOptions
 from skrec.exceptions import UnsupportedArgumentError
 from skrec.interactions import (
-    FeatureMatrix,
-    FeatureSource,
-    History,
-    Ids,
     Recommendations,
     Table,
     as_column,
-    explained_pairs,
     given_options,
     ids_first,
     read_events,
@@ -57,7 +51,7 @@ class RoutingRecommender(CompositeRecommender):
 
     # Recommend -----------------------------------------------------------------------------------------
 
-    def _recommend(self, users: NDArray, k: int, options: dict[str, Any]) -> Recommendations:
+    def _make_lists(self, users: NDArray, k: int, options: dict[str, Any]) -> Recommendations:
         options = self._with_all_seen(users, options)
         queries = QueryOptions.of(users, options, self._item_index, self._user_column)
         if not len(queries):
@@ -150,37 +144,10 @@ class RoutingRecommender(CompositeRecommender):
             scores[rows] = part.predict(X if len(rows) == len(events) else take_rows(X, rows))
         return scores
 
-    @any_part_has("explain")
-    @on_snapshot
-    def explain(
-        self,
-        users: Ids | Recommendations,
-        items: Ids | None = None,
-        *,
-        context: Table | None = None,
-        history: History | None = None,
-        n_evidence: int = 3,
-        user_features: FeatureSource | FeatureMatrix | None = None,
-    ) -> Explanations:
-        """Explain why items are recommended to users, each pair by the part that answers it.
-
-        Parameters
-        ----------
-        users, items : array-like of ids, or Recommendations alone
-            Pairs of a user and an item. A single id is used for all pairs.
-        context, history, user_features
-            As in :meth:`recommend`.
-        n_evidence : int, default=3
-            Maximum number of reasons per pair.
-
-        Returns
-        -------
-        Explanations
-        """
-        check_is_fitted(self)
-        users, items, context = explained_pairs(users, items, context)
+    def _explain(self, users: Any, items: Any, options: dict[str, Any]) -> Explanations:
+        """Each pair by the part that answers it."""
         able = [position for position, (_, part) in enumerate(self._parts) if hasattr(part, "explain")]
-        options = {"context": context, "history": history, "user_features": user_features}
+        n_evidence = options.pop("n_evidence")
         user_ids, item_ids = _pairs(users, items)
         codes = self._item_index.codes(item_ids, "items", check_kind=False)
         if not len(user_ids) or len(user_ids) != len(item_ids) or (codes < 0).any():

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from skrec.compose._item_data import ItemDataRecommender, recommender_has
+from skrec.compose._item_data import ItemDataRecommender
 from skrec.compose._query_options import QueryOptions
 from skrec.compose._rules import BudgetRule, CapRule, FilterRule, ListMaker, Omissions, Rule, RuleTables, rule_labels
 from skrec.interactions import (
@@ -176,46 +176,12 @@ class RuleRecommender(ItemDataRecommender):
 
     # Similar items and search ----------------------------------------------------------------------------
 
-    @recommender_has("similar_items")
-    @on_snapshot
-    def similar_items(self, items: Ids, k: int = 10, *, candidates: CandidateIds | None = None) -> Recommendations:
-        """Items similar to the given ones, by the recommender, of those that the rules about items allow.
-
-        Parameters
-        ----------
-        items : array-like of item ids
-        k : int, default=10
-        candidates : list of item ids, or one list per item, default=None
-
-        Returns
-        -------
-        Recommendations
-        """
-        check_is_fitted(self)
-        return self._related("similar_items", items, np.asarray(as_column(items, "items")), k, candidates)
-
-    @recommender_has("search")
-    @on_snapshot
-    def search(
-        self, texts: str | Sequence[str], k: int = 10, *, candidates: CandidateIds | None = None
-    ) -> Recommendations:
-        """Rank the catalogue for free text, by the recommender, of what the rules about items allow.
-
-        Parameters
-        ----------
-        texts : str or list of str
-        k : int, default=10
-        candidates : list of item ids, or one list per text, default=None
-
-        Returns
-        -------
-        Recommendations
-        """
-        check_is_fitted(self)
-        given = np.array([texts] if isinstance(texts, str) else list(texts), dtype=object)
-        return self._related("search", texts, given, k, candidates)
-
-    def _related(self, method: str, given: Any, ids: NDArray, k: int, candidates: Any) -> Recommendations:
+    def _related(self, method: str, given: Any, k: int, candidates: Any) -> Recommendations:
+        """By the recommender, of what the rules about items allow."""
+        if method == "similar_items":
+            ids = np.asarray(as_column(given, "items"))
+        else:
+            ids = np.array([given] if isinstance(given, str) else list(given), dtype=object)
         queries = QueryOptions.of(ids, {"candidates": candidates}, self._item_columns.index)
         queries, _ = self._among_allowed(queries)
         ask = getattr(self.recommender_, method)

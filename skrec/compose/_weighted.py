@@ -33,7 +33,7 @@ from skrec.utils import RandomState, check_array, on_snapshot
 class WeightedComposite(CompositeRecommender):
     """Parts with weights: one row for all users, or one for each segment of them.
 
-    A subclass has the parameters below, and merges by ``_row_weights`` in ``_recommend``.
+    A subclass has the parameters below, and merges by ``_row_weights`` in ``_make_lists``.
     """
 
     recommenders: Sequence[tuple[str, Any]]
@@ -113,7 +113,7 @@ class WeightedComposite(CompositeRecommender):
     ) -> WeightSearch:
         """Score settings of the weights on held-out events, from one ranking of each part.
 
-        Each part alone, all alike, and random weights between. The fusion itself is not changed:
+        Each part alone, equal weights, and random weights between. The fusion itself is not changed:
         ``set_params(weights=found.weights)`` puts the best in use. Ranks are merged where ``method="rrf"``, else
         scores.
 
@@ -125,7 +125,7 @@ class WeightedComposite(CompositeRecommender):
         scoring : str or callable, default="ndcg@10"
             A metric, or what :func:`~skrec.metrics.ranking_scorer` makes.
         n_iter : int, default=20
-            Number of settings; at least each part alone and all alike.
+            Number of settings; at least each part alone and equal weights.
         random_state : int, RandomState instance or None, default=0
 
         Returns
@@ -170,7 +170,7 @@ class WeightedComposite(CompositeRecommender):
         return found
 
     def _replay(self) -> Any:
-        """The same parts and one segment, asked once for each call that follows; then rewound and weighed anew."""
+        """The same parts and one segment, asked once for each call that follows; then rewound and weighed again."""
         replay = object.__new__(type(self))
         method = "rrf" if self.method == "rrf" else "score"
         replay.__dict__ = {**self.__dict__, "method": method, "by_segment": None, "_answers": _Answers()}

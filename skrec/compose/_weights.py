@@ -91,14 +91,14 @@ def read_edges(by_segment: Any) -> NDArray[np.int64]:
 
 
 def weights_to_try(n_parts: int, n_settings: int, random_state: np.random.RandomState) -> NDArray[np.float64]:
-    """Each part alone, all alike, then random points of the simplex; at least the first of these."""
+    """Each part alone, equal weights, then random points of the simplex; at least the first of these."""
     drawn = random_state.dirichlet(np.full(n_parts, _MOST_EQUAL), max(n_settings - n_parts - 1, 0))
     settings = np.vstack([np.full((1, n_parts), 1 / n_parts), np.eye(n_parts), drawn])
     return settings[: max(n_settings, n_parts + 1)] if n_parts > 1 else settings[:1]
 
 
 def best_weights(settings: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The setting of the highest mean, or the first, all alike, where none is better by two standard errors.
+    """The setting of the highest mean, or the first, of equal weights, where none is better by two standard errors.
 
     The highest of many means is high by chance too: on half of the validation users of MovieLens 100K it was chosen
     .0014 below equal weights on the other half, and this rule was not.

@@ -195,13 +195,13 @@ class NegativeSamples:
             at = slice(start, start + n)
             items = events.indices[at]
             own = _row_products(rows[owner[at]], self.item_vectors[items]) + self.item_biases[items]
-            pulls = scores[owner[at]]
-            pulls -= own[:, None]
-            pulls /= 2
-            np.tanh(pulls, out=pulls)  # the logistic function is (1 + tanh(x / 2)) / 2, and this is the faster one
-            pulls += 1
-            pulls *= events.data[at, None] / np.float32(2 * len(self.sample))
-            yield at, pulls.sum(axis=1)[:, None] * self.item_vectors[items] - pulls @ self.vectors
+            errors = scores[owner[at]]
+            errors -= own[:, None]
+            errors /= 2
+            np.tanh(errors, out=errors)  # the logistic function is (1 + tanh(x / 2)) / 2, and this is the faster one
+            errors += 1
+            errors *= events.data[at, None] / np.float32(2 * len(self.sample))
+            yield at, errors.sum(axis=1)[:, None] * self.item_vectors[items] - errors @ self.vectors
 
 
 def _descend(slope: Slope, start: NDArray[np.float32], curvature: NDArray[np.float32]) -> NDArray[np.float32]:

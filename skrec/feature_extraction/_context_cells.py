@@ -71,7 +71,7 @@ def _of_numeric_type(column: Column) -> NDArray[np.float64] | None:
 
 
 def _of_cells(column: Column, name: str) -> NDArray[np.float64]:
-    """Numbers of a column of any type, told apart from what is missing."""
+    """Numbers of a column of any type, with what is missing marked."""
     missing = is_missing(column)
     values = np.full(len(column), np.nan)
     if missing.all():  # then the type says nothing: each library has another one for it

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils.metaestimators import available_if
 
 from skrec._explain import Evidence
 from skrec.base import DelegatingMixin, Explanations
 from skrec.graph._friends import entries
-from skrec.interactions import FeatureMatrix, FeatureSource, History, IdIndex, Ids, Recommendations, Table, UserLinks
-from skrec.utils import on_snapshot, one_line
+from skrec.interactions import IdIndex, UserLinks
+from skrec.utils import one_line
 
 
 class ExplainFriendsMixin(DelegatingMixin):
@@ -23,41 +22,14 @@ class ExplainFriendsMixin(DelegatingMixin):
     _chosen: sp.csr_array
     _item_index: IdIndex
 
-    @available_if(lambda outer: hasattr(outer._delegate, "explain"))
-    @on_snapshot
-    def explain(
-        self,
-        users: Ids | Recommendations,
-        items: Ids | None = None,
-        *,
-        context: Table | None = None,
-        history: History | None = None,
-        n_evidence: int = 3,
-        user_features: FeatureSource | FeatureMatrix | None = None,
-    ) -> Explanations:
-        """Explain why items are recommended: friends who chose them, and the reasons of the recommender.
-
-        Parameters
-        ----------
-        users, items : array-like of ids, or Recommendations alone
-            Pairs of a user and an item. A single id is used for all pairs.
-        context, history, user_features
-            As in :meth:`recommend`.
-        n_evidence : int, default=3
-            Maximum number of reasons per pair of the recommender, and of friends before them.
-
-        Returns
-        -------
-        Explanations
-            Friends are named only where the link to them is not private.
-        """
-        options: dict[str, Any] = {"context": context, "history": history, "user_features": user_features}
-        found = super().explain(users, items, n_evidence=n_evidence, **options)
+    def _explain(self, users: Any, items: Any, options: dict[str, Any]) -> Explanations:
+        """Friends who chose an item, where the link to them is not private, before the reasons of the recommender."""
+        found = super()._explain(users, items, options)
         rows = self._links.user_index.codes(found.user, "users", check_kind=False)
         codes = self._item_index.codes(found.item, "items", check_kind=False)
         texts, evidence = list(found.text), [list(reasons) for reasons in found.evidence]
         for at, (row, code) in enumerate(zip(rows.tolist(), codes.tolist(), strict=True)):
-            friends = self._public_friends_who_chose(row, code)[:n_evidence]
+            friends = self._public_friends_who_chose(row, code)[: options["n_evidence"]]
             if friends:
                 names = ", ".join(one_line(reason.name) for reason in friends)
                 texts[at] = f"Chosen by your friends: {names}. {texts[at]}".strip()

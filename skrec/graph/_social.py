@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
 from skrec.base import MetaRecommender, lists_follow_predict, tables_taken
 from skrec.graph._blended_lists import BlendedLists, list_range, only_wanted, wanted_items
@@ -21,12 +20,8 @@ from skrec.graph._people import People, read_signal_weights
 from skrec.graph._profiles import Profiles
 from skrec.graph._recommend_users import RecommendUsersMixin
 from skrec.interactions import (
-    CandidateIds,
-    FeatureMatrix,
     FeatureSource,
-    History,
     IdIndex,
-    Ids,
     LinkSource,
     LinkTable,
     Recommendations,
@@ -320,45 +315,12 @@ class SocialRecommender(RecommendUsersMixin, ExplainFriendsMixin, MetaRecommende
         weight = np.where(np.diff(chosen.indptr) > 0, self._weights(self.seen_items(users).lengths > 0), 0)[row]
         return (1 - weight) * scores + weight * self.spread_ * friends
 
-    @on_snapshot
-    def recommend(
-        self,
-        users: Ids | None = None,
-        k: int = 10,
-        *,
-        context: Table | None = None,
-        history: History | None = None,
-        candidates: CandidateIds | None = None,
-        exclude_seen: bool = True,
-        exclude: Table | None = None,
-        request: str | Sequence[str | None] | None = None,
-        request_weight: float | None = None,
-        user_features: FeatureSource | FeatureMatrix | None = None,
-    ) -> Recommendations:
-        """Rank items for users, with what their friends chose.
-
-        Parameters
-        ----------
-        users : array-like of ids, default=None
-            Users without events may have links. None means the users with events.
-        k : int, default=10
-        context, history, candidates, exclude_seen, exclude, request, request_weight, user_features
-            As in ``recommend`` of the recommender.
-
-        Returns
-        -------
-        Recommendations
-            Unpacks as ``items, scores``, two (n_users, k) arrays.
-        """
-        check_is_fitted(self)
-        options: dict[str, Any] = {"context": context, "history": history, "candidates": candidates}
-        options |= {"exclude_seen": exclude_seen, "exclude": exclude, "request": request}
-        options |= {"request_weight": request_weight, "user_features": user_features}
+    def _recommend(self, users: Any, k: int, options: dict[str, Any]) -> Recommendations:
         k = list_length(k, len(self.items_))
         if not len(self._links):
             return self._retrieve(users, k, **options)
         lists = self._blended_lists(users, k, options)
-        is_known = self._histories_of(lists.found.users, history).lengths > 0
+        is_known = self._histories_of(lists.found.users, options["history"]).lengths > 0
         return lists.blend(self._weights(is_known), k)
 
     def _weights(self, is_known: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Self
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
 from skrec.inspection._display import Display
 from skrec.inspection._plot_labels import plot_labels
 from skrec.interactions import Table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class ContextDisplay(Display):
@@ -45,14 +52,14 @@ class ContextDisplay(Display):
     @classmethod
     def from_estimator(
         cls,
-        recommender: Any,
-        user: Any,
+        recommender: BaseEstimator,
+        user: Hashable,
         context: Table,
         *,
         labels: Sequence[Any] | None = None,
         k: int = 5,
         n_items: int = 15,
-        ax: Any = None,
+        ax: Axes | None = None,
         **options: Any,
     ) -> Self:
         """Recommend to a user in several contexts, and draw the places of the items.
@@ -91,7 +98,7 @@ class ContextDisplay(Display):
         columns = _labels(context) if labels is None else [str(label) for label in labels]
         return cls(ranks=[order[item] for item in shown], items=texts, contexts=columns).plot(ax)
 
-    def plot(self, ax: Any = None) -> Self:
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw a table of places, the first ones darkest.
 
         Parameters

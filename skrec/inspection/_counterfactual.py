@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skrec.interactions import Histories, RecommenderView, check_k, read_items
@@ -36,8 +38,8 @@ class Counterfactual:
         Length of the list.
     """
 
-    user: Any
-    item: Any
+    user: Hashable
+    item: Hashable
     removed: list[Any]
     found: bool
     is_smallest: bool
@@ -50,7 +52,9 @@ class Counterfactual:
         return f"without {', '.join(map(str, self.removed))}, {self.item} would not be in the first {self.k}"
 
 
-def counterfactual(recommender: Any, user: Any, item: Any, *, k: int = 10, max_size: int = 5) -> Counterfactual:
+def counterfactual(
+    recommender: BaseEstimator, user: Hashable, item: Hashable, *, k: int = 10, max_size: int = 5
+) -> Counterfactual:
     """Find the smallest set of items of a history whose removal drops an item from the list.
 
     Each shorter history is that of a new user, who is folded in: nothing is fitted again, and what a fit without the
@@ -103,7 +107,7 @@ def counterfactual(recommender: Any, user: Any, item: Any, *, k: int = 10, max_s
     histories = view.seen_items([user])
     if not histories.lengths[0]:
         raise ValueError(f"user {user!r} has no history, so that nothing can be removed from it.")
-    item_ids, codes = read_items([item], view.item_index)
+    item_ids, codes = read_items(cast(Any, [item]), view.item_index)
     trial = _Trials(view, histories, int(codes[0]), k)
     rank = trial.rank()
     if rank == 0:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Of Okabe and Ito: told apart by those who see few colours."""
+"""Of Okabe and Ito: safe for colour-blind readers."""
 MARKERS = ("o", "s", "D", "^", "v", "P", "X")
+Recommenders: TypeAlias = BaseEstimator | Mapping[str, BaseEstimator]
+"""A fitted recommender, or several by name."""
 _NEEDED = ("model", "metric", "mean", "ci_low", "ci_high")
 
 
@@ -24,7 +30,7 @@ class Display:
     figure_ : matplotlib Figure
     """
 
-    def _start(self, ax: Any = None) -> Any:
+    def _start(self, ax: Axes | None = None) -> Axes:
         """The axes to draw on; a new figure where none is given."""
         try:
             import matplotlib.pyplot as plt
@@ -102,7 +108,7 @@ def spread(values: Iterable[NDArray[np.float64]]) -> tuple[NDArray[np.float64], 
     return means, np.nan_to_num(np.maximum([means - low, high - means], 0))
 
 
-def as_mapping(recommenders: Any) -> dict[str, Any]:
+def as_mapping(recommenders: Recommenders) -> dict[str, Any]:
     """Recommenders by name; a single one is called by its class."""
     if isinstance(recommenders, Mapping):
         if not recommenders:
@@ -111,7 +117,7 @@ def as_mapping(recommenders: Any) -> dict[str, Any]:
     return {type(recommenders).__name__: recommenders}
 
 
-def draw_legend(ax: Any, names: Iterable[str], **where: Any) -> None:
+def draw_legend(ax: Axes, names: Iterable[str], **where: Any) -> None:
     """A legend in any language, where there is more than one name; ``where`` says its place, as matplotlib does."""
     from skrec.inspection._plot_labels import plot_labels
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA, TruncatedSVD
 
 from skrec.inspection._display import COLORS, Display, color_of, draw_legend, marker_of
@@ -14,12 +16,15 @@ from skrec.inspection._plot_labels import plot_labels
 from skrec.interactions import IdIndex, Ids, RecommenderView
 from skrec.utils import RandomState, unwrap_recommender
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 _OFFSETS = ((5, 4), (5, -10), (-5, 4), (-5, -10))
 """Where a label may stand, in points from its own; negative x ends there."""
 
 
 class EmbeddingDisplay(Display):
-    """A map of vectors, such as those of items: near on the map is alike, as far as a plane can tell.
+    """A map of vectors, such as those of items: near on the map is similar, as far as a plane can show it.
 
     Parameters
     ----------
@@ -45,8 +50,8 @@ class EmbeddingDisplay(Display):
         self,
         *,
         points: ArrayLike,
-        names: Any = None,
-        groups: Any = None,
+        names: Sequence[Any] | NDArray | None = None,
+        groups: Sequence[Any] | NDArray | None = None,
         n_labels: int = 20,
         explained: float | None = None,
     ) -> None:
@@ -64,15 +69,15 @@ class EmbeddingDisplay(Display):
     @classmethod
     def from_estimator(
         cls,
-        recommender: Any,
+        recommender: BaseEstimator,
         *,
         items: Ids | None = None,
-        names: Any = None,
-        groups: Any = None,
+        names: Sequence[Any] | NDArray | None = None,
+        groups: Sequence[Any] | NDArray | None = None,
         n_labels: int = 20,
         method: Literal["pca", "umap"] = "pca",
         random_state: RandomState = None,
-        ax: Any = None,
+        ax: Axes | None = None,
     ) -> Self:
         """Draw the item vectors of a recommender.
 
@@ -110,14 +115,14 @@ class EmbeddingDisplay(Display):
     @classmethod
     def from_predictions(
         cls,
-        vectors: Any,
+        vectors: ArrayLike,
         *,
-        names: Any = None,
-        groups: Any = None,
+        names: Sequence[Any] | NDArray | None = None,
+        groups: Sequence[Any] | NDArray | None = None,
         n_labels: int = 20,
         method: Literal["pca", "umap"] = "pca",
         random_state: RandomState = None,
-        ax: Any = None,
+        ax: Axes | None = None,
     ) -> Self:
         """Draw vectors, such as those of a text encoder.
 
@@ -135,7 +140,7 @@ class EmbeddingDisplay(Display):
         points, explained = _project(vectors, method, random_state)
         return cls(points=points, names=names, groups=groups, n_labels=n_labels, explained=explained).plot(ax)
 
-    def plot(self, ax: Any = None) -> Self:
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the points and the names that have room.
 
         Parameters
@@ -148,7 +153,7 @@ class EmbeddingDisplay(Display):
         """
         ax = self._start(ax)
         if self.groups is None:
-            ax.scatter(*self.points.T, s=18, color=color_of(0), alpha=0.7)
+            ax.scatter(self.points[:, 0], self.points[:, 1], s=18, color=color_of(0), alpha=0.7)
         else:
             self._draw_groups(ax)
         ax.set_xticks([])
@@ -217,7 +222,7 @@ def _codes(items: Ids, index: IdIndex) -> NDArray[np.int64]:
     return codes
 
 
-def _project(vectors: Any, method: str, random_state: RandomState) -> tuple[NDArray[np.float64], float | None]:
+def _project(vectors: ArrayLike, method: str, random_state: RandomState) -> tuple[NDArray[np.float64], float | None]:
     """Points of the plane, and the share of the variance that it has."""
     n, width = np.shape(vectors)
     if n < 2 or width < 2:

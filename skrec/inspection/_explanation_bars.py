@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Self
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from skrec._explain import Explanations
 from skrec.inspection._display import Display, color_of
 from skrec.inspection._plot_labels import plot_labels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _LONGEST = 50
 
@@ -40,7 +44,14 @@ class ExplanationDisplay(Display):
 
     @classmethod
     def from_estimator(
-        cls, recommender: Any, user: Any, item: Any, *, n_evidence: int = 8, ax: Any = None, **options: Any
+        cls,
+        recommender: BaseEstimator,
+        user: Hashable,
+        item: Hashable,
+        *,
+        n_evidence: int = 8,
+        ax: Axes | None = None,
+        **options: Any,
     ) -> Self:
         """Explain an item to a user and draw the reasons.
 
@@ -63,7 +74,7 @@ class ExplanationDisplay(Display):
         return cls.from_predictions(recommender.explain([user], [item], n_evidence=n_evidence, **options), ax=ax)
 
     @classmethod
-    def from_predictions(cls, explanations: Explanations, *, position: int = 0, ax: Any = None) -> Self:
+    def from_predictions(cls, explanations: Explanations, *, position: int = 0, ax: Axes | None = None) -> Self:
         """Draw one of the explanations that ``explain`` gave.
 
         Parameters
@@ -80,7 +91,7 @@ class ExplanationDisplay(Display):
         weights = [reason.weight for reason in evidence]
         return cls(reasons=list(map(str, evidence)), weights=weights, title=f"{user}: {item}").plot(ax)
 
-    def plot(self, ax: Any = None) -> Self:
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw one bar per reason, the strongest on top.
 
         Parameters

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skrec.inspection._display import Display, as_mapping, color_of, draw_legend
+from skrec.inspection._display import Display, Recommenders, as_mapping, color_of, draw_legend
 from skrec.interactions import IdIndex, Ids, RecommenderView, as_column, factorize
 from skrec.utils import unwrap_recommender
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _EVENTS = "events in training"
 
@@ -58,7 +61,13 @@ class LongTailDisplay(Display):
 
     @classmethod
     def from_estimator(
-        cls, recommenders: Any, users: Ids | None = None, *, k: int = 10, ax: Any = None, **options: Any
+        cls,
+        recommenders: Recommenders,
+        users: Ids | None = None,
+        *,
+        k: int = 10,
+        ax: Axes | None = None,
+        **options: Any,
     ) -> Self:
         """Recommend to users and draw how their lists share the catalogue.
 
@@ -85,7 +94,7 @@ class LongTailDisplay(Display):
         return cls(exposures=exposures).plot(ax)
 
     @classmethod
-    def from_predictions(cls, lists: Any, items: Ids, *, name: str = "lists", ax: Any = None) -> Self:
+    def from_predictions(cls, lists: Any, items: Ids, *, name: str = "lists", ax: Axes | None = None) -> Self:
         """Draw lists of items that were made before.
 
         Parameters
@@ -101,7 +110,7 @@ class LongTailDisplay(Display):
         counts = _count(getattr(lists, "items", lists), catalogue)
         return cls(exposures={name: counts}).plot(ax)
 
-    def plot(self, ax: Any = None) -> Self:
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw one curve per recommender.
 
         Parameters
@@ -119,9 +128,9 @@ class LongTailDisplay(Display):
             ordered = np.sort(counts)[::-1]
             share = np.concatenate([[0], np.cumsum(ordered) / ordered.sum()])
             is_events = name == _EVENTS
-            look = {"color": "0.5", "linestyle": "--"} if is_events else {"color": color_of(models.index(name))}
+            color, style = ("0.5", "--") if is_events else (color_of(models.index(name)), "-")
             names.append(name if is_events else f"{name}: {self.coverage_[name]:.0%} of the catalogue")
-            ax.plot(np.linspace(0, 1, len(share)), share, label=names[-1], **look)
+            ax.plot(np.linspace(0, 1, len(share)), share, label=names[-1], color=color, linestyle=style)
         ax.set(
             xlabel="share of the catalogue, the most recommended items first",
             ylabel="share of all places",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skrec.inspection._display import (
     Display,
+    Recommenders,
     as_mapping,
     color_of,
     draw_legend,
@@ -21,6 +22,9 @@ from skrec.inspection._display import (
 from skrec.inspection._plot_labels import plot_labels
 from skrec.interactions import Table
 from skrec.metrics import evaluate
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class ModelComparisonDisplay(Display):
@@ -58,12 +62,12 @@ class ModelComparisonDisplay(Display):
     @classmethod
     def from_estimator(
         cls,
-        recommenders: Any,
+        recommenders: Recommenders,
         X_test: Table,
         y_test: ArrayLike | None = None,
         *,
         metric: str = "ndcg@10",
-        ax: Any = None,
+        ax: Axes | None = None,
         **options: Any,
     ) -> Self:
         """Measure recommenders and draw them.
@@ -82,7 +86,7 @@ class ModelComparisonDisplay(Display):
         return cls.from_evaluation(evaluate(recommenders, X_test, y_test, [metric], **options), ax=ax)
 
     @classmethod
-    def from_evaluation(cls, table: Any, *, metric: str | None = None, ax: Any = None) -> Self:
+    def from_evaluation(cls, table: Table, *, metric: str | None = None, ax: Axes | None = None) -> Self:
         """Draw a table of :func:`skrec.metrics.evaluate`.
 
         Parameters
@@ -95,7 +99,7 @@ class ModelComparisonDisplay(Display):
         metric, values = one_metric(table, metric)
         return cls(metric=metric, values=values).plot(ax)
 
-    def plot(self, ax: Any = None) -> Self:
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw one point and its interval per recommender.
 
         Parameters
@@ -151,14 +155,14 @@ class TradeOffDisplay(Display):
     @classmethod
     def from_estimator(
         cls,
-        recommenders: Any,
+        recommenders: Recommenders,
         X_test: Table,
         y_test: ArrayLike | None = None,
         *,
         x: str = "popularity@10",
         y: str = "ndcg@10",
         curves: Mapping[str, str] | None = None,
-        ax: Any = None,
+        ax: Axes | None = None,
         **options: Any,
     ) -> Self:
         """Measure recommenders by two metrics, from one ranking of each, and draw them.
@@ -181,7 +185,7 @@ class TradeOffDisplay(Display):
 
     @classmethod
     def from_evaluation(
-        cls, table: Any, *, x: str, y: str, curves: Mapping[str, str] | None = None, ax: Any = None
+        cls, table: Table, *, x: str, y: str, curves: Mapping[str, str] | None = None, ax: Axes | None = None
     ) -> Self:
         """Draw two metrics of a table of :func:`skrec.metrics.evaluate`.
 
@@ -198,7 +202,7 @@ class TradeOffDisplay(Display):
             raise ValueError(f"curves names {unknown[0]!r}, which is no recommender of the table.")
         return cls(x_metric=x, y_metric=y, x=x_values, y=y_values, curves=curves).plot(ax)
 
-    def plot(self, ax: Any = None) -> Self:
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw one point per recommender, with the intervals of both metrics.
 
         Parameters
@@ -216,8 +220,8 @@ class TradeOffDisplay(Display):
         for number, (line, names) in enumerate(lines.items()):
             (x, x_ends), (y, y_ends) = spread(self.x[name] for name in names), spread(self.y[name] for name in names)
             style = "-" if len(names) > 1 else "none"
-            look = {"color": color_of(number), "marker": marker_of(number), "linestyle": style, "label": line}
-            ax.errorbar(x, y, xerr=x_ends, yerr=y_ends, elinewidth=0.8, **look)
+            look: dict[str, Any] = {"color": color_of(number), "marker": marker_of(number), "linestyle": style}
+            ax.errorbar(x, y, xerr=x_ends, yerr=y_ends, elinewidth=0.8, label=line, **look)
         ax.set(xlabel=metric_name(self.x_metric), ylabel=metric_name(self.y_metric))
         ax.grid(alpha=0.3)
         draw_legend(ax, lines)
@@ -249,13 +253,13 @@ class MetricAtKDisplay(Display):
     @classmethod
     def from_estimator(
         cls,
-        recommenders: Any,
+        recommenders: Recommenders,
         X_test: Table,
         y_test: ArrayLike | None = None,
         *,
         metric: str = "recall",
         k: ArrayLike = (1, 2, 3, 5, 10, 20, 50),
-        ax: Any = None,
+        ax: Axes | None = None,
         **options: Any,
     ) -> Self:
         """Measure recommenders at several lengths, from one ranking of each, and draw them.
@@ -285,7 +289,7 @@ class MetricAtKDisplay(Display):
             ax
         )
 
-    def plot(self, ax: Any = None) -> Self:
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw one line per recommender, within its interval.
 
         Parameters

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.random import RandomState as Generator
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
@@ -20,7 +20,7 @@ _TABLES = ("item_features", "user_features")
 
 
 def permutation_importance(
-    recommender: Any,
+    recommender: BaseEstimator,
     X_test: Table,
     y_test: ArrayLike | None = None,
     *,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +12,7 @@ from sklearn.utils.validation import _num_samples
 
 from skrec.inspection._display import (
     Display,
+    Recommenders,
     as_mapping,
     color_of,
     draw_legend,
@@ -24,6 +25,9 @@ from skrec.inspection._plot_labels import plot_labels
 from skrec.interactions import RecommenderView, Table, read_events
 from skrec.metrics import evaluate
 from skrec.utils import unwrap_recommender
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _AXES = {"history_length": "events of the user in training", "item_popularity": "events of the item in training"}
 
@@ -61,14 +65,14 @@ class QualityByGroupDisplay(Display):
     @classmethod
     def from_estimator(
         cls,
-        recommenders: Any,
+        recommenders: Recommenders,
         X_test: Table,
         y_test: ArrayLike | None = None,
         *,
         by: str | ArrayLike = "history_length",
         n_groups: int = 5,
         metric: str = "ndcg@10",
-        ax: Any = None,
+        ax: Axes | None = None,
         **options: Any,
     ) -> Self:
         """Measure recommenders on each group of held-out events alone, and draw them.
@@ -101,7 +105,7 @@ class QualityByGroupDisplay(Display):
         names = [name for name, _ in groups]
         return cls(metric=metric, groups=names, n_events=sizes, curves=curves, by=title).plot(ax)
 
-    def plot(self, ax: Any = None) -> Self:
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw one line per recommender; below each group stands its number of held-out events.
 
         Parameters
@@ -117,7 +121,7 @@ class QualityByGroupDisplay(Display):
         for number, (name, values) in enumerate(self.curves.items()):
             means, ends = spread(values)
             at = places + 0.12 * (number - (len(self.curves) - 1) / 2)
-            look = {"marker": marker_of(number), "color": color_of(number), "capsize": 2, "label": name}
+            look: dict[str, Any] = {"marker": marker_of(number), "color": color_of(number), "capsize": 2, "label": name}
             ax.errorbar(at, means, yerr=ends, **look)
         labels = plot_labels(f"{name}\n({n})" for name, n in zip(self.groups, self.n_events.tolist(), strict=True))
         ax.set_xticks(places, labels.texts, family=labels.family)

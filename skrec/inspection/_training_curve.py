@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skrec.inspection._display import Display, color_of
 from skrec.utils import unwrap_recommender
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class TrainingCurveDisplay(Display):
@@ -41,7 +45,7 @@ class TrainingCurveDisplay(Display):
             raise ValueError(f"loss must be one number per epoch; got an array of shape {self.loss.shape}.")
 
     @classmethod
-    def from_estimator(cls, recommender: Any, *, ax: Any = None) -> Self:
+    def from_estimator(cls, recommender: BaseEstimator, *, ax: Axes | None = None) -> Self:
         """Draw what a fitted recommender keeps of its training.
 
         Parameters
@@ -63,7 +67,7 @@ class TrainingCurveDisplay(Display):
         scores, best = getattr(model, "validation_scores_", None), getattr(model, "best_iter_", None)
         return cls(loss=loss, validation_scores=scores, best_iter=None if scores is None else best).plot(ax)
 
-    def plot(self, ax: Any = None) -> Self:
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the loss on the left axis, and scores on the right one.
 
         Parameters
@@ -78,7 +82,7 @@ class TrainingCurveDisplay(Display):
         self.score_ax_ = None
         lines = ax.plot(np.arange(1, len(self.loss) + 1), self.loss, color=color_of(0), marker="o", label="loss")
         ax.set(xlabel="epoch", ylabel="loss")
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.locator_params(axis="x", integer=True)
         if self.validation_scores is not None and len(self.validation_scores):
             self.score_ax_ = ax.twinx()
             epochs = np.arange(1, len(self.validation_scores) + 1)

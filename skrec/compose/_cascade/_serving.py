@@ -44,7 +44,7 @@ class CascadeServing(CompositeRecommender):
 
     # Candidates ----------------------------------------------------------------------------------------
 
-    def _recommend(self, users: NDArray, k: int, options: dict[str, Any]) -> Recommendations:
+    def _make_lists(self, users: NDArray, k: int, options: dict[str, Any]) -> Recommendations:
         n = min(max(k, self.n_candidates), len(self._item_index))
         found = self._retrieve(self._parts, users, n, options)
         ranked_by = found

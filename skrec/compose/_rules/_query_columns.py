@@ -30,8 +30,8 @@ def user_cells(queries: QueryOptions, fitted: TableColumns, column: str | int) -
     known = no_cells(len(queries)) if column not in fitted.columns else fitted.of(str(column), queries.users)
     if given is None:
         return known
-    told = read_column(given, column).take(queries.feature_row)
-    return Cells.of(np.where(queries.feature_row >= 0, told.objects(), known.objects()))
+    given_cells = read_column(given, column).take(queries.feature_row)
+    return Cells.of(np.where(queries.feature_row >= 0, given_cells.objects(), known.objects()))
 
 
 def context_cells(queries: QueryOptions, column: str | int, names: Sequence[str] | None) -> Cells:
