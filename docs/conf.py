@@ -48,7 +48,6 @@ html_theme_options = {
     "show_prev_next": False,
     "secondary_sidebar_items": ["page-toc"],
     "navbar_align": "left",
-    "pygments_light_style": "tango",
 }
 html_show_sourcelink = False
 html_static_path = ["_static"]
