@@ -5,6 +5,8 @@ No mail address, nothing that a browser would fetch from elsewhere, no link to a
 output or a picture on every page of the guide, and every question of ``docs/questions.toml`` within two clicks of the
 front page.
 With ``--search`` a browser types each question's words into the site's own search and reads the first five results.
+With ``--look`` it opens the front page, the guide and the gallery as wide as a phone: nothing is cut off, no picture is
+broken, no markup is left in the text.
 """
 
 import argparse
@@ -19,12 +21,34 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urldefrag, urlsplit
 
 QUESTIONS = Path(__file__).with_name("questions.toml")
 FETCHED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "link": "href"}
 FIRST = 5  # results of a search that a reader looks at
 CLICKS = 2
+PHONE = {"width": 390, "height": 844}
+# What is seen to be wrong with an open page. What stands in a box that scrolls sideways may be wide.
+LOOK = r"""() => {
+    const faults = [], article = document.querySelector("article") || document.body;
+    const scrolls = e => ["auto", "scroll"].includes(getComputedStyle(e).overflowX);
+    const inScroller = e => e !== article && (scrolls(e) || inScroller(e.parentElement));
+    for (const e of article.querySelectorAll("h1, h2, h3, p, li, code, a, img, table, pre, math")) {
+        const box = e.getBoundingClientRect();
+        if (box.width && box.right > innerWidth + 1 && !inScroller(e))
+            faults.push(`cut off at the right: ${e.tagName} ${(e.alt || e.textContent).trim().slice(0, 50)}`);
+    }
+    for (const e of document.images)
+        if (e.getBoundingClientRect().width && e.complete && !e.naturalWidth) faults.push(`broken picture ${e.src}`);
+    const texts = document.createTreeWalker(article, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        const text = texts.currentNode;
+        if (!text.parentElement.closest("pre, code, script, style") && /``|:[a-z]+:`|`_|\.\. [a-z]+::/.test(text.data))
+            faults.push(`markup left in ${text.data.trim().slice(0, 50)}`);
+    }
+    return faults;
+}"""
 
 
 @dataclass
@@ -141,11 +165,7 @@ def check_questions(root: Path, pages: dict[Path, Page], questions: list[dict[st
 
 def check_search(root: Path, questions: list[dict[str, str]]) -> Iterator[str]:
     """Type the words of each question into the search of the site, in a browser."""
-    from playwright.sync_api import sync_playwright
-
-    with served(root) as address, sync_playwright() as browsers:
-        chromium = browsers.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        page = chromium.new_page()
+    with browsed(root) as (page, address):
         for asked in questions:
             page.goto(f"{address}/search.html?q={asked['search'].replace(' ', '+')}")
             page.wait_for_function(
@@ -155,6 +175,27 @@ def check_search(root: Path, questions: list[dict[str, str]]) -> Iterator[str]:
             first = [urldefrag(link)[0].split("?")[0] for link in found[:FIRST]]
             if asked["page"] not in first:
                 yield f"{asked['question']!r}: a search for {asked['search']!r} gives {first}, not {asked['page']}"
+
+
+def check_look(root: Path, pages: dict[Path, Page]) -> Iterator[str]:
+    """Open each page that is read from beginning to end on a narrow screen, and look for what is cut off or broken."""
+    with browsed(root) as (page, address):
+        page.set_viewport_size(PHONE)
+        for path in pages:
+            name = path.relative_to(root)
+            if name.parts[0] in ("index.html", "contributing.html", "user_guide", "auto_examples"):
+                page.goto(f"{address}/{name.as_posix()}")
+                yield from (f"{name}: {fault}" for fault in page.evaluate(LOOK))
+
+
+@contextlib.contextmanager
+def browsed(root: Path) -> Iterator[tuple[Any, str]]:
+    """An empty page of Chromium, and the address of the site."""
+    from playwright.sync_api import sync_playwright
+
+    with served(root) as address, sync_playwright() as browsers:
+        chromium = browsers.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        yield chromium.new_page(), address
         chromium.close()
 
 
@@ -180,6 +221,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("root", type=Path, help="folder of the built site")
     parser.add_argument("--search", action="store_true", help="also ask the site's search, in Chromium")
+    parser.add_argument("--look", action="store_true", help="also look at the pages on a narrow screen, in Chromium")
     given = parser.parse_args()
     root = given.root.resolve()
     pages = {path: Page(path) for path in sorted(root.rglob("*.html")) if "_static" not in path.parts}
@@ -187,6 +229,8 @@ def main() -> None:
     faults = [*check_pages(root, pages), *check_questions(root, pages, questions)]
     if given.search:
         faults += check_search(root, questions)
+    if given.look:
+        faults += check_look(root, pages)
     print("\n".join(faults))
     print(f"{len(pages)} pages, {len(questions)} questions, {len(faults)} faults")
     sys.exit(bool(faults))
