@@ -12,7 +12,7 @@ from sphinx_gallery.sorting import ExplicitOrder
 import skrec
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE / "_ext"), str(HERE)]
+sys.path[:0] = [str(HERE / "_ext"), str(HERE), str(HERE / "user_guide")]
 from guide_links import guide_links  # noqa: E402
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -75,7 +75,8 @@ html_math_renderer = "mathml"
 # The gallery has cells of one title.
 suppress_warnings = ["ref.term", "ref.python", "autosectionlabel.*"]
 
-# Pictures of the user guide: drawn by its own code when the site is built.
+# Pictures of the user guide: drawn by its own code when the site is built, dark on white. The theme keeps that ground
+# in dark mode, so that there is one version of each.
 plot_html_show_formats = plot_html_show_source_link = False
 plot_include_source = True
 plot_formats = [("png", 110)]
