@@ -44,7 +44,7 @@ def draw_in_context(ax: Axes | None = None) -> Axes:
 
 def draw_questions(ax: Axes | None = None) -> Axes:
     """Turns until an item is found, by what is asked."""
-    header, *rows = table("conversation", "The question")
+    header, *rows = table("conversation", "The question after each list")
     ax = new_axes(ax, (8, 3.2))
     for at, (name, colour) in enumerate(zip(header[1:], [BLUE, ORANGE, GREY], strict=True)):
         means, errors = zip(*(numbers(row[at + 1])[:2] for row in rows), strict=True)

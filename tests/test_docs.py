@@ -35,7 +35,7 @@ def test_page(page, tmp_path, monkeypatch):
 def test_every_mistake_has_its_remedy():
     """Twenty-five on the page *When something goes wrong*; test_page keeps the messages true."""
     page = (PAGES / "when_something_goes_wrong.rst").read_text(encoding="utf-8")
-    mistakes = re.split(r"\n\*(\d+)\. ", page.split("Where scikit-learn speaks")[0])
+    mistakes = re.split(r"\n(\d+)\. .*\n~+\n", page.split("\nMessages of scikit-learn\n")[0])
     assert [int(number) for number in mistakes[1::2]] == list(range(1, 26))
     for mistake in mistakes[2::2]:
         message, remedy = mistake.split("\nWrite:\n")
