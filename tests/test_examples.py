@@ -162,7 +162,13 @@ CLAIMS = {
         ),
     ),
     "plot_friends": (["who likes folk", "friends in common"], lambda ns: above(ns.gain)),
-    "plot_graph": (["graph over item KNN"], lambda ns: abs(ns.gain["difference"]) < 0.02),
+    "plot_graph": (
+        ["graph over item KNN"],
+        lambda ns: (
+            max(ns.curves[64, 0.05]) > max(ns.curves[64, 0.0])
+            and ns.reached["own descriptions"]["ci_low"] > ns.reached["dealt out at random"]["ci_high"]
+        ),
+    ),
     "explain_recommendations": (
         ["It is none", "(llm)", "In common:"],
         lambda ns: ns.display.weights == sorted(ns.display.weights, reverse=True) and above(ns.table.iloc[0]),

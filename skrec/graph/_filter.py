@@ -105,6 +105,8 @@ def _normalised(edges: sp.csr_array) -> sp.csr_array:
 def _paths(normalised: sp.csr_array, near: sp.csr_array | None, weight: np.float32) -> Matrix:
     """``weight`` times the two-step paths between items and the edges of texts; the largest entries of each row."""
     n_items = normalised.shape[1]
+    if not weight:
+        return sp.csr_array((n_items, n_items), dtype=np.float32)
     from_items = sp.csr_array(normalised.T)
     is_dense = n_items <= LARGEST_DENSE
     height = max(1, _BLOCK_CELLS // max(1, n_items))
