@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from skrec._training import losses
 
 _POPULARITY_POWER = 0.75
-_MOST_CELLS = 150_000_000
+MOST_CELLS = 150_000_000
 """Scores of a batch that "auto" still computes for the whole catalogue."""
 
 
@@ -19,7 +19,7 @@ def resolve_loss(loss: str, n_targets: int, n_items: int) -> str:
     """What "auto" means: the whole catalogue where the scores of a batch of so many targets fit in memory."""
     if loss != "auto":
         return loss
-    return "softmax" if n_targets * n_items <= _MOST_CELLS else "sampled_softmax"
+    return "softmax" if n_targets * n_items <= MOST_CELLS else "sampled_softmax"
 
 
 class RankingLoss:

@@ -32,8 +32,10 @@ from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder
 from skrec.interactions import FeatureTable, Histories
 from skrec.neural_network import TwoTowerRecommender
 from skrec.neural_network._ranking_loss import RankingLoss
+from skrec.neural_network._two_tower._history_task import HistoryTask
 from skrec.neural_network._two_tower._network import TowerNetwork, latest
 from skrec.neural_network._two_tower._shape import TowerShape
+from skrec.neural_network._two_tower._task import TowerEvents
 from skrec.neural_network._two_tower._torch_towers import TorchTowers
 from skrec.persistence import skops_trusted_types
 
@@ -81,6 +83,7 @@ def fitted():
         {"interaction": "cosine", "temperature": 0.2},
         {"loss": "sampled_softmax", "n_negatives": 8},
         {"loss": "in_batch_softmax"},
+        {"loss": "multinomial", "dropout": 0.5, "max_iter": 16},
         {"loss": "bce", "n_negatives": 8},
         {"use_history": False},
     ],
@@ -107,6 +110,31 @@ def test_targets_of_a_batch_as_negatives_of_each_other():
     assert_allclose(found, expected)
 
 
+@pytest.mark.parametrize("interaction", ["dot", "cosine"])
+def test_what_is_left_out_of_a_history_is_told_from_the_rest(interaction):
+    rng = np.random.default_rng(0)
+    shape = TowerShape(4, (), interaction, 0.5, True)
+    network = TowerNetwork(shape, {n: rng.normal(size=s).astype(np.float32) for n, s in shape.arrays(3, 6).items()})
+    active = np.arange(6) < 5
+    module = TorchTowers(network, None, None, active, dropout=0.5, id_dropout=0, generator=torch.Generator())
+    histories = Histories.group(np.array([0, 0, 0, 1, 2]), np.array([1, 2, 1, 3, 4]), np.ones(5), None, 3)
+    events = TowerEvents(np.array([0, 0, 0, 1]), np.array([1, 2, 1, 3]), np.ones(4, bool), histories)
+    task = HistoryTask(module.eval(), events, batch_size=1, validate=None)
+    assert sorted(map(list, task.batches(rng))) == [[0], [1]]  # user 2 has a history, and no event to train on
+    assert task.n_targets(np.array([0, 1])) == 3
+    vectors, biases, found = network.item_vectors(None), network.arrays["item_biases"], set()
+    expected = {0.0}
+    for read, left_out in (([], [1, 2]), ([1], [2]), ([2], [1])):
+        pooled = Histories.group(np.zeros(len(read), np.int64), np.array(read, np.int32), np.ones(len(read)), None, 1)
+        query = network.query_vectors(np.array([0]), pooled, network.history_vectors(None))[0]
+        scores = vectors @ query + biases
+        candidates = np.logaddexp.reduce(scores[[i for i in range(5) if i not in read]])
+        expected.add(round(float((candidates - scores[left_out]).sum() / 0.5), 3))
+    for _ in range(40):
+        found.add(round(float(task.loss(np.array([0])).detach()), 3))
+    assert_allclose(sorted(found), sorted(expected), atol=2e-3)
+
+
 def test_explicit_negatives_are_learned_by_bce():
     rng = np.random.default_rng(0)
     X = np.column_stack([np.repeat(np.arange(60), 8), rng.integers(0, N_ITEMS, 480)])
@@ -124,6 +152,11 @@ def test_context_moves_the_list():
     for hour in (0, 1):
         items = rec.recommend([0], k=4, context=[[hour]], exclude_seen=False).items
         assert (items % 2 == hour).all()
+
+
+def test_context_differs_between_the_events_of_a_history():
+    with pytest.raises(ValueError, match="1 context columns"):
+        small(loss="multinomial").fit(np.column_stack([tastes(), np.zeros(400)]))
 
 
 def test_training_stops_at_the_best_epoch_and_refits():
@@ -399,7 +432,7 @@ def test_a_device_that_is_not_there():
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("loss", ["softmax", "sampled_softmax", "in_batch_softmax", "bce"])
+@pytest.mark.parametrize("loss", ["softmax", "multinomial", "sampled_softmax", "in_batch_softmax", "bce"])
 def test_cuda_learns_what_the_cpu_learns(loss):
     rec, cpu = (
         small(loss=loss, device=device).fit(tastes(), item_features=parity(N_ITEMS)) for device in ("cuda", None)
@@ -415,6 +448,8 @@ def test_cuda_learns_what_the_cpu_learns(loss):
         ({"hidden_layer_sizes": ("a",)}, "hidden_layer_sizes"),
         ({"n_negatives": 0}, "n_negatives=0"),
         ({"interaction": "additive", "loss": "softmax"}, "additive"),
+        ({"loss": "multinomial", "use_history": False}, "use_history=False"),
+        ({"loss": "multinomial", "dropout": 0}, "dropout=0"),
         ({"temperature": 0}, "temperature"),
     ],
     ids=str,

@@ -35,6 +35,12 @@ def check_tower_parameters(model: Any) -> None:
             f"n_negatives=0 needs loss='bce', which can learn from the negative events of y; got loss={model.loss!r}"
             ". Pass loss='bce', or a positive n_negatives."
         )
+    if model.loss == "multinomial" and not (model.use_history and model.dropout):
+        raise ValueError(
+            "loss='multinomial' tells what dropout leaves out of a history from the rest of it; got "
+            f"use_history={model.use_history!r}, dropout={model.dropout!r}. Pass use_history=True and a dropout such "
+            "as 0.5, or loss='softmax'."
+        )
     if model.interaction == "additive":
         if model.loss not in ("bce", "auto"):
             raise ValueError(
@@ -62,7 +68,6 @@ def check_tower_state(model: Any) -> None:
     shape = state["_network"].shape
     check_matrix(state["_item_vectors"], "_item_vectors", (n_items, shape.n_outputs))
     for name, sizes, is_kept in (
-        ("_item_bias", (n_items,), shape.interaction != "cosine"),
         ("_history_vectors", (n_items, shape.n_factors), shape.has_history),
         ("_user_components", (n_users, shape.n_user_features), shape.n_user_features > 0),
     ):
@@ -70,6 +75,7 @@ def check_tower_state(model: Any) -> None:
             check_array(state[name], name, sizes, dtype=np.float32)
         elif state[name] is not None:
             refuse_state(name, "an array", "None, as the towers do not read it")
+    check_array(state["_item_bias"], "_item_bias", (n_items,), dtype=np.float32)
     for name, n in (("_active", n_items), ("_usable", n_items), ("_active_users", n_users)):
         check_array(state[name], name, (n,), dtype=np.bool_)
     check_histories(state["_trained"], "_trained", n_users, n_items)

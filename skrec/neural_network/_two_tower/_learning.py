@@ -43,7 +43,7 @@ class TowerLearningMixin:
         The events at the last training.
     _calibrator : LogisticRegression, IsotonicRegression or None
     _item_vectors : float32 array of shape (n_items, n_outputs)
-    _item_bias : float32 array of shape (n_items,), or None
+    _item_bias : float32 array of shape (n_items,)
     _history_vectors : float32 array of shape (n_items, n_factors), or None
     """
 
@@ -60,7 +60,7 @@ class TowerLearningMixin:
     _trained: Histories
     _calibrator: Any
     _item_vectors: Any
-    _item_bias: NDArray[np.float32] | None
+    _item_bias: NDArray[np.float32] | None  # as VectorRecommender types it
     _history_vectors: NDArray[np.float32] | None
 
     # From scratch ----------------------------------------------------------------------------------
@@ -74,6 +74,11 @@ class TowerLearningMixin:
         features = self._side_components()
         self._scale, context = None, None
         if data.context is not None:
+            if self.loss == "multinomial":
+                raise ValueError(
+                    f"loss='multinomial' tells all events of a user at once, and X has {data.context.shape[1]} context "
+                    "columns, which differ between them. Pass loss='softmax', or X without these columns."
+                )
             self._scale = ContextScale.fit(data.context)
             context = self._scale.transform(data.context[np.argsort(data.users, kind="stable")])
         shape = TowerShape(
@@ -251,7 +256,7 @@ class TowerLearningMixin:
         self._network, self._active_users, self._active = network, active_users, active
         self._usable = active | has_features
         self._item_vectors = network.item_vectors(features.items)
-        self._item_bias = None if network.shape.interaction == "cosine" else network.arrays["item_biases"]
+        self._item_bias = network.arrays["item_biases"]
         self._history_vectors = network.history_vectors(features.items)
 
 

@@ -64,10 +64,10 @@ class TwoTowerRecommender(TowerLearningMixin, EpochFitMixin, PartialFitMixin, Ve
     hidden_layer_sizes : tuple of int, default=()
         Hidden layers of each tower; none for linear towers.
     interaction : {"dot", "cosine", "additive"}, default="dot"
-        "dot" is the inner product plus a bias of the item, "cosine" that of unit vectors. "additive" adds a score of
-        the user to a score of the item: it orders items alike for every user, and warns so.
+        "dot" is the inner product, "cosine" that of unit vectors; both plus a bias of the item. "additive" adds a score
+        of the user to a score of the item: it orders items alike for every user, and warns so.
     temperature : float, default=1.0
-        Divides scores; with "cosine", .05 to .2 is usual.
+        Divides scores, but for the bias; with "cosine", .05 to .3 is usual.
     use_history : bool, default=True
         Whether the items of a user's events are pooled in the tower of the user.
     max_length : int, default=100
@@ -80,12 +80,14 @@ class TwoTowerRecommender(TowerLearningMixin, EpochFitMixin, PartialFitMixin, Ve
         deviation.
     threshold : float or None, default=None
         Events with y of at least so much are positive, the others negative. None: those with y above 0.
-    loss : {"auto", "softmax", "sampled_softmax", "in_batch_softmax", "bce"}, default="auto"
-        "softmax" compares each positive event with the whole catalogue; "sampled_softmax" with ``n_negatives`` items
-        that are drawn by their popularity, "in_batch_softmax" with the items of the other events of the batch, both
-        corrected for how often an item is drawn (log-Q). "bce" is the logistic loss of the positive event
-        and of the drawn items, and of the negative events of y; the others read positive events alone. "auto" is
-        "softmax" where the scores of a batch fit in memory, else "sampled_softmax"; with "additive" it is "bce".
+    loss : {"auto", "softmax", "multinomial", "sampled_softmax", "in_batch_softmax", "bce"}, default="auto"
+        "softmax" compares each positive event with the whole catalogue. "multinomial" does so for a whole history at
+        once, as Mult-DAE: the share ``dropout`` of its items is told from the rest; an epoch costs a fraction, and some
+        100 are needed. "sampled_softmax" compares with ``n_negatives`` items that are drawn by their popularity,
+        "in_batch_softmax" with the items of the other events of the batch, both corrected for how often an item is
+        drawn (log-Q). "bce" is the logistic loss of the positive event and of the drawn items, and of the negative
+        events of y; the others read positive events alone. "auto" is "softmax" where the scores of a batch fit in
+        memory, else "sampled_softmax"; with "additive" it is "bce".
     n_negatives : int, default=512
         Negative samples per batch. With "bce", 0 trains on the positive and negative events of y alone: then the model
         tells which items a user likes among those that the user meets, and does not rank the catalogue.
@@ -102,7 +104,7 @@ class TwoTowerRecommender(TowerLearningMixin, EpochFitMixin, PartialFitMixin, Ve
     regularization : float, default=0.01
         Decoupled weight decay of AdamW.
     batch_size : int, default=1024
-        Events per step.
+        Events per step; with "multinomial" those of whole histories.
     max_iter : int, default=30
         Epochs at most.
     early_stopping : bool, default=True
@@ -141,7 +143,8 @@ class TwoTowerRecommender(TowerLearningMixin, EpochFitMixin, PartialFitMixin, Ve
     ----------
     Huang et al., "Learning Deep Structured Semantic Models for Web Search using Clickthrough Data", CIKM 2013.
     Covington, Adams and Sargin, "Deep Neural Networks for YouTube Recommendations", RecSys 2016. Yi et al.,
-    "Sampling-Bias-Corrected Neural Modeling for Large Corpus Item Recommendations", RecSys 2019. Volkovs, Yu and
+    "Sampling-Bias-Corrected Neural Modeling for Large Corpus Item Recommendations", RecSys 2019. Liang et al.,
+    "Variational Autoencoders for Collaborative Filtering", WWW 2018, for "multinomial". Volkovs, Yu and
     Poutanen, "DropoutNet: Addressing Cold Start in Recommender Systems", NeurIPS 2017, for ``id_dropout``. Kabbur, Ning
     and Karypis, "FISM", KDD 2013, for the pooled history.
 
@@ -168,7 +171,7 @@ class TwoTowerRecommender(TowerLearningMixin, EpochFitMixin, PartialFitMixin, Ve
         "user_encoder": [HasMethods(["fit_transform", "transform"]), StrOptions({"auto"}), None],
         "n_components": [Interval(Integral, 1, MOST_FACTORS, closed="both")],
         "threshold": [Interval(Real, 0, None, closed="neither"), None],
-        "loss": [StrOptions({"auto", "softmax", "sampled_softmax", "in_batch_softmax", "bce"})],
+        "loss": [StrOptions({"auto", "softmax", "multinomial", "sampled_softmax", "in_batch_softmax", "bce"})],
         "n_negatives": [Interval(Integral, 0, 1_000_000, closed="both")],
         "calibration": [StrOptions({"sigmoid", "isotonic"}), None],
         "dropout": [Interval(Real, 0, 1, closed="left")],

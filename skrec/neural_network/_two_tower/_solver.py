@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skrec._training import Callback, RankedEvents, Trainer, TrainerSettings, TrainingResult, digest_of
+from skrec._training import Callback, RankedEvents, Trainer, TrainerSettings, TrainingResult, TrainingTask, digest_of
 from skrec.neural_network._two_tower._network import TowerNetwork, latest
 from skrec.utils import resolve_device
 
@@ -38,7 +38,7 @@ class TowerSolver:
     Attributes
     ----------
     trainer : TrainerSettings
-    loss : {"auto", "softmax", "sampled_softmax", "in_batch_softmax", "bce"}
+    loss : {"auto", "softmax", "multinomial", "sampled_softmax", "in_batch_softmax", "bce"}
     n_negatives, batch_size, max_length : int
     dropout, id_dropout : float
     device : str or None
@@ -90,6 +90,7 @@ class TowerSolver:
         import torch
 
         from skrec.neural_network._ranking_loss import resolve_loss
+        from skrec.neural_network._two_tower._history_task import HistoryTask
         from skrec.neural_network._two_tower._task import TowerTask
         from skrec.neural_network._two_tower._torch_towers import TorchTowers
 
@@ -111,14 +112,12 @@ class TowerSolver:
         if loss == "auto" and network.shape.interaction == "additive":
             loss = "bce"  # the user part does not change any order, so that a softmax cannot learn it
         loss = resolve_loss(loss, self.batch_size, len(active[1]))
-        task = TowerTask(
-            module,
-            events,
-            loss=loss,
-            n_negatives=self.n_negatives,
-            batch_size=self.batch_size,
-            validate=None if held_out is None else validate,
-        )
+        told: dict[str, Any] = {"batch_size": self.batch_size, "validate": None if held_out is None else validate}
+        task: TrainingTask
+        if loss == "multinomial":
+            task = HistoryTask(module, events, **told)
+        else:
+            task = TowerTask(module, events, loss=loss, n_negatives=self.n_negatives, **told)
         settings = self.trainer.of_run(max_iter, is_validated=held_out is not None, checkpoint=checkpoint)
         if checkpoint is not None:
             settings = replace(settings, fingerprint=self._fingerprint(network, loss, features, events, active))
@@ -152,5 +151,4 @@ class TowerSolver:
             None if features.users is None else features.users[users],
             held_out.context,
         )
-        biases = None if network.shape.interaction == "cosine" else network.arrays["item_biases"]
-        return held_out.ndcg(queries, network.item_vectors(features.items), biases)
+        return held_out.ndcg(queries, network.item_vectors(features.items), network.arrays["item_biases"])

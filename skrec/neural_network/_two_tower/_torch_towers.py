@@ -61,9 +61,9 @@ class TorchTowers(nn.Module):
         return {name: value.detach().cpu().numpy().copy() for name, value in self.learned.items()}
 
     def item_biases(self) -> torch.Tensor:
-        """(n_items,) biases; constants where cosines alone count."""
+        """(n_items,) biases."""
         biases: torch.Tensor = self.learned["item_biases"]
-        return biases.detach() * 0 if self.shape.interaction == "cosine" else biases
+        return biases
 
     def item_vectors(self, items: torch.Tensor | None = None) -> torch.Tensor:
         """Vectors of all items, or of given codes."""
