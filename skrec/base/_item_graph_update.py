@@ -71,7 +71,7 @@ def _changed_columns(pairs: PairTable, items: NDArray[np.int64], n_jobs: int | N
     from skrec._kernels.threads import run_blocks
 
     n_items, n = len(pairs.item_ptr) - 1, len(items)
-    lengths = np.diff(pairs.indptr)[pairs.row_of[pairs.event_of]]
+    lengths = np.diff(pairs.indptr)[pairs.row_of]
     total = np.append(0, np.cumsum(lengths))
     room = np.minimum(total[pairs.item_ptr[items + 1]] - total[pairs.item_ptr[items]], n_items)
     bounds = np.concatenate([[0], np.cumsum(room)])

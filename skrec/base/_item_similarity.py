@@ -47,28 +47,32 @@ def pair_table(
         The items whose pairs are wanted, in ascending order; None is all.
     dtype : float32 or float64
     """
-    from skrec._kernels.item_graph.build import PairTable
+    from skrec._kernels.item_graph.build import PairTable, sort_by_item
 
-    items = histories.items
-    if only is None:
-        counts, events = np.bincount(items, minlength=n_items), _sorted_by(items, n_items)
-    else:
-        at = histories.events_of(only)
-        counts, events = np.bincount(items[at], minlength=n_items), at[_sorted_by(items[at], n_items)]
+    indptr, items = histories.indptr.astype(np.int64, copy=False), histories.items
+    is_wanted = np.ones(n_items, bool) if only is None else np.isin(np.arange(n_items), only)
+    counts = np.where(is_wanted, np.bincount(items, minlength=n_items), 0)
+    item_ptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    place = np.where(is_wanted, item_ptr[:-1], -1)
+    event_of = np.empty(item_ptr[-1], np.int32 if len(items) <= np.iinfo(np.int32).max else np.int64)
+    row_of = np.empty(item_ptr[-1], np.int32)
+    sort_by_item(indptr, items, place, event_of, row_of)
     forward, backward = (np.zeros(1), np.zeros(1)) if lags is None else lags
-    weights = source.astype(dtype)
+    weights = source.astype(dtype, copy=False)
+    others = weights if target is source else target.astype(dtype, copy=False)
     return PairTable(
-        item_ptr=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        event_of=events,
-        row_of=histories.row_of_event(),
-        indptr=histories.indptr.astype(np.int64),
+        item_ptr=item_ptr,
+        event_of=event_of,
+        row_of=row_of,
+        indptr=indptr,
         items=items,
         group=np.zeros(0, np.int64) if lags is None else _equal_times(histories),
         source=weights,
-        target=weights if target is source else target.astype(dtype),
+        target=others,
         forward=forward.astype(dtype),
         backward=backward.astype(dtype),
         constant=float(lags is None) if constant is None else constant,
+        has_unit_target=bool((others == 1).all()),
     )
 
 
@@ -100,14 +104,6 @@ def merge_repeats(
         matrix.sum_duplicates()
     merged = Histories(sums[0].indptr.astype(np.int64), sums[0].indices.astype(np.int32), sums[1].data)
     return merged, sums[0].data, sums[1].data
-
-
-def _sorted_by(items: NDArray, n_items: int) -> NDArray[np.int64]:
-    """Events in the order of their items: NumPy sorts 16 bits by radix, so the low half goes first, then the high."""
-    order = np.argsort(items.astype(np.uint16), kind="stable")
-    if n_items > 1 << 16:
-        order = order[np.argsort((items >> 16).astype(np.uint16)[order], kind="stable")]
-    return order
 
 
 def _equal_times(histories: Histories) -> NDArray[np.int64]:
@@ -148,35 +144,42 @@ def classical(
 ) -> Similarity:
     """Cosine, Jaccard, TF-IDF (cosine) or BM25 similarity of the columns of a (n_users, n_items) matrix.
 
-    TF-IDF and BM25 weights are those of the implicit library: items are the documents and users the terms, so that
-    users with many items have less weight. A negative idf, of a user with nearly every item, becomes 0.
+    The matrix may be overwritten. TF-IDF and BM25 weights are those of the implicit library, computed in place: items
+    are the documents and users the terms, so that users with many items have less weight. A negative idf, of a user
+    with nearly every item, becomes 0.
     """
-    by_user = by_user.astype(np.float64)
+    from skrec._kernels.item_graph.weights import column_sums, weigh_entries
+
+    by_user = by_user.astype(dtype, copy=False)
     by_user.eliminate_zeros()
     n_items = by_user.shape[1]
+    sums = np.zeros(n_items)
     if similarity == "jaccard":
         by_user.data[:] = 1
-        sizes = np.bincount(by_user.indices, minlength=n_items).astype(float)
-        return Similarity(_unordered_pairs(by_user, dtype), sizes, sizes, is_jaccard=True)
+        column_sums(by_user.indices, by_user.data, sums)
+        return Similarity(_unordered_pairs(by_user, dtype), sums, sums, is_jaccard=True)
     if similarity in ("tfidf", "bm25") and by_user.nnz:
-        from implicit.nearest_neighbours import bm25_weight, tfidf_weight
-
-        by_item = sp.coo_matrix(by_user.T)  # implicit keeps the order of the entries
-        weighted = tfidf_weight(by_item) if similarity == "tfidf" else bm25_weight(by_item, K1=bm25_k1, B=bm25_b)
-        by_user.data = np.maximum(weighted.data, 0)
+        column_sums(by_user.indices, by_user.data, sums)
+        idf = np.maximum(np.log(n_items) - np.log1p(np.diff(by_user.indptr)), 0)
+        k1 = bm25_k1 if similarity == "bm25" else -1.0
+        relative_lengths = 1 - bm25_b + bm25_b * sums / sums.mean()
+        weigh_entries(by_user.indptr, by_user.indices, by_user.data, idf, k1, relative_lengths)
     scale = np.ones(n_items)
     if similarity in ("cosine", "tfidf"):
-        norms = np.sqrt(np.bincount(by_user.indices, weights=by_user.data**2, minlength=n_items))
-        # Norms near 1, or products of tiny strengths would be 0 in float32. Powers of two round nothing.
-        shift = -np.frexp(norms)[1]
-        by_user.data = np.ldexp(by_user.data, shift[by_user.indices])
-        norms = np.ldexp(norms, shift)
+        sums[:] = 0
+        column_sums(by_user.indices, by_user.data, sums, 2)
+        norms = np.sqrt(sums)
+        if (by_user.data != 1).any():
+            # Norms near 1, or products of tiny strengths would be 0 in float32. Powers of two round nothing.
+            shift = -np.frexp(norms)[1]
+            np.ldexp(by_user.data, shift[by_user.indices], out=by_user.data)
+            norms = np.ldexp(norms, shift)
         scale = 1 / np.where(norms > 0, norms, 1)
     return Similarity(_unordered_pairs(by_user, dtype), scale, scale)
 
 
 def _unordered_pairs(by_user: sp.csr_array, dtype: DTypeLike) -> PairTable:
-    rows = Histories(by_user.indptr.astype(np.int64), by_user.indices.astype(np.int32), by_user.data)
+    rows = Histories(by_user.indptr.astype(np.int64), by_user.indices.astype(np.int32, copy=False), by_user.data)
     return pair_table(rows, by_user.shape[1], by_user.data, by_user.data, dtype=dtype)
 
 

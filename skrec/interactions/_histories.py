@@ -40,10 +40,13 @@ class Histories:
         """Group events given in time order."""
         n = len(rows)
         # Each event is a column of its own: scipy's conversion is then a stable counting sort.
-        order = sp.coo_array((np.empty(n, np.int8), (rows, np.arange(n))), shape=(n_rows, max(n, 1))).tocsr()
+        columns = np.arange(n, dtype=np.int32 if n <= np.iinfo(np.int32).max else np.int64)
+        order = sp.coo_array((np.empty(n, np.int8), (rows, columns)), shape=(n_rows, max(n, 1))).tocsr()
+        del columns
         at = order.indices
         times = None if timestamp is None else timestamp[at]
-        return cls(order.indptr.astype(np.int64), items[at].astype(np.int32), y[at].astype(np.float32), times)
+        indptr, codes = order.indptr.astype(np.int64), items[at].astype(np.int32, copy=False)
+        return cls(indptr, codes, y[at].astype(np.float32, copy=False), times)
 
     @classmethod
     def empty(cls, n_rows: int) -> "Histories":
@@ -198,10 +201,15 @@ class Histories:
         rows = np.searchsorted(self.indptr, at, side="right") - 1
         return rows[np.concatenate([[True], rows[1:] != rows[:-1]])]
 
-    def to_csr(self, n_items: int, *, values: NDArray | None = None) -> sp.csr_array:
-        """(n_rows, n_items) float32 matrix of ``y`` (or of ``values``), repeats added up."""
-        data = (self.y if values is None else values).astype(np.float32)
-        matrix = sp.csr_array((data, self.items, self.indptr), shape=(len(self), n_items), copy=True)
+    def to_csr(self, n_items: int, *, values: NDArray | None = None, narrow: bool = False) -> sp.csr_array:
+        """(n_rows, n_items) float32 matrix of ``y`` (or of ``values``), repeats added up.
+
+        Its indices are int64, as ``indptr``, or with ``narrow`` int32 where they fit, which takes half the memory.
+        """
+        data = (self.y if values is None else values).astype(np.float32, copy=False)
+        fits = narrow and len(self.items) <= np.iinfo(np.int32).max
+        indptr = self.indptr.astype(np.int32) if fits else self.indptr  # scipy takes the wider of two index types
+        matrix = sp.csr_array((data, self.items, indptr), shape=(len(self), n_items), copy=True)
         matrix.sum_duplicates()
         return matrix
 

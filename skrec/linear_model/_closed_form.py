@@ -231,7 +231,10 @@ def sparse_weights(
     n_jobs: int | None,
     dtype: DTypeLike = np.float32,
 ) -> sp.csr_array:
-    """(n_items, n_items) weights: each item regressed on its ``n_neighbors`` nearest by cosine."""
+    """(n_items, n_items) weights: each item regressed on its ``n_neighbors`` nearest by cosine.
+
+    ``by_user`` may be overwritten.
+    """
     from skrec._kernels.item_graph.ease import ridge_columns
     from skrec._kernels.threads import run_blocks
 

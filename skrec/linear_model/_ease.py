@@ -225,7 +225,7 @@ class EASERecommender(PopularityPriorMixin, PartialFitMixin, ItemGraphRecommende
         else:
             self.weights_ = closed_form.sparse_weights(
                 *closed_form.in_double_precision(pairs, near_pairs),
-                self._histories.to_csr(n_items),
+                self._histories.to_csr(n_items, narrow=True),
                 features,
                 side_weight=self.side_weight,
                 penalty=penalty,

@@ -368,7 +368,7 @@ class ItemKNNRecommender(PopularityPriorMixin, PartialFitMixin, ItemGraphRecomme
         """The pairs of histories, of all items or of some, by the settings that all events gave."""
         n_items = len(self._item_index)
         if self.similarity != "asymmetric":
-            by_user = histories.to_csr(n_items)
+            by_user = histories.to_csr(n_items, narrow=True)
             return classical(by_user, self.similarity, bm25_k1=self.bm25_k1, bm25_b=self.bm25_b)
         source_exponent, target_exponent, length_exponent, lags, is_merged, *_ = self._fitted_settings
         return asymmetric(

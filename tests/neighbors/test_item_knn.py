@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from implicit.nearest_neighbours import BM25Recommender, CosineRecommender, TFIDFRecommender
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from skrec.base import blend, classical, text_similarity
+from skrec.base import blend, classical, pair_table, text_similarity
 from skrec.exceptions import FeatureCoverageWarning
-from skrec.interactions import FeatureTable, Interactions, read_events
+from skrec.interactions import FeatureTable, Histories, Interactions, read_events
 from skrec.interactions._queries import Queries
 from skrec.neighbors import ItemKNNRecommender
 from skrec.neighbors._asymmetric import asymmetric, distance_weights
@@ -172,7 +172,7 @@ def _classical_by_hand(by_user, similarity):
 def test_classical_similarities_are_their_formulas(similarity, seed):
     data = _data(*_log(seed, n=25))
     by_user = data.to_csr()
-    got = classical(by_user, similarity, bm25_k1=1.2, bm25_b=0.75, dtype=np.float64).best(data.n_items)
+    got = classical(by_user.copy(), similarity, bm25_k1=1.2, bm25_b=0.75, dtype=np.float64).best(data.n_items)
     expected = _classical_by_hand(by_user, similarity)
     np.fill_diagonal(expected, 0)
     np.testing.assert_allclose(got.toarray(), expected, rtol=1e-6, atol=1e-9)
@@ -424,10 +424,17 @@ def test_one_item_with_features():
 
 @pytest.mark.parametrize("n_items", [10, 1 << 16, 200_000])
 def test_events_are_sorted_by_item_and_keep_their_order(n_items):
-    from skrec.base._item_similarity import _sorted_by
-
-    items = np.random.default_rng(0).integers(0, n_items, 5_000).astype(np.int32)
-    np.testing.assert_array_equal(_sorted_by(items, n_items), np.argsort(items, kind="stable"))
+    rng = np.random.default_rng(0)
+    items, rows = rng.integers(0, n_items, 5_000).astype(np.int32), np.sort(rng.integers(0, 50, 5_000))
+    events = Histories.group(rows, items, np.ones(5_000, np.float32), None, 50)
+    table = pair_table(events, n_items, events.y, events.y)
+    expected = np.argsort(items, kind="stable")
+    np.testing.assert_array_equal(table.event_of, expected)
+    np.testing.assert_array_equal(table.row_of, rows[expected])
+    np.testing.assert_array_equal(np.repeat(np.arange(n_items), np.diff(table.item_ptr)), items[expected])
+    some = np.unique(items[:20]).astype(np.int64)
+    of_some = pair_table(events, n_items, events.y, events.y, only=some)
+    np.testing.assert_array_equal(of_some.event_of, expected[np.isin(items[expected], some)])
 
 
 @pytest.mark.parametrize("n_neighbors", [1, 4, 200])

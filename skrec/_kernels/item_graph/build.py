@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from skrec._kernels.prefetch import prefetch
 from skrec._kernels.sparse_rows import (
     add,
     add_csr_row,
@@ -18,6 +19,11 @@ from skrec._kernels.sparse_rows import (
     written_columns,
 )
 
+_AHEAD = 3
+_LINE = 16
+_PREFETCHED = 6 * _LINE
+"""Elements of a row that are loaded ahead; the processor itself foresees the rest."""
+
 
 class PairTable(NamedTuple):
     """Pairs of events of a user, and their weights.
@@ -25,12 +31,13 @@ class PairTable(NamedTuple):
     The weight of a pair of events (e, f) of one user, e of the source item and f of the target, is
     ``source[e] * target[f] * (constant + lag)``. Here ``lag`` is ``forward[d]`` if f comes d steps after e, and
     ``backward[d]`` if it comes d steps before; within a ``group`` (of equal times) it is ``forward[d]`` in both
-    directions. ``group`` is empty if weights do not depend on distance.
+    directions. ``group`` is empty if weights do not depend on distance. ``event_of`` lists the events of each item
+    in ascending order, and ``row_of`` their rows: what a sum over the events of an item reads lies in order.
     """
 
     item_ptr: NDArray[np.int64]
-    event_of: NDArray[np.int64]
-    row_of: NDArray[np.int64]
+    event_of: NDArray[np.integer]
+    row_of: NDArray[np.int32]
     indptr: NDArray[np.int64]
     items: NDArray[np.int32]
     group: NDArray[np.int64]
@@ -39,10 +46,44 @@ class PairTable(NamedTuple):
     forward: NDArray[np.floating]
     backward: NDArray[np.floating]
     constant: float
+    has_unit_target: bool
+    """Whether ``target`` is 1 everywhere, so that it need not be read."""
 
     def in_double_precision(self) -> "PairTable":
         """The same, with the weights of events in float64."""
         return self._replace(source=self.source.astype(np.float64), target=self.target.astype(np.float64))
+
+
+@njit(cache=True, nogil=True)
+def sort_by_item(indptr, items, place, event_of, row_of) -> None:
+    """Events in the order of their items, and their rows.
+
+    Parameters
+    ----------
+    indptr, items : arrays
+        Events by row.
+    place : int64 array of shape (n_items,)
+        Where the events of each item begin in the result, or -1 for an item whose events are not wanted. Changed.
+    event_of, row_of : integer arrays
+        Filled.
+    """
+    for row in range(len(indptr) - 1):
+        for event in range(indptr[row], indptr[row + 1]):
+            at = place[items[event]]
+            if at >= 0:
+                event_of[at], row_of[at] = event, row
+                place[items[event]] = at + 1
+
+
+@njit(cache=True, nogil=True)
+def _prefetch_row(pairs, at):
+    """Begin to load the row of an event that is soon to be read: rows lie anywhere in memory."""
+    row = pairs.row_of[at]
+    start = pairs.indptr[row]
+    for line in range(start, min(pairs.indptr[row + 1], start + _PREFETCHED), _LINE):
+        prefetch(pairs.items, line)
+        if not pairs.has_unit_target:
+            prefetch(pairs.target, line)
 
 
 @njit(cache=True, nogil=True)
@@ -55,13 +96,20 @@ def _add_pairs(item, pairs, row):
     is_dense = n_events * len(items) > len(row.values) * (len(pairs.indptr) - 1)
     if is_dense:
         list_all(row)
-    for at in range(pairs.item_ptr[item], pairs.item_ptr[item + 1]):
+    end = pairs.item_ptr[item + 1]
+    for at in range(pairs.item_ptr[item], end):
         event = pairs.event_of[at]
         weight = pairs.source[event]
-        start, stop = pairs.indptr[pairs.row_of[event]], pairs.indptr[pairs.row_of[event] + 1]
+        start, stop = pairs.indptr[pairs.row_of[at]], pairs.indptr[pairs.row_of[at] + 1]
         if pairs.constant > 0:
-            base = weight * pairs.constant
-            if is_dense:
+            if at + _AHEAD < end:
+                _prefetch_row(pairs, at + _AHEAD)
+            base = target.dtype.type(weight * pairs.constant)
+            if is_dense and pairs.has_unit_target:
+                columns = items[start:stop]
+                for other in range(stop - start):
+                    row.values[np.uint32(columns[other])] += base
+            elif is_dense:
                 columns, weights = items[start:stop], target[start:stop]
                 for other in range(stop - start):
                     # Unsigned: a signed index costs a check for negative values, which takes as long as the sum.

@@ -39,7 +39,7 @@ def _local_gram(chosen, pairs, head, previous, gram):
         item = chosen[local]
         for at in range(pairs.item_ptr[item], pairs.item_ptr[item + 1]):
             event = pairs.event_of[at]
-            row = pairs.row_of[event]
+            row = pairs.row_of[at]
             near = pairs.forward[0] if window > 0 else 0.0
             gram[local, local] += pairs.source[event] * pairs.target[event] * (pairs.constant + near)
             other, other_local = head[row, 0], head[row, 1]
@@ -59,7 +59,7 @@ def _local_gram(chosen, pairs, head, previous, gram):
             head[row, 0], head[row, 1] = event, local
     for item in chosen:
         for at in range(pairs.item_ptr[item], pairs.item_ptr[item + 1]):
-            head[pairs.row_of[pairs.event_of[at]], 0] = -1
+            head[pairs.row_of[at], 0] = -1
 
 
 @njit(cache=True, nogil=True)
@@ -73,7 +73,7 @@ def _add_near_pairs(chosen, pairs, local_of, gram):
         for at in range(pairs.item_ptr[item], pairs.item_ptr[item + 1]):
             event = pairs.event_of[at]
             gram[local, local] += pairs.source[event] * pairs.target[event] * pairs.forward[0]
-            for other in range(event + 1, min(event + window + 1, pairs.indptr[pairs.row_of[event] + 1])):
+            for other in range(event + 1, min(event + window + 1, pairs.indptr[pairs.row_of[at] + 1])):
                 other_local = local_of[pairs.items[other]]
                 if other_local >= 0:
                     value = pairs.source[event] * pairs.target[other] * pairs.forward[other - event]

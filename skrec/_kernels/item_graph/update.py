@@ -13,9 +13,9 @@ def _add_pairs_to(item, pairs, row):
     window = len(pairs.forward) - 1
     at, end = pairs.item_ptr[item], pairs.item_ptr[item + 1]
     while at < end:
-        user = pairs.row_of[pairs.event_of[at]]
+        user = pairs.row_of[at]
         after = at + 1
-        while after < end and pairs.row_of[pairs.event_of[after]] == user:
+        while after < end and pairs.row_of[after] == user:
             after += 1
         start, stop = pairs.indptr[user], pairs.indptr[user + 1]
         if pairs.constant == 0:
@@ -24,7 +24,7 @@ def _add_pairs_to(item, pairs, row):
         for event in range(start, stop):
             column, weight = items[event], pairs.source[event]
             if pairs.constant > 0:
-                base = weight * pairs.constant
+                base = target.dtype.type(weight * pairs.constant)
                 for place in range(at, after):
                     add(row, column, base * target[pairs.event_of[place]])
             for place in range(at, after):
