@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from skrec.cli._config import read_config
-from skrec.cli._data import Tables, read_events_file, read_features_file
+from skrec.cli._data import Tables, add_columns, given_columns, read_events_file, read_features_file
 from skrec.cli._fit import fit
 from skrec.cli._output import say
 from skrec.cli._serve import LOCAL, add_address, run_app, start_log
@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("items", nargs="?", help="CSV or Parquet file, one row per item")
     parser.add_argument("--language", choices=["en", "zh"], default="en", help="of the bookshop")
     parser.add_argument("--config", metavar="FILE", help="TOML of the estimator; default: a hybrid that converses")
+    add_columns(parser)
     add_address(parser)
 
 
@@ -38,7 +39,11 @@ def run(given: argparse.Namespace) -> None:
     """Fit and serve."""
     start_log()
     estimator = None if given.config is None else read_config(given.config)
-    tables = bookshop(given.language) if given.events is None else own_tables(given.events, given.items)
+    tables = (
+        bookshop(given.language)
+        if given.events is None
+        else own_tables(given.events, given.items, **given_columns(given))
+    )
     fitted = fit(default_model(tables) if estimator is None else estimator, tables)
     hosts = LOCAL if given.host in LOCAL else []
     with tempfile.TemporaryDirectory() as folder:
@@ -66,11 +71,11 @@ def bookshop(language: Any) -> Tables:
     return Tables(read_log(shop.X), {"item_features": FeatureTable(shop.item_features)})
 
 
-def own_tables(events: str, items: str | None) -> Tables:
-    """Own files."""
+def own_tables(events: str, items: str | None, **columns: Any) -> Tables:
+    """Own files, with the columns that are named."""
     import narwhals as nw
 
-    tables = Tables(read_events_file(events))
+    tables = Tables(read_events_file(events, **columns))
     if items is not None:
         ids = nw.from_native(tables.log.X, eager_only=True)[:, 1]
         tables.features["item_features"] = FeatureTable(read_features_file(items, ids))

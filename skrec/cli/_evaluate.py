@@ -20,6 +20,7 @@ from skrec.cli._data import add_tables, read_tables
 from skrec.cli._errors import CommandError
 from skrec.cli._fit import default_model, fit
 from skrec.cli._output import step
+from skrec.utils import in_columns
 
 NAME = "evaluate"
 
@@ -67,9 +68,7 @@ def _table(rows: list[dict[str, Any]]) -> str:
     for row in rows:
         interval = f"{row['ci_low']:.4f} to {row['ci_high']:.4f}"
         cells.append([row["model"], row["metric"], f"{row['mean']:.4f}", interval, str(row["n_queries"])])
-    widths = [max(len(row[at]) for row in cells) for at in range(len(cells[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]
-    return "\n".join(line.rstrip() for line in lines)
+    return "\n".join(in_columns(cells))
 
 
 def _share(text: str) -> float:

@@ -81,6 +81,36 @@ ROLE_NAMES: dict[str, frozenset[str]] = {
     ),
 }
 
+# Names that are read as a role only where no column has one of those above.
+_WEAK_SUFFIXES = ("code", "name", "title", "email", "mail", "nr", "num", "ref", "uuid", "hash")
+_WEAK_SUFFIXES_ZH = ("代码", "名称", "名", "昵称", "姓名", "账号", "邮箱", "手机号", "卡号", "标识")
+_EVENTS = (
+    "order ordered purchase purchased bought buy sale sold payment paid transaction checkout event review reviewed "
+    "rating rated click clicked view viewed visit visited play played watch watched listen listened read borrow "
+    "borrowed loan loaned rental rented booking booked download downloaded feedback interaction activity created"
+)
+_EVENTS_ZH = (
+    "下单 订单 订购 购买 付款 支付 交易 成交 消费 浏览 点击 访问 观看 播放 收听 阅读 借阅 收藏 评价 评论 评分 打分 "
+    "反馈 预订 选课 行为 操作 发生 创建 下單 訂單 購買 交易 瀏覽 點擊 評價 評分 觀看"
+)
+
+WEAK_NAMES: dict[str, frozenset[str]] = {
+    "user": frozenset({word + suffix for word in (*_PEOPLE.split(), "person", "patron") for suffix in _WEAK_SUFFIXES})
+    | {word + suffix for word in _PEOPLE_ZH.split() for suffix in _WEAK_SUFFIXES_ZH}
+    | {"email", "person", "personid", "patron", "patronid", "学生", "学号", "借阅者", "昵称", "账号"},
+    "item": frozenset({word + suffix for word in (*_THINGS.split(), "film") for suffix in _WEAK_SUFFIXES})
+    | {word + suffix for word in _THINGS_ZH.split() for suffix in _WEAK_SUFFIXES_ZH}
+    | {"film", "filmid", "title", "书名", "片名", "歌名", "货号", "视频", "视频id", "文章", "文章id", "菜品", "店铺"},
+    "timestamp": frozenset(
+        {word + suffix for word in _EVENTS.split() for suffix in ("at", "on", "date", "time", "datetime", "timestamp")}
+    )
+    | {word + suffix for word in _EVENTS_ZH.split() for suffix in ("时间", "日期", "时间戳", "時間")},
+    "rating": frozenset(
+        {"星级", "打分", "得分", "评价分数", "购买数量", "件数", "次数", "播放次数", "点击次数", "評分", "數量"}
+    )
+    | {word + suffix for word in ("user", "review", "item", "star") for suffix in ("rating", "score", "stars")},
+}
+
 _WHAT = {
     "user": "the user ids",
     "item": "the item ids",
@@ -90,8 +120,10 @@ _WHAT = {
 
 
 def normalized_name(name: object) -> str:
-    """A column name without case, spaces and punctuation: ``"Created_At"`` is ``"createdat"``."""
-    return re.sub(r"[\W_]+", "", str(name).casefold())
+    """A column name without case, spaces, punctuation and brackets: ``"Created_At (UTC)"`` is ``"createdat"``."""
+    whole = str(name).casefold()
+    outside = re.sub(r"\(.*?\)|（.*?）|\[.*?\]", "", whole)
+    return re.sub(r"[\W_]+", "", outside) or re.sub(r"[\W_]+", "", whole)
 
 
 def find_column(role: str, chosen: object, names: Sequence[str], taken: Iterable[str], *, required: bool) -> str | None:
@@ -118,8 +150,9 @@ def find_column(role: str, chosen: object, names: Sequence[str], taken: Iterable
         return None
     if chosen is not None:
         return column_named(chosen, names, role)
-    taken = set(taken)
-    found = [name for name in names if name not in taken and normalized_name(name) in ROLE_NAMES[role]]
+    free = [name for name in names if name not in set(taken)]
+    found = [name for name in free if normalized_name(name) in ROLE_NAMES[role]]
+    found = found or [name for name in free if normalized_name(name) in WEAK_NAMES[role]]
     if len(found) == 1:
         return found[0]
     if found:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 
+from skrec.utils import in_columns
+
 
 @dataclass(frozen=True)
 class ColumnReport:
@@ -86,8 +88,7 @@ class LogReport:
 
     def __str__(self) -> str:
         rows = self._rows()
-        widths = [max(len(row[j]) for row in rows) for j in (0, 1)]
-        lines = [f"  {role:<{widths[0]}}  {name:<{widths[1]}}  {read_as}" for role, name, read_as in rows]
+        lines = [f"  {line}" for line in in_columns(rows)]
         facts = [f"{name}: {value}" for name, value in self._facts()]
         return "\n".join(["Event log", *facts, "columns:", *lines])
 

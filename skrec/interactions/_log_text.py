@@ -44,7 +44,10 @@ def read_text_table(
     delimiter = delimiter or _find_delimiter(text, path)
     cells = _cells(text, delimiter, path)
     header = list(columns) if columns is not None else [name.strip() for name in cells.pop(0)]
+    found = {"encoding": encoding, "delimiter": delimiter}
     if columns is None:
+        twice = _drop_identical_columns(header, cells)
+        found |= {"identical columns read once": ", ".join(twice)} if twice else {}
         _check_header(header, path)
     for number, row in enumerate(cells):
         if len(row) != len(header):
@@ -54,7 +57,7 @@ def read_text_table(
             )
     by_column = zip(*cells, strict=True) if cells else [()] * len(header)
     table = {name: [cell.strip() or None for cell in column] for name, column in zip(header, by_column, strict=True)}
-    return table, {"encoding": encoding, "delimiter": delimiter}
+    return table, found
 
 
 def _decode(raw: bytes, encoding: str | None, path: Path) -> tuple[str, str]:
@@ -120,6 +123,18 @@ def _find_delimiter(text: str, path: Path) -> str:
     return best[0]
 
 
+def _drop_identical_columns(header: list[str], cells: list[list[str]]) -> list[str]:
+    """Columns of one name and the same cells become one, in place; their names."""
+    doubled = []
+    for at in reversed(range(len(header))):
+        first = header.index(header[at])
+        if first < at and all(len(row) == len(header) and row[first] == row[at] for row in cells):
+            doubled.append(header.pop(at))
+            for row in cells:
+                del row[at]
+    return sorted(set(doubled))
+
+
 def _check_header(header: list[str], path: Path) -> None:
     if all(_is_number(name) for name in header if name) or not any(header):
         raise ValueError(
@@ -128,7 +143,7 @@ def _check_header(header: list[str], path: Path) -> None:
         )
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
-        raise ValueError(f"{path.name} has several columns named {twice[0]!r}; rename all but one.")
+        raise ValueError(f"{path.name} has several columns named {twice[0]!r} that differ; rename all but one.")
 
 
 def _is_number(text: str) -> bool:

@@ -15,6 +15,8 @@ _NUMBER = re.compile(r"[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _YEAR_FIRST = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[ T]+(\S.*))?")
 _BARE_DATE = re.compile(r"(19|20|21)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
 _DAY_OR_MONTH_FIRST = re.compile(r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b.*")
+_YEAR_LAST = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(?:[ T]+(\S.*))?")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d{1,2})?")
 _TRUTH = {"true": True, "false": False}
 
 # Upper ends of plausible seconds, milliseconds, microseconds and nanoseconds since 1970: the year 2286.
@@ -62,19 +64,22 @@ def read_values(cells: NDArray) -> tuple[NDArray, str]:
 
 
 def read_rating(cells: NDArray, name: str) -> NDArray[np.float64]:
-    """Numbers of text.
+    """Numbers of text, with a decimal comma as in ``"3,5"`` where all cells allow it.
 
     Raises
     ------
     ValueError
         If a cell is missing or not a number; the message shows the first.
     """
+    distinct = distinct_text(cells)
+    if any("," in text for text in distinct) and all(_DECIMAL_COMMA.fullmatch(text) for text in distinct):
+        cells = objects(None if text is None else text.replace(",", ".") for text in cells.tolist())
     for row, text in enumerate(cells.tolist()):
         if text is None or not _NUMBER.fullmatch(text):
             found = "is empty" if text is None else f"holds {text!r}"
             raise ValueError(
-                f"The rating column {name!r} {found} in event {row + 1}; every event needs a number. Drop or fill "
-                "those rows, or pass rating=False if this is not the rating."
+                f"The rating column {name!r} {found} in event {row + 1}; every event needs a number, such as 1234.5. "
+                "Convert, fill or drop those rows, or pass rating=False if this is not the rating."
             )
     return np.asarray([float(text) for text in cells.tolist()])
 
@@ -93,7 +98,8 @@ def read_text_times(cells: NDArray, name: str, time_format: str | None) -> tuple
         whole = all(_INTEGER.fullmatch(text) for text in distinct)
         convert: Callable[[str], Any] = int if whole else float
         return _mapped(cells, {text: convert(text) for text in distinct}, np.int64 if whole else np.float64), "numbers"
-    parsed = {text: _parse_time(text, name, time_format) for text in distinct}
+    day_first = _day_comes_first(distinct)
+    parsed = {text: _parse_time(text, name, time_format, day_first) for text in distinct}
     zoned = {moment.tzinfo is not None for moment in parsed.values()}
     if len(zoned) > 1:
         raise ValueError(f"{name!r} mixes times with and without a time zone; write a zone in all of them, or in none.")
@@ -108,14 +114,24 @@ def read_text_times(cells: NDArray, name: str, time_format: str | None) -> tuple
     )
 
 
-def _parse_time(text: str, name: str, time_format: str | None) -> datetime:
+def _day_comes_first(distinct: list[str]) -> bool | None:
+    """Of dates with the year last, whether the day comes first; None where no date tells, or they tell both."""
+    dates = [match for match in map(_YEAR_LAST.fullmatch, distinct) if match]
+    first, second = (any(int(match[at]) > 12 for match in dates) for at in (1, 2))
+    return first if first != second else None
+
+
+def _parse_time(text: str, name: str, time_format: str | None, day_first: bool | None) -> datetime:
     try:
         if time_format is not None:
             return datetime.strptime(text, time_format)
         match = _YEAR_FIRST.fullmatch(text)
         if match:
-            year, month, day, clock = match.groups()
-            return datetime.fromisoformat(f"{year}-{int(month):02}-{int(day):02}" + (f"T{clock}" if clock else ""))
+            return _iso_time(*match.groups())
+        match = _YEAR_LAST.fullmatch(text)
+        if match and day_first is not None:
+            first, second, year, clock = match.groups()
+            return _iso_time(year, *((second, first) if day_first else (first, second)), clock)
         return datetime.fromisoformat(text)
     except ValueError:
         pass
@@ -130,6 +146,12 @@ def _parse_time(text: str, name: str, time_format: str | None) -> datetime:
         f"{name!r} holds {text!r}, which is neither a number nor an ISO date such as '2024-01-31 08:30'. Pass "
         "time_format, as in time_format='%d %b %Y', or another column as timestamp."
     )
+
+
+def _iso_time(year: str, month: str, day: str, clock: str | None) -> datetime:
+    """The moment of its parts; the hour may have one digit, as spreadsheets write it."""
+    clock = f"T{clock}" if clock else ""
+    return datetime.fromisoformat(f"{year}-{int(month):02}-{int(day):02}" + re.sub(r"^T(\d:)", r"T0\1", clock))
 
 
 def unit_of_numbers(times: NDArray) -> tuple[str, float] | None:

@@ -96,7 +96,8 @@ def read_log(
         Of a text file. None tells UTF-8 (with or without BOM), UTF-16 and GBK, and comma, semicolon, tab, bar and
         ``::`` apart, and refuses to guess among others.
     time_format : str, default=None
-        How times are written, as in :meth:`datetime.datetime.strptime`, where it is not ISO 8601.
+        How times are written, as in :meth:`datetime.datetime.strptime`. None reads ISO 8601, dates with the year first,
+        and dates with the year last where one of them tells the day from the month, as 31.12.2024 does.
     drop_missing : bool, default=False
         Drop events without a user, an item or a time. Otherwise these are an error.
     user_ids, item_ids : array-like of ids, or mapping from id to position, default=None
@@ -118,7 +119,8 @@ def read_log(
     Notes
     -----
     The ids of a text file become integers only where every one is written as one; ``007`` stays text. Numbers
-    as times are kept as they are, and the report says which unit their size suggests.
+    as times are kept as they are, and the report says which unit their size suggests. Ratings may have a decimal comma.
+    A column that stands in a text file twice, with the same name and cells, is read once.
 
     Examples
     --------

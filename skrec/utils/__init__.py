@@ -55,7 +55,7 @@ from skrec.utils._metaestimators import (
 )
 from skrec.utils._missing import is_missing_value, missing_cells
 from skrec.utils._plain_output import plain_output
-from skrec.utils._printing import one_line, table_html, table_text
+from skrec.utils._printing import in_columns, one_line, table_html, table_text
 from skrec.utils._privacy import Scrubber, read_scrub
 from skrec.utils._progress import Verbose, advance, block_progress, progress, verbosity, watched_blocks
 from skrec.utils._snapshots import atomic_update, detached, kept_on_failure, on_snapshot, snapshot

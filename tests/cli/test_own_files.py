@@ -14,6 +14,7 @@ import skops.io
 
 from skrec.cli import main
 from skrec.cli._config import read_config
+from skrec.cli._demo import own_tables
 from skrec.cli._errors import CommandError
 from skrec.persistence import skops_trusted_types
 
@@ -196,3 +197,20 @@ def test_demo_on_own_files(folder):
         process.kill()
         process.wait()
         process.stderr.close()
+
+
+def test_a_table_of_items_in_gbk_with_semicolons(tmp_path, capsys):
+    """Spreadsheets write such files; ids with zeros in front stay text, and the messages name options."""
+    rng = np.random.default_rng(0)
+    rows = "\n".join(f"u{rng.integers(9)};00{rng.integers(8)};2024年1月{1 + at // 3}日 8:05" for at in range(60))
+    (tmp_path / "订单.csv").write_text(f"会员编号;货号;下单时间\n{rows}", encoding="gbk")
+    titles = "\n".join(f"00{at};第{at}本书，好看;{at},50" for at in range(8))
+    (tmp_path / "商品.csv").write_text(f"货号;书名;价格\n{titles}", encoding="gbk")
+    tables = own_tables(str(tmp_path / "订单.csv"), str(tmp_path / "商品.csv"))
+    frame = tables.features["item_features"].table
+    assert frame["货号"].tolist() == [f"00{at}" for at in range(8)]
+    assert frame["书名"].tolist()[3] == "第3本书，好看"
+    (tmp_path / "gaps.csv").write_text("user,item\n1,2\n,3")
+    with pytest.raises(CommandError, match="or pass --drop-missing to drop"):
+        own_tables(str(tmp_path / "gaps.csv"), None)
+    assert len(own_tables(str(tmp_path / "gaps.csv"), None, drop_missing=True).log) == 1

@@ -176,6 +176,9 @@ def test_context_of_text_is_read_as_what_every_cell_is(cells, expected, tmp_path
         (["2024-01-31T08:00:00Z", "2024-01-31T10:00:00+02:00"], [1706688000.0] * 2, "converted to UTC"),
         (["20240131", "20240201"], [1706659200.0, 1706745600.0], "parsed as dates"),
         (["2024/1/31", "2024/2/1"], [1706659200.0, 1706745600.0], "parsed as dates"),
+        (["2024/1/31 8:00", "2024年2月1日 8:00:30"], [1706688000.0, 1706774430.0], "parsed as dates"),
+        (["31.01.2024", "01.02.2024"], [1706659200.0, 1706745600.0], "parsed as dates"),
+        (["1/31/2024 8:00", "2/1/2024 08:00:30"], [1706688000.0, 1706774430.0], "parsed as dates"),
         (["1706688000", "1706688001"], [1706688000, 1706688001], ", seconds since 1970"),
         (["1706688000123", "1706688000124"], [1706688000123, 1706688000124], "milliseconds since 1970"),
         (["1706688000.5", "1706688001"], [1706688000.5, 1706688001.0], "seconds since 1970"),
@@ -190,8 +193,10 @@ def test_times_of_text(cells, seconds, words, tmp_path):
 
 def test_time_format(tmp_path):
     path = _csv(tmp_path, "user,item,date\n1,x,05/01/2024\n2,x,31/01/2024")
-    with pytest.raises(ValueError, match=r"what is the day and what the month.*time_format='%d/%m/%Y'"):
-        read_log(path)
+    for cells in ("05/01/2024,06/02/2024", "31/01/2024,01/31/2024"):  # nothing tells, or both
+        unclear = _csv(tmp_path, "user,item,date\n" + "\n".join(f"1,x,{cell}" for cell in cells.split(",")), "b.csv")
+        with pytest.raises(ValueError, match=r"what is the day and what the month.*time_format='%d/%m/%Y'"):
+            read_log(unclear)
     log = read_log(path, time_format="%d/%m/%Y")
     assert read_events(log.X).timestamp.tolist() == [1704412800.0, 1706659200.0]
 
@@ -256,6 +261,47 @@ def test_unclear_names_are_refused(names, kwargs, message):
     for source in (frame, pl.from_pandas(frame), frame.to_dict("list")):
         with pytest.raises(ValueError, match=message):
             read_log(source, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ("order_id purchased_at buyer_email product_code unit_price qty", "buyer_email product_code purchased_at qty"),
+        ("用户ID 商品ID 评分（1-5） 评价时间 订单号", "用户ID 商品ID 评价时间 评分（1-5）"),
+        ("User;Movie Title;Rating (0,5-5);Watched on", "User;Movie Title;Watched on;Rating (0,5-5)"),
+        (
+            "customer customer_email sku product_name order_date delivery_date",
+            "customer sku order_date",
+        ),
+        ("member film birth_date", "member film"),  # a date of something else is no time of the event
+    ],
+)
+def test_names_that_shops_give(names, expected):
+    by = ";" if ";" in names else " "
+    frame = pd.DataFrame([[1] * len(names.split(by))], columns=names.split(by))
+    report = read_log(frame).report
+    assert [column.name for column in report.columns] == expected.split(by)
+
+
+def test_a_messy_export(tmp_path):
+    """A BOM, semicolons, decimal commas, a column that stands there twice, and an id that is missing."""
+    header = "User Name ;Film;Rating (0,5-5);Date;Votes;Date\r\n"
+    rows = (
+        "ann;A;4,5;31.12.2023;1.204;31.12.2023\r\n;B;3;01.02.2024;1.001;01.02.2024\r\nbo;A;0,5;02.02.2024;2;02.02.2024"
+    )
+    log = read_log(_csv(tmp_path, header + rows, encoding="utf-8-sig"), drop_missing=True)
+    assert log.y.tolist() == [4.5, 0.5]
+    assert log.X["User Name"].tolist() == ["ann", "bo"]
+    assert "identical columns read once 'Date'" in log.report.source
+    with pytest.raises(ValueError, match="several columns named 'Date' that differ"):
+        read_log(
+            _csv(
+                tmp_path,
+                (header + rows).replace("02.02.2024\r\n", "03.02.2024").replace(";02.02.2024", ";03.02.2024", 1),
+            )
+        )
+    with pytest.raises(ValueError, match="holds '1,234'"):  # thousands or decimals
+        read_log(_csv(tmp_path, "user;item;rating\n1;2;1,234"))
 
 
 def test_named_columns_settle_it():

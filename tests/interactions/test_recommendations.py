@@ -14,6 +14,7 @@ from skrec.interactions import IdIndex, Recommendations
 from skrec.llm import LLMExplainer, LLMReranker
 from skrec.neighbors import EmbeddingKNNRecommender, ItemKNNRecommender
 from skrec.pipeline import make_pipeline
+from skrec.utils import table_text
 
 X = pd.DataFrame({"user": ["ann", "ann", "bob"], "item": [1, 2, 2]})
 ITEMS = pd.DataFrame({"item": [1, 2, 3], "title": ["Green tea", "<b>Rye</b>\n\x1b[31mbread", "x" * 70]})
@@ -152,3 +153,13 @@ def test_context_of_each_query_is_that_of_its_items():
     recs = rec.recommend(["ann", "bob"], context=context, exclude_seen=False)
     for table in (context, pl.from_pandas(context), context.to_numpy(), context.to_numpy().tolist()):
         assert len(rec.explain(recs, context=table)) == (recs.codes >= 0).sum()
+
+
+def test_columns_stand_below_one_another_in_chinese():
+    """A Chinese character takes two places on a terminal."""
+    columns = {"user": ["新客户", "C1"], "title": ["简·爱", "Emma"], "score": ["46", "43"]}
+    assert table_text(columns, 0).splitlines() == [
+        "user    title  score",
+        "新客户  简·爱  46",
+        "C1      Emma   43",
+    ]

@@ -12,7 +12,7 @@ from skrec.feature_extraction._cleaning._html import is_html
 from skrec.feature_extraction._encoders import TokenizerAlone, packaged_folder, readability, select_tokenizer
 from skrec.feature_extraction._text_embedder import LLMTextEmbedder
 from skrec.interactions import Table
-from skrec.utils import as_object_array, column_texts, main_script, table_cells
+from skrec.utils import as_object_array, column_texts, in_columns, main_script, table_cells
 
 _LANGUAGES = {"zh": "Chinese", "ja": "Japanese", "ko": "Korean"}
 _EAST_ASIAN = ("Cjk", "Hiragana", "Katakana", "Hangul")
@@ -59,9 +59,7 @@ class TextDescription(tuple[ColumnDescription, ...]):
 
     def __repr__(self) -> str:
         rows = [_COLUMNS, *map(_cells, self)]
-        widths = [max(len(row[j]) for row in rows) for j in range(len(_COLUMNS))]
-        lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
-        return "\n".join(lines)
+        return "\n".join(in_columns(rows))
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
