@@ -25,7 +25,10 @@ from skrec.feature_extraction import LLMTextEmbedder, NgramTextEncoder, TextEnco
 from skrec.interactions import FeatureTable
 from skrec.neural_network import TwoTowerRecommender
 
-RANKING = {"max_length": 1000, "max_iter": 10, "early_stopping": False, "random_state": 0}
+RANKING = {
+    "interaction": "cosine", "temperature": 0.3, "loss": "multinomial", "dropout": 0.5, "batch_size": 10_000,
+    "max_length": 1000, "max_iter": 80, "early_stopping": False, "random_state": 0,
+}  # fmt: skip
 """Epochs from validation: the rows of ``ua.base`` are sorted by item, so that the last ones of a user tell nothing."""
 COLD = {
     "n_factors": 256, "id_dropout": 0.5, "loss": "sampled_softmax", "learning_rate": 1e-3, "temperature": 0.25,
