@@ -102,6 +102,7 @@ gallery_order = [
     "plot_friends.py",
     "plot_graph.py",
     "explain_recommendations.py",
+    "plot_counterfactual.py",
     "plot_item_questions.py",
     "plot_llm_rerank.py",
     "conversation.py",

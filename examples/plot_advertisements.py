@@ -89,11 +89,13 @@ print(f"what knowing the person adds: {gain.mean():+.3f}, 95 % interval {low:+.3
 # the likeliest click, whatever it is worth, earns less than who knows the price alone of what is often clicked. (For a
 # service in which nobody pays by the click, the order is all that counts, and calibration does not pay.)
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+figure, left = plt.subplots(figsize=(6, 4), layout="constrained")
 CalibrationDisplay.from_predictions(y_test, probability, n_bins=8, strategy="quantile", name="two towers", ax=left)
 end = 1.1 * np.quantile(probability, 0.99)
 left.set(xlim=(0, end), ylim=(0, end), xlabel="predicted probability of a click", ylabel="share that was clicked")
+figure, right = plt.subplots(figsize=(7, 4), layout="constrained")
 ModelComparisonDisplay(metric="earned", values=values).plot(right)
 right.axvline(best, color="0.5", linestyle=":")
 right.set_xlabel("earned per view, 95 % interval (dotted: with the truth)")
+# sphinx_gallery_thumbnail_number = 2
 plt.show()

@@ -124,14 +124,16 @@ for place, row in zip(at, in_context.recommend([reader] * len(at), k=4, context=
 # What the moment is worth, and what it changes
 # ---------------------------------------------
 #
-# Left: the popular books of the moment do about as well here as a model of tastes that is blind to it, and both
-# together do best. Right: the places of books in the lists of one reader, from moment to moment. (Where people only
+# First: the popular books of the moment do about as well here as a model of tastes that is blind to it, and both
+# together do best. Then: the places of books in the lists of one reader, from moment to moment. (Where people only
 # *record* at some hour what they saw at another, as in MovieLens 100K, the moment tells nothing, and a model in
 # context does not pay.)
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.5), layout="constrained")
-ModelComparisonDisplay.from_evaluation(table, ax=left)
-display = ContextDisplay.from_estimator(in_context, reader, asked, labels=[*at], k=4, ax=right)
+figure, axis = plt.subplots(figsize=(7, 3), layout="constrained")
+ModelComparisonDisplay.from_evaluation(table, ax=axis)
+figure, axis = plt.subplots(figsize=(7, 4.5), layout="constrained")
+display = ContextDisplay.from_estimator(in_context, reader, asked, labels=[*at], k=4, ax=axis)
 titled = [titles[item] for item in display.items]
-ContextDisplay(ranks=display.ranks, items=titled, contexts=display.contexts).plot(right)
+ContextDisplay(ranks=display.ranks, items=titled, contexts=display.contexts).plot(axis)
+# sphinx_gallery_thumbnail_number = 2
 plt.show()

@@ -90,7 +90,7 @@ print(f"95 % interval {gain['ci_low']:+.3f} to {gain['ci_high']:+.3f}")
 # lists are for the future, and choose settings by a split in time within the training events, too: that is what
 # :class:`~skrec.model_selection.TunedRecommender` does. Each splitter says in its docstring what it leaks.
 
-figure, axes = plt.subplots(1, 3, figsize=(12, 3.2), layout="constrained", sharex=True)
+figure, axes = plt.subplots(3, 1, figsize=(7, 6.5), layout="constrained", sharex=True)
 for axis, (title, table) in zip(axes, tables.items(), strict=True):
     ModelComparisonDisplay.from_evaluation(table, ax=axis)
     axis.set_title(title)

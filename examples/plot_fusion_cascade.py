@@ -102,7 +102,7 @@ for item, why in zip(found.items[0], fusion.explain(found).text, strict=True):
 # all, and the simpler model is the better choice: an interval that holds zero says so. A gain is seldom large.
 # (MovieLens 100K: a fusion gains .0045 of NDCG@10 over its best part, between .0003 and .0088; Amazon Beauty: .0009.)
 
-figure, axes = plt.subplots(1, 2, figsize=(11, 3.2), layout="constrained")
+figure, axes = plt.subplots(2, 1, figsize=(7, 5.5), layout="constrained")
 for axis, (when, (_, table, _, _)) in zip(axes, results.items(), strict=True):
     ModelComparisonDisplay.from_evaluation(table, ax=axis)
     axis.set_title(when)

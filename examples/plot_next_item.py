@@ -107,7 +107,9 @@ for past in (first_steps, first_steps[::-1]):
 # their tastes alone, two such networks had NDCG@10 of .159 and .157 in order and shuffled (difference between
 # -.017 and +.024). So shuffle your own log before you train a larger network.
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
-TrainingCurveDisplay.from_estimator(network, ax=left)
-ModelComparisonDisplay.from_evaluation(table, ax=right)
+figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
+TrainingCurveDisplay.from_estimator(network, ax=axis)
+figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
+ModelComparisonDisplay.from_evaluation(table, ax=axis)
+# sphinx_gallery_thumbnail_number = 2
 plt.show()

@@ -83,11 +83,12 @@ print(more[["model", "mean", "ci_low", "ci_high"]].round(3).to_string(index=Fals
 # default of EASE is good on this log. More readers gain several times as much. So look at the interval before you keep
 # a setting, and at the number of events before you search.
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.2), layout="constrained")
+figure, left = plt.subplots(figsize=(7, 3.5), layout="constrained")
 ModelComparisonDisplay.from_evaluation(table, ax=left)
 left.axvline(search.best_score_, color="0.5", linestyle=":")
 left.annotate("best score of the grid", (search.best_score_, 0.4), (-8, 0), textcoords="offset points", ha="right")
 left.set_title("settings")
+figure, right = plt.subplots(figsize=(7, 3.5), layout="constrained")
 ModelComparisonDisplay.from_evaluation(more, ax=right)
 right.set_title("readers")
 plt.show()

@@ -69,9 +69,11 @@ for reader, row in zip(readers, found.items, strict=True):
 # What was learned
 # ----------------
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.5), layout="constrained")
-TrainingCurveDisplay.from_estimator(rec, ax=left)
+figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
+TrainingCurveDisplay.from_estimator(rec, ax=axis)
 about = shop.item_features.set_index("item_id").loc[rec.items_]
 genres = about["genres"].str.split("[,，、]").str[0]
-EmbeddingDisplay.from_estimator(rec, names=about["title"], groups=genres, n_labels=12, random_state=0, ax=right)
+figure, axis = plt.subplots(figsize=(8, 5.5), layout="constrained")
+EmbeddingDisplay.from_estimator(rec, names=about["title"], groups=genres, n_labels=12, random_state=0, ax=axis)
+# sphinx_gallery_thumbnail_number = 2
 plt.show()

@@ -9,6 +9,7 @@ import sys
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -173,6 +174,14 @@ CLAIMS = {
         ["It is none", "(llm)", "In common:"],
         lambda ns: ns.display.weights == sorted(ns.display.weights, reverse=True) and above(ns.table.iloc[0]),
     ),
+    "plot_counterfactual": (
+        ["off the list without: Cosmos", "'Around the World in Eighty Days' is listed: False"],
+        lambda ns: (
+            all(each.found for each in ns.found.values())
+            and np.mean([each.found for each in ns.falls["item KNN", 1]]) < 0.6
+            and all(np.mean([each.found for each in ns.falls[name, 10]]) > 0.9 for name in ns.models)
+        ),
+    ),
     "plot_llm_rerank": (
         ["no quality is reported", "The Toilers of the Sea"],
         lambda ns: all(ns.place[item] - rank <= 30 for rank, item in enumerate(ns.found, 1)),
@@ -196,6 +205,7 @@ CHINESE = {
     "plot_requests": [],
     "plot_context": ["23:00, 床上: "],
     "explain_recommendations": ["因为您选过", "海盗"],
+    "plot_counterfactual": ["'安娜·卡列尼娜' is listed: False"],
     "plot_llm_rerank": ["乘船去"],
     "conversation": ["不要战争", "呐喊，鲁迅"],
     "composites": ["lists that are not full: 0"],

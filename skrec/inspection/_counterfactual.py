@@ -187,5 +187,4 @@ class _Trials:
         return np.where(inside.any(axis=1), span, -1.0)
 
     def _lists(self, histories: Histories, k: int) -> tuple[NDArray[np.integer], NDArray[np.floating]]:
-        eligible = [self._candidates] * len(histories)
-        return self._view.rank_histories(histories, k, eligible)
+        return self._view.rank_histories(histories, k, self._candidates)

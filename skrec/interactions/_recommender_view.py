@@ -104,11 +104,12 @@ class RecommenderView:
         return ranked.codes, ranked.scores
 
     def rank_histories(
-        self, histories: Histories, k: int, candidates: list[list[Any]] | None = None
+        self, histories: Histories, k: int, candidates: list[Any] | None = None
     ) -> tuple[NDArray[np.integer], NDArray[np.floating]]:
         """Codes and scores for new users who have nothing but a history; seen items are ranked too.
 
-        Nothing is fitted again. The recommender must take ``history`` and ``exclude_seen``.
+        Nothing is fitted again. The recommender must take ``history`` and ``exclude_seen``. ``candidates`` is one list
+        of ids for all, or one list per history.
         """
         users = unknown_ids(np.asarray(self.recommender.users_), len(histories))
         events = np.empty((len(histories.items), 2), dtype=object)
