@@ -9,8 +9,8 @@ from typing import Any
 from skrec._chat import BaseChat, ChatResult, Prompt, closed_object, content_rng, delimited, list_of, names_of
 from skrec.llm._conversation._critique import Critique
 from skrec.llm._conversation._item_facts import ItemFacts
-from skrec.llm._conversation._parse_names import find_title
 from skrec.llm._conversation._parse_numbers import reference_value
+from skrec.llm._conversation._spelling import find_title
 from skrec.llm._conversation._state import Constraint, Question
 from skrec.llm._conversation._word_forms import fold, name_words, stem
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+
 from skrec.llm._conversation._critique import Critique
-from skrec.llm._conversation._lexicon import Cue, detect_language, load_lexicon, spell, tokenize, without_initials_stops
-from skrec.llm._conversation._parse_names import CUES, REFERENCES, Finding, NameReader
-from skrec.llm._conversation._parse_numbers import NumberReader, reference_value
+from skrec.llm._conversation._lexicon import Cue, detect_language, load_lexicon, tokenize, without_initials_stops
+from skrec.llm._conversation._parse_clauses import ClauseReader
+from skrec.llm._conversation._parse_numbers import NumberReader
+from skrec.llm._conversation._parse_runs import CUES, GOVERNING, REFERENCES, Finding
+from skrec.llm._conversation._spelling import corrected
 from skrec.llm._conversation._state import Constraint
 from skrec.llm._conversation._word_forms import stem
 from skrec.utils import quoted_texts
 
-_INSTEAD = 1.5
-"""Weight of labels used instead of a missing attribute, such as "novella" for "short"."""
+_NEAR = 5
 
 
-class CritiqueReader(NameReader):
+class CritiqueReader(ClauseReader):
     """Parses one text.
 
     Parameters
@@ -49,16 +52,20 @@ class CritiqueReader(NameReader):
             return self.critique
         self.lexicon = load_lexicon(language)
         self.tokens = tokenize(text, self.lexicon.segmenter(self.facts))
+        if (mended := corrected(text, self.tokens, self.facts, self.lexicon)) is not None:
+            self.text = text = mended
+            self.tokens = tokenize(text, self.lexicon.segmenter(self.facts))
         self.numbers = NumberReader(self.facts, self.lexicon)
         self.quoted = quoted_texts(text)
         self.findings: list[Finding] = []
         self.topic_at = 0
-        self.remarks: list[Finding] = []
         self._begin_clause(0)
         at = self._answer()
         adverbs = self.lexicon.intensifiers
         self.tokens[at:] = [t for t in self.tokens[at:] if t.norm not in adverbs or t.capital]
         self.tokens = without_initials_stops(self.tokens)
+        if self.tokens and self.tokens[-1].norm == "没有" and any("有" in t.norm for t in self.tokens[:-1]):
+            self.tokens.pop()  # "有…没有" asks
         self.clause_at = at
         while at < len(self.tokens):
             at += self._step(at)
@@ -66,46 +73,7 @@ class CritiqueReader(NameReader):
         self._settle()
         return self.critique
 
-    # Clauses ---------------------------------------------------------------------------------------
-
-    def _end_clause(self, at: int) -> None:
-        trailing = self.negated_at == len(self.tokens) or (self.sign < 0 and self.run is None)
-        self._flush()
-        clause = self.findings[self.first_finding :]
-        if self.mode in ("love", "hate", "known") and len(self.findings) == self.referred_from:
-            # "The second one I know", "这些我都不喜欢": the verb of a clause may follow its items.
-            if self.all_shown and not clause:
-                self._refer_to_all_shown()
-            # "The third, I have read it": a verb without items of its own is about those just before.
-            before = self.findings[self.topic_at :] if not clause and not self.critique.reject_shown else []
-            for one in clause or before:
-                if one.kind == "item":
-                    one.kind = "known" if self.mode == "known" else "item"
-                    one.sign = -1 if self.mode == "hate" else 1
-                elif self.mode == "hate" and one.kind in ("constraint", "text"):
-                    one.sign, one.strict = -1, True
-            # "Not my thing" and nothing else is about the last list.
-            self.critique.reject_shown |= self.mode == "hate" and not self.findings and bool(self.shown)
-        elif self.judged:
-            for one in clause:
-                if one.kind == "item" or (self.judged < 0 and one.kind in ("constraint", "text")):
-                    one.sign, one.strict = self.judged, True
-        # "Den zweiten mag ich nicht", "den zweiten nicht": a negation at the end applies to the whole clause.
-        if trailing and clause and self.mode in ("love", "") and all(one.sign > 0 for one in clause):
-            for one in clause:
-                one.sign, one.strict = -1, True
-        # "Vampires, I hate them" begins with what it is about; "something with vampires" is a wish.
-        is_topic = bool(clause) and not self.mode and not self.wished
-        self.topic_at = self.first_finding if is_topic else len(self.findings)
-        self.remarks += clause if self._is_remark() else []
-        self._begin_clause(at)
-
-    def _refer_to_all_shown(self) -> None:
-        if self.mode == "hate":
-            self.critique.reject_shown = True
-        else:
-            kind = "known" if self.mode == "known" else "item"
-            self.findings += [Finding(kind, code, 1) for code in self.shown]
+    # Answers ---------------------------------------------------------------------------------------
 
     def _answer(self) -> int:
         """Read an answer to the last question at the start of the text; the number of its tokens."""
@@ -151,7 +119,16 @@ class CritiqueReader(NameReader):
         token = self.tokens[at]
         if token.norm in ",;:.!?()…\n":
             return self._sign_between(at)
-        for read in (self._title, self._number, self._ordinal, self._label, self._scale, self._verdict, self._cue):
+        for read in (
+            self._fresh_start,
+            self._title,
+            self._number,
+            self._ordinal,
+            self._label,
+            self._scale,
+            self._verdict,
+            self._cue,
+        ):
             if n_tokens := read(at):
                 return n_tokens
         if token.norm in self.rivals and (self.run is not None or len(self.findings) > self.first_finding):
@@ -159,19 +136,32 @@ class CritiqueReader(NameReader):
             self.sign, self.soft, self.rivals = -1, True, set()
             return 1
         if self._is_reader(at):
+            self._flush()
             return 1
         concept = self.lexicon.concept_at(self.tokens, at)
         # "No axes" is not "nothing violent".
-        if concept is not None and (concept.is_central or not self._is_strict()):
+        if (
+            concept is not None
+            and token.norm not in self.lexicon.function_words
+            and not self._judges_item(token.norm)
+            and (concept.is_central or not self._is_strict())
+        ):
             self._add(Finding("constraint", Constraint("", "about", concept.name), self.sign, self._is_strict()))
             self._extend(at, concept.n_tokens, named=True, concept=concept.name)
             return concept.n_tokens
         self._extend(at, 1, named=False)
         return 1
 
+    def _judges_item(self, word: str) -> bool:
+        """Whether a word is what is thought of an item: "the first one was fun"."""
+        has_item = self._has_item() or self._follows_item()
+        return not self.mode and has_item and self.lexicon.opinion([word]) != 0
+
     def _sign_between(self, at: int) -> int:
         """A comma within "no horror, war or crime" continues the clause; every other sign ends it."""
-        if self.tokens[at].norm == "," and self.sign < 0 and self._is_listed(at + 1):
+        if self.tokens[at].norm == "," and self.negated_at == at and at:
+            self.negated_at = at + 1  # "nichts, was nach 1900 erschienen ist"
+        elif self.tokens[at].norm == "," and self.sign < 0 and self._is_listed(at + 1):
             self._flush()
         elif self.tokens[at].norm != ":":
             self._end_clause(at + 1)
@@ -188,9 +178,9 @@ class CritiqueReader(NameReader):
     # Numbers -----------------------------------------------------------------------------------------
 
     def _number(self, at: int) -> int:
-        found = self.numbers.read(self.tokens, at, negated=self.negated_at == at)
+        found = self.numbers.read(self.tokens, at, negated=self._is_negated(at), most=self.only)
         if found is None:
-            return 0
+            return self._undated(at)
         constraints, missing, n_tokens = found
         self._flush()
         if missing is not None:
@@ -198,10 +188,27 @@ class CritiqueReader(NameReader):
             attribute = self.lexicon.attribute_words.get(missing, missing)
             self.critique.notes.append(("no_bound", {"attribute": attribute, "text": said}))
         # A negated single bound was reversed, so the negation is used up.
-        self.sign = 1 if self.negated_at == at and len(constraints) == 1 else self.sign
+        self.sign = 1 if self._is_negated(at) and len(constraints) == 1 else self.sign
         for one in constraints:
             self._add(Finding("constraint", one, self.sign, True))
         return n_tokens
+
+    def _is_negated(self, at: int) -> bool:
+        """Whether a negation leads to a token with function words alone between: "nothing published after 1900"."""
+        between = self.tokens[self.negated_at : at] if self.negated_at >= 0 else None
+        return between is not None and all(self.lexicon.is_plain(token.norm) for token in between)
+
+    def _undated(self, at: int) -> int:
+        """ "Before the war" has no year: what follows is not what the item is about, if anything else is said."""
+        cue = self.lexicon.cue_at(self.tokens, at, ("bounds",))
+        phrase = tuple(token.norm for token in self.tokens[at : at + cue.n_tokens]) if cue else ()
+        if cue is None or phrase not in self.lexicon.year_bounds or (cue.value == ">=" and self.lexicon.code == "de"):
+            return 0  # "nach" is "to" as well
+        if self.lexicon.cue_at(self.tokens, at, ("comparatives", *CUES)) is not None:
+            return 0
+        self._flush()
+        self.undated = True
+        return cue.n_tokens
 
     def _scale(self, at: int) -> int:
         """Shorter, cheaper; short, cheap: against an item named beside it, else the last list, else the catalogue."""
@@ -217,7 +224,14 @@ class CritiqueReader(NameReader):
         up = cue.value.endswith("+") != negated
         if negated:
             self.sign, self.negated_at = 1, -1
-        absolute = cue.kind == "adjectives" and self.mode != "compare"
+        # "These are old" of the list complains like "these are too old".
+        complains = (
+            cue.kind == "adjectives"
+            and self.all_shown
+            and not (self.mode or self.wished or self._said_from(self.first_finding))
+        )
+        up ^= complains
+        absolute = cue.kind == "adjectives" and self.mode != "compare" and not complains
         self._add(Finding("comparison", (cue.value[:-1], up, absolute), 1, True))
         n_tokens = cue.n_tokens
         than = self.lexicon.cue_at(self.tokens, at + n_tokens, ("than",))
@@ -243,7 +257,14 @@ class CritiqueReader(NameReader):
 
     def _cue(self, at: int) -> int:
         cue = self.lexicon.cue_at(self.tokens, at, CUES)
-        return 0 if cue is None else self._read_cue(at, cue)
+        if cue is None:
+            return 0
+        is_run = self.run is not None
+        n_tokens = self._read_cue(at, cue)
+        joined = cue.kind in ("and", "or") and is_run and bool(self.findings) and not self.findings[-1].loose
+        if joined or cue.kind in GOVERNING:
+            self.governed_at = at + n_tokens
+        return n_tokens
 
     def _read_cue(self, at: int, cue: Cue) -> int:
         kind = cue.kind
@@ -266,7 +287,7 @@ class CritiqueReader(NameReader):
         elif kind == "asides":
             self._flush()
         elif kind == "want":
-            self.wished = True
+            self.wished, self.undated = True, False
             self.rivals = self.lexicon.rivals(cue.value)
             if self.mode == "compare":  # "比起犯罪更想看自然": crime is the lesser wish
                 self._flush()
@@ -277,10 +298,13 @@ class CritiqueReader(NameReader):
                 self.sign, self.soft, self.mode = 1, False, ""
             else:
                 self.negated_at = at + cue.n_tokens
+        elif kind == "softly_more" and self._is_negated(at):
+            pass  # "don't give me any more horror"
         elif kind in ("negation", "softly_less", "softly_more"):
             self._flush()
             self.sign, self.soft = (1 if kind == "softly_more" else -1), kind != "negation"
             self.negated_at = at + cue.n_tokens if kind == "negation" else -1
+            self.negated_from = len(self.findings)
         else:
             self._refer(at, cue.n_tokens, kind)
         return cue.n_tokens
@@ -306,6 +330,8 @@ class CritiqueReader(NameReader):
 
     def _refer(self, at: int, n_tokens: int, kind: str) -> None:
         self._flush()
+        if kind == "love" and self.sign < 0 and len(self.findings) == self.negated_from:
+            kind = "hate"  # "I never liked it", "hat mir noch nie gefallen"
         negated = self.negated_at == at
         self.referred_from = len(self.findings)
         self.mode, self.soft = kind, kind in ("like", "unlike")
@@ -320,7 +346,10 @@ class CritiqueReader(NameReader):
             self.critique.restart = True
             self.findings.clear()
             self.run = None
-        elif whole or kind in ("reject", "none"):
+        elif kind == "reject" and not self.mode and self._has_item():
+            self.mode, self.referred_from = "hate", len(self.findings)  # "the third, something else please"
+        elif kind == "none" or whole or not any(one.sign < 0 for one in self.findings):
+            # "Not the fourth, something else": something else than the fourth.
             self.critique.reject_shown = True
         self._end_clause(at + n_tokens)
         follower = self.tokens[at + n_tokens].norm if at + n_tokens < len(self.tokens) else ""
@@ -330,68 +359,18 @@ class CritiqueReader(NameReader):
                 n_tokens += 1
         return n_tokens
 
+    def _fresh_start(self, at: int) -> int:
+        """A verb and a word near it that ask for a fresh start: "let's start all over", "ignore all that"."""
+        for verbs, ends in itertools.chain.from_iterable(map(itertools.permutations, self.lexicon.fresh_starts)):
+            if self.tokens[at].norm in verbs:
+                for stop in range(at + 1, min(at + _NEAR, len(self.tokens))):
+                    if self.tokens[stop].norm in ends:
+                        return self._reject(at, stop + 1 - at, "restart")
+                    if self._ends_clause(stop) or self.tokens[stop].norm not in self.lexicon.function_words:
+                        break
+        return 0
+
     def _begins_clause(self, at: int) -> bool:
         return (
             self.tokens[at].norm in ",;:.!?()…\n" or self.lexicon.cue_at(self.tokens, at, ("but", "want")) is not None
         )
-
-    # Settle ------------------------------------------------------------------------------------------
-
-    def _settle(self) -> None:
-        critique = self.critique
-        comparisons: list[tuple[str, bool, bool]] = []
-        referred: list[int] = []
-        said = [one for one in self.findings if one not in self.remarks]
-        for one in said or self.findings:
-            if one.kind == "known":
-                critique.known.append(one.value)  # type: ignore[arg-type]
-            elif one.kind in ("item", "reference"):
-                referred.append(one.value)  # type: ignore[arg-type]
-                if one.kind == "item":
-                    (critique.liked if one.sign > 0 else critique.disliked).append(one.value)  # type: ignore[arg-type]
-            elif one.kind == "comparison":
-                comparisons.append(one.value)  # type: ignore[arg-type]
-            elif one.kind == "constraint":
-                self._constrain(one)
-            elif one.sign > 0:
-                critique.wanted.append(str(one.value))
-            else:
-                critique.unwanted.append(str(one.value))
-                if one.strict:
-                    critique.constraints.append(Constraint("", "about", str(one.value), -1.0, True))
-        for kind, up, absolute in comparisons:
-            self._compare(kind, up, absolute, referred)
-
-    def _constrain(self, one: Finding) -> None:
-        found: Constraint = one.value  # type: ignore[assignment]
-        if found.relation in ("<=", ">=") and one.sign < 0:
-            return  # "not from the 19th century" allows two intervals, which one bound cannot express
-        made = Constraint(found.attribute, found.relation, found.value, one.sign * found.weight, one.strict)
-        if made not in self.critique.constraints:
-            self.critique.constraints.append(made)
-
-    def _compare(self, kind: str, up: bool, absolute: bool, referred: list[int]) -> None:
-        column = self.facts.column_of(kind)
-        relation = ">=" if up else "<="
-        if absolute and any((one.attribute, one.relation) == (column, relation) for one in self.critique.constraints):
-            return  # "a short one, under 200 pages": the number says it
-        scale = kind + ("+" if up else "-")
-        if column is None:
-            if text := self.lexicon.attribute_texts.get(scale):
-                self._match_words(kind, text)
-            return
-        values = self.facts.numbers[column]
-        edge = reference_value(values, referred, self.shown, up, absolute)
-        if edge is not None:
-            self.critique.constraints.append(Constraint(column, relation, edge, 1.0, True))
-
-    def _match_words(self, kind: str, text: str) -> None:
-        """Match labels and texts, where no column has the attribute."""
-        attribute = self.lexicon.attribute_words.get(kind, kind)
-        words = ", ".join(text.split(", ")[:2])
-        self.critique.notes.append(("no_attribute", {"attribute": attribute, "text": words}))
-        for part in text.split(", "):
-            label = self.facts.label_words.get(tuple(stem(word) for word in spell(part)))
-            if label is not None:
-                self._constrain(Finding("constraint", Constraint(*label[:1], "is", label[1], _INSTEAD), 1))
-        self.critique.wanted.append(text)

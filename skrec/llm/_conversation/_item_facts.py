@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from skrec.interactions import Features
-from skrec.llm._conversation._word_forms import fold, name_words, stem
+from skrec.llm._conversation._word_forms import fold, lengths_by_sign, name_words, stem
 from skrec.utils import WordSplitter, as_text, is_spaceless, list_members, main_script
 
 ATTRIBUTES = {
@@ -164,9 +164,9 @@ class ItemFacts:
         return frozenset(word for words in spelt for word in words if is_spaceless(word))
 
     @cached_property
-    def longest_spaceless_name(self) -> int:
-        """Length of the longest of them."""
-        return max(map(len, self.spaceless_names), default=0)
+    def longest_spaceless_names(self) -> dict[str, int]:
+        """By first sign, the length of the longest of them."""
+        return lengths_by_sign(self.spaceless_names)
 
     # Labels ----------------------------------------------------------------------------------------
 

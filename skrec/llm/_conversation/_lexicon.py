@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 
 from skrec.llm._conversation._item_facts import ItemFacts
 from skrec.llm._conversation._segmentation import HAN_OR_OTHER, Segmenter
-from skrec.llm._conversation._word_forms import fold, stem
+from skrec.llm._conversation._word_forms import fold, lengths_by_sign, stem
 from skrec.utils import WordPattern, is_spaceless, main_script
 
 LANGUAGES = ("en", "de", "fr", "es", "zh")
@@ -23,9 +25,28 @@ _TOKEN = WordPattern(r"\d+(?:[.,]\d{3})+(?!\d)|\d+(?:[.,]\d+)?|[^\W\d_]+|[€$£
 _LISTS = (
     *("want", "negation", "softly_less", "softly_more", "like", "unlike", "love", "hate", "known", "only", "by"),
     *("all_shown", "none", "reject", "restart", "and", "or", "but", "item_words", "number_signs"),
-    *("between", "range_to", "than", "before_christ", "century", "enough", "compared", "asides", "same_kind"),
+    *("between", "range_to", "than", "before_christ", "century", "enough", "compared", "asides", "same_kind", "decade"),
 )
-_SCALES = ("comparatives", "adjectives", "bounds", "bounds_after", "ordinals", "first_places", "units", "period_parts")
+_SCALES = (
+    "comparatives",
+    "adjectives",
+    "bounds",
+    "bounds_after",
+    "ordinals",
+    "first_places",
+    "units",
+    "period_parts",
+    "century_numbers",
+)
+_INFLECTED = ("love", "hate", "known", "adjectives")
+_ROMANCE = ("fr", "es")
+"""Where a comparative is a word and an adjective, "plus longs"; "longer" is no form of "long" to :func:`stem`."""
+_DEGREES = {
+    "more": ("comparatives", 1),
+    "less": ("comparatives", -1),
+    "not": ("adjectives", -1),
+    "very": ("adjectives", 1),
+}
 _SIGNS_PER_WORD = 1.5
 _MARKS = dict(zip("，；：。！？（）", ",;:.!?()", strict=True))
 _LONG_NAME = 3
@@ -84,20 +105,24 @@ class Lexicon:
         self.concepts: dict[str, list[str]] = data["concepts"]
         self.attribute_words: dict[str, str] = data["attribute_words"]
         self.attribute_texts: dict[str, str] = data["attribute_texts"]
+        self.already = {fold(word) for word in data["already"]}
+        self.fresh_starts = [tuple({fold(word) for word in words} for words in pair) for pair in data["fresh_starts"]]
         self.function_words = {fold(word) for word in data["function_words"]}
+        self.attribute_names = {fold(word) for word in self.attribute_words.values()}
         self.item_words = {fold(word) for word in data["item_words"]}
         self.exclusive = {spell(phrase) for phrase in data["exclusive"]}
         self.year_bounds = {spell(phrase) for phrase in data["year_bounds"]}
         self.fillers = {spell(phrase) for phrase in data["fillers"]}
         self.intensifiers = {fold(word) for word in data["intensifiers"]}
-        self.times, self.about, self.indefinite, self.kin, self.kin_before, self.subjects = (
-            {fold(word) for word in data[name]}
-            for name in ("times", "about", "indefinite", "kin", "kin_before", "subjects")
+        self.times, self.about, self.indefinite, self.kin, self.kin_before = (
+            {fold(word) for word in data[name]} for name in ("times", "about", "indefinite", "kin", "kin_before")
         )
         self.verdicts = {fold(word): int(sign) for sign, words in data["verdicts"].items() for word in words}
         self.joining = set(data["and"])
         self._rivals = {fold(word): {fold(rival) for rival in rivals} for word, rivals in data["preferences"].items()}
         self._cardinals = {fold(word): place for place, word in enumerate(data["cardinals"], start=1)}
+        self._numerals = {fold(word): int(value) for value, words in data["numerals"].items() for word in words}
+        self._numerals |= self._cardinals
         self._judgements = {fold(word): 1 for word in data["praise"]} | {fold(word): -1 for word in data["blame"]}
         self.synonyms: dict[tuple[str, ...], list[str]] = {}
         for label, phrases in data["synonyms"].items():
@@ -112,9 +137,19 @@ class Lexicon:
             for value, phrases in data.get(kind, {}).items():
                 for phrase in phrases:
                     self.cues.setdefault(spell(phrase), []).append((kind, value))
+        for kind, value, phrase in _scaled(data):
+            self.cues.setdefault(spell(phrase), []).append((kind, value))
         for phrase, kinds in list(self.cues.items()):  # "短一点儿" is "短一点"
             self.cues.setdefault(tuple(word.replace("点", "点儿") for word in phrase), kinds)
         self.longest = max(map(len, self.cues))
+        # "sounds" and "sounded" are one form: a phrase that is not listed as it is said may be in another form.
+        inflected = (*_INFLECTED, *(["comparatives"] if code in _ROMANCE else []))
+        self._by_stems: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+        for phrase, kinds in self.cues.items():
+            self._by_stems.setdefault(tuple(map(stem, phrase)), []).extend(k for k in kinds if k[0] in inflected)
+        self._lengths: dict[str, int] = {}
+        for phrase in (*self.cues, *self._by_stems):
+            self._lengths[phrase[0]] = max(self._lengths.get(phrase[0], 0), len(phrase))
         self._concept_words = [
             (spell(pattern.rstrip("*")), pattern.endswith("*"), concept, rank)
             for concept, patterns in self.concepts.items()
@@ -122,9 +157,13 @@ class Lexicon:
         ]
         if code == "zh":  # "推荐一本 sci-fi" has English words
             self._concept_words += load_lexicon("en").concept_words
+        self._concepts_by_letter: dict[str, list[tuple[tuple[str, ...], bool, str, int]]] = {}
+        for one in self._concept_words:
+            self._concepts_by_letter.setdefault(one[0][0][0], []).append(one)
         starts = [words for words, begins, *_ in self._concept_words if begins and len(words) == 1]
         self._vocabulary = self.function_words | self.item_words | {word for phrase in self.cues for word in phrase}
         self._vocabulary |= {word for table in (self.answers, self.synonyms, self.fillers) for p in table for word in p}
+        self._vocabulary |= self._judgements.keys() | self.already
         self._vocabulary |= {word for words, *_ in self._concept_words for word in words}
         self._starts = tuple(words[0] for words in starts)
 
@@ -134,11 +173,11 @@ class Lexicon:
         return self._concept_words
 
     @cached_property
-    def _spaceless(self) -> tuple[frozenset[str], tuple[str, ...]]:
+    def _spaceless(self) -> tuple[frozenset[str], dict[str, int], tuple[str, ...]]:
         phrases = frozenset(word for word in self._vocabulary if is_spaceless(word))
         kinds = ("units", "century")
         units = {words[0] for words, found in self.cues.items() for kind, _ in found if kind in kinds}
-        return phrases, (*units, "年代")
+        return phrases, lengths_by_sign(phrases), (*units, "年代")
 
     def segmenter(self, facts: ItemFacts) -> Segmenter | None:
         """What cuts a text into the phrases of this lexicon and the names of a catalogue; None where spaces do."""
@@ -148,9 +187,37 @@ class Lexicon:
         """Whether a word, folded, is in the lexicon."""
         return word in self._vocabulary or word.startswith(self._starts)
 
+    def is_plain(self, word: str) -> bool:
+        """Whether a word, folded, is a function word, or in Chinese some of them: "看个"."""
+        plain = self.function_words
+        return word in plain or (self.code == "zh" and len(word) < _LONG_NAME and all(sign in plain for sign in word))
+
+    def knows_whole(self, word: str) -> bool:
+        """Whether a word, folded, is in the lexicon as it is written."""
+        return word in self._vocabulary
+
+    def knows_form(self, word: str) -> bool:
+        """Whether a word, folded, is in the lexicon in any form."""
+        return word in self._vocabulary or stem(word) in self._stems
+
+    @cached_property
+    def _stems(self) -> set[str]:
+        return set(map(stem, self._vocabulary))
+
     def cardinal(self, word: str) -> int:
         """A number from 1 on in digits or as a word; 0 for another word."""
         return int(word) if word.isdecimal() else self._cardinals.get(word, 0)
+
+    def numeral(self, tokens: list[Token], at: int) -> tuple[int, int]:
+        """A number in words and its tokens: "four hundred", "dreihundert"; 0 and 0 where there is none."""
+        value = n_tokens = 0
+        while at + n_tokens < len(tokens) and (part := self._numerals.get(tokens[at + n_tokens].norm)):
+            value = max(value, 1) * part if part in (100, 1000) else value + part
+            n_tokens += 1
+            joined = [token.norm for token in tokens[at + n_tokens : at + n_tokens + 2]]
+            if len(joined) == 2 and joined[0] in self.joining and joined[1] in self._numerals:
+                n_tokens += 1  # "one hundred and fifty"
+        return value, n_tokens
 
     def rivals(self, phrase: str) -> set[str]:
         """Words that lead to the lesser of two wishes after a phrase: "than" after "I'd rather"."""
@@ -165,11 +232,23 @@ class Lexicon:
         signs = {self._judgements.get(word, 0) for word in words if word not in self.function_words}
         return signs.pop() if len(signs) == 1 else 0
 
+    def opinion(self, words: list[str]) -> int:
+        """The judgement of words of which some may be "nice" or "good", which alone say little."""
+        # Without accents, "schön" is "schon".
+        signs = {sign for word in words if word not in self.already and (sign := self._judgements.get(word, 0))}
+        return signs.pop() if len(signs) == 1 else 0
+
     def cue_at(self, tokens: list[Token], at: int, kinds: tuple[str, ...]) -> Cue | None:
         """The longest phrase of the given kinds that begins at a token."""
-        for length in range(min(self.longest, len(tokens) - at), 0, -1):
+        if at >= len(tokens):
+            return None
+        norm = tokens[at].norm
+        base = stem(norm)
+        longest = max(self._lengths.get(norm, 0), self._lengths.get(base, 0))
+        for length in range(min(longest, len(tokens) - at), 0, -1):
             phrase = tuple(token.norm for token in tokens[at : at + length])
-            found = [one for one in self.cues.get(phrase, ()) if one[0] in kinds]
+            known = self.cues.get(phrase) or self._by_stems.get(tuple(map(stem, phrase)), [])
+            found = [one for one in known if one[0] in kinds]
             if found:
                 kind, value = min(found, key=lambda one: kinds.index(one[0]))
                 return Cue(kind, value, length)
@@ -178,7 +257,7 @@ class Lexicon:
     def concept_at(self, tokens: list[Token], at: int) -> Concept | None:
         """The theme of the word or phrase at a token."""
         found = []
-        for words, begins, concept, rank in self._concept_words:
+        for words, begins, concept, rank in self._concepts_by_letter.get(tokens[at].norm[0], ()):
             given = tuple(token.norm for token in tokens[at : at + len(words)])
             whole = given == words
             if whole or (begins and given[:-1] == words[:-1] and given[-1:] and given[-1].startswith(words[-1])):
@@ -188,6 +267,18 @@ class Lexicon:
         # A word may belong to several themes: "war" ranks higher for war than for violence.
         length, rank, concept = min(found)
         return Concept(concept, -length, rank < _CENTRAL)
+
+
+def _scaled(data: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Kind, scale and phrase of each adjective in each degree: "too long", "not very old", "再短一点的"."""
+    opposite = {"+": "-", "-": "+"}
+    for source in (data["adjectives"], data.get("bases", {})):
+        for scale, words in source.items():
+            for degree, (kind, sign) in _DEGREES.items():
+                value = scale if sign > 0 else scale[:-1] + opposite[scale[-1]]
+                for word, pattern in itertools.product(words, data["degrees"][degree]):
+                    phrase = pattern.format(word.removesuffix("的"))
+                    yield from ((kind, value, phrase + end) for end in data.get("endings", [""]))
 
 
 def spell(phrase: str) -> tuple[str, ...]:

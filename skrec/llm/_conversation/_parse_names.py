@@ -2,161 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-from skrec.llm._conversation._critique import Critique
-from skrec.llm._conversation._item_facts import ItemFacts
-from skrec.llm._conversation._lexicon import Lexicon, Token, concept_text, tokenize
-from skrec.llm._conversation._state import Constraint, Question
+from skrec.llm._conversation._lexicon import Token, tokenize
+from skrec.llm._conversation._parse_runs import CUES, REFERENCES, Finding, RunReader
+from skrec.llm._conversation._spelling import find_title
+from skrec.llm._conversation._state import Constraint
 from skrec.llm._conversation._word_forms import fold, name_words, stem
 from skrec.utils import is_spaceless
 
-REFERENCES = ("like", "unlike", "love", "hate", "known")
-CUES = (
-    *("none", "reject", "restart", "known", "hate", "unlike", "love", "like", "only"),
-    *("negation", "softly_less", "softly_more"),
-    *("want", "same_kind", "asides", "all_shown", "but", "or", "and", "enough", "compared"),
-)
-_CLOSE = 0.86
 
-
-@dataclass
-class Finding:
-    """An item, constraint or text in a clause, before its sign is final."""
-
-    kind: str  # "item", "known", "constraint", "text" or "reference"
-    value: object
-    sign: int
-    strict: bool = False
-
-
-class NameReader:
-    """Turns the tokens of a text into findings, clause by clause.
-
-    Parameters
-    ----------
-    facts : ItemFacts
-    shown : sequence of int
-        Codes of the last list.
-    pending : Question or None
-        The last question, if it has no answer yet.
-    """
-
-    text: str
-    tokens: list[Token]
-    quoted: list[tuple[int, int, str]]
-    lexicon: Lexicon
-    critique: Critique
-    findings: list[Finding]
-
-    def __init__(self, facts: ItemFacts, shown: Sequence[int], pending: Question | None) -> None:
-        self.facts = facts
-        self.shown = list(shown)
-        self.pending = pending
-
-    # The state of a clause ---------------------------------------------------------------------------
-
-    def _begin_clause(self, at: int) -> None:
-        self.sign, self.soft, self.mode, self.only, self.all_shown = 1, False, "", False, False
-        self.run: tuple[int, int] | None = None
-        self.run_named = False
-        self.run_concepts: list[str] = []
-        self.negated_at = self.referred_from = -1
-        self.judged, self.wished = 0, False
-        self.rivals: set[str] = set()
-        self.clause_at = at
-        self.first_finding = len(self.findings)
-
-    def _is_strict(self) -> bool:
-        return self.sign < 0 and not self.soft
-
-    def _add(self, finding: Finding) -> None:
-        self.findings.append(finding)
-
-    def _extend(self, at: int, n_tokens: int, *, named: bool, concept: str | None = None) -> None:
-        start = at if self.run is None else self.run[0]
-        self.run = (start, at + n_tokens)
-        self.run_named |= named
-        self.run_concepts += [] if concept is None else [concept]
-
-    def _flush(self) -> None:
-        """End a run of words, and keep it without function words as a wanted or unwanted text."""
-        if self.run is None:
-            return
-        (start, stop), named, concepts = self.run, self.run_named, self.run_concepts
-        end = stop
-        self.run, self.run_named, self.run_concepts = None, False, []
-        plain = self.lexicon.function_words | (set() if named else self.lexicon.item_words)
-        while start < stop and self.tokens[start].norm in plain:
-            start += 1
-        while start < stop and self.tokens[stop - 1].norm in plain:
-            stop -= 1
-        if start == stop:
-            return
-        if is_spaceless(self.tokens[start].norm) and any("的" in t.norm for t in self.tokens[start:stop]):
-            while stop < end and self.tokens[stop].norm in self.lexicon.item_words:
-                stop += 1  # "大海的伤感小说" without its last word is no phrase
-        words = self.tokens[start:stop]
-        sign = self.lexicon.judgement([token.norm for token in words])
-        if sign and not self.mode and (self.findings[self.first_finding :] if sign < 0 else self._has_item()):
-            self.judged = -sign if self.sign < 0 else sign  # "Emma was dull", "the first is not bad"
-            return
-        said = self.text[words[0].start : words[-1].stop]
-        if self.mode in REFERENCES and not named and words[0].capital:
-            code = find_title(self.facts, [token.norm for token in words])
-            if code is not None:
-                return self._item(code)
-            if self.mode != "love" or self.lexicon.code != "de":
-                self.critique.notes.append(("no_such_title", {"title": said}))
-        if concepts:
-            own = [said] if self.lexicon.code in ("en", self.facts.script) else []
-            self.critique.meanings[said] = [*own, *(concept_text(concept, self.facts) for concept in concepts)]
-        if self.mode != "known":
-            self._add(Finding("text", said, self.sign, self._is_strict() and not named))
-
-    def _is_reader(self, at: int) -> bool:
-        """Whether a word such as "son" names who is to read: "for my son", but not "a book about my mother"."""
-        lexicon, tokens = self.lexicon, self.tokens
-        if tokens[at].norm not in lexicon.kin:
-            return False
-        if at and tokens[at - 1].norm in lexicon.kin_before:
-            return at < 2 or tokens[at - 2].norm not in lexicon.about
-        # In Chinese nobody says whose: "孩子喜欢恐龙".
-        return lexicon.code == "zh" and (at == 0 or not tokens[at - 1].norm[0].isalnum()) and at + 1 < len(tokens)
-
-    def _verdict(self, at: int) -> int:
-        """A yes or a no at the end of a clause, about what the clause names: "Emma yes, Dracula no"."""
-        sign = self.lexicon.verdicts.get(self.tokens[at].norm, 0)
-        if not sign or not self._ends_clause(at + 1):
-            return 0
-        self._flush()
-        self.judged = sign if self.findings[self.first_finding :] else 0
-        return 1 if self.judged else 0
-
-    def _ends_clause(self, at: int) -> bool:
-        return at >= len(self.tokens) or self.tokens[at].norm in ",;:.!?()…\n"
-
-    def _is_remark(self) -> bool:
-        """Whether a clause tells of the user in words that no item has: "..., I read fast"."""
-        clause, start = self.findings[self.first_finding :], self.clause_at
-        if (
-            self.mode
-            or self.wished
-            or start >= len(self.tokens)
-            or self.tokens[start].norm not in self.lexicon.subjects
-        ):
-            return False
-        texts = [str(one.value) for one in clause if one.kind == "text" and one.sign > 0]
-        words = [word for text in texts for word in name_words(text)]
-        forms = [form for word in words for form in (*self.facts.forms_of(word), word)]
-        return len(texts) == len(clause) > 0 and not self.facts.items_with(forms).any()
-
-    def _has_item(self) -> bool:
-        return any(one.kind == "item" for one in self.findings[self.first_finding :])
-
-    # Items and labels --------------------------------------------------------------------------------
+class NameReader(RunReader):
+    """Adds items and labels to the findings; as for :class:`RunReader`."""
 
     def _title(self, at: int) -> int:
         token = self.tokens[at]
@@ -195,7 +50,13 @@ class NameReader:
         if alone or judged:
             common = len(content) == 1 and self._is_common_word(content[0], code)
             return capital or not (common or any(self.lexicon.knows(t.norm) for t in content))
-        return capital and (len(content) > 1 or (at > 0 and self.lexicon.code != "de"))
+        stands_out = at > 0 or len(part) > 1 or is_spaceless(content[0].norm)
+        stands_out |= not self.lexicon.knows_form(content[0].norm) and not self._is_shared(content[0], code)
+        if is_spaceless(content[0].norm) and len(content[0].norm) > 1 and not self.lexicon.knows_form(content[0].norm):
+            capital |= not self._is_shared(content[0], code)
+        if self.lexicon.code == "de":  # where nouns have capitals
+            stands_out = not self.lexicon.knows_form(content[0].norm) and not self._is_shared(content[0], code)
+        return capital and (len(content) > 1 or stands_out)
 
     def _is_judged(self, at: int) -> bool:
         """Whether a verb about an item follows, with function words between: "Emma, I finished it"."""
@@ -219,6 +80,10 @@ class NameReader:
             return False
         if any(other.capital for other in self.tokens if other is not token) or self.lexicon.knows(token.norm):
             return True
+        return self._is_shared(token, code)
+
+    def _is_shared(self, token: Token, code: int) -> bool:
+        """Whether the texts of other items have the word of a title."""
         rows = self.facts.items_with([*self.facts.forms_of(token.norm), token.norm])
         return bool(rows.sum() > rows[code])
 
@@ -227,11 +92,6 @@ class NameReader:
         rest = [token for token in (*self.tokens[:at], *self.tokens[at + n_tokens :]) if token.norm[0].isalnum()]
         spelt = self.lexicon.function_words
         return all(t.norm in spelt or self.lexicon.cue_at([t], 0, ("negation",)) is not None for t in rest)
-
-    def _item(self, code: int) -> None:
-        self._flush()
-        kind = {"known": "known", "compare": "reference"}.get(self.mode, "item")
-        self._add(Finding(kind, code, self.sign))
 
     def _ordinal(self, at: int) -> int:
         """A position in the last list: "the second one", "number 3"."""
@@ -260,9 +120,15 @@ class NameReader:
             return n_tokens
         if follower in lexicon.item_words:
             n_tokens += 1
-        elif follower and follower[0].isalpha() and not self._is_structure(at + n_tokens):
+        elif follower and follower[0].isalpha() and not self._stands_alone(at, at + n_tokens):
             return 0  # "the second world war", "a first love"
         return self._point(place) and n_tokens
+
+    def _stands_alone(self, at: int, after: int) -> bool:
+        """Whether a place goes without the word that follows: "das dritte tauschen", "第三本能换吗"."""
+        if self.lexicon.code == "de" and not self.tokens[after].capital:
+            return True  # it is no noun
+        return (self.lexicon.code == "zh" and len(self.tokens[at].norm) > 2) or self._is_structure(after)
 
     def _is_structure(self, at: int) -> bool:
         """Whether a word is a function word or a cue."""
@@ -290,11 +156,13 @@ class NameReader:
 
     def _point_at_all(self, at: int, n_tokens: int) -> int:
         self.all_shown = True
-        if self.mode == "like" and any(one.kind == "item" for one in self.findings):
+        if self.mode == "like" and self._said_from(0):
             return n_tokens  # "X was great, what else is like that"
-        if self.negated_at == at and self.mode not in REFERENCES:
-            self.critique.reject_shown = True  # "not that one"
-        if self.mode in REFERENCES and self.shown:
+        if self.negated_at == at and self.mode not in REFERENCES and not self._said_from(self.topic_at):
+            self.critique.reject_shown = True  # "not that one", but not "horror, so not that"
+        if self.mode == "hate" and self.negated_at >= 0:  # "I don't fancy any of those"
+            self.critique.reject_shown = True
+        elif self.mode in REFERENCES and self.shown:
             self._flush()
             kind = "known" if self.mode == "known" else "item"
             self.findings += [Finding(kind, code, self.sign) for code in self.shown]
@@ -330,7 +198,11 @@ class NameReader:
         if norm not in self.lexicon.item_words or at + 2 >= len(self.tokens):
             return False
         is_one_of_many = norm != fold(label) or (at > 0 and self.tokens[at - 1].norm in self.lexicon.indefinite)
-        return is_one_of_many and self.tokens[at + 1].norm in self.lexicon.about
+        follower = self.tokens[at + 1].norm
+        if follower == ",":  # "eine Geschichte, die auf dem Meer spielt"
+            relative = self.tokens[at + 2].norm in self.lexicon.function_words
+            return is_one_of_many and relative and not self.lexicon.cue_at(self.tokens, at + 2, ("but", "and", "want"))
+        return is_one_of_many and follower in self.lexicon.about
 
     def _label_at(self, at: int) -> tuple[tuple[str, str], int] | None:
         longest = max(self.facts.longest_label, self.lexicon.longest)
@@ -346,18 +218,3 @@ class NameReader:
             if found is not None and not (plain and found[1].lower() != part[0].norm):
                 return found, length
         return None
-
-
-def find_title(facts: ItemFacts, words: list[str]) -> int | None:
-    """The item with a title, exact or with a spelling mistake."""
-    code = facts.title_codes.get(tuple(words))
-    if code is None and words:
-        said = " ".join(words)
-        # Mistakes seldom change both the first letter and every word; comparing with all titles would be slow.
-        near = (
-            t for t in facts.title_codes if abs(len(t) - len(words)) <= 1 and (t[0][0] == said[0] or {*t} & {*words})
-        )
-        spelt = {" ".join(title): facts.title_codes[title] for title in near}
-        close = difflib.get_close_matches(said, spelt, n=1, cutoff=_CLOSE)
-        code = spelt[close[0]] if close else None
-    return code

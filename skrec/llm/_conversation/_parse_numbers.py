@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from skrec.llm._conversation._item_facts import ItemFacts
-from skrec.llm._conversation._lexicon import Lexicon, Token
+from skrec.llm._conversation._lexicon import Cue, Lexicon, Token
 from skrec.llm._conversation._state import Constraint
 from skrec.llm._conversation._word_forms import name_words
 
@@ -32,9 +32,11 @@ class NumberReader:
         self.facts = facts
         self.lexicon = lexicon
 
-    def read(self, tokens: list[Token], at: int, *, negated: bool) -> tuple[list[Constraint], str | None, int] | None:
+    def read(
+        self, tokens: list[Token], at: int, *, negated: bool, most: bool = False
+    ) -> tuple[list[Constraint], str | None, int] | None:
         """Constraints, the attribute without a column (or None), and the number of tokens."""
-        self._negated = negated
+        self._negated, self._most = negated, most
         for pattern in (self._range, self._bound, self._bound_after, self._period_alone, self._with_unit):
             if (found := pattern(tokens, at)) is not None:
                 bounds, kind, n_tokens = found
@@ -74,7 +76,11 @@ class NumberReader:
         phrase = tuple(token.norm for token in tokens[at : at + cue.n_tokens])
         compared = self.lexicon.cue_at(tokens, at, ("comparatives",))
         start = at + cue.n_tokens
-        start += start < len(tokens) and tokens[start].norm in self.lexicon.function_words
+        lexicon = self.lexicon
+        while start < len(tokens) and (
+            lexicon.is_plain(tokens[start].norm) or tokens[start].norm in lexicon.attribute_names
+        ):
+            start += 1  # "before the year 1850"
         relation = cue.value
         if compared is not None:
             relation = "<=" if compared.value.endswith("-") else ">="
@@ -87,21 +93,35 @@ class NumberReader:
         if number is None:
             return None
         kind = compared.value[:-1] if compared else None
-        return *self._of_number(relation, phrase, number[0], number[2] or kind), start + number[1] - at
+        stop = start + number[1]
+        # "About 200 pages, not more", "最多两百页左右".
+        more, n_tokens = self._cue_after(tokens, stop)
+        if more is not None and "~" in (relation, more.value):
+            relation = more.value if relation == "~" else relation
+            stop += n_tokens
+        return *self._of_number(relation, phrase, number[0], number[2] or kind), stop - at
 
     def _bound_after(self, tokens: list[Token], at: int) -> tuple[Bounds, str | None, int] | None:
         """300 pages at most, 三百页以内, 1850年以后."""
         period, number = self._period(tokens, at), self._number(tokens, at)
         length = period[2] if period else number[1] if number else 0
-        cue = self.lexicon.cue_at(tokens, at + length, ("bounds_after",)) if length else None
+        cue, n_tokens = self._cue_after(tokens, at + length) if length else (None, 0)
         if cue is None:
             return None
-        start = at + length
+        start = at + length + n_tokens - cue.n_tokens
         phrase = tuple(token.norm for token in tokens[start : start + cue.n_tokens])
         if period is not None:
-            return self._of_period(cue.value, phrase, period[0], period[1]), "year", length + cue.n_tokens
+            return self._of_period(cue.value, phrase, period[0], period[1]), "year", length + n_tokens
         assert number is not None
-        return *self._of_number(cue.value, phrase, number[0], number[2]), length + cue.n_tokens
+        return *self._of_number(cue.value, phrase, number[0], number[2]), length + n_tokens
+
+    def _cue_after(self, tokens: list[Token], at: int) -> tuple[Cue | None, int]:
+        """A bound after a number, and its tokens: "300 pages at most", "300 pages, not more"."""
+        comma = int(at < len(tokens) and tokens[at].norm == ",")
+        cue = self.lexicon.cue_at(tokens, at + comma, ("bounds_after",))
+        if cue is None or (comma and self._number(tokens, at + 1 + cue.n_tokens) is not None):
+            return None, 0
+        return cue, comma + cue.n_tokens
 
     def _signed(self, relation: str, phrase: tuple[str, ...]) -> tuple[str, bool]:
         """The relation, reversed by a negation before it, and whether it excludes the number itself."""
@@ -118,6 +138,7 @@ class NumberReader:
     def _of_number(
         self, relation: str, phrase: tuple[str, ...], value: float, kind: str | None
     ) -> tuple[Bounds, str | None]:
+        relation = "<=" if relation == "~" and self._most else relation
         relation, exclusive = self._signed(relation, phrase)
         kind = kind or ("year" if phrase in self.lexicon.year_bounds or _year_kind(value) else None)
         if relation == "~":
@@ -154,6 +175,8 @@ class NumberReader:
         if number is None or number[2] is None:
             return None
         value, length, unit = number
+        if self._most:
+            return [("<=", value)], unit, length
         return [(">=", value * (1 - _AROUND)), ("<=", value * (1 + _AROUND))], unit, length
 
     # Numbers ---------------------------------------------------------------------------------------
@@ -162,8 +185,12 @@ class NumberReader:
         """Value, number of tokens, and attribute (by the unit) of a number at a token."""
         before = self.lexicon.cue_at(tokens, at, ("units",))
         start = at + (before.n_tokens if before else 0)
-        if start >= len(tokens) or not tokens[start].norm[0].isdigit():
+        if start >= len(tokens):
             return None
+        if not tokens[start].norm[0].isdigit():
+            spelt, n_tokens = self.lexicon.numeral(tokens, start)
+            after = self.lexicon.cue_at(tokens, start + n_tokens, ("units",)) if spelt else None
+            return None if after is None else (spelt, start + n_tokens + after.n_tokens - at, after.value)
         value = read_number(tokens[start].norm)
         after = self.lexicon.cue_at(tokens, start + 1, ("units",))
         stop = start + 1 + (after.n_tokens if after and not before else 0)
@@ -175,17 +202,30 @@ class NumberReader:
     def _period(self, tokens: list[Token], at: int) -> tuple[float, float, int] | None:
         """First year, last year and number of tokens of a century or a decade."""
         lexicon = self.lexicon
-        if lexicon.cue_at(tokens, at, ("century",)) and at + 1 < len(tokens):
-            number = _ordinal_number(tokens[at + 1].norm)
-            return None if number is None else (100 * (number - 1), 100 * number - 1, 2)
+        if (cue := lexicon.cue_at(tokens, at, ("decade",))) and at + cue.n_tokens < len(tokens):  # "les années 1890"
+            year = _ordinal_number(tokens[at + cue.n_tokens].norm) or 1
+            return (year, year + 9, cue.n_tokens + 1) if year in _YEARS and year % 10 == 0 else None
+        before = lexicon.cue_at(tokens, at, ("century",))
+        spelt = lexicon.cue_at(tokens, at + bool(before), ("century_numbers",))
+        if before is not None and at + 1 < len(tokens):
+            found = int(spelt.value) if spelt else _ordinal_number(tokens[at + 1].norm)
+            return None if found is None else (100 * (found - 1), 100 * found - 1, 2)
+        if spelt is not None:  # "the nineteenth century"
+            last = 100 * int(spelt.value) - 1
+            follows = lexicon.cue_at(tokens, at + spelt.n_tokens, ("century",))
+            return (last - 99, last, spelt.n_tokens + 1) if follows else None
         if at >= len(tokens) or (number := _ordinal_number(tokens[at].norm)) is None:
             return None
         for gap in (1, 2):
             follower = tokens[at + gap - 1].norm if at + gap - 1 < len(tokens) else ""
             if (gap == 1 or len(follower) <= 3) and lexicon.cue_at(tokens, at + gap, ("century",)) and number <= 22:
-                return 100 * (number - 1), 100 * number - 1, gap + 1
+                low = 100 * (number - 1)
+                decade = tokens[at + gap + 1].norm if at + gap + 2 < len(tokens) else ""
+                if decade.isdigit() and tokens[at + gap + 2].norm == "年代":  # "十九世纪九十年代"
+                    return low + int(decade), low + int(decade) + 9, gap + 3
+                return low, low + 99, gap + 1
         is_decade = number in _YEARS and number % 10 == 0 and at + 1 < len(tokens)
-        if is_decade and tokens[at + 1].norm in ("s", "er", "ern"):
+        if is_decade and tokens[at + 1].norm in ("s", "er", "ern", "年代"):
             return number, number + 9, 2
         return None
 

@@ -55,18 +55,22 @@ class Segmenter:
     Parameters
     ----------
     phrases : set of str
+    longest : dict of str to int
+        By first sign, the length of the longest phrase.
     units : tuple of str
         Words after which Chinese numerals are numbers, such as "页" and "世纪".
     facts : ItemFacts
         Has the names.
     """
 
-    def __init__(self, phrases: frozenset[str], units: tuple[str, ...], facts: ItemFacts) -> None:
+    def __init__(
+        self, phrases: frozenset[str], longest: dict[str, int], units: tuple[str, ...], facts: ItemFacts
+    ) -> None:
         self.phrases = phrases
         self.names = facts.spaceless_names
         self.units = units
         self.splitter = facts.splitter
-        self.longest = max(facts.longest_spaceless_name, max(map(len, phrases), default=1))
+        self.longest, self.longest_name = longest, facts.longest_spaceless_names
 
     def pieces(self, run: str) -> list[Piece]:
         """The pieces of a run, in order and without gaps."""
@@ -101,7 +105,8 @@ class Segmenter:
         numeral = _NUMERAL.match(run, at + 1) if run[at] == "第" else None
         if numeral is not None and len(numeral.group()) > 1:  # beyond the tenth place, the number itself counts
             return run[at], at, at + 1
-        for stop in range(min(len(run), at + self.longest), at, -1):
+        longest = max(self.longest.get(run[at], 0), self.longest_name.get(run[at], 0))
+        for stop in range(min(len(run), at + longest), at, -1):
             if run[at:stop] in self.phrases or run[at:stop] in self.names:
                 return run[at:stop], at, stop
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 
 from skrec.utils import WordPattern, simplified
@@ -28,6 +29,15 @@ def fold(text: str) -> str:
     return plain if plain.isascii() else simplified(unicodedata.normalize("NFC", plain))
 
 
+def lengths_by_sign(words: Iterable[str]) -> dict[str, int]:
+    """By first sign, the length of the longest word."""
+    lengths: dict[str, int] = {}
+    for word in words:
+        lengths[word[0]] = max(lengths.get(word[0], 0), len(word))
+    return lengths
+
+
+@lru_cache(maxsize=1 << 14)
 def stem(word: str) -> str:
     """A word without a common ending of the four languages: a rough stem."""
     if word.endswith("s") and len(word) > 3:

@@ -22,6 +22,15 @@ that; yes or no after a title; who is to read; "in the same vein"; what a user t
 100 were understood then, at one look (before: 49). The last 17 to 20 lines served to mend further. Of 68 more, as free
 and written at the end, 36 were read wholly as labelled, and most others in part: a model is better at such
 (``llm=``). So four of five plain utterances, and half of the free ones, are what to expect of the phrases.
+
+After those come 40 lines of each language that were written before any phrase was read, and as different people type
+(thanks and excuses, reasons, spelling mistakes, accents left out, traditional signs). At their first look 94 of the
+200 were understood. Then rules took the place of lists: words that no cue leads to and no item has are of the user;
+adjectives in every degree; a negation before any verb of liking; one letter wrong; "already"; a verb with "again". Of
+the half that was not looked at meanwhile (44 of 100 before) 63 were understood: English 11, German 13, French 11,
+Spanish 14, Chinese 14 of 20. The last 20 lines of each language were written after what these misread was mended, and
+are the newest figure: 81 of 100 at their first look, 52 with the phrases of before; English 18, German 17, French 17,
+Spanish 16, Chinese 13 of 20. The 50 to 52 lines between served to mend.
 """
 
 import re

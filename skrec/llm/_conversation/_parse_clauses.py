@@ -1,0 +1,160 @@
+"""Settles a clause at its end, and what a whole text asks for."""
+
+from __future__ import annotations
+
+from skrec.llm._conversation._lexicon import spell
+from skrec.llm._conversation._parse_names import NameReader
+from skrec.llm._conversation._parse_numbers import reference_value
+from skrec.llm._conversation._parse_runs import Finding
+from skrec.llm._conversation._state import Constraint
+from skrec.llm._conversation._word_forms import stem
+
+_INSTEAD = 1.5
+"""Weight of labels used instead of a missing attribute, such as "novella" for "short"."""
+
+
+class ClauseReader(NameReader):
+    """Gives the findings of each clause their signs, and turns them into a critique; as for :class:`NameReader`."""
+
+    # Clauses ---------------------------------------------------------------------------------------
+
+    def _end_clause(self, at: int) -> None:
+        trailing = self.negated_at == len(self.tokens)
+        self._flush()
+        trailing |= self.sign < 0 and not self._said_from(max(self.negated_from, self.first_finding))
+        if self.mode in ("love", "hate") and self.referred_from > 0:
+            for one in self.findings[self.referred_from :]:  # "I read Emma and hated every page of it"
+                one.loose |= one.kind == "text" and not self._is_of_items(str(one.value)) and self._names_item()
+        if self.mode in ("love", "hate") and not self._said_from(self.first_finding) and not self._names_item():
+            for one in self.findings[self.first_finding :]:
+                one.loose = False  # the verb is about it
+        if trailing and self.mode == "love":
+            self.mode = "hate"  # "von denen mag ich keins"
+        clause = self._said_from(self.first_finding)
+        # "The third, I have read it": a verb without items of its own is about those just before.
+        about = clause or self._said_from(self.topic_at)
+        if self.mode == "hate" or self.judged < 0:  # "we read Emma in school, I hated it" is not about schools
+            items = [one for one in about if one.kind in ("item", "known")]
+            for one in about if items else ():
+                one.loose = one not in items
+            about = items or about
+        if self.mode in ("love", "hate", "known") and not self._said_from(self.referred_from) and not self.judged:
+            # "The second one I know", "这些我都不喜欢": the verb of a clause may follow its items.
+            if self.all_shown and not about:
+                self._refer_to_all_shown()
+            self._read_verb(clause if self.critique.reject_shown else about)
+        elif self.judged:
+            for one in about:
+                if one.kind == "known":  # "I have just read Emma, it was great"
+                    one.kind, one.sign = "item", self.judged
+                elif one.kind == "item" or (self.judged < 0 and one.kind in ("constraint", "text")):
+                    one.sign, one.strict = self.judged, True
+        # "Den zweiten mag ich nicht", "horror, so not that": a negation at the end applies to what was said.
+        if trailing and about and self.mode in ("love", "") and all(one.sign > 0 for one in about):
+            for one in about:
+                one.sign, one.strict = -1, True
+        # "Vampires, I hate them" begins with what it is about; "something with vampires" is a wish.
+        is_topic = bool(clause) and self.mode in ("", "known") and not self.wished
+        if is_topic and not self.mode and self.sign > 0 and self._says_already(at):
+            for one in clause:
+                one.kind = "known" if one.kind == "item" and one.sign > 0 else one.kind
+        self.topic_at = self.first_finding if is_topic else len(self.findings)
+        self._begin_clause(at)
+
+    def _read_verb(self, about: list[Finding]) -> None:
+        """Apply "I love", "I hate" or "I know" to what was named before it."""
+        for one in about:
+            if one.kind == "item" or (one.kind == "known" and self.mode != "known"):
+                one.kind = "known" if self.mode == "known" else "item"
+                one.sign = -1 if self.mode == "hate" else 1
+            elif self.mode == "hate" and one.kind in ("constraint", "text"):
+                one.sign, one.strict = -1, True
+        # "Not my thing" and nothing else is about the last list.
+        self.critique.reject_shown |= self.mode == "hate" and not self.findings and bool(self.shown)
+
+    def _names_item(self) -> bool:
+        return any(one.kind in ("item", "known") for one in self.findings[min(self.topic_at, self.first_finding) :])
+
+    def _is_of_items(self, text: str) -> bool:
+        return any(self.facts.forms_of(word) for word in self.facts.words_of(text))
+
+    def _says_already(self, at: int) -> bool:
+        """Whether a clause has "already": "Emma is on my shelf already"."""
+        return any(token.norm in self.lexicon.already for token in self.tokens[self.clause_at : at])
+
+    def _refer_to_all_shown(self) -> None:
+        if self.mode == "hate":
+            self.critique.reject_shown = True
+        else:
+            kind = "known" if self.mode == "known" else "item"
+            self.findings += [Finding(kind, code, 1) for code in self.shown]
+
+    # Settle ------------------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        critique = self.critique
+        comparisons: list[tuple[str, bool, bool]] = []
+        referred: list[int] = []
+        said = self._said_from(0)
+        told = said or critique.restart or critique.reject_shown or critique.answer
+        for one in said if told else self.findings:
+            if one.kind == "known":
+                critique.known.append(one.value)  # type: ignore[arg-type]
+            elif one.kind in ("item", "reference"):
+                referred.append(one.value)  # type: ignore[arg-type]
+                if one.kind == "item":
+                    (critique.liked if one.sign > 0 else critique.disliked).append(one.value)  # type: ignore[arg-type]
+            elif one.kind == "comparison":
+                comparisons.append(one.value)  # type: ignore[arg-type]
+            elif one.kind == "constraint":
+                self._constrain(one)
+            elif one.sign > 0:
+                critique.wanted.append(str(one.value))
+            else:
+                critique.unwanted.append(str(one.value))
+                if one.strict:
+                    critique.constraints.append(Constraint("", "about", str(one.value), -1.0, True))
+        people = [one for one in critique.constraints if one.weight > 0 and self.facts.is_person(one.attribute)]
+        critique.reject_shown &= not people  # "is there anything else by Wells?"
+        for kind, up, absolute in comparisons:
+            if absolute and (kind, not up, False) in comparisons:
+                continue  # "they are rather old, have you got newer ones?"
+            self._compare(kind, up, absolute, referred)
+
+    def _constrain(self, one: Finding) -> None:
+        found: Constraint = one.value  # type: ignore[assignment]
+        if found.relation in ("<=", ">=") and one.sign < 0:
+            bounds = [f.value for f in self.findings if f.kind == "constraint" and f.value.attribute == found.attribute]  # type: ignore[attr-defined]
+            if len(bounds) == 1:  # "1900年以后出的就不要了"
+                reverse = ">=" if found.relation == "<=" else "<="
+                self.critique.constraints.append(Constraint(found.attribute, reverse, found.value, 1.0, True))
+            return  # "not from the 19th century" allows two intervals, which one bound cannot express
+        made = Constraint(found.attribute, found.relation, found.value, one.sign * found.weight, one.strict)
+        if made not in self.critique.constraints:
+            self.critique.constraints.append(made)
+
+    def _compare(self, kind: str, up: bool, absolute: bool, referred: list[int]) -> None:
+        column = self.facts.column_of(kind)
+        relation = ">=" if up else "<="
+        if absolute and any(one.attribute == column is not None for one in self.critique.constraints):
+            return  # "a short one, under 200 pages", "300 pages long": the number says it
+        scale = kind + ("+" if up else "-")
+        if column is None:
+            if text := self.lexicon.attribute_texts.get(scale):
+                self._match_words(kind, text)
+            return
+        values = self.facts.numbers[column]
+        edge = reference_value(values, referred, self.shown, up, absolute)
+        if edge is not None:
+            self.critique.constraints.append(Constraint(column, relation, edge, 1.0, True))
+
+    def _match_words(self, kind: str, text: str) -> None:
+        """Match labels and texts, where no column has the attribute."""
+        attribute = self.lexicon.attribute_words.get(kind, kind)
+        words = ", ".join(text.split(", ")[:2])
+        self.critique.notes.append(("no_attribute", {"attribute": attribute, "text": words}))
+        for part in text.split(", "):
+            label = self.facts.label_words.get(tuple(stem(word) for word in spell(part)))
+            if label is not None:
+                self._constrain(Finding("constraint", Constraint(*label[:1], "is", label[1], _INSTEAD), 1))
+        self.critique.wanted.append(text)

@@ -1,0 +1,205 @@
+"""Collects the words of a clause, and tells wishes from judgements and from what a user tells of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from skrec.llm._conversation._critique import Critique
+from skrec.llm._conversation._item_facts import ItemFacts
+from skrec.llm._conversation._lexicon import Lexicon, Token, concept_text
+from skrec.llm._conversation._spelling import find_title
+from skrec.llm._conversation._state import Question
+from skrec.utils import is_spaceless
+
+REFERENCES = ("like", "unlike", "love", "hate", "known")
+CUES = (
+    *("none", "reject", "restart", "known", "hate", "unlike", "love", "like", "only"),
+    *("negation", "softly_less", "softly_more"),
+    *("want", "same_kind", "asides", "all_shown", "but", "or", "and", "enough", "compared"),
+)
+GOVERNING = ("want", "like", "love", "hate", "negation", "softly_less", "softly_more")
+"""Cues that say what the words after them are: "something with dragons"."""
+
+
+@dataclass
+class Finding:
+    """An item, constraint or text in a clause, before its sign is final."""
+
+    kind: str  # "item", "known", "constraint", "text" or "reference"
+    value: object
+    sign: int
+    strict: bool = False
+    loose: bool = False  # words that no cue leads to and no item has: of the user, not of what is wanted
+
+
+class RunReader:
+    """Turns runs of words into findings, clause by clause.
+
+    Parameters
+    ----------
+    facts : ItemFacts
+    shown : sequence of int
+        Codes of the last list.
+    pending : Question or None
+        The last question, if it has no answer yet.
+    """
+
+    text: str
+    tokens: list[Token]
+    quoted: list[tuple[int, int, str]]
+    lexicon: Lexicon
+    critique: Critique
+    findings: list[Finding]
+    topic_at: int
+
+    def __init__(self, facts: ItemFacts, shown: Sequence[int], pending: Question | None) -> None:
+        self.facts = facts
+        self.shown = list(shown)
+        self.pending = pending
+
+    # The state of a clause ---------------------------------------------------------------------------
+
+    def _begin_clause(self, at: int) -> None:
+        self.sign, self.soft, self.mode, self.only, self.all_shown = 1, False, "", False, False
+        self.run: tuple[int, int] | None = None
+        self.run_named = False
+        self.run_concepts: list[str] = []
+        self.negated_at = self.negated_from = self.referred_from = self.governed_at = self.run_stop = -1
+        self.judged, self.wished, self.undated = 0, False, False
+        self.rivals: set[str] = set()
+        self.clause_at = at
+        self.first_finding = len(self.findings)
+
+    def _is_strict(self) -> bool:
+        return self.sign < 0 and not self.soft
+
+    def _add(self, finding: Finding) -> None:
+        finding.loose |= self.undated
+        self.findings.append(finding)
+
+    def _said_from(self, first: int) -> list[Finding]:
+        """The findings from one on, without what the user tells of themselves."""
+        return [one for one in self.findings[first:] if not one.loose]
+
+    def _extend(self, at: int, n_tokens: int, *, named: bool, concept: str | None = None) -> None:
+        start = at if self.run is None else self.run[0]
+        self.run = (start, at + n_tokens)
+        self.run_named |= named
+        self.run_concepts += [] if concept is None else [concept]
+
+    def _flush(self) -> None:
+        """End a run of words, and keep it without function words as a wanted or unwanted text."""
+        if self.run is None:
+            return
+        (start, stop), named, concepts = self.run, self.run_named, self.run_concepts
+        begin, end = start, stop
+        self.run_stop = stop
+        self.run, self.run_named, self.run_concepts = None, False, []
+        start, stop = self._trimmed(start, stop, named)
+        if self._judges(self.tokens[start:stop], self.tokens[begin:end]) or start == stop:
+            return
+        if is_spaceless(self.tokens[start].norm) and any("的" in t.norm for t in self.tokens[start:stop]):
+            while stop < end and self.tokens[stop].norm in self.lexicon.item_words:
+                stop += 1  # "大海的伤感小说" without its last word is no phrase
+        words = self.tokens[start:stop]
+        said = self.text[words[0].start : words[-1].stop]
+        if self.mode in REFERENCES and not named and words[0].capital:
+            code = find_title(self.facts, [token.norm for token in words])
+            if code is not None:
+                return self._item(code)
+            if self.mode != "love" or self.lexicon.code != "de":
+                self.critique.notes.append(("no_such_title", {"title": said}))
+        if concepts:
+            own = [said] if self.lexicon.code in ("en", self.facts.script) else []
+            self.critique.meanings[said] = [*own, *(concept_text(concept, self.facts) for concept in concepts)]
+        if self.mode != "known":
+            loose = not named and self._is_loose(begin, start, words)
+            self._add(Finding("text", said, self.sign, self._is_strict() and not named, loose))
+
+    def _trimmed(self, start: int, stop: int, named: bool) -> tuple[int, int]:
+        """A run of words without the function words at its ends."""
+        plain = set() if named else self.lexicon.item_words
+        if any(one.kind == "constraint" for one in self.findings[self.first_finding :]):
+            plain = plain | self.lexicon.attribute_names  # "Jane Austen is my favourite author"
+        while start < stop and (self.tokens[start].norm in plain or self.lexicon.is_plain(self.tokens[start].norm)):
+            start += 1
+        while start < stop and (
+            self.tokens[stop - 1].norm in plain or self.lexicon.is_plain(self.tokens[stop - 1].norm)
+        ):
+            stop -= 1
+        return start, stop
+
+    def _judges(self, words: list[Token], run: list[Token]) -> bool:
+        """Whether a run of words, of which ``words`` are no function words, is a judgement of an item."""
+        lexicon = self.lexicon
+        if self.mode == "known" or (not words and self._follows_item()):
+            # "I have just read it and thought it was great"
+            self.judged = lexicon.opinion([token.norm for token in run]) or self.judged
+            return bool(self.judged)
+        norms = [token.norm for token in words]
+        sign = lexicon.judgement(norms) or (lexicon.opinion(norms) if self._has_item() else 0)
+        judged = self.findings[self.first_finding :] if sign < 0 else self._has_item()
+        if not sign or self.mode or not (judged or self._follows_item()):
+            return False
+        self.judged = -sign if self.sign < 0 else sign  # "Emma was dull", "the first is not bad"
+        return True
+
+    def _is_reader(self, at: int) -> bool:
+        """Whether a word such as "son" names who is to read: "for my son", but not "a book about my mother"."""
+        lexicon, tokens = self.lexicon, self.tokens
+        if tokens[at].norm not in lexicon.kin:
+            return False
+        for whose in (at - 1, at - 2):  # "my brother", "my little brother"
+            if whose >= 0 and tokens[whose].norm in lexicon.kin_before:
+                if whose and tokens[whose - 1].norm in lexicon.about:
+                    return False
+                self.run = None
+                return True
+        # In Chinese nobody says whose: "孩子喜欢恐龙".
+        return lexicon.code == "zh" and (at == 0 or not tokens[at - 1].norm[0].isalnum()) and at + 1 < len(tokens)
+
+    def _verdict(self, at: int) -> int:
+        """A yes or a no at the end of a clause, about what the clause names: "Emma yes, Dracula no"."""
+        sign = self.lexicon.verdicts.get(self.tokens[at].norm, 0)
+        if not sign or not self._ends_clause(at + 1):
+            return 0
+        self._flush()
+        self.judged = sign if self.findings[self.first_finding :] else 0
+        return 1 if self.judged else 0
+
+    def _ends_clause(self, at: int) -> bool:
+        return at >= len(self.tokens) or self.tokens[at].norm in ",;:.!?()…\n"
+
+    def _is_loose(self, start: int, first: int, words: list[Token]) -> bool:
+        """Whether a run from ``start`` on tells of the user: "I read fast", "sorry", "for my train ride"."""
+        led = (start == self.governed_at) or any(t.norm in self.lexicon.about for t in self.tokens[start:first])
+        if len(words) == 1 and is_spaceless(words[0].norm) and len(words[0].norm) == 1 and not self._has_words(words):
+            return True
+        after = self.run_stop
+        joins = (
+            start == first
+            and after < len(self.tokens)
+            and self.lexicon.cue_at(self.tokens, after, ("and", "or")) is not None
+        )
+        return not (led or joins) and not self._has_words(words)
+
+    def _has_words(self, words: list[Token]) -> bool:
+        """Whether the items have one of these words, in any form."""
+        plain = self.lexicon.function_words
+        spelt = [w for t in words if t.norm not in plain for w in self.facts.words_of(t.norm) if w not in plain]
+        known = self.facts.vocabulary
+        return any(w in known or (not is_spaceless(w) and bool(self.facts.forms_of(w))) for w in spelt)
+
+    def _follows_item(self) -> bool:
+        """Whether a clause has nothing yet and follows one about an item: "I have read Emma, it was great"."""
+        before = self.findings[self.topic_at :]
+        return len(self.findings) == self.first_finding and any(one.kind in ("known", "item") for one in before)
+
+    def _has_item(self) -> bool:
+        return any(one.kind == "item" for one in self.findings[self.first_finding :])
+
+    def _item(self, code: int) -> None:
+        self._flush()
+        kind = {"known": "known", "compare": "reference"}.get(self.mode, "item")
+        self._add(Finding(kind, code, self.sign))
