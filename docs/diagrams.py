@@ -22,7 +22,7 @@ def draw_flow(boxes: Boxes, arrows: Sequence[tuple[str, str, str]], figsize: tup
     ax.axis("off")
     sides = {}
     for name, (text, kind, (x, y), width) in boxes.items():
-        height = 0.2 * (text.count("\n") + 1) + 0.18
+        height = 0.21 * (text.count("\n") + 1) + 0.18
         frame = FancyBboxPatch(
             (x - width / 2, y - height / 2),
             width,
@@ -33,7 +33,7 @@ def draw_flow(boxes: Boxes, arrows: Sequence[tuple[str, str, str]], figsize: tup
             linewidth=1.3,
         )
         ax.add_patch(frame)
-        ax.text(x, y, text, ha="center", va="center", fontsize=9.5, linespacing=1.25)
+        ax.text(x, y, text, ha="center", va="center", fontsize=10.5, linespacing=1.2)
         sides[name] = (x, y, width / 2 + 0.06, height / 2 + 0.06)
     for start, end, text in arrows:
         tail, head = between(sides[start], sides[end]), between(sides[end], sides[start])
@@ -105,23 +105,23 @@ def draw_tables() -> Axes:
 def draw_composites() -> Axes:
     """Where each of the composites stands between its parts and the list."""
     boxes: Boxes = {
-        "a": ("ItemKNN", "model", (0.8, 2.7), 1.1),
-        "b": ("HybridMF", "model", (0.8, 1.9), 1.1),
-        "c": ("Popular", "model", (0.8, 1.1), 1.1),
+        "a": ("ItemKNN", "model", (0.8, 2.25), 1.1),
+        "b": ("HybridMF", "model", (0.8, 1.45), 1.1),
+        "c": ("Popular", "model", (0.8, 0.65), 1.1),
         "join": (
-            "FusionRecommender: merge\nCascadeRecommender: a ranker orders\nSwitch-, FallbackRecommender: choose",
+            "FusionRecommender: merge\nCascadeRecommender: rank\nSwitch-, FallbackRecommender:\nchoose",
             "plain",
-            (3.4, 1.9),
-            2.9,
+            (3.3, 1.45),
+            2.5,
         ),
-        "rules": ("RuleRecommender:\nstock, age, budget", "plain", (6.3, 2.6), 1.8),
-        "places": ("ReservedPlacesReranker\nDiversityReranker", "plain", (6.3, 1.2), 1.9),
-        "list": ("the list", "result", (8.2, 1.2), 0.8),
-        "table": ("item_table: stock,\nprices of today", "data", (8.2, 2.6), 1.4),
+        "rules": ("RuleRecommender:\nstock, age, budget", "plain", (6.3, 2.15), 1.8),
+        "places": ("ReservedPlacesReranker\nDiversityReranker", "plain", (6.3, 0.75), 1.9),
+        "list": ("the list", "result", (8.2, 0.75), 0.8),
+        "table": ("item_table: stock,\nprices of today", "data", (8.2, 2.15), 1.4),
     }
     arrows = [(part, "join", "") for part in "abc"]
     arrows += [("join", "rules", ""), ("rules", "places", ""), ("places", "list", ""), ("table", "rules", "")]
-    return draw_flow(boxes, arrows, (9, 3.2))
+    return draw_flow(boxes, arrows, (9, 2.9))
 
 
 def draw_two_towers() -> Axes:

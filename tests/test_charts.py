@@ -41,6 +41,8 @@ def test_a_chart_of_the_guide_is_drawn(name, call, module):
     figure.draw_without_rendering()
     for ax in figure.axes:
         boxes = [patch.get_window_extent() for patch in ax.patches if isinstance(patch, FancyBboxPatch)]
+        texts = [text.get_window_extent() for text in ax.texts][: len(boxes)]  # of boxes, which come before the arrows
+        assert all(text.width < box.width and text.height < box.height for text, box in zip(texts, boxes, strict=False))
         assert not any(first.overlaps(second) for first, second in combinations(boxes, 2))
         assert all(ax.bbox.x0 <= box.x0 and box.x1 <= ax.bbox.x1 and box.y0 >= ax.bbox.y0 for box in boxes)
 
