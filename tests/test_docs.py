@@ -61,10 +61,6 @@ def test_every_page_of_the_api_links_to_the_guide(monkeypatch):
     assert names <= set(links)
     assert all(0 < len(links[name]) <= 3 for name in names)
     assert links["skrec.graph.SocialRecommender"][0] == ":doc:`/user_guide/friends`"
-    assert links["skrec.compose.CapRule"] == [
-        ":ref:`Putting recommenders together: Rules <user_guide/composites:Rules>`"
-    ]
-    assert (
-        "<user_guide/inspection:Why this item, and what would change it?>"
-        in links["skrec.inspection.counterfactual"][0]
-    )
+    # Sections, whatever they are called, and not their pages alone.
+    assert [":ref:`" in link and "<user_guide/composites:" in link for link in links["skrec.compose.CapRule"]] == [True]
+    assert "<user_guide/inspection:" in links["skrec.inspection.counterfactual"][0]
