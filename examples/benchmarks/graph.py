@@ -33,24 +33,29 @@ from skrec.linear_model import EASERecommender
 from skrec.metrics import compare, evaluate
 from skrec.model_selection import LeaveKOut
 
-Setting = tuple[int, float, float, float, float]
-GFCF = (64, 0.23, 0.0, 0.5, 0.5)
-SMALL: list[Setting] = [GFCF, (24, 0.5, 0.0, 0.2, 0.2)] + [
-    (k, 1.0, damping, a, b) for k in (24, 32, 40) for damping in (0.02, 0.04) for a, b in ((0.2, 0.2), (0.2, 0.3))
+# n_factors, low_pass, damping, user_exponent, item_exponent, score_exponent.
+Setting = tuple[int, float, float, float, float, float | None]
+GFCF = (64, 0.23, 0.0, 0.5, 0.5, None)
+SMALL: list[Setting] = [GFCF, (24, 0.5, 0.0, 0.2, 0.2, None)] + [
+    (k, 1.0, damping, a, b, None) for k in (24, 32, 40) for damping in (0.02, 0.04) for a, b in ((0.2, 0.2), (0.2, 0.3))
 ]
-LARGE: list[Setting] = [(100, 0.9, 0.0, 0.3, 0.25), (128, 1.0, 0.0, 0.3, 0.25), (128, 1.0, 0.01, 0.3, 0.25)]
+LARGE: list[Setting] = [
+    (100, 0.9, 0.0, 0.3, 0.25, None),
+    *((128, 1.0, damping, 0.3, 0.25, c) for damping, c in ((0.01, None), (0.05, 0.15), (0.1, 0.05))),
+]
 N_DRAWS = 3
 
 
 def graph(setting: Setting, **options: Any) -> GraphRecommender:
     """The filter with one setting."""
-    n_factors, low_pass, damping, user_exponent, item_exponent = setting
+    n_factors, low_pass, damping, user_exponent, item_exponent, score_exponent = setting
     return GraphRecommender(
         n_factors,
         low_pass=low_pass,
         damping=damping,
         user_exponent=user_exponent,
         item_exponent=item_exponent,
+        score_exponent=score_exponent,
         random_state=0,
         **options,
     )
@@ -133,7 +138,7 @@ def main() -> None:
         n_items = task.X["item"].nunique()
         print(f"{task.name}: {task.protocol}", flush=True)
         best = choose(task, SMALL if n_items <= LARGEST_DENSE else LARGE)
-        print(f"  chosen: n_factors, low_pass, damping, user_exponent, item_exponent = {best}", flush=True)
+        print(f"  chosen: {best}", flush=True)
         if arguments.trained:
             measure_training(task, best)
         if arguments.validation or arguments.trained:

@@ -43,6 +43,7 @@ def graph_filter(
     damping: float,
     user_exponent: float,
     item_exponent: float,
+    score_exponent: float | None,
     seed: int,
 ) -> GraphFilter:
     """GF-CF: paths over two edges, and the components that vary least over the graph.
@@ -61,6 +62,8 @@ def graph_filter(
         Takes weight from its smaller components.
     user_exponent, item_exponent : float
         Edges are divided by the degrees of the user and of the item to these powers.
+    score_exponent : float or None
+        Scores of the low-pass part are multiplied by the degree of the item to this power; None for ``item_exponent``.
     seed : int
     """
     of_items = degrees(events, 0)
@@ -75,7 +78,8 @@ def graph_filter(
     # Half of the weight on either side, so that the cosines of ``vectors`` see it too.
     axes *= np.sqrt(np.divide((1 + damping) * share, share + damping, out=np.zeros_like(share), where=share > 0))
     sources = axes * (np.float32(low_pass) * item_scale)[:, None]
-    vectors = axes * (of_items ** np.float32(item_exponent))[:, None]
+    power = item_exponent if score_exponent is None else score_exponent
+    vectors = axes * inverse_power(of_items, -power)[:, None]
     near = None if texts is None else _normalised(texts)
     if near is not None:
         cold = of_items == 0

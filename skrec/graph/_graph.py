@@ -36,13 +36,13 @@ class GraphRecommender(LinksInFitMixin, LearningMixin, PartialFitMixin, VectorRe
     Each event is an edge between a user and an item. With R the matrix of edges, each divided by powers of the degrees
     of its user and its item, a history h (a row of zeros and ones) is scored by
 
-    .. math:: (1 - low\_pass)\, h R^T R / \sigma^2 + low\_pass\, h D^{-b} V W V^T D^{b}
+    .. math:: (1 - low\_pass)\, h R^T R / \sigma^2 + low\_pass\, h D^{-b} V W V^T D^{c}
 
-    where D has the degrees of the items, b is ``item_exponent``, V has the right singular vectors of the ``n_factors``
-    largest singular values of R, W their weights (all 1, see ``damping``), and :math:`\sigma` is the largest one:
-    paths over two edges, and the components that vary least over the graph. With exponents of 1/2 this is GF-CF. Where
-    the items have features, their vectors are smoothed over the graph instead, with no training at all (see
-    ``signal``).
+    where D has the degrees of the items, b is ``item_exponent``, c is ``score_exponent`` (b, where it is None), V has
+    the right singular vectors of the ``n_factors`` largest singular values of R, W their weights (all 1, see
+    ``damping``), and :math:`\sigma` is the largest one: paths over two edges, and the components that vary least over
+    the graph. With exponents of 1/2 this is GF-CF. Where the items have features, their vectors are smoothed over the
+    graph instead, with no training at all (see ``signal``).
 
     With ``trainable=True`` each user and item has a vector that is learned, and is averaged with those of its
     neighbours up to ``n_layers`` edges away: LightGCN. Its scores are added to those of the filter, by
@@ -62,6 +62,9 @@ class GraphRecommender(LinksInFitMixin, LearningMixin, PartialFitMixin, VectorRe
     user_exponent, item_exponent : float in [0, 2], default=0.5
         Powers of the degrees that edges are divided by. Larger ones give users with few events more weight, and items
         with few events larger scores.
+    score_exponent : float in [-2, 2] or None, default=None
+        Power of its degree that the low-pass score of an item is multiplied by. Smaller ones give items with few
+        events larger scores, which damped components may want. None takes ``item_exponent``.
     signal : {"auto", "events", "features"}, default="auto"
         What is sent over the graph. "events" are histories, by the filter above. "features" are the encoded features of
         items: each item gets the mean of its own vector and those of its neighbours up to ``n_layers`` edges away, and
@@ -176,6 +179,7 @@ class GraphRecommender(LinksInFitMixin, LearningMixin, PartialFitMixin, VectorRe
         "damping": [Interval(Real, 0, 1e6, closed="both")],
         "user_exponent": [Interval(Real, 0, 2, closed="both")],
         "item_exponent": [Interval(Real, 0, 2, closed="both")],
+        "score_exponent": [Interval(Real, -2, 2, closed="both"), None],
         "signal": [StrOptions({"auto", "events", "features"})],
         "n_layers": [Interval(Integral, 1, 100, closed="both")],
         "item_encoder": [HasMethods(["fit_transform", "transform"]), StrOptions({"auto"}), None],
@@ -222,6 +226,7 @@ class GraphRecommender(LinksInFitMixin, LearningMixin, PartialFitMixin, VectorRe
         damping: float = 0.0,
         user_exponent: float = 0.5,
         item_exponent: float = 0.5,
+        score_exponent: float | None = None,
         signal: str = "auto",
         n_layers: int = 2,
         item_encoder: BaseEstimator | Literal["auto"] | None = None,
@@ -250,6 +255,7 @@ class GraphRecommender(LinksInFitMixin, LearningMixin, PartialFitMixin, VectorRe
         self.damping = damping
         self.user_exponent = user_exponent
         self.item_exponent = item_exponent
+        self.score_exponent = score_exponent
         self.signal = signal
         self.n_layers = n_layers
         self.item_encoder = item_encoder
@@ -278,7 +284,7 @@ class GraphRecommender(LinksInFitMixin, LearningMixin, PartialFitMixin, VectorRe
         trained: dict[str, Any] = {"trainable": True, "learning_rate": 0.05, "batch_size": 256, "random_state": 0}
         return [
             cls(4, random_state=0),
-            cls(4, signal="events", low_pass=0.8, damping=0.1, random_state=0),
+            cls(4, signal="events", low_pass=0.8, damping=0.1, score_exponent=0.2, random_state=0),
             cls(4, max_iter=3, **trained),
             cls(4, max_iter=2, filter_weight=0.0, loss="bpr", n_negatives=4, contrastive_weight=0.1, **trained),
         ]

@@ -95,6 +95,7 @@ class LearningMixin(TrainedMixin):
             damping=float(self.damping),
             user_exponent=float(self.user_exponent),
             item_exponent=float(self.item_exponent),
+            score_exponent=None if self.score_exponent is None else float(self.score_exponent),
             seed=self._seed,
         )
 

@@ -34,7 +34,7 @@ def log(n_users=60, n_items=30, n_events=600):
     return np.asarray(frame)[:, :2].astype(np.int64)
 
 
-def filter_by_hand(X, users, items, n_factors, low_pass, a, b, damping):
+def filter_by_hand(X, users, items, n_factors, low_pass, a, b, damping, c=None):
     """GF-CF, its components damped, written with dense matrices."""
     R = np.zeros((len(users), len(items)))
     for user, item in X:
@@ -44,7 +44,13 @@ def filter_by_hand(X, users, items, n_factors, low_pass, a, b, damping):
     _, lengths, right = np.linalg.svd(normalised, full_matrices=False)
     axes = right[:n_factors].T
     share = (lengths[:n_factors] / lengths[0]) ** 2
-    low = (R / columns**b) @ axes * (share * (1 + damping) / (share + damping)) @ axes.T * columns**b
+    low = (
+        (R / columns**b)
+        @ axes
+        * (share * (1 + damping) / (share + damping))
+        @ axes.T
+        * columns ** (b if c is None else c)
+    )
     return (1 - low_pass) * R @ normalised.T @ normalised / lengths[0] ** 2 + low_pass * low
 
 
@@ -61,14 +67,22 @@ def two_kinds(n_cold=2):
 
 
 @pytest.mark.parametrize(
-    ("low_pass", "a", "b", "damping"),
-    [(0.3, 0.5, 0.5, 0), (0, 0.5, 0.5, 0), (1, 0.5, 0.5, 0), (0.5, 0.1, 0.2, 0), (1, 0.1, 0.2, 0.1)],
+    ("low_pass", "a", "b", "damping", "c"),
+    [
+        (0.3, 0.5, 0.5, 0, None),
+        (0, 0.5, 0.5, 0, None),
+        (1, 0.5, 0.5, 0, None),
+        (0.5, 0.1, 0.2, 0, None),
+        (1, 0.1, 0.2, 0.1, None),
+        (0.7, 0.1, 0.2, 0.1, -0.1),
+    ],
     ids=str,
 )
-def test_the_filter_equals_dense_matrices(low_pass, a, b, damping):
+def test_the_filter_equals_dense_matrices(low_pass, a, b, damping, c):
     X = log()
-    rec = closed(low_pass=low_pass, user_exponent=a, item_exponent=b, damping=damping).fit(X)
-    expected = filter_by_hand(X, rec.users_, rec.items_, 8, low_pass, a, b, damping)
+    options = {"user_exponent": a, "item_exponent": b, "score_exponent": c}
+    rec = closed(low_pass=low_pass, damping=damping, **options).fit(X)
+    expected = filter_by_hand(X, rec.users_, rec.items_, 8, low_pass, a, b, damping, c)
     pairs = np.array([[user, item] for user in rec.users_ for item in rec.items_])
     scores = rec.predict(pairs).reshape(expected.shape)
     degree = np.array([len(np.unique(X[X[:, 0] == user, 1])) for user in rec.users_])
@@ -85,6 +99,14 @@ def test_damped_components_are_a_ridge_regression():
     pairs = np.array([[user, item] for user in rec.users_ for item in rec.items_])
     scores = rec.predict(pairs).reshape(R.shape) * np.sqrt(R.sum(axis=1))[:, None]
     assert_allclose(scores, (1 + damping) * R @ weights, rtol=2e-3, atol=2e-4)
+
+
+def test_items_without_events_have_finite_vectors_by_a_negative_power():
+    X, texts = two_kinds()
+    encoder = LLMTextEmbedder(model=HashingTextEncoder())
+    rec = closed(signal="events", low_pass=1.0, score_exponent=-0.5, item_encoder=encoder).fit(X, item_features=texts)
+    assert np.isfinite(rec.item_vectors()).all()
+    assert np.isfinite(rec.predict(np.array([[0, item] for item in rec.items_]))).all()
 
 
 def test_a_sparse_filter_equals_the_dense_one(monkeypatch):
