@@ -1,5 +1,6 @@
 """Ids on one side, integer codes on the other."""
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from skrec.interactions._columns import FIRST_ROUNDED, Column, as_column, column
 from skrec.utils import check_array, check_kind
 
 _ID_KINDS = "iufbUSOMm"
+_TABLE_SPAN = 2
+"""Range of integer ids, as a multiple of their number, up to which a table of all between takes no sort."""
 _FEW_IDS = 16
 """Ids up to which each is looked up, be it a repeat: to find the distinct ones takes longer."""
 
@@ -56,11 +59,28 @@ class IdIndex:
             found = self._find(column)
             if (found >= 0).any():
                 return found
+        if isinstance(column, np.ndarray) and column.dtype.kind == "i" and self._table is not None:
+            low, table = self._table
+            # Read without a sign, what lies below is large too.
+            return table[np.minimum((column - low).view(np.uint64), np.uint64(len(table) - 1)).view(np.int64)]
         uniques, inverse = factorize(column, what)
         found = self._find(uniques)
         if check_kind and len(found) and len(self.values) and (found < 0).all():
             self.check_kind(uniques, what, fitted)
         return found[inverse]
+
+    @cached_property
+    def _table(self) -> tuple[np.int64, NDArray[np.int64]] | None:
+        """The least id, and the codes of all integers from it to the greatest; None for ids of another kind."""
+        if self.values.dtype.kind != "i" or not len(self):
+            return None
+        low = np.int64(self.values.min())
+        span = int(self.values.max()) - int(low) + 1
+        if span > _TABLE_SPAN * len(self):
+            return None
+        codes = np.full(span + 1, -1, np.int64)  # the last is for what lies outside
+        codes[self.values - low] = np.arange(len(self))
+        return low, codes
 
     def _find(self, uniques: NDArray) -> NDArray[np.int64]:
         if not len(self.values) or not len(uniques):

@@ -97,13 +97,14 @@ class Recommendations:
         if isinstance(found, Recommendations):
             return found if found._item_index.has_values(item_index.values) else found._in_catalogue(item_index)
         items, scores = (np.asarray(part) for part in found)
-        codes = np.full(items.shape, -1, np.int32)
-        given = np.ones(items.shape, bool)
-        if items.dtype == object:  # others have no place for None
-            given.ravel()[:] = [item is not None for item in items.ravel().tolist()]
-        if given.any():
-            codes[given] = item_index.codes(items[given], "recommended items")
-        return cls(codes, np.where(codes >= 0, scores, -np.inf).astype(np.float32), users, item_index)
+        if items.dtype != object:  # which has no place for None
+            codes = item_index.codes(items.ravel(), "recommended items").astype(np.int32).reshape(items.shape)
+        else:
+            codes = np.full(items.shape, -1, np.int32)
+            given = np.reshape([item is not None for item in items.ravel().tolist()], items.shape)
+            if given.any():
+                codes[given] = item_index.codes(items[given], "recommended items")
+        return cls(codes, np.where(codes >= 0, scores, -np.inf).astype(np.float32, copy=False), users, item_index)
 
     def _in_catalogue(self, item_index: IdIndex) -> "Recommendations":
         """The same lists in the codes of another catalogue; items outside it are dropped."""

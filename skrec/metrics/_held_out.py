@@ -143,7 +143,7 @@ def hold_out(
         users=data.user_index.values[numbers],
         keys=kept,
         user_numbers=numbers,
-        strengths=strengths[kept],
+        strengths=strengths if len(kept) == n_keys else strengths[kept],
         context=_safe_indexing(data.context, kept) if by_event and data.context is not None else None,
         history=_history(X, y, np.sort(row_of_event[is_history])),
         events=events,
@@ -169,6 +169,8 @@ def _first_events(data: Interactions, n: int) -> NDArray[np.bool_]:
 
 def _among(pairs: NDArray[np.int64], seen: Histories, width: int) -> NDArray[np.bool_]:
     """Which (user, item) pairs were seen. The training events, which may be many more, are not sorted."""
+    if not len(seen.items):
+        return np.zeros(len(pairs), bool)
     distinct, inverse = np.unique(pairs, return_inverse=True)
     known = seen.row_of_event() * width + seen.items
     at = np.minimum(np.searchsorted(distinct, known), len(distinct) - 1)

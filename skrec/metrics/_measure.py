@@ -133,7 +133,7 @@ def _measure_lists(
                     # Without a threshold every gain counts as relevant: one look-up serves all metrics.
                     kind = "graded" if metric.kind == "ndcg" or "binary" not in relevant else "binary"
                     if kind not in hits:
-                        hits[kind] = Hits.match(relevant[kind][at], codes, k)
+                        hits[kind] = Hits.match(relevant[kind][at[0] : at[-1] + 1], codes, k)
                     of_hits.setdefault(metric.name, []).append(_of_hits(metric, hits[kind], lists, at, codes))
             bar.update()
     values, of_all_lists = {}, {}

@@ -94,6 +94,8 @@ class Sample:
 
     def bootstrap(self, n_resamples: int, seed: int) -> NDArray[np.float64]:
         """(n_resamples, n_metrics) values of the metrics, of users drawn with replacement."""
+        if not n_resamples:
+            return np.empty((0, len(self.columns)))
         sums, counts = self.sums()
         return self._with_roots(bootstrap_means(sums, counts, n_resamples if sums.size else 0, seed))
 

@@ -176,6 +176,15 @@ class TestIdIndex:
         assert IdIndex(np.array([1, 2])).codes([2, 99], "ids").tolist() == [1, -1]
         assert IdIndex(np.array([1, 2])).codes([98, 99], "ids").tolist() == [-1, -1]
 
+    @pytest.mark.parametrize("dtype", [np.int8, np.int32, np.int64])
+    @pytest.mark.parametrize("step", [1, 2, 90])
+    def test_integers_are_found_whether_they_lie_close_together_or_not(self, dtype, step):
+        fitted = np.random.default_rng(0).permutation(np.arange(-3, 4) * (step if dtype != np.int8 else 1) + 5)
+        ends = np.iinfo(dtype)
+        asked = np.concatenate([np.arange(-100, 101, dtype=dtype), np.array([ends.min, ends.max], dtype), [7, 7]])
+        expected = [{value: code for code, value in enumerate(fitted.tolist())}.get(i, -1) for i in asked.tolist()]
+        assert IdIndex(fitted).codes(asked.astype(dtype), "ids").tolist() == expected
+
 
 @given(
     st.integers(1, 6).flatmap(
