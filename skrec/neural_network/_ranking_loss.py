@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 
@@ -61,6 +62,7 @@ class RankingLoss:
         targets: torch.Tensor,
         item_vectors: Callable[..., torch.Tensor],
         biases: torch.Tensor,
+        seen: sp.csr_array | None = None,
     ) -> torch.Tensor:
         """The loss of each target.
 
@@ -70,6 +72,8 @@ class RankingLoss:
         targets : int64 tensor of shape (n_targets,)
         item_vectors : callable from item codes, or from nothing for the catalogue, to vectors
         biases : tensor of shape (n_items,)
+        seen : bool matrix of shape (n_targets, n_items), default=None
+            Items that do not count against a target, never the target itself.
 
         Returns
         -------
@@ -79,23 +83,39 @@ class RankingLoss:
             vectors = item_vectors()
             if len(self._trained) < len(vectors):
                 vectors, biases = vectors[self._trained], biases[self._trained]
-            return losses.full_softmax(queries @ vectors.T + biases, self._number[targets])
+            scores = queries @ vectors.T + biases
+            if seen is not None:
+                row, item = seen[:, self._trained.cpu().numpy()].nonzero()
+                scores[torch.from_numpy(row), torch.from_numpy(item)] = -torch.inf
+            return losses.full_softmax(scores, self._number[targets])
         if self._loss == "in_batch_softmax":
-            return self._in_batch(queries, targets, item_vectors(targets), biases[targets])
+            valid = self._valid(targets, targets, seen)
+            return self._in_batch(queries, targets, item_vectors(targets), biases[targets], valid)
         drawn = torch.multinomial(self._drawn_by, self._n_negatives, replacement=True, generator=self._generator)
         positive = (queries * item_vectors(targets)).sum(dim=1) + biases[targets]
         negative = queries @ item_vectors(drawn).T + biases[drawn]
-        valid = losses.no_accidental_hits(targets, drawn)
+        valid = self._valid(targets, drawn, seen)
         if self._loss == "sampled_softmax":
             log_q = torch.log(self._drawn_by[drawn] * self._n_negatives).to(negative.dtype)
             return losses.sampled_softmax(positive, negative, valid, log_q)
         return (losses.bce if self._loss == "bce" else losses.bpr)(positive, negative, valid)
 
+    def _valid(self, targets: torch.Tensor, negatives: torch.Tensor, seen: sp.csr_array | None) -> torch.Tensor:
+        """(n_targets, n_negatives) which negative samples count."""
+        valid = losses.no_accidental_hits(targets, negatives)
+        if seen is None:
+            return valid
+        return valid & ~torch.as_tensor(seen[:, negatives.cpu().numpy()].toarray(), device=valid.device)
+
     def _in_batch(
-        self, queries: torch.Tensor, targets: torch.Tensor, vectors: torch.Tensor, biases: torch.Tensor
+        self,
+        queries: torch.Tensor,
+        targets: torch.Tensor,
+        vectors: torch.Tensor,
+        biases: torch.Tensor,
+        valid: torch.Tensor,
     ) -> torch.Tensor:
         """Against the other targets of the batch, of which each target is one draw too."""
         scores = queries @ vectors.T + biases
         log_q = torch.log(self._share[targets] * len(targets)).to(scores.dtype)
-        valid = losses.no_accidental_hits(targets, targets)
         return losses.sampled_softmax(scores.diagonal(), scores, valid, log_q, log_q)

@@ -74,6 +74,10 @@ class SequentialRecommender(LearningMixin, EpochFitMixin, PartialFitMixin, Vecto
         their popularity. "auto" is "softmax" where the scores of a batch fit in memory, else "sampled_softmax".
     n_negatives : int, default=512
         Negative samples per batch.
+    seen_negatives : bool, default=True
+        Whether items of the history count against the next one. False suits lists without what was seen, as
+        ``recommend`` makes them by default, where nobody chooses an item twice: the network need not learn what is left
+        out in any case.
     dropout : float in [0, 1), default=0.4
     id_dropout : float in [0, 1), default=0
         How often an item with features is read in training without its learned vector, as an item without events always
@@ -157,6 +161,7 @@ class SequentialRecommender(LearningMixin, EpochFitMixin, PartialFitMixin, Vecto
         "order": [StrOptions({"auto", "time"})],
         "loss": [StrOptions({"auto", "softmax", "sampled_softmax", "in_batch_softmax", "bce", "bpr"})],
         "n_negatives": [Interval(Integral, 1, 1_000_000, closed="both")],
+        "seen_negatives": ["boolean"],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "id_dropout": [Interval(Real, 0, 1, closed="left")],
         "cold_smoothing": [Interval(Real, 0, 1, closed="both")],
@@ -196,6 +201,7 @@ class SequentialRecommender(LearningMixin, EpochFitMixin, PartialFitMixin, Vecto
         order: str = "auto",
         loss: str = "auto",
         n_negatives: int = 512,
+        seen_negatives: bool = True,
         dropout: float = 0.4,
         id_dropout: float = 0.0,
         cold_smoothing: float = 0.0,
@@ -224,6 +230,7 @@ class SequentialRecommender(LearningMixin, EpochFitMixin, PartialFitMixin, Vecto
         self.order = order
         self.loss = loss
         self.n_negatives = n_negatives
+        self.seen_negatives = seen_negatives
         self.dropout = dropout
         self.id_dropout = id_dropout
         self.cold_smoothing = cold_smoothing
@@ -286,6 +293,7 @@ class SequentialRecommender(LearningMixin, EpochFitMixin, PartialFitMixin, Vecto
             int(self.batch_size),
             float(self.dropout),
             float(self.id_dropout),
+            bool(self.seen_negatives),
             self.device,
         )
 

@@ -36,6 +36,7 @@ class SequenceSolver:
     loss : {"auto", "softmax", "sampled_softmax", "in_batch_softmax", "bce", "bpr"}
     n_negatives, batch_size : int
     dropout, id_dropout : float
+    seen_negatives : bool
     device : str or None
     """
 
@@ -45,6 +46,7 @@ class SequenceSolver:
     batch_size: int
     dropout: float
     id_dropout: float
+    seen_negatives: bool
     device: str | None
 
     def train(
@@ -106,6 +108,7 @@ class SequenceSolver:
             loss=loss,
             n_negatives=self.n_negatives,
             batch_size=self.batch_size,
+            seen_negatives=self.seen_negatives,
             validate=None if held_out is None else validate,
         )
         settings = self.trainer.of_run(max_iter, is_validated=held_out is not None, checkpoint=checkpoint)
@@ -125,7 +128,8 @@ class SequenceSolver:
     ) -> dict[str, Any]:
         sequences = events.sequences
         arrays = [sequences.indptr, sequences.items, sequences.gaps, events.is_target, events.context, active, features]
-        options = {"loss": loss, "batch_size": self.batch_size, "dropout": self.dropout, "id_dropout": self.id_dropout}
+        names = ("batch_size", "dropout", "id_dropout", "seen_negatives")
+        options: dict[str, Any] = {"loss": loss} | {name: getattr(self, name) for name in names}
         if loss != "softmax":
             options["n_negatives"] = self.n_negatives
         return {**asdict(network.shape), **options, "data": digest_of(arrays)}

@@ -20,8 +20,9 @@ from skrec._training import losses
 from skrec.exceptions import ColdStartWarning, DamagedStateError, TrainingWarning
 from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder
 from skrec.interactions import FeatureTable, Histories
-from skrec.neural_network import SequentialRecommender
+from skrec.neural_network import SequentialRecommender, _task
 from skrec.neural_network._cold_items import with_like_items
+from skrec.neural_network._ranking_loss import RankingLoss
 from skrec.neural_network._sequences import Sequences
 from skrec.neural_network._shape import NetworkShape
 from skrec.neural_network._task import NextItemTask, TrainingEvents
@@ -30,6 +31,7 @@ from skrec.persistence import skops_trusted_types
 from skrec.pipeline import make_pipeline
 
 N_ITEMS = 12
+LOSSES = ["softmax", "sampled_softmax", "in_batch_softmax", "bce", "bpr"]
 
 
 def circles(n_users=80, n_events=6, n_items=N_ITEMS, seed=0):
@@ -45,6 +47,17 @@ def small(**options):
         "learning_rate": 0.02, "max_iter": 12, "early_stopping": False, "random_state": 0,
     }  # fmt: skip
     return SequentialRecommender(**(settings | options))
+
+
+def task_on(X, n_rows):
+    """A network that is not trained yet, on the histories of a log, in batches of so many rows."""
+    histories = small(max_iter=1).fit(X)._histories
+    sequences = Sequences.of(histories, np.ones(N_ITEMS, bool), has_start=False, gap_unit=None)
+    shape = NetworkShape("transformer", 16, 1, 2, 8)
+    arrays = shape.first_arrays(N_ITEMS, np.random.default_rng(0))
+    module = TorchNetwork(shape, arrays, None, np.ones(N_ITEMS, bool), 0.1, 0.0, torch.Generator())
+    events = TrainingEvents(sequences, np.ones(len(sequences.items), bool))
+    return NextItemTask(module, events, loss="softmax", n_negatives=1, batch_size=n_rows, validate=None)
 
 
 def walk(user, *items):
@@ -202,6 +215,38 @@ def tastes(n_users=150, n_items=80, n_events=6, n_cold=16, seed=0):
     X = np.argwhere(np.argsort(np.argsort(-affinity[:, :-n_cold], axis=1), axis=1) < n_events)
     table = FeatureTable((np.arange(n_items), np.column_stack([items, 0.3 * rng.normal(size=(n_items, 20))])))
     return rng.permutation(X), table, affinity[:, -n_cold:]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_seen_items_do_not_count_against_a_target(loss):
+    counts, targets = np.ones(N_ITEMS, np.int64), torch.tensor([2, 5])
+    seen = np.zeros((2, N_ITEMS), bool)
+    seen[0, [1, 5]] = True
+    higher = torch.zeros(N_ITEMS)
+    higher[[1, 5]] = 3.0
+
+    def first(biases, seen):
+        of_targets = RankingLoss(loss, 64, counts, counts > 0, torch.Generator().manual_seed(0))
+        vectors = torch.zeros(N_ITEMS, 4)
+        return of_targets(torch.ones(2, 4), targets, lambda codes=slice(None): vectors[codes], biases, seen)[0]
+
+    assert first(higher, None) > first(torch.zeros(N_ITEMS), None) + 0.1
+    assert first(higher, sp.csr_array(seen)) == first(torch.zeros(N_ITEMS), sp.csr_array(seen))
+
+
+def test_seen_items_are_those_before_a_target_in_its_row(monkeypatch):
+    X = np.column_stack([np.repeat([0, 1], [5, 3]), [2, 0, 2, 3, 1, 0, 4, 0]])
+    task = task_on(X, 4)
+    found = task._seen_before(np.array([1, 2, 4, 7])).toarray()
+    assert [set(np.flatnonzero(row)) for row in found] == [{2}, {0}, {0, 2, 3}, {4}]
+    monkeypatch.setattr(_task, "_MOST_SEEN", 2)
+    assert set(np.flatnonzero(task._seen_before(np.array([4])).toarray()[0])) == {2, 3}
+
+
+def test_without_seen_negatives_the_network_does_not_learn_what_is_left_out():
+    rec = small(seen_negatives=False).fit(circles())
+    assert rec.recommend(history=walk(900, 1, 2, 3), k=1).items[0, 0] == 4
+    assert rec.loss_curve_[-1] < small().fit(circles()).loss_curve_[-1]
 
 
 def test_features_alone_rank_better_with_id_dropout():
@@ -363,13 +408,7 @@ def test_the_same_seed_gives_the_same_bits_and_torch_is_left_alone(fitted):
 
 def bytes_kept(n_users, n_rows):
     """Bytes that the loss of a batch keeps for its gradient."""
-    histories = small(max_iter=1).fit(circles(n_users))._histories
-    sequences = Sequences.of(histories, np.ones(N_ITEMS, bool), has_start=False, gap_unit=None)
-    shape = NetworkShape("transformer", 16, 1, 2, 8)
-    arrays = shape.first_arrays(N_ITEMS, np.random.default_rng(0))
-    module = TorchNetwork(shape, arrays, None, np.ones(N_ITEMS, bool), 0.1, 0.0, torch.Generator())
-    events = TrainingEvents(sequences, np.ones(len(sequences.items), bool))
-    task = NextItemTask(module, events, loss="softmax", n_negatives=1, batch_size=n_rows, validate=None)
+    task = task_on(circles(n_users), n_rows)
     kept = {}
 
     def pack(tensor):
@@ -579,7 +618,7 @@ on_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA
 
 
 @on_cuda
-@pytest.mark.parametrize("loss", ["softmax", "sampled_softmax", "in_batch_softmax", "bce", "bpr"])
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("architecture", ["transformer", "gru"])
 def test_cuda_learns_what_the_cpu_learns(architecture, loss):
     X, table = kinds()
