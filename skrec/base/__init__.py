@@ -29,7 +29,7 @@ from skrec.base._popularity_prior import HeldOutEvents, PopularityPriorMixin, ma
 from skrec.base._ranker import ExactRanker, Ranker, TopK
 from skrec.base._recommender import BaseRecommender
 from skrec.base._text_parts import text_columns
-from skrec.base._text_requests import check_request_weight, request_texts
+from skrec.base._text_requests import check_request_weight, request_texts, typed_request_weight
 from skrec.base._text_similarity import blend, center_rows, mean_of_maxima, text_similarity
 from skrec.base._text_space import TextSpace, check_text_space, encode_texts, reads_text, text_space
 from skrec.base._vector import VectorRecommender

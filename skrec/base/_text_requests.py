@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from inspect import Parameter, signature
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,10 @@ from numpy.typing import NDArray
 from skrec.base._block_ranking import rank
 from skrec.base._ranker import ExactRanker, Ranker, Scores, TopK
 from skrec.interactions import Candidates, Histories, Queries
-from skrec.utils import Matrix, inner_products, is_zero_row
+from skrec.utils import Matrix, inner_products, is_zero_row, unwrap_recommender
 
+_TYPED_WEIGHT = 0.7
+"""Chosen on validation events of both bookshops: examples/benchmarks/request_weight.py."""
 _HEAD = 10
 """Number of best items by which a row of scores is scaled,"""
 _LEAST_REST = 4
@@ -139,3 +142,28 @@ def request_texts(request: Any, n_queries: int) -> list[str | None]:
         if not (text is None or isinstance(text, str)):
             raise TypeError(f"request must be a string, or one string (or None) per user; got {text!r} among them.")
     return [text if text is not None and text.strip() else None for text in texts]
+
+
+def typed_request_weight(recommender: Any) -> float | None:
+    """Weight of a request that somebody types, where they name none; None leaves it to the recommender.
+
+    A recommender blends evenly by itself, which leaves a strong taste on top of what was asked for. A reranker that
+    lets a language model read the request keeps its own weight.
+    """
+    defaults = [_default_weight(part) for part in _parts(recommender)]
+    return None if defaults[0] is Parameter.empty or 0.0 in defaults else _TYPED_WEIGHT
+
+
+def _parts(recommender: Any) -> Iterator[Any]:
+    """A recommender and those inside it."""
+    recommender = unwrap_recommender(recommender)
+    yield recommender
+    if hasattr(recommender, "recommender_"):
+        yield from _parts(recommender.recommender_)
+    for part in getattr(recommender, "recommenders_", ()):
+        yield from _parts(part)
+
+
+def _default_weight(recommender: Any) -> Any:
+    found = signature(recommender.recommend).parameters.get("request_weight")
+    return Parameter.empty if found is None else found.default

@@ -14,6 +14,7 @@ import json
 import sys
 from typing import Any
 
+from skrec.base import typed_request_weight
 from skrec.cli._errors import CommandError
 from skrec.serving import ModelFileError, load_recommender
 
@@ -40,6 +41,8 @@ def run(given: argparse.Namespace) -> None:
     except ModelFileError as error:
         raise CommandError(str(error)) from error
     options: dict[str, Any] = {} if given.request is None else {"request": given.request}
+    if given.request is not None and (weight := typed_request_weight(rec)) is not None:
+        options["request_weight"] = weight
     if given.with_seen:
         options["exclude_seen"] = False
     users = None if given.user is None else _ids(given.user, rec.users_)

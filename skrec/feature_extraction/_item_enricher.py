@@ -75,7 +75,7 @@ class ItemTextEnricher(WrittenTextsMixin, TextTransformer):
     Attributes
     ----------
     report_ : dict
-        Of the last call: ``n_rows``, of which ``n_kept`` had a text and ``n_unknown`` are empty; ``n_written`` texts
+        Of the last fit: ``n_rows``, of which ``n_kept`` had a text and ``n_unknown`` are empty; ``n_written`` texts
         of this call and ``n_reused`` of earlier ones; ``n_failed`` rows that show the other columns instead;
         ``n_cached`` answers; ``n_cut`` cells; ``usage``, ``errors`` and ``prompts``. It contains no text of an item.
     text_encoder_ : transformer or None
@@ -204,9 +204,8 @@ class ItemTextEnricher(WrittenTextsMixin, TextTransformer):
         """
         table = read_table(self, X, reset=True)
         self._names = list(table)
-        self.report_: dict[str, Any] = {}
         # What an earlier fit wrote is found by all that decides it; what this table has no use for goes.
-        filled = self._fill(X, table, forget=True)
+        filled, self.report_ = self._fill(X, table, forget=True)
         self.text_encoder_ = None if self.text_encoder is None else clone(self.text_encoder)
         if self.text_encoder_ is None:
             return filled
@@ -214,19 +213,23 @@ class ItemTextEnricher(WrittenTextsMixin, TextTransformer):
         self._n_vectors = vectors.shape[1]
         return vectors
 
-    def transform(self, X: Table) -> Any:
+    def transform(self, X: Table, *, return_report: bool = False) -> Any:
         """Fill a table, asking for what is new in it.
 
         Parameters
         ----------
         X : array-like or frame
             As in :meth:`fit`, with the same columns.
+        return_report : bool, default=False
+            Also return what ``report_`` is of the fit, of this call.
 
         Returns
         -------
         table of shape (n_items, n_features_out)
             The kind of table that X is; an array for a list. An empty row keeps a missing ``target``.
             With ``text_encoder``, its vectors.
+        report : dict
+            With ``return_report``.
 
         Warns
         -----
@@ -234,8 +237,9 @@ class ItemTextEnricher(WrittenTextsMixin, TextTransformer):
             If the model gave no usable answer.
         """
         check_is_fitted(self)
-        filled = self._fill(X, read_table(self, X, reset=False), forget=False)
-        return filled if self.text_encoder_ is None else self.text_encoder_.transform(filled)
+        filled, report = self._fill(X, read_table(self, X, reset=False), forget=False)
+        made = filled if self.text_encoder_ is None else self.text_encoder_.transform(filled)
+        return (made, report) if return_report else made
 
     def estimate_cost(self, X: Table) -> Usage:
         """What filling a table would take at most, without asking the model.
@@ -320,8 +324,8 @@ class ItemTextEnricher(WrittenTextsMixin, TextTransformer):
 
     # Rows ------------------------------------------------------------------------------------------------
 
-    def _fill(self, X: Any, table: dict[str, Any], *, forget: bool) -> Any:
-        """X with the column ``target`` filled."""
+    def _fill(self, X: Any, table: dict[str, Any], *, forget: bool) -> tuple[Any, dict[str, Any]]:
+        """X with the column ``target`` filled, and what was done."""
         texts, facts, fallback, missing = self._read(table)
         writer, asked = self._writer(), [row for row in missing if facts[row]]
         counts: dict[str, Any] = {"n_rows": len(texts), "n_kept": len(texts) - len(missing)}
@@ -334,10 +338,8 @@ class ItemTextEnricher(WrittenTextsMixin, TextTransformer):
             counts = report | counts
             for row, text in zip(asked, written, strict=True):
                 texts[row] = text or fallback[row]
-        self.report_.clear()
-        self.report_.update(counts)
         self._remember(kept, forget=forget)
-        return _with_column(X, table, self.target, texts)
+        return _with_column(X, table, self.target, texts), counts
 
     def _read(self, table: dict[str, Any]) -> tuple[list[Text], list[list[str]], list[Text], list[int]]:
         """Texts of ``target``; facts of each row, and the same as one text; rows without a text."""

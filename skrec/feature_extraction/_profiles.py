@@ -71,7 +71,7 @@ class UserProfileText(WrittenTextsMixin, EventTransformer):
     Attributes
     ----------
     report_ : dict
-        Of the last call: ``n_rows``, of which ``n_unknown`` chose no item with a text. With ``llm`` also
+        Of the last fit: ``n_rows``, of which ``n_unknown`` chose no item with a text. With ``llm`` also
         ``n_written`` profiles of this call and ``n_reused`` of earlier ones; ``n_failed`` users who got the template
         instead; ``n_cached`` answers; ``n_cut`` items; ``usage``, ``errors`` and ``prompts``. It contains no text of
         a user.
@@ -195,18 +195,19 @@ class UserProfileText(WrittenTextsMixin, EventTransformer):
         """
         events = read_events(X, estimator=self, reset=True)
         self._items = ItemWordings.read(item_features, self.template, self.item_template)
-        self.report_: dict[str, Any] = {}
         # What an earlier fit wrote is found by all that decides it; profiles of nobody in X go.
-        users, texts = self._profiles(X, events, forget=True)
+        users, texts, self.report_ = self._profiles(X, events, forget=True)
         self.text_encoder_ = None if self.text_encoder is None else clone(self.text_encoder)
         return self._join(users, texts, fit=True)
 
-    def transform(self, X: Table) -> Any:
+    def transform(self, X: Table, *, return_report: bool = False) -> Any:
         """Write the profiles of the users of X.
 
         Parameters
         ----------
         X : array-like or frame of shape (n_events, n_columns)
+        return_report : bool, default=False
+            Also return what ``report_`` is of the fit, of this call.
 
         Returns
         -------
@@ -214,11 +215,14 @@ class UserProfileText(WrittenTextsMixin, EventTransformer):
             The kind of table that X is, or that ``set_output`` chose. The user id comes first; a user of whom
             there is nothing to say has None, or a vector of zeros. Rows of pandas have the label of the first
             event of the user.
+        report : dict
+            With ``return_report``.
         """
         check_is_fitted(self)
         events = read_events(X, estimator=self, reset=False)
-        users, texts = self._profiles(X, events, forget=False)
-        return self._join(users, texts, fit=False)
+        users, texts, report = self._profiles(X, events, forget=False)
+        joined = self._join(users, texts, fit=False)
+        return (joined, report) if return_report else joined
 
     def estimate_cost(self, X: Table, *, item_features: FeatureSource | None = None) -> "Usage":
         """What writing the profiles of the users of X would take at most, without asking the model.
@@ -267,22 +271,22 @@ class UserProfileText(WrittenTextsMixin, EventTransformer):
 
     # Profiles --------------------------------------------------------------------------------------------
 
-    def _profiles(self, X: Any, events: EventTable, *, forget: bool) -> tuple[Any, list[Text]]:
-        """User ids as they stand in X, in order of first appearance, and their texts."""
+    def _profiles(self, X: Any, events: EventTable, *, forget: bool) -> tuple[Any, list[Text], dict[str, Any]]:
+        """User ids as they stand in X, in order of first appearance, their texts, and what was done."""
         read = UserHistories.read(events, self._items)
         texts = read.by_template(self.template, self.max_items, self._items.values, self.max_values)
         kept: dict[str, str] = {}
-        self.report_.clear()
+        counts: dict[str, Any] = {}
         if (writer := self._writer()) is not None:
             facts = self._facts(read, self._items)
             asked = [user for user, some in enumerate(facts) if some]
             written, kept, report = writer.write([facts[user] for user in asked], self._written)
-            self.report_.update(report)
+            counts.update(report)
             for user, text in zip(asked, written, strict=True):
                 texts[user] = text or texts[user]
-        self.report_.update(n_rows=len(texts), n_unknown=sum(text is None for text in texts))
+        counts.update(n_rows=len(texts), n_unknown=sum(text is None for text in texts))
         self._remember(kept, forget=forget)
-        return _rows_of_first_column(X, read.first), texts
+        return _rows_of_first_column(X, read.first), texts, counts
 
     def _facts(self, read: UserHistories, items: ItemWordings) -> list[list[str]]:
         """What a model is shown of each user: texts of items, since no id leaves."""

@@ -8,7 +8,6 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from inspect import Parameter, signature
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.utils.validation import check_is_fitted
 
+from skrec.base import typed_request_weight
 from skrec.interactions import IdIndex, RecommenderView
 from skrec.serving._errors import ServiceError
 from skrec.serving._times import TimeScale
@@ -26,8 +26,6 @@ _MOST_NAMES = 100_000
 _VERSION = re.compile(r"[\w.+-]{1,100}", re.ASCII)
 _LEAST_SIMILARITY = 0.3
 _LONGEST_NAME = 50
-_TYPED_WEIGHT = 0.7
-"""Chosen on validation events of both bookshops: examples/benchmarks/request_weight.py."""
 
 
 class Catalogue:
@@ -198,13 +196,8 @@ class ServedModel:
 
     @cached_property
     def request_weight(self) -> float | None:
-        """Weight of a search that somebody types, where a request names none; None leaves it to the recommender.
-
-        A recommender blends evenly by itself, which leaves a strong taste on top of what was asked for. A reranker that
-        lets a language model read the request keeps its own.
-        """
-        defaults = [_default_of(part, "request_weight") for part in _parts(self.recommender)]
-        return None if defaults[0] is Parameter.empty or 0.0 in defaults else _TYPED_WEIGHT
+        """Weight of a search that somebody types, where a request names none."""
+        return typed_request_weight(self.recommender)
 
     @property
     def context_columns(self) -> list[str]:
@@ -248,12 +241,6 @@ class Publisher:
 
     def __init__(self, model: ServedModel) -> None:
         self.current = model
-
-
-def _default_of(recommender: Any, name: str) -> Any:
-    """Default of an argument of ``recommend``; Parameter.empty where there is none."""
-    found = signature(recommender.recommend).parameters.get(name)
-    return Parameter.empty if found is None else found.default
 
 
 def _class_name(recommender: Any) -> str:

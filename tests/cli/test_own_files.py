@@ -66,6 +66,10 @@ def test_fit_then_recommend(folder, capsys):
     assert capsys.readouterr().out.splitlines()[0] == "user,rank,item,title,score"
     assert run("recommend", model, "--user", "nobody", "-k", 2, "--request", "Emma") == 0
     assert "Emma" in capsys.readouterr().out
+    assert run("recommend", model, "--user", "c1", "-k", 3, "--request", "Emma", "--format", "json") == 0
+    asked = rec.recommend(["c1"], k=3, request="Emma", request_weight=0.7)  # as the service weighs what is typed
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["score"] for row in rows] == asked.scores[0][: len(rows)].tolist()
 
 
 def test_context_and_parquet_with_the_default_model(folder, capsys):

@@ -178,8 +178,10 @@ class TestOnce:
         model = Model()
         enricher = ItemTextEnricher(model).fit(frame())
         assert len(model.asked) == 2
-        enricher.transform(frame())
-        assert (len(model.asked), enricher.report_["n_reused"]) == (2, 2)
+        of_the_fit = dict(enricher.report_)
+        _, report = enricher.transform(frame(), return_report=True)
+        assert (len(model.asked), report["n_reused"]) == (2, 2)
+        assert enricher.report_ == of_the_fit  # transforming writes for its result alone
         more = pd.concat([frame(), pd.DataFrame({"title": ["Emma II"]})], ignore_index=True)
         more.loc[1, "genres"] = "gothic"
         enricher.transform(more)
@@ -214,8 +216,8 @@ class TestOnce:
             enricher.fit(frame())
             joblib.dump(enricher, tmp_path / "enricher.joblib")
             loaded = joblib.load(tmp_path / "enricher.joblib")
-            out = loaded.transform(frame())
-            assert loaded.report_["n_written"] == n_asked
+            out, report = loaded.transform(frame(), return_report=True)
+            assert report["n_written"] == n_asked
             pd.testing.assert_frame_equal(out, enricher.transform(frame()))
 
     def test_the_cache_of_the_client(self, tmp_path):

@@ -168,8 +168,10 @@ class TestByALanguageModel:
         assert writer.estimate_cost(X, item_features=BOOKS).n_calls == 2
         writer.fit(X, item_features=BOOKS)
         assert len(asked) == 2
-        writer.transform(X)
-        assert (len(asked), writer.report_["n_reused"]) == (2, 2)
+        of_the_fit = dict(writer.report_)
+        _, report = writer.transform(X, return_report=True)
+        assert (len(asked), report["n_reused"]) == (2, 2)
+        assert writer.report_ == of_the_fit  # transforming writes for its result alone
         more = pd.DataFrame({"user": ["bob", "dan"], "item": [4, 4], "timestamp": [90, 91]})
         more = pd.concat([X, more], ignore_index=True)
         assert writer.estimate_cost(more).n_calls == 2
