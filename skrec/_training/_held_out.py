@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from skrec.interactions import Histories
 
 _LEAST_QUERIES = 20
+_ENOUGH_QUERIES = 1_000
+_SMALL_SHARE = 0.02
 _MOST_QUERIES = 10_000
 _CELLS = 1 << 22
 _LENGTH = 10
@@ -61,9 +63,14 @@ def ndcg(
 
 
 def rows_to_hold_out(lengths: NDArray[np.int64], fraction: float, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Rows whose last event is held out: a share of those with three events or more, none where they are too few."""
+    """Rows of which an event is held out: a share of those with three events or more, none where they are too few.
+
+    A hundred events tell one epoch from another by luck. So where rows are long, it is more than the share: a thousand
+    rows, as long as their events are a fiftieth of all, which training does not miss.
+    """
     eligible = np.flatnonzero(lengths >= 3)
-    n = min(round(len(eligible) * fraction), _MOST_QUERIES)
+    enough = min(_ENOUGH_QUERIES, len(eligible), int(lengths.sum() * _SMALL_SHARE))
+    n = min(max(round(len(eligible) * fraction), enough), _MOST_QUERIES)
     return np.sort(rng.choice(eligible, n, replace=False)) if n >= _LEAST_QUERIES else eligible[:0]
 
 

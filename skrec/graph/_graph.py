@@ -111,7 +111,8 @@ class GraphRecommender(LinksInFitMixin, LearningMixin, PartialFitMixin, VectorRe
         after it. Where fewer than 20 could be held out, all epochs are trained. Edges of held-out events are not in the
         graph that is trained on, and are in the one that is served.
     validation_fraction : float in (0, 1), default=0.1
-        Share of the users with three events or more of whom one event, drawn at random, is held out; 10,000 at most.
+        Share of the users with three events or more of whom one event, drawn at random, is held out: 10,000 at most,
+        and 1,000 at least where their events are less than a fiftieth of all.
     n_iter_no_change : int, default=5
         Epochs without a better NDCG@10 of held-out events before training stops.
     device : str or None, default=None

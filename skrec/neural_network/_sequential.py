@@ -101,7 +101,8 @@ class SequentialRecommender(LearningMixin, EpochFitMixin, PartialFitMixin, Vecto
         Hold out the last event of some users, keep the epoch that ranks them best, and stop ``n_iter_no_change``
         epochs after it. Where fewer than 20 users could be held out, all epochs are trained.
     validation_fraction : float in (0, 1), default=0.1
-        Share of the users with three events or more whose last event is held out, 10,000 at most.
+        Share of the users with three events or more whose last event is held out: 10,000 at most, and 1,000 at least
+        where their events are less than a fiftieth of all.
     n_iter_no_change : int, default=5
         Epochs without a better NDCG@10 of held-out events before training stops.
     refit : bool, default=False

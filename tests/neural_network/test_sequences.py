@@ -99,6 +99,8 @@ def test_rows_to_hold_out():
     assert not len(rows_to_hold_out(np.full(100, 2), 0.5, rng))
     assert not len(rows_to_hold_out(np.full(100, 3), 0.1, rng))
     assert len(rows_to_hold_out(np.full(300, 3), 0.1, rng)) == 30
+    assert len(rows_to_hold_out(np.full(300, 20), 0.1, rng)) == 120  # a fiftieth of 6,000 events
+    assert len(rows_to_hold_out(np.full(2000, 100), 0.1, rng)) == 1000
 
 
 @given(st.integers(0, 10_000))

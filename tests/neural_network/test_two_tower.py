@@ -32,6 +32,7 @@ from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder
 from skrec.interactions import FeatureTable, Histories
 from skrec.neural_network import TwoTowerRecommender
 from skrec.neural_network._ranking_loss import RankingLoss
+from skrec.neural_network._two_tower._events import held_out_events
 from skrec.neural_network._two_tower._history_task import HistoryTask
 from skrec.neural_network._two_tower._network import TowerNetwork, latest
 from skrec.neural_network._two_tower._shape import TowerShape
@@ -164,6 +165,16 @@ def test_training_stops_at_the_best_epoch_and_refits():
     assert rec.best_iter_ == np.argmax(rec.validation_scores_) + 1
     assert rec.n_iter_ == len(rec.loss_curve_) <= 12
     assert shares_of_own_kind(clone(rec).set_params(refit=True).fit(tastes())) == 1
+
+
+def test_rows_without_times_are_in_no_order():
+    items, n = np.tile(np.arange(20), 50), np.ones(1000, np.float32)
+    for times, is_last in ((np.arange(1000), True), (None, False)):
+        histories = Histories.group(np.repeat(np.arange(50), 20), items, n, times, 50)
+        held = held_out_events(histories, 0.5, np.random.default_rng(0), of_all=False)
+        assert held.sum() == len(np.unique(histories.row_of_event()[held])) == 25
+        assert (histories.items[held] == 19).all() == is_last
+        assert len(np.unique(histories.items[held])) == 1 or histories.items[held].mean() < 15
 
 
 def test_validation_data_decides_and_callbacks_are_called():

@@ -108,11 +108,12 @@ class TwoTowerRecommender(TowerLearningMixin, EpochFitMixin, PartialFitMixin, Ve
     max_iter : int, default=30
         Epochs at most.
     early_stopping : bool, default=True
-        Hold out later events, keep the epoch that ranks them best, and stop ``n_iter_no_change`` epochs after it. Where
+        Hold out events, keep the epoch that ranks them best, and stop ``n_iter_no_change`` epochs after it. Where
         fewer than 20 could be held out, all epochs are trained.
     validation_fraction : float in (0, 1), default=0.1
-        Share of the users with three events or more whose last event is held out, 10,000 at most. With
-        ``calibration``, the share of each user's events, the last ones.
+        Share of the users with three events or more of whom an event is held out: the last one where X has a
+        ``timestamp``, any one where it has not. It is 10,000 users at most, and 1,000 at least where their events are
+        less than a fiftieth of all. With ``calibration``, the share of each user's events, the last ones.
     n_iter_no_change : int, default=5
         Epochs without a better NDCG@10 of held-out events before training stops.
     refit : bool, default=False
