@@ -53,7 +53,7 @@ for threshold in (0.95, 0.99):
 # 评论、简介、一问一答：带情境的矩阵分解
 # --------------------------------------
 #
-# 读书会的成员给书打一到五星，写一句评论，事先还回答一个问题。简介和评论是书的文本，问题和回答是打分时的情境。
+# 读书会的成员给书打一到五星，写一句评论，事先还回答一个问题。简介和评论是书的文本，问题和回答是打分时的上下文。
 # ``feedback="explicit"`` 最小化星级的平方误差。（十六条评分只为展示代码，模型从中学不到多少东西。）
 
 QUESTION = "你现在想读什么？"
@@ -79,7 +79,7 @@ club = pd.DataFrame(CLUB, columns=["user", "title", "answer", "stars", "comment"
 comments = club.groupby("title")["comment"].agg("".join)
 
 # %%
-# 不同的回答改变丁兰的全部预测；评分这么少，先后次序变得不多。
+# 回答不同，丁兰的预测分全都会变；但评分太少，排序变化不大。
 
 books = shop.item_features[["title", "description"]].merge(comments, on="title")
 X = club[["user", "title"]].assign(mood=QUESTION + club["answer"])
@@ -100,7 +100,7 @@ print(f"{np.sqrt(np.mean((rater.predict(X) - club['stars']) ** 2)):.2f}，平均
 # 用户文本与物品文本的混合模型，用 WARP 训练
 # ------------------------------------------
 #
-# 书名与简介、读者自述，加上购买记录。WARP 学习把买了的书排在得分过高的书之前。新用户只凭一段文字。
+# 书名与简介、读者自述，加上购买记录。WARP 让买过的书排到得分过高的书前面。新用户只凭一段文字。
 
 books, readers = shop.item_features[["item_id", "title", "description"]], shop.user_features[["user_id", "biography"]]
 warp = HybridMFRecommender(solver="warp", random_state=0)
@@ -141,7 +141,7 @@ for chat in (None, HeuristicChat()):
 # 一轮一轮的反馈
 # --------------
 #
-# 说的话改变列表，下一轮从这里接着走。这里由规则读懂短句；``llm=`` 可以换成语言模型。
+# 用户说的话会改变列表，下一轮在此基础上继续。这里由规则读懂短句；``llm=`` 可以换成语言模型。
 
 talk = ConversationalRecommender(content, question=None).fit(shop.X, item_features=shop.item_features)
 state = None
