@@ -93,6 +93,21 @@ def test_chinese_numerals(text, number):
     assert read_numeral(text) == number
 
 
+@pytest.mark.parametrize(
+    ("text", "bounds"),
+    [
+        ("300以内", [("<=", 300)]),
+        ("三百以内的", [("<=", 300)]),
+        ("两百頁以內", [("<=", 200)]),
+        ("三百页左右", [(">=", 240), ("<=", 360)]),
+        ("一百五到两百页", [(">=", 150), ("<=", 200)]),
+    ],
+)
+def test_chinese_lengths(text, bounds):
+    table = {"title": ["甲", "乙"], "页数": [100, 900]}
+    assert [(one.relation, one.value) for one in read(text, table, last="zh").constraints] == bounds
+
+
 @pytest.fixture(scope="module")
 def shop():
     ids, facts = books("zh")

@@ -177,6 +177,8 @@ class Lexicon:
         phrases = frozenset(word for word in self._vocabulary if is_spaceless(word))
         kinds = ("units", "century")
         units = {words[0] for words, found in self.cues.items() for kind, _ in found if kind in kinds}
+        bounds = {words[0] for words, found in self.cues.items() for kind, _ in found if kind == "bounds_after"}
+        units |= {word for word in bounds if len(word) > 1}  # "三百以内" has no unit
         return phrases, lengths_by_sign(phrases), (*units, "年代")
 
     def segmenter(self, facts: ItemFacts) -> Segmenter | None:

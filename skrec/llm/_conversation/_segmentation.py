@@ -10,6 +10,7 @@ from skrec.utils import HAN
 HAN_OR_OTHER = re.compile(f"[{HAN}]+|[^{HAN}]+")
 _NUMERALS = "零〇一二两三四五六七八九十百千万亿"
 _NUMERAL = re.compile(f"[{_NUMERALS}]+")
+_RANGE = re.compile(f"[到至][{_NUMERALS}]")
 _DIGITS = {sign: value for value, sign in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
 _POWERS = {"十": 10, "百": 100, "千": 1_000}
 _LARGE = {"万": 10**4, "亿": 10**8}
@@ -98,6 +99,7 @@ class Segmenter:
             return None
         value = read_numeral(match.group())
         follows = run.startswith(self.units, match.end())
+        follows |= _RANGE.match(run, match.end()) is not None
         is_place = at > 0 and run[at - 1] == "第"
         return (str(value), at, match.end()) if value is not None and (follows or is_place) else None
 
