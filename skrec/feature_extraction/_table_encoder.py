@@ -34,6 +34,8 @@ from skrec.utils import (
 )
 
 _MAX_CATEGORIES = 30
+_REST_BESIDE_TEXT = 0.3
+"""Length of the columns that are no text, where that of the text is 1."""
 _LISTS = (list, tuple, set, frozenset, np.ndarray)
 
 
@@ -45,8 +47,8 @@ class TableEncoder(PersistenceMixin, TransformerMixin, BaseEstimator):
     - *numbers* and booleans are standardised, and a missing one is the mean;
     - *date-times*, latitude and longitude are encoded as by :class:`~skrec.feature_extraction.ContextEncoder`.
 
-    Text on the one side and everything else on the other have the same mean squared length, so that many numbers do
-    not outweigh a text.
+    Text has a mean squared length of one. Everything else together has three tenths of its length, so that a language
+    or a year, which most tables have, does not outweigh what the text says; where there is no text, its own is one.
 
     Parameters
     ----------
@@ -116,7 +118,8 @@ class TableEncoder(PersistenceMixin, TransformerMixin, BaseEstimator):
             vectors = _dense(self.text_encoder_.fit_transform(_without_missing(texts, self.text_encoder_)))
         others = [part.fit_transform([columns[name] for name in names]) for names, part in self._parts]
         rest = np.hstack(others) if others else np.zeros((len(vectors), 0), np.float32)
-        self._scales = [_scale_to_unit(block) for block in (vectors, rest)]
+        by_text, by_rest = (_scale_to_unit(block) for block in (vectors, rest))
+        self._scales = [by_text, by_rest * (_REST_BESIDE_TEXT if vectors.shape[1] else 1.0)]
         self.text_columns_ = np.arange(vectors.shape[1])
         return self._join(vectors, rest)
 
