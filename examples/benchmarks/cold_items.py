@@ -27,7 +27,7 @@ from skrec.neural_network import SequentialRecommender
 
 K = 10
 NETWORK: dict[str, Any] = {
-    "loss": "sampled_softmax", "n_negatives": 1024, "id_dropout": 0.5, "max_length": 20, "max_iter": 4,
+    "loss": "sampled_softmax", "n_negatives": 1024, "id_dropout": 0.5, "max_length": 20, "max_iter": 10,
     "learning_rate": 0.002, "learning_rate_schedule": "cosine", "warmup": 0.1, "early_stopping": False,
     "random_state": 0,
 }  # fmt: skip
