@@ -37,7 +37,7 @@ class ExplainFriendsMixin(DelegatingMixin):
         return found.rewritten(texts, evidence, found.method)
 
     def _public_friends_who_chose(self, user: int, item: int) -> list[Evidence]:
-        """Evidence of friends who chose an item, by links that may be told of; the strongest first."""
+        """Evidence of friends who chose an item, by links that are not private; the strongest first."""
         if user < 0 or item < 0:
             return []
         own = self._public[[user]].tocoo()

@@ -57,7 +57,7 @@ class GraphRecommender(LinksInFitMixin, LearningMixin, PartialFitMixin, VectorRe
         more of it.
     damping : float, default=0.0
         Takes weight from the smaller ones of these components, as ridge regression does: one whose squared singular
-        value is s times the largest gets a weight of s (1 + damping) / (s + damping). 0 weighs all alike; 0.02 to 0.2
+        value is s times the largest gets a weight of s (1 + damping) / (s + damping). 0 weighs all equally; 0.02 to 0.2
         is worth trying.
     user_exponent, item_exponent : float in [0, 2], default=0.5
         Powers of the degrees that edges are divided by. Larger ones give users with few events more weight, and items
@@ -95,8 +95,8 @@ class GraphRecommender(LinksInFitMixin, LearningMixin, PartialFitMixin, VectorRe
     regularization : float, default=0.1
         Weight of the mean squared length of the vectors in the loss.
     contrastive_weight : float, default=0.0
-        Weight of a second loss: nodes are to be told from each other by two noisy vectors of each (SimGCL). 0 leaves it
-        out.
+        Weight of a second loss: two noisy vectors of a node are to be closer than those of two nodes (SimGCL). 0 leaves
+        it out.
     noise : float, default=0.1
         Length of that noise, in each layer.
     learning_rate : float in (0, 1], default=0.02

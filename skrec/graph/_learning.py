@@ -56,7 +56,7 @@ class LearningMixin(TrainedMixin):
         self._learn(len(data.users) > 0)
 
     def _text_edges(self: Any) -> sp.csr_array | None:
-        """Edges between items whose features are alike, each with the weight of its cosine times ``text_weight``."""
+        """Edges between items whose features are similar, each with the weight of its cosine times ``text_weight``."""
         if self._item_matrix is None or not self._item_matrix.shape[1] or not self.text_weight:
             return None
         near = text_similarity(self._item_matrix, int(self.n_neighbors), 1.0)

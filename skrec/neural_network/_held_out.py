@@ -37,7 +37,7 @@ class HeldOut:
 
 
 def last_held_out(sequences: Sequences, rows: NDArray[np.int64], context: NDArray[np.float32] | None) -> HeldOut:
-    """The last event of each row, to be told from those before it."""
+    """The last event of each row, to be predicted from those before it."""
     last = sequences.indptr[rows + 1] - 1
     items = sequences.items[last].astype(np.int32)
     relevant = Histories(np.arange(len(rows) + 1), items, np.ones(len(rows), np.float32))

@@ -96,8 +96,8 @@ class ClauseReader(NameReader):
         comparisons: list[tuple[str, bool, bool]] = []
         referred: list[int] = []
         said = self._said_from(0)
-        told = said or critique.restart or critique.reject_shown or critique.answer
-        for one in said if told else self.findings:
+        is_understood = said or critique.restart or critique.reject_shown or critique.answer
+        for one in said if is_understood else self.findings:
             if one.kind == "known":
                 critique.known.append(one.value)  # type: ignore[arg-type]
             elif one.kind in ("item", "reference"):

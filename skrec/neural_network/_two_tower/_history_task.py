@@ -1,4 +1,4 @@
-"""Two towers as a training task of whole histories: what is left out of one is told from the rest, at once."""
+"""Two towers as a training task of whole histories: what is left out of one is predicted from the rest, at once."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from skrec.neural_network._two_tower._torch_towers import TorchTowers
 class HistoryTask:
     """See :class:`skrec._training.TrainingTask`: the multinomial likelihood of what a step leaves out of histories.
 
-    Of a user, the items that are left out are told from those that are not, which are no candidates. One query a user
-    takes the place of one an event, so that an epoch costs a fraction.
+    Of a user, the items that are left out are predicted from those that are not, which are no candidates. One query per
+    user takes the place of one per event, so that an epoch costs a fraction.
 
     Parameters
     ----------

@@ -234,7 +234,7 @@ class TowerLearningMixin:
     def _events_in_whole(
         self: Any, mask: NDArray[np.bool_], positive: NDArray[np.bool_], context: NDArray[np.float32] | None
     ) -> Any:
-        """Some events, to be told from all the others of their users."""
+        """Some events, to be predicted from all the others of their users."""
         pooled = latest(self._histories.where(positive), int(self.max_length))
         return replace(self._events(mask, positive, context), histories=pooled)
 

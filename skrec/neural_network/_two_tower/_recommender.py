@@ -65,7 +65,7 @@ class TwoTowerRecommender(TowerLearningMixin, EpochFitMixin, PartialFitMixin, Ve
         Hidden layers of each tower; none for linear towers.
     interaction : {"dot", "cosine", "additive"}, default="dot"
         "dot" is the inner product, "cosine" that of unit vectors; both plus a bias of the item. "additive" adds a score
-        of the user to a score of the item: it orders items alike for every user, and warns so.
+        of the user to a score of the item: the order of items is the same for every user, and a warning says so.
     temperature : float, default=1.0
         Divides scores, but for the bias; with "cosine", .05 to .3 is usual.
     use_history : bool, default=True
@@ -82,8 +82,8 @@ class TwoTowerRecommender(TowerLearningMixin, EpochFitMixin, PartialFitMixin, Ve
         Events with y of at least so much are positive, the others negative. None: those with y above 0.
     loss : {"auto", "softmax", "multinomial", "sampled_softmax", "in_batch_softmax", "bce"}, default="auto"
         "softmax" compares each positive event with the whole catalogue. "multinomial" does so for a whole history at
-        once, as Mult-DAE: the share ``dropout`` of its items is told from the rest; an epoch costs a fraction, and some
-        100 are needed. "sampled_softmax" compares with ``n_negatives`` items that are drawn by their popularity,
+        once, as Mult-DAE: the share ``dropout`` of its items is predicted from the rest; an epoch costs a fraction,
+        and some 100 are needed. "sampled_softmax" compares with ``n_negatives`` items, drawn by their popularity, and
         "in_batch_softmax" with the items of the other events of the batch, both corrected for how often an item is
         drawn (log-Q). "bce" is the logistic loss of the positive event and of the drawn items, and of the negative
         events of y; the others read positive events alone. "auto" is "softmax" where the scores of a batch fit in
@@ -131,8 +131,8 @@ class TwoTowerRecommender(TowerLearningMixin, EpochFitMixin, PartialFitMixin, Ve
 
     Notes
     -----
-    An event is told from the other events of its user: where its item is in the history, it is left out there. Negative
-    events count as seen; they are not pooled.
+    An event is predicted from the other events of its user: where its item is in the history, it is left out there.
+    Negative events count as seen; they are not pooled.
 
     Users of whom nothing is known get popular items. :meth:`explain` names the events whose absence from the history
     would lower a score most; what is in the user's learned vector is not taken apart.

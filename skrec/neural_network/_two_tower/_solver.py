@@ -112,12 +112,12 @@ class TowerSolver:
         if loss == "auto" and network.shape.interaction == "additive":
             loss = "bce"  # the user part does not change any order, so that a softmax cannot learn it
         loss = resolve_loss(loss, self.batch_size, len(active[1]))
-        told: dict[str, Any] = {"batch_size": self.batch_size, "validate": None if held_out is None else validate}
+        options: dict[str, Any] = {"batch_size": self.batch_size, "validate": None if held_out is None else validate}
         task: TrainingTask
         if loss == "multinomial":
-            task = HistoryTask(module, events, **told)
+            task = HistoryTask(module, events, **options)
         else:
-            task = TowerTask(module, events, loss=loss, n_negatives=self.n_negatives, **told)
+            task = TowerTask(module, events, loss=loss, n_negatives=self.n_negatives, **options)
         settings = self.trainer.of_run(max_iter, is_validated=held_out is not None, checkpoint=checkpoint)
         if checkpoint is not None:
             settings = replace(settings, fingerprint=self._fingerprint(network, loss, features, events, active))

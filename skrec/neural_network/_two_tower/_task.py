@@ -25,7 +25,7 @@ class TowerEvents:
     users, items : int64 arrays of shape (n_events,)
     is_positive : bool array of shape (n_events,)
     histories : Histories of n_users rows
-        What is pooled, of each user: an event is told from the others.
+        What is pooled, of each user: an event is predicted from the others.
     context : float32 array of shape (n_events, n_context), or None
     """
 
