@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 
@@ -45,10 +44,7 @@ class HistoryTask:
         n_items = len(module.active)
         self._batch_size = min(batch_size, max(1, MOST_CELLS // n_items))
         self._users = np.unique(events.users[events.is_positive])
-        ones = np.ones(len(histories.items), np.float32)
-        indptr = histories.indptr.astype(histories.items.dtype)
-        self._seen = sp.csr_array((ones, histories.items.copy(), indptr), (len(histories), n_items))
-        self._seen.sum_duplicates()  # an item that is left out must not be read in another event
+        self._seen = histories.to_csr(n_items, narrow=True)  # an item that is left out is not read in another event
         self._seen.data[:] = 1
         self._lengths = np.diff(self._seen.indptr)
         self._is_closed = module.active[:, 0] == 0
