@@ -1,4 +1,4 @@
-"""Methods of a recommender that is made of others: how they are called, and those that a wrapper hands on."""
+"""Methods of a recommender that is made of others: their signatures, and how a wrapper passes them on."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _TEMPERATURE = 0.2
 
 
 class _Product(torch.autograd.Function):
-    """A symmetric sparse matrix times vectors; torch would transpose the matrix anew for each gradient."""
+    """A symmetric sparse matrix times vectors; torch would transpose the matrix again for each gradient."""
 
     @staticmethod
     def forward(ctx: Any, edges: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:

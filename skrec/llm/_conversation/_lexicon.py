@@ -378,7 +378,7 @@ def detect_language(tokens: list[Token], last: str, known: set[str] | None = Non
 
 
 def language_of(text: str) -> str:
-    """The language of the templates that a text is nearest to; English where it cannot be told."""
+    """The language of the templates that a text is nearest to; English where no language is recognised."""
     return detect_language(tokenize(text), "en") or "en"
 
 
