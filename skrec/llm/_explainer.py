@@ -14,7 +14,17 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from skrec._chat import LanguageModel, Prompt, as_chat, read_prompt
-from skrec._explain import Evidence, Explanations, ItemTexts, LeaveOneOut, paired, write_reasons
+from skrec._explain import (
+    Evidence,
+    Explanations,
+    ItemTexts,
+    LeaveOneOut,
+    check_language,
+    language_name,
+    paired,
+    template_language,
+    write_reasons,
+)
 from skrec.exceptions import LanguageModelWarning
 from skrec.interactions import (
     FeatureMatrix,
@@ -39,7 +49,6 @@ from skrec.llm._grounding import (
     check_grounded_prompt,
     entries_of,
 )
-from skrec.llm._languages import check_language, language_name, template_language
 from skrec.llm._prompt_context import context_texts
 from skrec.llm._prompt_recommender import PROMPT_CONSTRAINTS, PromptRecommender
 from skrec.llm._row_texts import RowTexts

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skrec._chat import BaseChat, ChatResult, ChatSettings, DataBlock, Message, Usage, about_tokens, fits, read_blocks
+from skrec._explain import prompt_language
 from skrec.feature_extraction import HashingTextEncoder
 from skrec.llm._conversation import language_of
-from skrec.llm._languages import prompt_language
 from skrec.utils import Tokenizer, WordSplitter, content_words, installed_splitters
 
 _CHOICES = frozenset({"candidates", "candidate", "items", "item", "shown", "options"})

@@ -15,7 +15,14 @@ from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import check_is_fitted
 
 from skrec._chat import LanguageModel, as_chat, read_prompt
-from skrec._explain import Evidence, Explanations, write_reasons
+from skrec._explain import (
+    Evidence,
+    Explanations,
+    check_language,
+    language_name,
+    template_language,
+    write_reasons,
+)
 from skrec.exceptions import LanguageModelWarning
 from skrec.interactions import FeatureSource, History, IdIndex, Ids, Table
 from skrec.llm._explainer import LLMExplainer, named, names_in
@@ -26,7 +33,6 @@ from skrec.llm._grounding import (
     check_grounded_prompt,
     entries_of,
 )
-from skrec.llm._languages import check_language, language_name, template_language
 from skrec.llm._prompt_context import context_texts
 from skrec.llm._row_texts import RowTexts
 from skrec.utils import RandomState, Recommender, Text, caller_level, unwrap_recommender

@@ -1,5 +1,7 @@
 """Texts are made plain, and described; what only looks like HTML stays."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from sklearn.pipeline import make_pipeline
 
 from skrec import HashingTextEncoder, LLMTextEmbedder, TextCleaner, describe_text
+from skrec.exceptions import TemplateLanguageWarning
 
 
 def clean(text, **settings):
@@ -116,6 +119,35 @@ def test_describe_text():
     assert "<td>Cyrillic 33%, Latin 17%, Chinese 17%, Japanese 17%</td>" in shown._repr_html_()
     assert describe_text(["a", "b"])[0].column == "text"
     assert "&lt;b&gt;" in describe_text(pd.DataFrame({"<b>": ["x"]}))._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("tag", "head", "scripts"),
+    [
+        ("zh", "列", "中文 67%、西里尔文 33%"),
+        ("zh-Hant-TW", "列", "中文 67%、西里尔文 33%"),
+        ("de-AT", "Spalte", "Chinesisch 67%, Kyrillisch 33%"),
+        ("fr", "colonne", "chinois 67%, cyrillique 33%"),
+        ("Spanish", "columna", "chino 67%, cirílico 33%"),
+        ("en", "column", "Chinese 67%, Cyrillic 33%"),
+    ],
+)
+def test_describe_text_in_a_language(tag, head, scripts):
+    given = describe_text(["监狱", "電視", "Два"], language=tag)
+    for shown in (given, pickle.loads(pickle.dumps(given))):
+        assert repr(shown).splitlines()[0].split()[0] == head
+        assert repr(shown).splitlines()[1].endswith(scripts)
+        assert f"<th>{head}</th>" in shown._repr_html_()
+        assert f"<td>{scripts}</td>" in shown._repr_html_()
+    assert given == describe_text(["监狱", "電視", "Два"])
+
+
+def test_describe_text_in_the_nearest_language():
+    with pytest.warns(TemplateLanguageWarning, match="'pt' has no templates; the texts are in Spanish .*zh\\.$"):
+        shown = describe_text(["监狱", "\u16a0"], language="pt")
+    assert repr(shown).splitlines()[1].endswith("chino 50%, Runic 50%")
+    with pytest.raises(ValueError, match="BCP-47"):
+        describe_text(["监狱"], language="中")
 
 
 def test_describe_text_wants_texts():

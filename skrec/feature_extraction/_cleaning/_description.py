@@ -2,21 +2,21 @@
 
 import unicodedata
 from collections import Counter
-from html import escape
 from typing import Any, NamedTuple
 
 import narwhals as nw
 import numpy as np
 
+from skrec._explain import check_language, template_language
+from skrec.feature_extraction._cleaning._description_words import column_names, listed, script_name
 from skrec.feature_extraction._cleaning._html import is_html
 from skrec.feature_extraction._encoders import TokenizerAlone, packaged_folder, readability, select_tokenizer
 from skrec.feature_extraction._text_embedder import LLMTextEmbedder
 from skrec.interactions import Table
-from skrec.utils import as_object_array, column_texts, in_columns, main_script, table_cells
+from skrec.utils import as_object_array, column_texts, in_columns, main_script, table_cells, table_html
 
 _LANGUAGES = {"zh": "Chinese", "ja": "Japanese", "ko": "Korean"}
 _EAST_ASIAN = ("Cjk", "Hiragana", "Katakana", "Hangul")
-_COLUMNS = ("column", "texts", "missing", "duplicates", "characters", "longest", "HTML", "unreadable", "scripts")
 
 
 class ColumnDescription(NamedTuple):
@@ -55,19 +55,28 @@ class ColumnDescription(NamedTuple):
 
 
 class TextDescription(tuple[ColumnDescription, ...]):
-    """The descriptions of a table's text columns; shown as text, and as a table in a notebook."""
+    """The descriptions of a table's text columns; shown as text, and as a table in a notebook.
+
+    Attributes
+    ----------
+    language : {"en", "de", "fr", "es", "zh"}
+        What it is shown in.
+    """
+
+    language = "en"
 
     def __repr__(self) -> str:
-        rows = [_COLUMNS, *map(_cells, self)]
-        return "\n".join(in_columns(rows))
+        return "\n".join(in_columns([column_names(self.language), *self._rows()]))
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
-        body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in _cells(row))}</tr>" for row in self)
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        columns = dict(zip(column_names(self.language), map(list, zip(*self._rows(), strict=True)), strict=True))
+        return table_html(columns, n_hidden=0)
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        return [_cells(row, self.language) for row in self]
 
 
-def describe_text(table: Table, *, encoder: LLMTextEmbedder | None = None) -> TextDescription:
+def describe_text(table: Table, *, encoder: LLMTextEmbedder | None = None, language: str = "en") -> TextDescription:
     """Describe the texts of a table: lengths, scripts, missing and repeated ones, HTML, and what a model cannot read.
 
     Parameters
@@ -77,6 +86,9 @@ def describe_text(table: Table, *, encoder: LLMTextEmbedder | None = None) -> Te
     encoder : LLMTextEmbedder, default=None
         The model that is to read the texts. Its tokenizer is loaded, and not its weights. None is the model that is
         installed with skrec's extra ``demo``, if it is.
+    language : str, default="en"
+        BCP-47 tag or name of the language that the description is shown in, for example "zh-Hans". One without
+        templates is answered in the nearest that has them, with a warning.
 
     Returns
     -------
@@ -86,11 +98,16 @@ def describe_text(table: Table, *, encoder: LLMTextEmbedder | None = None) -> Te
     Raises
     ------
     ValueError
-        If there is no column of texts.
+        If there is no column of texts, or if ``language`` is no language.
     TypeError
         If ``encoder`` is no :class:`LLMTextEmbedder`.
     OSError
         If its tokenizer cannot be found.
+
+    Warns
+    -----
+    TemplateLanguageWarning
+        If ``language`` has no templates.
 
     Examples
     --------
@@ -101,6 +118,7 @@ def describe_text(table: Table, *, encoder: LLMTextEmbedder | None = None) -> Te
     title        205    0        0           4           14       0     71%         Chinese 100%
     description  205    0        0           52          60       0     70%         Chinese 100%
     """
+    check_language(language)
     if encoder is None:
         encoder = LLMTextEmbedder()
         tokenizer = select_tokenizer(encoder) if packaged_folder(encoder.model) is not None else None
@@ -115,6 +133,7 @@ def describe_text(table: Table, *, encoder: LLMTextEmbedder | None = None) -> Te
     described = TextDescription(_describe(name, cells, tokenizer) for name, cells in columns.items())
     if not described:
         raise ValueError("The table has no column of texts; pass a list of texts, or a table with a column of them.")
+    described.language = template_language(language)
     return described
 
 
@@ -167,7 +186,8 @@ def _letter_script(letter: str) -> str:
     return unicodedata.name(letter, "unnamed").split()[0].split("-")[0].capitalize()
 
 
-def _cells(row: ColumnDescription) -> tuple[str, ...]:
-    scripts = ", ".join(f"{script} {share:.0%}" for script, share in list(row.scripts.items())[:4])
+def _cells(row: ColumnDescription, language: str) -> tuple[str, ...]:
+    shares = list(row.scripts.items())[:4]
+    scripts = listed([f"{script_name(script, language)} {share:.0%}" for script, share in shares], language)
     *numbers, unreadable, _ = row[1:]
     return (row.column, *map(str, numbers), "-" if unreadable is None else f"{unreadable:.0%}", scripts)

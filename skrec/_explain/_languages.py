@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 
-from skrec._explain import LANGUAGES
+from skrec._explain._templates import LANGUAGES
 from skrec.exceptions import TemplateLanguageWarning
 from skrec.utils import caller_level
 
@@ -47,7 +47,7 @@ def template_language(language: str) -> str:
 
     Examples
     --------
-    >>> from skrec.llm._languages import template_language
+    >>> from skrec._explain._languages import template_language
     >>> [template_language(tag) for tag in ("de-AT", "German", "zh-Hant-TW", "pt-BR", "sw")]
     ['de', 'de', 'zh', 'es', 'en']
     """
@@ -60,7 +60,7 @@ def prompt_language(prompt: str) -> str | None:
 
     Examples
     --------
-    >>> from skrec.llm._languages import prompt_language
+    >>> from skrec._explain._languages import prompt_language
     >>> [prompt_language(f"One line, {asked}.") for asked in ("in this language: Simplified Chinese", "in it")]
     ['zh', None]
     """
@@ -71,14 +71,14 @@ def prompt_language(prompt: str) -> str | None:
     return None
 
 
-def check_language(language: str, *, has_llm: bool) -> None:
+def check_language(language: str, *, has_llm: bool | None = None) -> None:
     """Refuse what is no language, and say which templates stand in for it.
 
     Parameters
     ----------
     language : str
-    has_llm : bool
-        Whether a language model writes, in any language.
+    has_llm : bool or None
+        Whether a language model writes, in any language; None where none can.
 
     Raises
     ------
@@ -91,9 +91,10 @@ def check_language(language: str, *, has_llm: bool) -> None:
     language_name(language)
     if not has_llm and _primary(language) not in LANGUAGES:
         nearest = template_language(language)
+        advice = "" if has_llm is None else " Pass llm=... for texts in any language."
         warnings.warn(
             f"language={language!r} has no templates; the texts are in {_NAMES[nearest]} ({nearest!r}), the nearest of "
-            f"{', '.join(LANGUAGES)}. Pass llm=... for texts in any language.",
+            f"{', '.join(LANGUAGES)}.{advice}",
             TemplateLanguageWarning,
             stacklevel=caller_level(),
         )
