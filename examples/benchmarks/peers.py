@@ -9,8 +9,9 @@ peak over what stood after that. Ratios are theirs over ours: above 1 we are fas
 
 skrecsys, implicit, RecTools and LensKit take part where they are installed (``pip install skrecsys rectools
 lenskit``; the last two ask for older numpy and pandas than skrec needs and are best put in an environment of
-their own with ``--no-deps``). A model stands beside its peers with the parameters in ``peer_libraries.py``, which are
-not tuned for anybody: the table compares speed at like settings, and shows that the quality is the same.
+their own with ``--no-deps``, named by ``--python rectools=/path/to/python``). A model stands beside its peers with the
+parameters in ``peer_libraries.py``, which are not tuned for anybody: the table compares speed at like settings, and
+shows that the quality is the same.
 """
 
 import argparse
@@ -172,7 +173,7 @@ def quality(lists, test):
 
 def run(library, model, split, arguments):
     """One measurement in a fresh process."""
-    command = [sys.executable, __file__, "--measure", library, model, split]
+    command = [arguments.python[library], __file__, "--measure", library, model, split]
     environment = {**os.environ, "OMP_NUM_THREADS": str(arguments.threads)} if arguments.threads else dict(os.environ)
     environment |= {"SKREC_BENCHMARK_CPU": "1"} if arguments.cpu else {}
     try:
@@ -222,6 +223,7 @@ def main():
     parser.add_argument("--synthetic", type=int, metavar="EVENTS", help="50,000 users and 10,000 items as well")
     parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
     parser.add_argument("--libraries", nargs="+", choices=LIBRARIES, default=LIBRARIES)
+    parser.add_argument("--python", nargs="*", default=[], metavar="LIBRARY=PATH")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, help="OMP_NUM_THREADS for every process")
     parser.add_argument("--cpu", action="store_true", help="seconds of the processor, for a machine that others load")
@@ -231,6 +233,7 @@ def main():
     if arguments.measure:
         measure(*arguments.measure)
         return
+    arguments.python = dict.fromkeys(LIBRARIES, sys.executable) | dict(pair.split("=") for pair in arguments.python)
     with tempfile.TemporaryDirectory() as folder:
         for source in [*arguments.folders, *([str(arguments.synthetic)] if arguments.synthetic else [])]:
             train, test = load(source)
