@@ -17,7 +17,7 @@ from skrec.base._contract import (
     request_tables,
     tables_taken,
 )
-from skrec.base._delegation import DelegatingMixin, ReadMethodsMixin
+from skrec.base._delegation import CompositionMixin, DelegatingMixin
 from skrec.base._fit_data import FeatureSide, check_side, read_encoder, uses_features
 from skrec.base._fit_mixins import PartialFitMixin, SampleWeightMixin
 from skrec.base._item_graph import ItemGraphRecommender

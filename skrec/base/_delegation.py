@@ -30,17 +30,18 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 def _available(name: str) -> Callable[[_Method], _Method]:
     """A method that exists only where what the recommender is made of has it."""
 
-    def check(outer: ReadMethodsMixin) -> bool:
+    def check(outer: CompositionMixin) -> bool:
         outer._check_has(name)
         return True
 
     return cast(Callable[[_Method], _Method], available_if(check))
 
 
-class ReadMethodsMixin:
-    """The methods that read a recommender which is made of others: each signature once, and a hook behind it.
+class CompositionMixin:
+    """The methods of a recommender that is made of others: each signature once, and a hook behind it.
 
-    A subclass defines ``_recommend``, ``_related`` and ``_explain``, and says in ``_check_has`` which methods exist.
+    A subclass defines ``_recommend``, ``_related``, ``_explain`` and ``_update``, and says in ``_check_has`` which
+    methods exist.
     """
 
     def _check_has(self, method: str) -> None:
@@ -179,8 +180,41 @@ class ReadMethodsMixin:
         """The explanations of :meth:`explain`; ``options`` are its keyword arguments, as they were given."""
         raise NotImplementedError(f"{type(self).__name__} must define _explain(users, items, options)")
 
+    @_available("partial_fit")
+    @atomic_update
+    def partial_fit(
+        self,
+        X: Table | None = None,
+        y: ArrayLike | None = None,
+        *,
+        item_features: FeatureSource | None = None,
+        user_features: FeatureSource | None = None,
+        **tables: Any,
+    ) -> Self:
+        """Update with new events; the first call fits.
 
-class DelegatingMixin(ReadMethodsMixin):
+        Parameters
+        ----------
+        X, y, item_features, user_features
+            As in ``partial_fit`` of the recommenders that this one is made of.
+        **tables
+            Further tables, for the recommenders whose ``partial_fit`` takes them.
+
+        Returns
+        -------
+        self : object
+        """
+        if not self.__sklearn_is_fitted__():  # type: ignore[attr-defined]
+            return self.fit(X, y, **given_tables(item_features, user_features, **tables))  # type: ignore[attr-defined]
+        self._update(X, y, {"item_features": item_features, "user_features": user_features, **tables})
+        return self
+
+    def _update(self, X: Any, y: Any, tables: dict[str, Any]) -> None:
+        """Update what is fitted. Both feature tables are among ``tables``, or None."""
+        raise NotImplementedError(f"{type(self).__name__} must define _update(X, y, tables)")
+
+
+class DelegatingMixin(CompositionMixin):
     """Methods that call the wrapped recommender.
 
     A subclass defines ``_delegate``: the fitted recommender, or before fit the one to be fitted.
@@ -218,38 +252,11 @@ class DelegatingMixin(ReadMethodsMixin):
         check_is_fitted(self)
         return self._delegate.items_
 
-    @_available("partial_fit")
-    @atomic_update
-    def partial_fit(
-        self,
-        X: Table | None = None,
-        y: ArrayLike | None = None,
-        *,
-        item_features: FeatureSource | None = None,
-        user_features: FeatureSource | None = None,
-        **tables: Any,
-    ) -> Self:
-        """Update the recommender with new events; the first call fits it.
-
-        Parameters
-        ----------
-        X, y, item_features, user_features
-            As in ``partial_fit`` of the recommender.
-        **tables
-            Further tables that ``partial_fit`` of the recommender takes.
-
-        Returns
-        -------
-        self : object
-        """
-        if not self.__sklearn_is_fitted__():  # type: ignore[attr-defined]
-            given = given_tables(item_features, user_features, **tables)
-            return self.fit(X, y, **given)  # type: ignore[attr-defined]
+    def _update(self, X: Any, y: Any, tables: dict[str, Any]) -> None:
         recommender = detached(self._delegate)
-        recommender.partial_fit(X, y, **self._tables_inside(item_features, user_features, **tables))
+        recommender.partial_fit(X, y, **self._tables_inside(**tables))
         self._replace_delegate(recommender)
-        self._after_partial_fit(X, y, *self._tables_in_front(item_features, user_features))
-        return self
+        self._after_partial_fit(X, y, *self._tables_in_front(tables["item_features"], tables["user_features"]))
 
     def _tables_inside(self, item_features: Any, user_features: Any, **tables: Any) -> dict[str, Any]:
         """The tables that the recommender gets, as keyword arguments."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skrec._explain import Explanations
-from skrec.base import ReadMethodsMixin, check_request_weight, request_texts, uses_features
+from skrec.base import check_request_weight, request_texts, uses_features
 from skrec.compose._part_lists import PartLists
 from skrec.compose._parts import PartsMixin
 from skrec.compose._query_options import check_columns, check_part_table
@@ -34,7 +34,7 @@ from skrec.utils import (
 )
 
 
-class CompositeRecommender(ReadMethodsMixin, PartsMixin):
+class CompositeRecommender(PartsMixin):
     """A recommender that is made of others, a parameter that lists them as ``(name, recommender)``.
 
     ``fit`` fits a clone of each part; a :class:`~sklearn.frozen.FrozenEstimator` keeps a fitted one. Of the parts, only
@@ -44,10 +44,6 @@ class CompositeRecommender(ReadMethodsMixin, PartsMixin):
     """
 
     # What a subclass says ------------------------------------------------------------------------------
-
-    def _check_has(self, method: str) -> None:
-        if method != "recommend" and not any(hasattr(part, method) for _, part in self._parts):
-            raise AttributeError(f"the parts of {type(self).__name__} have no {method}")
 
     def _n_retrieved(self, k: int) -> int:
         """Length of the lists of the parts from which lists of ``k`` items are made."""

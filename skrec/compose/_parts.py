@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Self, TypeVar, cast
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils import Bunch, get_tags
-from sklearn.utils.metaestimators import _BaseComposition, available_if
+from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import check_is_fitted
 
-from skrec.base import RecommenderMixin, given_tables, request_tables, tables_taken
+from skrec.base import CompositionMixin, RecommenderMixin, given_tables, request_tables, tables_taken
 from skrec.compose._united import have_one_log, reads_features, united_events, united_index
 from skrec.exceptions import UnsupportedArgumentError
 from skrec.interactions import (
@@ -31,19 +31,6 @@ from skrec.utils import (
     refuse_state,
     unwrap_recommender,
 )
-
-_Method = TypeVar("_Method", bound=Callable[..., Any])
-
-
-def all_parts_have(name: str) -> Callable[[_Method], _Method]:
-    """A method that exists where all of the parts have it."""
-
-    def check(composite: PartsMixin) -> bool:
-        if not all(hasattr(part, name) for _, part in composite._parts):
-            raise AttributeError(f"some part of {type(composite).__name__} has no {name}")
-        return True
-
-    return cast(Callable[[_Method], _Method], available_if(check))
 
 
 def tables_of_parts(parts: Sequence[Any], method: str, tables: dict[str, Any]) -> list[dict[str, Any]]:
@@ -95,7 +82,7 @@ def fit_parts(parts: Sequence[tuple[str, Any]], method: str, X: Any, y: Any, tab
                 raise
 
 
-class PartsMixin(RecommenderMixin, PersistenceMixin, _BaseComposition):
+class PartsMixin(CompositionMixin, RecommenderMixin, PersistenceMixin, _BaseComposition):
     """Fits recommenders that a parameter lists as ``(name, recommender)``, and unites what they know."""
 
     _parts_parameter: ClassVar[str] = "recommenders"
@@ -232,39 +219,18 @@ class PartsMixin(RecommenderMixin, PersistenceMixin, _BaseComposition):
         self._fit_composite(X, y, **tables)
         return self
 
-    @all_parts_have("partial_fit")
-    @atomic_update
-    def partial_fit(
-        self,
-        X: Table | None = None,
-        y: ArrayLike | None = None,
-        *,
-        item_features: FeatureSource | None = None,
-        user_features: FeatureSource | None = None,
-        **tables: Any,
-    ) -> Self:
-        """Update each part with new events; the first call fits them.
+    def _check_has(self, method: str) -> None:
+        have = [hasattr(part, method) for _, part in self._parts]
+        if not (all(have) if method == "partial_fit" else any(have)):
+            which = "some part" if any(have) else "every part"
+            raise AttributeError(f"{which} of {type(self).__name__} lacks {method}")
 
-        Parameters
-        ----------
-        X, y, item_features, user_features
-            As in ``partial_fit`` of the parts.
-        **tables
-            Further tables, for the parts whose ``partial_fit`` takes them.
-
-        Returns
-        -------
-        self : object
-        """
-        if not self.__sklearn_is_fitted__():
-            return self.fit(X, y, item_features=item_features, user_features=user_features, **tables)
+    def _update(self, X: Any, y: Any, tables: dict[str, Any]) -> None:
         updated = [detached(part) for _, part in self._parts]
-        tables = {"item_features": item_features, "user_features": user_features, **tables}
         fit_parts(list(zip(self._part_names, updated, strict=True)), "partial_fit", X, y, tables)
         setattr(self, f"{self._parts_parameter}_", updated)
         self._unite()
         self._after_partial_fit(X, y, **tables)
-        return self
 
     def _unite(self) -> None:
         """Unite the catalogues of the fitted parts.
