@@ -1,7 +1,7 @@
 """Figures about the structure of the library: ``python tests/structure.py`` prints them, the tests hold them.
 
-Imports inside functions count, imports under ``TYPE_CHECKING`` do not. A name with an underscore in front is
-visible inside the package that holds it, and nowhere else.
+Imports inside functions and under ``TYPE_CHECKING`` count too. A name with an underscore in front is visible inside the
+package that holds it, and nowhere else.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def read_modules() -> dict[str, Module]:
 def imports_of(module: Module, modules: dict[str, Module]) -> set[str]:
     """Modules of the library that a module imports, anywhere in it."""
     found = set()
-    for node in _nodes_that_run(module.tree):
+    for node in ast.walk(module.tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -62,14 +62,6 @@ def imports_of(module: Module, modules: dict[str, Module]) -> set[str]:
                 inner = f"{node.module}.{alias.name}"
                 found.add(inner if inner in modules else node.module)
     return {name for name in found if name in modules and name != module.name}
-
-
-def _nodes_that_run(node: ast.AST) -> Iterator[ast.AST]:
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
-            continue
-        yield child
-        yield from _nodes_that_run(child)
 
 
 def circles(modules: dict[str, Module]) -> list[list[str]]:

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from skrec.decomposition._held_out import HeldOutRank
 from skrec.decomposition._hyperparameters import row_penalties
 from skrec.decomposition._sgd_fold_in import NegativeSamples
+from skrec.decomposition._sgd_state import SGDState
 
 if TYPE_CHECKING:
     from skrec._kernels.sgd.epochs import Events
-    from skrec.decomposition._sgd import SGDState
 
 _LEAST_SHARE = 0.2  # of the mean number of events
 _MOST_USERS, _MOST_EVENTS = 100, 1 << 12

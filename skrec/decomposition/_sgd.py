@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,13 +11,14 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from skrec.decomposition._factor_state import FactorState, Scales, SideFeatures, SolverData
+from skrec.decomposition._factor_state import Scales, SideFeatures, SolverData
 from skrec.decomposition._fold_in_penalty import scale_by_length, scale_by_ranks, some_users, user_penalties
 from skrec.decomposition._growth import grow
 from skrec.decomposition._held_out import HeldOutRank
 from skrec.decomposition._hyperparameters import column_scale
 from skrec.decomposition._sgd_fold_in import NegativeSamples
-from skrec.decomposition._sgd_problem import EventScales, Problem, split
+from skrec.decomposition._sgd_problem import Problem, split
+from skrec.decomposition._sgd_state import EventScales, SGDState
 from skrec.decomposition._solver import Solver
 from skrec.decomposition._state_checks import check_sgd
 from skrec.decomposition._weighted_events import distinct_events
@@ -33,28 +34,6 @@ _UPDATE_EPOCHS = 10
 _FEW_EVENTS_SHARE = 0.05
 _NO_FEATURES = SideFeatures(None, None)
 _CELLS = 1 << 22
-
-
-@dataclass(frozen=True, kw_only=True)
-class SGDState(FactorState):
-    """What a stochastic solver learns.
-
-    Attributes
-    ----------
-    event_scales : EventScales
-    accumulated : tuple of three float32 arrays of shape (n_rows, 2)
-        Squared gradients of users, items and context columns, added up by Adagrad.
-    context_totals : float32 array of shape (n_context,)
-        Absolute values of the context columns of all events, added up; of length 0 without context.
-    user_penalty_scale : float
-        Factor on the L2 penalty of users who are folded in; above 1 where the fit stopped before its users were as
-        far from their mean as the penalty lets them, or where held-out events rank higher so.
-    """
-
-    event_scales: EventScales
-    accumulated: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
-    context_totals: NDArray[np.float32]
-    user_penalty_scale: float = 1.0
 
 
 class SGDSolver(Solver[SGDState]):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from skrec.decomposition._factor_state import SideFeatures, SolverSettings
 from skrec.decomposition._held_out import held_out_shares
 from skrec.decomposition._hyperparameters import feature_penalty, row_penalties
+from skrec.decomposition._sgd_state import EventScales
 from skrec.decomposition._weighted_events import whole_events
 from skrec.interactions import Histories
 from skrec.utils import Matrix, resolve_device
@@ -20,43 +21,6 @@ if TYPE_CHECKING:
     from skrec._kernels.sgd.epochs import Events, ParameterRows, State, Trainer
 
 _INIT_SCALE = 0.1
-_MAX_WEIGHT = 10.0
-
-
-@dataclass(frozen=True)
-class EventScales:
-    """Numbers that follow from the events of ``fit``, and by which later events are weighted too.
-
-    Attributes
-    ----------
-    regularization : float
-    n_negatives : int
-    mean_strength : float
-        Mean ``y``.
-    context : float32 array of shape (n_context,) or None
-        Divides the context columns.
-    """
-
-    regularization: float
-    n_negatives: int
-    mean_strength: float
-    context: NDArray[np.float32] | None
-
-    def weighted_events(
-        self, users: NDArray, items: NDArray, strength: NDArray[np.float32], context: NDArray[np.float32] | None
-    ) -> Events:
-        """Events with the weights of ``strength``."""
-        from skrec._kernels.sgd.epochs import Events
-
-        scaled = np.zeros((len(users), 0), np.float32)
-        if context is not None and self.context is not None:
-            scaled = context / self.context
-        weight = self.weights(strength)
-        return Events(users.astype(np.int32), items.astype(np.int32), weight, np.ascontiguousarray(scaled))
-
-    def weights(self, strength: NDArray[np.float32]) -> NDArray[np.float32]:
-        """``strength`` over the mean, at most ten."""
-        return np.minimum(strength / np.float32(self.mean_strength), np.float32(_MAX_WEIGHT)).astype(np.float32)
 
 
 @dataclass

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from types import NoneType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from skrec.decomposition._factor_state import FactorState, Scales, SolverSettings
 from skrec.decomposition._hyperparameters import MOST_NEGATIVES
+from skrec.decomposition._sgd_state import SGDState
 from skrec.interactions import check_histories
 from skrec.utils import check_array, check_choice, check_flag, check_kind, check_number, refuse_state
-
-if TYPE_CHECKING:
-    from skrec.decomposition._sgd import SGDState
 
 _LANES = 16  # as in the kernels: rows are padded to the widest vector register
 _POSITIVE = float(np.finfo(np.float32).tiny)

@@ -1,7 +1,7 @@
 """How an embedder goes from texts to vectors: its model, its prompt, what is scrubbed, and the shape of the vectors."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from skrec.feature_extraction._encoders import (
     Encoder,
     EndpointEncoder,
+    ModelParameters,
     check_later_texts,
     check_vectors,
     embed,
@@ -17,30 +18,28 @@ from skrec.feature_extraction._encoders import (
 )
 from skrec.utils import Scrubber, Text, check_width, read_scrub
 
-if TYPE_CHECKING:
-    from skrec.feature_extraction._text_embedder import LLMTextEmbedder
 
-
-class EmbeddingMixin:
+class EmbeddingMixin(ModelParameters):
     """The private half of :class:`LLMTextEmbedder`."""
 
+    n_features_out_: int
+
     def _embed(self, texts: Sequence[Text], **prompt: Any) -> NDArray[np.float32]:
-        embedder = cast("LLMTextEmbedder", self)
-        encoder = select_encoder(embedder)
+        encoder = select_encoder(self)
         scrubber, counts = self._scrubber(encoder), getattr(self, "scrubbed_", None)
-        instruction = select_prompt(embedder, encoder, **prompt)
-        check_later_texts(encoder, texts, self._model_name, embedder.on_unreadable)
-        vectors = embed(texts, encoder, instruction, embedder.cache, embedder.verbose, scrubber, counts)
+        instruction = select_prompt(self, encoder, **prompt)
+        check_later_texts(encoder, texts, self._model_name, self.on_unreadable)
+        vectors = embed(texts, encoder, instruction, self.cache, self.verbose, scrubber, counts)
         if vectors is None:
             width = getattr(self, "n_features_out_", None) or self._n_kept(encoder.dimension or 1)
             return np.zeros((len(texts), width), dtype=np.float32)
-        check_vectors(encoder, texts, vectors, self._model_name, embedder.on_unreadable)
+        check_vectors(encoder, texts, vectors, self._model_name, self.on_unreadable)
         return self._finish(vectors)
 
     def _finish(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         # The cache holds what the model gives, so these two cost no second pass through it.
         vectors = vectors[:, : self._n_kept(vectors.shape[1])]
-        if cast("LLMTextEmbedder", self).normalize:
+        if self.normalize:
             norms = np.linalg.norm(vectors, axis=1, keepdims=True)
             vectors = np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
         expected = getattr(self, "n_features_out_", vectors.shape[1])
@@ -53,24 +52,24 @@ class EmbeddingMixin:
 
     def _scrubber(self, encoder: Encoder) -> Scrubber | None:
         leaves = isinstance(encoder, EndpointEncoder) and not encoder.endpoint.is_loopback
-        return read_scrub(cast("LLMTextEmbedder", self).scrub, leaves=leaves)
+        return read_scrub(self.scrub, leaves=leaves)
 
     def _n_kept(self, dimension: int) -> int:
-        kept = cast("LLMTextEmbedder", self).truncate_dim
+        kept = self.truncate_dim
         if kept is not None and kept > dimension:
             raise ValueError(f"truncate_dim={kept} is more than the {dimension} numbers the model gives.")
         return kept or dimension
 
     @property
     def _model_name(self) -> str:
-        model = cast("LLMTextEmbedder", self).model
+        model = self.model
         return repr(model) if isinstance(model, str) else type(model).__name__
 
     @property
     def _n_features_out(self) -> int:
-        return cast("LLMTextEmbedder", self).n_features_out_
+        return self.n_features_out_
 
     def _check_state(self) -> None:
         super()._check_state()  # type: ignore[misc]
         if "n_features_out_" in vars(self):
-            check_width(cast("LLMTextEmbedder", self).n_features_out_, "n_features_out_", 1)
+            check_width(self.n_features_out_, "n_features_out_", 1)

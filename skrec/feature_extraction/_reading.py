@@ -1,7 +1,7 @@
 """X, in any of its forms, to one text a row."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import narwhals as nw
 import numpy as np
@@ -11,11 +11,8 @@ from sklearn.utils.validation import validate_data
 from skrec.interactions import as_frame, check_is_table, errors_name, plain_series
 from skrec.utils import Text, as_object_array, column_texts, template_fields, write_rows
 
-if TYPE_CHECKING:
-    from skrec.feature_extraction._text_embedder import LLMTextEmbedder
 
-
-def read_texts(embedder: "LLMTextEmbedder", X: Any, reset: bool) -> list[Text]:
+def read_texts(embedder: Any, X: Any, reset: bool) -> list[Text]:
     """X to one text a row, with scikit-learn's checks of its shape and names."""
     return write_rows(read_columns(embedder, X, reset), embedder.template)
 

@@ -5,6 +5,7 @@ from skrec.feature_extraction._encoders._encoder import Encoder
 from skrec.feature_extraction._encoders._endpoint_encoder import EndpointEncoder
 from skrec.feature_extraction._encoders._live_models import SharedModelMixin
 from skrec.feature_extraction._encoders._loading import packaged_folder
+from skrec.feature_extraction._encoders._parameters import ModelParameters
 from skrec.feature_extraction._encoders._readability import (
     check_fitted_texts,
     check_later_texts,

@@ -3,21 +3,19 @@
 import copy
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import Any, Self
 
 from sklearn.base import clone
 
 from skrec.feature_extraction._encoders._encoder import is_sentence_transformer
 from skrec.feature_extraction._encoders._loading import LoadSettings, local_model, packaged_folder
-from skrec.utils import OPENAI_URL, ExternalMixin, weights_fingerprint
-
-if TYPE_CHECKING:
-    from skrec.feature_extraction._text_embedder import LLMTextEmbedder
+from skrec.feature_extraction._encoders._parameters import ModelParameters
+from skrec.utils import OPENAI_URL, weights_fingerprint
 
 _same_as_source: dict[tuple[str, str], bool] = {}
 
 
-class SharedModelMixin(ExternalMixin):
+class SharedModelMixin(ModelParameters):
     """An estimator whose clones and copies share a live ``model``, and whose pickles leave weights out.
 
     Placed before :class:`~skrec.utils.PersistenceMixin` in the bases.
@@ -40,14 +38,14 @@ class SharedModelMixin(ExternalMixin):
         return twin
 
     def _external(self) -> list[str]:
-        return external_access(cast("LLMTextEmbedder", self))
+        return external_access(self)
 
     def __getstate__(self) -> dict[str, Any]:
         state: Any = super().__getstate__()
-        return state_to_pickle(cast("LLMTextEmbedder", self), state)
+        return state_to_pickle(self, state)
 
 
-def external_access(embedder: "LLMTextEmbedder") -> list[str]:
+def external_access(embedder: ModelParameters) -> list[str]:
     """What an embedder would contact, load or write."""
     found, model = [], embedder.model
     if embedder.base_url is not None:
@@ -71,7 +69,7 @@ def external_access(embedder: "LLMTextEmbedder") -> list[str]:
     return found
 
 
-def state_to_pickle(embedder: "LLMTextEmbedder", state: dict[str, Any]) -> dict[str, Any]:
+def state_to_pickle(embedder: ModelParameters, state: dict[str, Any]) -> dict[str, Any]:
     """The state to pickle.
 
     Raises
@@ -101,7 +99,7 @@ def state_to_pickle(embedder: "LLMTextEmbedder", state: dict[str, Any]) -> dict[
     return {**state, "model": source}
 
 
-def stored_model(embedder: "LLMTextEmbedder", model: Any) -> Any:
+def stored_model(embedder: ModelParameters, model: Any) -> Any:
     """The weights that came with a pickle of this very model name, else the model itself."""
     name, stored = getattr(embedder, "_stored", None) or (None, None)
     return stored if isinstance(model, str) and name == model else model

@@ -3,24 +3,22 @@
 import os
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from skrec.feature_extraction._encoders._encoder import Encoder, LocalEncoder, ObjectEncoder, is_sentence_transformer
 from skrec.feature_extraction._encoders._endpoint_encoder import EndpointEncoder
 from skrec.feature_extraction._encoders._live_models import stored_model
 from skrec.feature_extraction._encoders._loading import LoadSettings, load_tokenizer
 from skrec.feature_extraction._encoders._model_options import plain_options
+from skrec.feature_extraction._encoders._parameters import ModelParameters
 from skrec.feature_extraction._encoders._tokens import Spans, reads_tokens, token_spans
 from skrec.utils import Endpoint
-
-if TYPE_CHECKING:
-    from skrec.feature_extraction._text_embedder import LLMTextEmbedder
 
 _LONGEST = 1 << 20  # tokens of a text: no limit, the caller cuts
 _LOCAL = [field.name for field in fields(LoadSettings)]
 
 
-def select_encoder(embedder: "LLMTextEmbedder") -> Encoder:
+def select_encoder(embedder: ModelParameters) -> Encoder:
     """What runs the model, by the parameters as they are set now.
 
     Raises
@@ -76,7 +74,7 @@ class TokenizerAlone:
         return token_spans(self.tokenizer, texts, _LONGEST)
 
 
-def select_tokenizer(embedder: "LLMTextEmbedder") -> TokenizerAlone | None:
+def select_tokenizer(embedder: ModelParameters) -> TokenizerAlone | None:
     """The tokenizer of a model in this process; None for what has none here, such as an endpoint.
 
     Raises
@@ -99,7 +97,7 @@ def select_tokenizer(embedder: "LLMTextEmbedder") -> TokenizerAlone | None:
     return TokenizerAlone(tokenizer) if tokenizer.is_fast else None
 
 
-def _load_settings(embedder: "LLMTextEmbedder") -> LoadSettings:
+def _load_settings(embedder: ModelParameters) -> LoadSettings:
     given = {name: getattr(embedder, name) for name in _LOCAL}
     given["model_kwargs"] = plain_options(embedder.model_kwargs)
     if not isinstance(embedder.device, str | None):
@@ -107,7 +105,7 @@ def _load_settings(embedder: "LLMTextEmbedder") -> LoadSettings:
     return LoadSettings(**given)
 
 
-def _refuse_local_settings(embedder: "LLMTextEmbedder", what: str) -> None:
+def _refuse_local_settings(embedder: ModelParameters, what: str) -> None:
     defaults = type(embedder)().get_params(deep=False)
     given = {name: getattr(embedder, name) for name in [*_LOCAL, "max_length"]}
     # An array, which no default is, has no truth value when it is compared.
@@ -116,7 +114,7 @@ def _refuse_local_settings(embedder: "LLMTextEmbedder", what: str) -> None:
 
 
 def select_prompt(
-    embedder: "LLMTextEmbedder",
+    embedder: ModelParameters,
     encoder: Encoder,
     *,
     query: bool = False,
