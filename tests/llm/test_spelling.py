@@ -4,8 +4,9 @@ import pytest
 
 from skrec.llm._conversation._critique_parser import CritiqueReader
 from skrec.llm._conversation._item_facts import ItemFacts
-from skrec.llm._conversation._lexicon import load_lexicon, tokenize
+from skrec.llm._conversation._lexicon import load_lexicon
 from skrec.llm._conversation._spelling import corrected
+from skrec.llm._conversation._tokens import tokenize
 
 FACTS = ItemFacts(
     {

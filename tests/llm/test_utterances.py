@@ -101,11 +101,60 @@ def test_chinese_numerals(text, number):
         ("两百頁以內", [("<=", 200)]),
         ("三百页左右", [(">=", 240), ("<=", 360)]),
         ("一百五到两百页", [(">=", 150), ("<=", 200)]),
+        ("不超过两百", [("<=", 200)]),
+        ("不要超過三百五", [("<=", 350)]),
+        ("两百多页的", [(">=", 160), ("<=", 240)]),
+        ("上百页", [(">=", 80), ("<=", 120)]),
+        ("最多三本", []),
+        ("超过一般人的想象", []),
+        ("几百页", []),
     ],
 )
 def test_chinese_lengths(text, bounds):
     table = {"title": ["甲", "乙"], "页数": [100, 900]}
     assert [(one.relation, one.value) for one in read(text, table, last="zh").constraints] == bounds
+
+
+@pytest.mark.parametrize(
+    ("text", "bounds"),
+    [
+        ("十分好看", []),
+        ("万一不好看", []),
+        ("一起看", []),
+        ("十年以前的回忆", []),
+        ("百年孤独", []),
+        ("九分以上", [(">=", 9)]),
+        ("十分以上", [(">=", 10)]),
+        ("一九〇〇年以后", [(">=", 1901)]),
+    ],
+)
+def test_words_that_contain_numerals(text, bounds):
+    table = {"title": ["百年孤独", "乙"], "评分": [1, 10], "年份": [1850, 1967]}
+    assert [
+        (one.relation, one.value) for one in read(text, table, last="zh").constraints if one.relation != "about"
+    ] == (bounds)
+
+
+@pytest.mark.parametrize(
+    ("text", "signs"),
+    [
+        ("与其看恐怖的，不如看爱情的", {"恐怖": -1, "爱情": 1}),
+        ("比起恐怖我更想看爱情", {"恐怖": -1, "爱情": 1}),
+        ("比起恐怖，還是更想看愛情", {"恐怖": -1, "爱情": 1}),
+    ],
+)
+def test_the_lesser_of_two_wishes(text, signs):
+    table = {"title": ["甲", "乙", "丙", "丁"], "类型": ["恐怖", "爱情"] * 2}
+    found = read(text, table, last="zh").constraints
+    assert {one.value: one.weight for one in found if one.relation == "is"} == signs
+
+
+@pytest.mark.parametrize(
+    ("text", "last"), [("等一下，有人敲门", "zh"), ("hold on, someone is at the door", "en"), ("un instant", "fr")]
+)
+def test_a_pause_is_no_wish(text, last):
+    critique = read(text, FILMS, last=last)
+    assert [*critique.wanted, *critique.unwanted, *critique.constraints] == []
 
 
 @pytest.fixture(scope="module")

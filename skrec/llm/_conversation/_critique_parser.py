@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 
 from skrec.llm._conversation._critique import Critique
-from skrec.llm._conversation._lexicon import Cue, detect_language, load_lexicon, tokenize, without_initials_stops
+from skrec.llm._conversation._lexicon import Cue, detect_language, load_lexicon
 from skrec.llm._conversation._parse_clauses import ClauseReader
 from skrec.llm._conversation._parse_numbers import NumberReader
 from skrec.llm._conversation._parse_runs import CUES, GOVERNING, REFERENCES, Finding
 from skrec.llm._conversation._spelling import corrected
 from skrec.llm._conversation._state import Constraint
+from skrec.llm._conversation._tokens import tokenize, without_initials_stops
 from skrec.llm._conversation._word_forms import stem
 from skrec.utils import quoted_texts
 
@@ -59,6 +60,7 @@ class CritiqueReader(ClauseReader):
         self.quoted = quoted_texts(text)
         self.findings: list[Finding] = []
         self.topic_at = 0
+        self.is_paused = False
         self._begin_clause(0)
         at = self._answer()
         adverbs = self.lexicon.intensifiers
@@ -161,7 +163,7 @@ class CritiqueReader(ClauseReader):
         """A comma within "no horror, war or crime" continues the clause; every other sign ends it."""
         if self.tokens[at].norm == "," and self.negated_at == at and at:
             self.negated_at = at + 1  # "nichts, was nach 1900 erschienen ist"
-        elif self.tokens[at].norm == "," and self.sign < 0 and self._is_listed(at + 1):
+        elif self.tokens[at].norm == "," and (self.lesser_from >= 0 or (self.sign < 0 and self._is_listed(at + 1))):
             self._flush()
         elif self.tokens[at].norm != ":":
             self._end_clause(at + 1)
@@ -218,6 +220,8 @@ class CritiqueReader(ClauseReader):
         longer = self.lexicon.cue_at(self.tokens, at, ("restart", "reject"))
         if longer is not None and longer.n_tokens > cue.n_tokens:
             return 0  # "new search"
+        if self.run is not None and all(t.norm in self.lexicon.attribute_names for t in self.tokens[self.run[0] : at]):
+            self.run = None  # "篇幅短的"
         self._flush()
         # Only a negation directly before a comparison applies to it: "nothing older", not "nothing violent and older".
         negated = self.negated_at == at
@@ -276,6 +280,8 @@ class CritiqueReader(ClauseReader):
             return self._refer_back(at, cue.n_tokens)
         if kind == "compared":  # "比第三本短的": shorter than the third one
             self.mode = "compare"
+        elif kind == "lesser":
+            self.lesser_from = len(self.findings)
         elif kind == "only":
             self.only = True
         elif kind in ("reject", "none", "restart"):
@@ -284,15 +290,17 @@ class CritiqueReader(ClauseReader):
             self._flush()
         elif kind == "but":
             self._end_clause(at + cue.n_tokens)
-        elif kind == "asides":
+        elif kind in ("asides", "pauses"):
             self._flush()
+            self.is_paused |= kind == "pauses"
         elif kind == "want":
             self.wished, self.undated = True, False
             self.rivals = self.lexicon.rivals(cue.value)
-            if self.mode == "compare":  # "比起犯罪更想看自然": crime is the lesser wish
+            if self.lesser_from >= 0:  # "比起犯罪更想看自然": crime is the lesser wish
                 self._flush()
-                for one in self.findings[self.first_finding :]:
-                    one.sign = -1 if one.kind in ("constraint", "text") else one.sign
+                for one in self.findings[self.lesser_from :]:
+                    one.sign, one.loose = (-1 if one.kind in ("constraint", "text") else one.sign), False
+                self.lesser_from = -1
             if self.negated_at != at:
                 self._flush()
                 self.sign, self.soft, self.mode = 1, False, ""

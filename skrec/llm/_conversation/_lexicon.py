@@ -15,17 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrec.llm._conversation._item_facts import ItemFacts
-from skrec.llm._conversation._segmentation import HAN_OR_OTHER, Segmenter
+from skrec.llm._conversation._segmentation import Segmenter, SpacelessPhrases
+from skrec.llm._conversation._tokens import LONG_NAME, Token, spell, tokenize
 from skrec.llm._conversation._word_forms import fold, lengths_by_sign, stem
-from skrec.utils import WordPattern, is_spaceless, main_script
+from skrec.utils import is_spaceless, main_script
 
 LANGUAGES = ("en", "de", "fr", "es", "zh")
 _LATIN = ("en", "de", "fr", "es")
-_TOKEN = WordPattern(r"\d+(?:[.,]\d{3})+(?!\d)|\d+(?:[.,]\d+)?|[^\W\d_]+|[€$£¥￥º#]|[,;:.!?()…、。，；：！？（）\n]")
 _LISTS = (
     *("want", "negation", "softly_less", "softly_more", "like", "unlike", "love", "hate", "known", "only", "by"),
     *("all_shown", "none", "reject", "restart", "and", "or", "but", "item_words", "number_signs"),
-    *("between", "range_to", "than", "before_christ", "century", "enough", "compared", "asides", "same_kind", "decade"),
+    *("between", "range_to", "than", "before_christ", "century", "enough", "compared", "lesser", "pauses"),
+    *("asides", "same_kind", "decade"),
 )
 _SCALES = (
     "comparatives",
@@ -48,22 +49,10 @@ _DEGREES = {
     "very": ("adjectives", 1),
 }
 _SIGNS_PER_WORD = 1.5
-_MARKS = dict(zip("，；：。！？（）", ",;:.!?()", strict=True))
-_LONG_NAME = 3
 _KNOWN_SHARE = 0.2
 _SHORT = 4
 _SAMPLED = 200
 _CENTRAL = 6
-
-
-@dataclass(frozen=True)
-class Token:
-    """A word, a number or a punctuation mark of a text, with its position."""
-
-    norm: str
-    start: int
-    stop: int
-    capital: bool
 
 
 @dataclass(frozen=True)
@@ -163,7 +152,7 @@ class Lexicon:
         starts = [words for words, begins, *_ in self._concept_words if begins and len(words) == 1]
         self._vocabulary = self.function_words | self.item_words | {word for phrase in self.cues for word in phrase}
         self._vocabulary |= {word for table in (self.answers, self.synonyms, self.fillers) for p in table for word in p}
-        self._vocabulary |= self._judgements.keys() | self.already
+        self._vocabulary |= self._judgements.keys() | self.already | self.intensifiers
         self._vocabulary |= {word for words, *_ in self._concept_words for word in words}
         self._starts = tuple(words[0] for words in starts)
 
@@ -173,17 +162,19 @@ class Lexicon:
         return self._concept_words
 
     @cached_property
-    def _spaceless(self) -> tuple[frozenset[str], dict[str, int], tuple[str, ...]]:
+    def _spaceless(self) -> SpacelessPhrases:
         phrases = frozenset(word for word in self._vocabulary if is_spaceless(word))
-        kinds = ("units", "century")
-        units = {words[0] for words, found in self.cues.items() for kind, _ in found if kind in kinds}
-        bounds = {words[0] for words, found in self.cues.items() for kind, _ in found if kind == "bounds_after"}
-        units |= {word for word in bounds if len(word) > 1}  # "三百以内" has no unit
-        return phrases, lengths_by_sign(phrases), (*units, "年代")
+        units, before, after = (
+            tuple(words[0] for words, found in self.cues.items() for kind, _ in found if kind in kinds)
+            for kinds in (("units", "century"), ("bounds",), ("bounds_after",))
+        )
+        spelt = (word for word in after if len(word) > 1)  # "三百以内" has no unit
+        units = (*units, *spelt, "年代")
+        return SpacelessPhrases(phrases, lengths_by_sign(phrases), self.function_words, units, before, after)
 
     def segmenter(self, facts: ItemFacts) -> Segmenter | None:
         """What cuts a text into the phrases of this lexicon and the names of a catalogue; None where spaces do."""
-        return Segmenter(*self._spaceless, facts) if self.code == "zh" else None
+        return Segmenter(self._spaceless, facts) if self.code == "zh" else None
 
     def knows(self, word: str) -> bool:
         """Whether a word, folded, is in the lexicon."""
@@ -192,7 +183,7 @@ class Lexicon:
     def is_plain(self, word: str) -> bool:
         """Whether a word, folded, is a function word, or in Chinese some of them: "看个"."""
         plain = self.function_words
-        return word in plain or (self.code == "zh" and len(word) < _LONG_NAME and all(sign in plain for sign in word))
+        return word in plain or (self.code == "zh" and len(word) < LONG_NAME and all(sign in plain for sign in word))
 
     def knows_whole(self, word: str) -> bool:
         """Whether a word, folded, is in the lexicon as it is written."""
@@ -281,42 +272,6 @@ def _scaled(data: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
                 for word, pattern in itertools.product(words, data["degrees"][degree]):
                     phrase = pattern.format(word.removesuffix("的"))
                     yield from ((kind, value, phrase + end) for end in data.get("endings", [""]))
-
-
-def spell(phrase: str) -> tuple[str, ...]:
-    """A phrase as the norms of its tokens."""
-    return tuple(token.norm for token in tokenize(phrase))
-
-
-def tokenize(text: str, segmenter: Segmenter | None = None) -> list[Token]:
-    """Words, numbers and signs of a text; a run of Chinese signs is one token without a segmenter."""
-    tokens = []
-    for start, stop in _TOKEN.spans(text):
-        word = text[start:stop]
-        if segmenter is None or not is_spaceless(word):
-            tokens.append(Token(_MARKS.get(word) or fold(word), start, stop, word[0].isupper()))
-            continue
-        for run in HAN_OR_OTHER.finditer(word):
-            first = start + run.start()
-            if is_spaceless(run.group()) and len(folded := fold(run.group())) == len(run.group()):
-                pieces = segmenter.pieces(folded)
-            else:
-                pieces = [(fold(run.group()), 0, len(run.group()))]
-            for norm, low, high in pieces:
-                # A name of three signs or more stands out of a text like a word with a capital.
-                is_name = norm in segmenter.names and len(norm) >= _LONG_NAME
-                tokens.append(Token(norm, first + low, first + high, is_name or text[first + low].isupper()))
-    return tokens
-
-
-def without_initials_stops(tokens: list[Token]) -> list[Token]:
-    """The tokens without the full stops of initials, as in "H. G. Wells"."""
-    kept = []
-    for at, token in enumerate(tokens):
-        follows = at + 1 < len(tokens) and tokens[at + 1].capital
-        if not (token.norm == "." and follows and at and tokens[at - 1].capital and len(tokens[at - 1].norm) == 1):
-            kept.append(token)
-    return kept
 
 
 @cache

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from skrec.llm._conversation._lexicon import spell
 from skrec.llm._conversation._parse_names import NameReader
 from skrec.llm._conversation._parse_numbers import reference_value
 from skrec.llm._conversation._parse_runs import Finding
 from skrec.llm._conversation._state import Constraint
+from skrec.llm._conversation._tokens import spell
 from skrec.llm._conversation._word_forms import stem
 
 _INSTEAD = 1.5
@@ -96,7 +96,7 @@ class ClauseReader(NameReader):
         comparisons: list[tuple[str, bool, bool]] = []
         referred: list[int] = []
         said = self._said_from(0)
-        is_understood = said or critique.restart or critique.reject_shown or critique.answer
+        is_understood = said or critique.restart or critique.reject_shown or critique.answer or self.is_paused
         for one in said if is_understood else self.findings:
             if one.kind == "known":
                 critique.known.append(one.value)  # type: ignore[arg-type]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from skrec.llm._conversation._lexicon import Token, tokenize
 from skrec.llm._conversation._parse_runs import CUES, REFERENCES, Finding, RunReader
 from skrec.llm._conversation._spelling import find_title
 from skrec.llm._conversation._state import Constraint
+from skrec.llm._conversation._tokens import Token, tokenize
 from skrec.llm._conversation._word_forms import fold, name_words, stem
 from skrec.utils import is_spaceless
 

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from skrec.llm._conversation._item_facts import ItemFacts
-from skrec.llm._conversation._lexicon import Cue, Lexicon, Token
+from skrec.llm._conversation._lexicon import Cue, Lexicon
 from skrec.llm._conversation._state import Constraint
+from skrec.llm._conversation._tokens import Token
 from skrec.llm._conversation._word_forms import name_words
 
 _YEARS = range(1000, 2200)

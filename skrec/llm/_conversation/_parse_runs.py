@@ -7,16 +7,17 @@ from dataclasses import dataclass
 
 from skrec.llm._conversation._critique import Critique
 from skrec.llm._conversation._item_facts import ItemFacts
-from skrec.llm._conversation._lexicon import Lexicon, Token, concept_text
+from skrec.llm._conversation._lexicon import Lexicon, concept_text
 from skrec.llm._conversation._spelling import find_title
 from skrec.llm._conversation._state import Question
+from skrec.llm._conversation._tokens import Token
 from skrec.utils import is_spaceless
 
 REFERENCES = ("like", "unlike", "love", "hate", "known")
 CUES = (
     *("none", "reject", "restart", "known", "hate", "unlike", "love", "like", "only"),
     *("negation", "softly_less", "softly_more"),
-    *("want", "same_kind", "asides", "all_shown", "but", "or", "and", "enough", "compared"),
+    *("want", "same_kind", "asides", "all_shown", "but", "or", "and", "enough", "compared", "lesser", "pauses"),
 )
 GOVERNING = ("want", "like", "love", "hate", "negation", "softly_less", "softly_more")
 """Cues that say what the words after them are: "something with dragons"."""
@@ -52,6 +53,7 @@ class RunReader:
     critique: Critique
     findings: list[Finding]
     topic_at: int
+    is_paused: bool
 
     def __init__(self, facts: ItemFacts, shown: Sequence[int], pending: Question | None) -> None:
         self.facts = facts
@@ -65,7 +67,9 @@ class RunReader:
         self.run: tuple[int, int] | None = None
         self.run_named = False
         self.run_concepts: list[str] = []
-        self.negated_at = self.negated_from = self.referred_from = self.governed_at = self.run_stop = -1
+        self.lesser_from = self.negated_at = self.negated_from = self.referred_from = self.governed_at = (
+            self.run_stop
+        ) = -1
         self.judged, self.wished, self.undated = 0, False, False
         self.rivals: set[str] = set()
         self.clause_at = at

@@ -6,7 +6,8 @@ import difflib
 from collections.abc import Callable, Iterator
 
 from skrec.llm._conversation._item_facts import ItemFacts
-from skrec.llm._conversation._lexicon import LANGUAGES, Lexicon, Token, load_lexicon
+from skrec.llm._conversation._lexicon import LANGUAGES, Lexicon, load_lexicon
+from skrec.llm._conversation._tokens import Token
 from skrec.utils import is_spaceless
 
 _CLOSE = 0.86

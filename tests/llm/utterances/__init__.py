@@ -38,8 +38,9 @@ from pathlib import Path
 
 from skrec.llm._conversation._critique_parser import CritiqueReader
 from skrec.llm._conversation._item_facts import ItemFacts
-from skrec.llm._conversation._lexicon import load_lexicon, tokenize
+from skrec.llm._conversation._lexicon import load_lexicon
 from skrec.llm._conversation._state import Question
+from skrec.llm._conversation._tokens import tokenize
 from skrec.llm._conversation._word_forms import fold
 
 FOLDER = Path(__file__).parent
