@@ -5,8 +5,9 @@ from conversing import BOOKS
 
 from skrec.interactions import read_features
 from skrec.llm._conversation._critique_parser import CritiqueReader
+from skrec.llm._conversation._detection import detect_language
 from skrec.llm._conversation._item_facts import ItemFacts, read_cells
-from skrec.llm._conversation._lexicon import LANGUAGES, detect_language, load_lexicon
+from skrec.llm._conversation._lexicon import LANGUAGES, load_lexicon
 from skrec.llm._conversation._parse_numbers import read_number
 from skrec.llm._conversation._state import Question
 from skrec.llm._conversation._tokens import tokenize

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 
 from skrec.llm._conversation._critique import Critique
-from skrec.llm._conversation._lexicon import Cue, detect_language, load_lexicon
+from skrec.llm._conversation._detection import detect_language
+from skrec.llm._conversation._lexicon import Cue, load_lexicon
 from skrec.llm._conversation._parse_clauses import ClauseReader
 from skrec.llm._conversation._parse_numbers import NumberReader
 from skrec.llm._conversation._parse_runs import CUES, GOVERNING, REFERENCES, Finding
@@ -89,6 +90,10 @@ class CritiqueReader(ClauseReader):
                 self.critique.answer = kind
                 return len(self.tokens)
         stops = [at for at, token in enumerate(self.tokens) if at > start and not token.norm[0].isalnum()]
+        first = next((at for at, token in enumerate(self.tokens) if not token.norm[0].isalnum()), 0)
+        if self.pending is not None and self.lexicon.answers.get(self._norms(0, first)) in ("yes", "no"):
+            self.critique.answer = self.lexicon.answers[self._norms(0, first)]
+            return first  # "nein, eher was mit Rittern"
         for stop in [*stops[:1], len(self.tokens)]:
             phrase = tuple(token.norm for token in self.tokens[start:stop])
             if phrase in self.lexicon.answers:
@@ -126,6 +131,7 @@ class CritiqueReader(ClauseReader):
             self._title,
             self._number,
             self._ordinal,
+            self._described,
             self._label,
             self._scale,
             self._verdict,
@@ -222,12 +228,15 @@ class CritiqueReader(ClauseReader):
             return 0  # "new search"
         if self.run is not None and all(t.norm in self.lexicon.attribute_names for t in self.tokens[self.run[0] : at]):
             self.run = None  # "篇幅短的"
+        since = self.findings[max(self.negated_from, self.first_finding) :]
         self._flush()
-        # Only a negation directly before a comparison applies to it: "nothing older", not "nothing violent and older".
-        negated = self.negated_at == at
-        up = cue.value.endswith("+") != negated
-        if negated:
+        # "Nothing older", "I never finish long books"; but not "nothing violent and older".
+        joined = at > 0 and self.lexicon.cue_at(self.tokens, at - 1, ("or",)) is not None
+        joined &= bool(since) and since[-1].kind == "comparison" and since[-1].sign < 0
+        sign = -1 if joined or (self.sign < 0 and all(one.kind == "comparison" for one in since)) else 1
+        if self.negated_at == at:
             self.sign, self.negated_at = 1, -1
+        up = cue.value.endswith("+")
         # "These are old" of the list complains like "these are too old".
         complains = (
             cue.kind == "adjectives"
@@ -236,7 +245,7 @@ class CritiqueReader(ClauseReader):
         )
         up ^= complains
         absolute = cue.kind == "adjectives" and self.mode != "compare" and not complains
-        self._add(Finding("comparison", (cue.value[:-1], up, absolute), 1, True))
+        self._add(Finding("comparison", (cue.value[:-1], up, absolute), sign, True))
         n_tokens = cue.n_tokens
         than = self.lexicon.cue_at(self.tokens, at + n_tokens, ("than",))
         if than is not None:
@@ -349,6 +358,11 @@ class CritiqueReader(ClauseReader):
             self.sign = 1
 
     def _reject(self, at: int, n_tokens: int, kind: str) -> int:
+        if kind == "restart" and at + n_tokens < len(self.tokens):
+            self._refer(at, n_tokens, "hate")
+            if length := self._title(at + n_tokens):
+                return n_tokens + length  # "j'ai laissé tomber Moby Dick"
+            self.mode, self.sign = "", 1
         whole = len([t for t in self.tokens if t.norm[0].isalnum()]) == n_tokens
         if kind == "restart":
             self.critique.restart = True

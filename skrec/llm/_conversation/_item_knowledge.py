@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from skrec.base import TextSpace, check_text_space, read_encoder, reads_text
 from skrec.interactions import Features, IdIndex, encode_features, read_features
 from skrec.llm._conversation._constraint_ranking import ConstraintRanking
+from skrec.llm._conversation._detection import catalogue_themes
 from skrec.llm._conversation._item_facts import ItemFacts, merge_cells, read_cells
-from skrec.llm._conversation._lexicon import catalogue_themes
 from skrec.utils import (
     Matrix,
     Tokenizer,

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import itertools
 import json
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from skrec.llm._conversation._item_facts import ItemFacts
 from skrec.llm._conversation._segmentation import Segmenter, SpacelessPhrases
-from skrec.llm._conversation._tokens import LONG_NAME, Token, spell, tokenize
+from skrec.llm._conversation._tokens import LONG_NAME, Token, spell
 from skrec.llm._conversation._word_forms import fold, lengths_by_sign, stem
-from skrec.utils import is_spaceless, main_script
+from skrec.utils import is_spaceless
 
 LANGUAGES = ("en", "de", "fr", "es", "zh")
-_LATIN = ("en", "de", "fr", "es")
+LATIN = ("en", "de", "fr", "es")
 _LISTS = (
     *("want", "negation", "softly_less", "softly_more", "like", "unlike", "love", "hate", "known", "only", "by"),
     *("all_shown", "none", "reject", "restart", "and", "or", "but", "item_words", "number_signs"),
@@ -48,10 +44,6 @@ _DEGREES = {
     "not": ("adjectives", -1),
     "very": ("adjectives", 1),
 }
-_SIGNS_PER_WORD = 1.5
-_KNOWN_SHARE = 0.2
-_SHORT = 4
-_SAMPLED = 200
 _CENTRAL = 6
 
 
@@ -106,13 +98,18 @@ class Lexicon:
         self.times, self.about, self.indefinite, self.kin, self.kin_before = (
             {fold(word) for word in data[name]} for name in ("times", "about", "indefinite", "kin", "kin_before")
         )
+        self.telling, self.wishing, self.adverbial, self.pointing, self.pointing_alone = (
+            {fold(word) for word in data[name]}
+            for name in ("telling", "wishing", "adverbial", "pointing", "pointing_alone")
+        )
         self.verdicts = {fold(word): int(sign) for sign, words in data["verdicts"].items() for word in words}
         self.joining = set(data["and"])
         self._rivals = {fold(word): {fold(rival) for rival in rivals} for word, rivals in data["preferences"].items()}
         self._cardinals = {fold(word): place for place, word in enumerate(data["cardinals"], start=1)}
         self._numerals = {fold(word): int(value) for value, words in data["numerals"].items() for word in words}
         self._numerals |= self._cardinals
-        self._judgements = {fold(word): 1 for word in data["praise"]} | {fold(word): -1 for word in data["blame"]}
+        judgements = {fold(word): 1 for word in data["praise"]} | {fold(word): -1 for word in data["blame"]}
+        self._judgements = {stem(word): sign for word, sign in judgements.items()} | judgements
         self.synonyms: dict[tuple[str, ...], list[str]] = {}
         for label, phrases in data["synonyms"].items():
             for phrase in phrases:
@@ -128,13 +125,18 @@ class Lexicon:
                     self.cues.setdefault(spell(phrase), []).append((kind, value))
         for kind, value, phrase in _scaled(data):
             self.cues.setdefault(spell(phrase), []).append((kind, value))
+        for link, noun in itertools.product(data["same_kind_links"], data["same_kind_nouns"]):
+            self.cues.setdefault(spell(f"{link} {noun}"), []).append(("same_kind", noun))
         for phrase, kinds in list(self.cues.items()):  # "短一点儿" is "短一点"
             self.cues.setdefault(tuple(word.replace("点", "点儿") for word in phrase), kinds)
         self.longest = max(map(len, self.cues))
         # "sounds" and "sounded" are one form: a phrase that is not listed as it is said may be in another form.
         inflected = (*_INFLECTED, *(["comparatives"] if code in _ROMANCE else []))
         self._by_stems: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+        themes = {word for patterns in self.concepts.values() for word in patterns}
         for phrase, kinds in self.cues.items():
+            if len(phrase) == 1 and stem(phrase[0]) in themes:
+                continue  # "loves" is said of readers, "love" of books
             self._by_stems.setdefault(tuple(map(stem, phrase)), []).extend(k for k in kinds if k[0] in inflected)
         self._lengths: dict[str, int] = {}
         for phrase in (*self.cues, *self._by_stems):
@@ -185,6 +187,11 @@ class Lexicon:
         plain = self.function_words
         return word in plain or (self.code == "zh" and len(word) < LONG_NAME and all(sign in plain for sign in word))
 
+    def knows_plain(self, word: str) -> bool:
+        """Whether a word, folded, is a function word, or joins two others, or asks politely."""
+        kinds = {kind for kind, _ in self.cues.get((word,), ())}
+        return word in self.function_words or bool(kinds & {"and", "or", "want"})
+
     def knows_whole(self, word: str) -> bool:
         """Whether a word, folded, is in the lexicon as it is written."""
         return word in self._vocabulary
@@ -222,14 +229,17 @@ class Lexicon:
 
     def judgement(self, words: list[str]) -> int:
         """1 for words of praise such as "wonderful", -1 for words of blame such as "dull", 0 for others."""
-        signs = {self._judgements.get(word, 0) for word in words if word not in self.function_words}
+        signs = {self._judgement_of(word) for word in words if word not in self.function_words}
         return signs.pop() if len(signs) == 1 else 0
 
     def opinion(self, words: list[str]) -> int:
         """The judgement of words of which some may be "nice" or "good", which alone say little."""
         # Without accents, "schön" is "schon".
-        signs = {sign for word in words if word not in self.already and (sign := self._judgements.get(word, 0))}
+        signs = {sign for word in words if word not in self.already and (sign := self._judgement_of(word))}
         return signs.pop() if len(signs) == 1 else 0
+
+    def _judgement_of(self, word: str) -> int:
+        return self._judgements.get(word) or self._judgements.get(stem(word), 0)
 
     def cue_at(self, tokens: list[Token], at: int, kinds: tuple[str, ...]) -> Cue | None:
         """The longest phrase of the given kinds that begins at a token."""
@@ -280,69 +290,6 @@ def load_lexicon(code: str) -> Lexicon:
     return Lexicon(code if code in LANGUAGES else "en")
 
 
-def catalogue_themes(facts: ItemFacts) -> dict[str, NDArray[np.bool_]]:
-    """By theme, a mask of the items whose text names it, in the language of the texts."""
-    rows = range(0, facts.n_items, max(facts.n_items // _SAMPLED, 1))
-    texts = [str(column[row]) for column in facts.cells.values() for row in rows if isinstance(column[row], str)]
-    if not texts:
-        return {}
-    language = detect_language(tokenize(" ".join(texts)), "en")
-    languages = _LATIN if language is None else (language,)
-    patterns = {
-        concept: [pattern for code in languages for pattern in load_lexicon(code).concepts[concept]]
-        for concept in load_lexicon("en").concepts
-    }
-    return {concept: facts.items_with(words) for concept, words in patterns.items()}
-
-
 def concept_text(concept: str, facts: ItemFacts) -> str:
     """A theme as a text to embed: in Chinese where the items are, else in English."""
     return load_lexicon("zh" if facts.script == "zh" else "en").concept_texts[concept]
-
-
-def detect_language(tokens: list[Token], last: str, known: set[str] | None = None) -> str | None:
-    """The language of a text; ``last`` where the text is too short, None where no lexicon covers it.
-
-    Parameters
-    ----------
-    tokens : list of Token
-    last : str
-        Language of the conversation so far, preferred in a tie.
-    known : set of str, optional
-        Stems of titles and labels, which are ignored.
-    """
-    words = [token.norm for token in tokens if token.norm[0].isalpha() and stem(token.norm) not in (known or ())]
-    script = main_script("".join(token.norm for token in tokens))
-    spaceless = sum(len(word) for word in words if is_spaceless(word)) / _SIGNS_PER_WORD
-    if script is not None and spaceless >= sum(not is_spaceless(word) for word in words):
-        return "zh" if script == "zh" else None
-    if not words:
-        return last
-    counts = {code: sum(map(load_lexicon(code).knows, words)) for code in _LATIN}
-    best = max(_LATIN, key=lambda code: (counts[code], code == last))
-    others = max(_other_languages(), key=lambda others: sum(word in others for word in words))
-    foreign = sum(word in others for word in words)
-    all_known = all(load_lexicon(best).knows(word) for word in words if word in others)
-    if not all_known and foreign > max(
-        1, counts[best] / 2, sum(word in load_lexicon(best).function_words for word in words)
-    ):
-        return None
-    if counts[best] >= max(1, _KNOWN_SHARE * len(words)):
-        return best
-    return last if len(words) < _SHORT and all(map(_is_latin, words)) else None
-
-
-def language_of(text: str) -> str:
-    """The language of the templates that a text is nearest to; English where no language is recognised."""
-    return detect_language(tokenize(text), "en") or "en"
-
-
-@cache
-def _other_languages() -> list[set[str]]:
-    """Function words of unsupported languages that resemble a supported one."""
-    text = files("skrec.llm._conversation").joinpath("languages", "other.json").read_text(encoding="utf-8")
-    return [{fold(word) for word in words} for words in json.loads(text).values()]
-
-
-def _is_latin(word: str) -> bool:
-    return all("LATIN" in unicodedata.name(sign, "") for sign in word)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from skrec.llm._conversation._parse_names import NameReader
 from skrec.llm._conversation._parse_numbers import reference_value
 from skrec.llm._conversation._parse_runs import Finding
@@ -22,6 +24,11 @@ class ClauseReader(NameReader):
         trailing = self.negated_at == len(self.tokens)
         self._flush()
         trailing |= self.sign < 0 and not self._said_from(max(self.negated_from, self.first_finding))
+        # "Davon sagt mir keins zu"
+        self.refused |= self.all_shown and self.sign < 0
+        if self.refused and not self.judged and any(one.kind == "item" for one in self.findings[self.first_finding :]):
+            self.judged = -1
+        self.critique.reject_shown |= bool(self.refused and self.shown and not self.findings)
         if self.mode in ("love", "hate") and self.referred_from > 0:
             for one in self.findings[self.referred_from :]:  # "I read Emma and hated every page of it"
                 one.loose |= one.kind == "text" and not self._is_of_items(str(one.value)) and self._names_item()
@@ -47,7 +54,7 @@ class ClauseReader(NameReader):
             for one in about:
                 if one.kind == "known":  # "I have just read Emma, it was great"
                     one.kind, one.sign = "item", self.judged
-                elif one.kind == "item" or (self.judged < 0 and one.kind in ("constraint", "text")):
+                elif one.kind == "item" or (self.judged < 0 and one.is_theme):
                     one.sign, one.strict = self.judged, True
         # "Den zweiten mag ich nicht", "horror, so not that": a negation at the end applies to what was said.
         if trailing and about and self.mode in ("love", "") and all(one.sign > 0 for one in about):
@@ -67,7 +74,7 @@ class ClauseReader(NameReader):
             if one.kind == "item" or (one.kind == "known" and self.mode != "known"):
                 one.kind = "known" if self.mode == "known" else "item"
                 one.sign = -1 if self.mode == "hate" else 1
-            elif self.mode == "hate" and one.kind in ("constraint", "text"):
+            elif self.mode == "hate" and one.is_theme:
                 one.sign, one.strict = -1, True
         # "Not my thing" and nothing else is about the last list.
         self.critique.reject_shown |= self.mode == "hate" and not self.findings and bool(self.shown)
@@ -105,7 +112,8 @@ class ClauseReader(NameReader):
                 if one.kind == "item":
                     (critique.liked if one.sign > 0 else critique.disliked).append(one.value)  # type: ignore[arg-type]
             elif one.kind == "comparison":
-                comparisons.append(one.value)  # type: ignore[arg-type]
+                scale, rises, is_absolute = cast(tuple[str, bool, bool], one.value)
+                comparisons.append((scale, rises != (one.sign < 0), is_absolute))
             elif one.kind == "constraint":
                 self._constrain(one)
             elif one.sign > 0:

@@ -42,9 +42,12 @@ class NameReader(RunReader):
         capital = all(t.capital or t.norm.isdigit() for t in content)
         alone = self._is_all_but_negations(at, len(part))
         judged = self._is_judged(at + len(part))
-        if len(part) > 1 and part[0].capital and (at > 0 or judged or self.mode in REFERENCES or len(content) > 1):
+        if len(part) > 1 and part[0].capital:
             # Many languages write the first word of a title alone with a capital.
             capital |= self.text[part[0].start : part[-1].stop] == self.facts.own_titles[code]
+        led = self.tokens[at - 1].norm if at else ""
+        if len(content) > 1 and led not in self.lexicon.about | self.lexicon.indefinite:
+            return True  # "treasure island", but not "a time machine"
         if self.mode in REFERENCES:
             return capital or len(content) > 1 or not self._is_common_word(content[0], code)
         if alone or judged:
@@ -100,12 +103,16 @@ class NameReader(RunReader):
             return self._point_at_several(at, int(several.value), several.n_tokens)
         sign = lexicon.cue_at(tokens, at, ("number_signs",))
         after = at + (sign.n_tokens if sign else 0)
+        if after < len(tokens) and (n_tokens := self._several_places(after)):
+            return after + n_tokens - at
         if sign and after < len(tokens) and (place := lexicon.cardinal(tokens[after].norm)):
             return self._point(place) and after + 1 - at
         alone = len([t for t in tokens if t.norm[0].isalnum()]) == 1
         if tokens[at].norm.isdigit() and len(tokens[at].norm) <= 2 and (alone or self.mode in REFERENCES):
             return self._point(int(tokens[at].norm))
         cue = lexicon.cue_at(tokens, at, ("ordinals",))
+        if cue and at and tokens[at - 1].norm in lexicon.indefinite | {"to"}:
+            return 0  # "wait a second", "it has to last"
         suffix = at + 1 < len(tokens) and tokens[at].norm.isdigit() and tokens[at + 1].norm
         if cue is None and suffix in ("st", "nd", "rd", "th", "e", "er", "eme", "º") and len(tokens[at].norm) <= 2:
             place, n_tokens = int(tokens[at].norm), 2
@@ -123,6 +130,62 @@ class NameReader(RunReader):
         elif follower and follower[0].isalpha() and not self._stands_alone(at, at + n_tokens):
             return 0  # "the second world war", "a first love"
         return self._point(place) and n_tokens
+
+    def _several_places(self, at: int) -> int:
+        """Places that are joined: "numbers one and four", "2, 3 and 5 please"; 0 for a single number."""
+        lexicon, tokens = self.lexicon, self.tokens
+        places, stop = [lexicon.cardinal(tokens[at].norm)], at + 1
+        while places[-1]:
+            next_at, joined = stop, False
+            while next_at < len(tokens) and (
+                tokens[next_at].norm == ","
+                or tokens[next_at].norm in lexicon.pointing
+                or lexicon.cue_at(tokens, next_at, ("and", "or"))
+            ):
+                joined |= tokens[next_at].norm not in lexicon.pointing
+                next_at += 1
+            place = lexicon.cardinal(tokens[next_at].norm) if joined and next_at < len(tokens) else 0
+            if not place:
+                break
+            places, stop = [*places, place], next_at + 1
+        if len(places) < 2 or max(places) > len(self.shown) or not all(places):
+            return 0
+        if stop < len(tokens) and tokens[stop].norm[0].isalnum() and not self._is_structure(stop):
+            return 0  # "one or two dragons"
+        for place in places:
+            self._point(place)
+        return stop - at
+
+    def _described(self, at: int) -> int:
+        """The one shown item that fits what is said of it: "the pirate one", "celui avec les pirates"."""
+        lexicon, tokens = self.lexicon, self.tokens
+        if not self.shown or tokens[at].norm not in lexicon.pointing or (at and tokens[at - 1].norm == ","):
+            return 0
+        has_head, is_linked, stop = tokens[at].norm in lexicon.pointing_alone, False, at + 1
+        told: list[str] = []
+        while stop < len(tokens) and not (told and (has_head or is_linked)):
+            norm = tokens[stop].norm
+            if norm in lexicon.item_words:
+                has_head = True
+            elif norm in lexicon.about:
+                is_linked = has_head
+                if not has_head:
+                    return 0
+            elif lexicon.cue_at(tokens, stop, ("ordinals", "first_places")) is not None:
+                return 0
+            elif norm not in lexicon.function_words | lexicon.pointing:
+                if has_head and not is_linked:
+                    return 0
+                told.append(norm)
+            stop += 1
+        if not told or not has_head:
+            return 0
+        fitting = self.facts.items_with([form for word in told for form in [*self.facts.forms_of(word), word]])
+        codes = [code for code in self.shown if fitting[code]]
+        if len(codes) != 1:
+            return 0
+        self._item(codes[0])
+        return stop - at
 
     def _stands_alone(self, at: int, after: int) -> bool:
         """Whether a place goes without the word that follows: "das dritte tauschen", "第三本能换吗"."""

@@ -176,7 +176,7 @@ class NumberReader:
         if number is None or number[2] is None:
             return None
         value, length, unit = number
-        if self._most:
+        if self._most or self._negated:  # "only 200 pages", "not a thousand pages"
             return [("<=", value)], unit, length
         return [(">=", value * (1 - _AROUND)), ("<=", value * (1 + _AROUND))], unit, length
 
@@ -191,7 +191,7 @@ class NumberReader:
         if not tokens[start].norm[0].isdigit():
             spelt, n_tokens = self.lexicon.numeral(tokens, start)
             after = self.lexicon.cue_at(tokens, start + n_tokens, ("units",)) if spelt else None
-            return None if after is None else (spelt, start + n_tokens + after.n_tokens - at, after.value)
+            return None if after is None else (float(spelt), start + n_tokens + after.n_tokens - at, after.value)
         value = read_number(tokens[start].norm)
         after = self.lexicon.cue_at(tokens, start + 1, ("units",))
         stop = start + 1 + (after.n_tokens if after and not before else 0)
@@ -226,6 +226,8 @@ class NumberReader:
                     return low + int(decade), low + int(decade) + 9, gap + 3
                 return low, low + 99, gap + 1
         is_decade = number in _YEARS and number % 10 == 0 and at + 1 < len(tokens)
+        if is_decade and number % 100 == 0 and tokens[at + 1].norm == "s":
+            return number, number + 99, 2  # "the 1800s"
         if is_decade and tokens[at + 1].norm in ("s", "er", "ern", "年代"):
             return number, number + 9, 2
         return None

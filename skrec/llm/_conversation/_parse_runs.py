@@ -33,6 +33,11 @@ class Finding:
     strict: bool = False
     loose: bool = False  # words that no cue leads to and no item has: of the user, not of what is wanted
 
+    @property
+    def is_theme(self) -> bool:
+        """Whether it says what items are like: "long" does, "longer" asks for others."""
+        return self.kind in ("constraint", "text") or (self.kind == "comparison" and self.value[2])  # type: ignore[index]
+
 
 class RunReader:
     """Turns runs of words into findings, clause by clause.
@@ -73,7 +78,8 @@ class RunReader:
         self.judged, self.wished, self.undated = 0, False, False
         self.rivals: set[str] = set()
         self.clause_at = at
-        self.first_finding = len(self.findings)
+        self.first_finding = self.run_from = len(self.findings)
+        self.narrates = self.refused = self.has_reader = False
 
     def _is_strict(self) -> bool:
         return self.sign < 0 and not self.soft
@@ -100,8 +106,22 @@ class RunReader:
         begin, end = start, stop
         self.run_stop = stop
         self.run, self.run_named, self.run_concepts = None, False, []
+        themes = [one for one in self.findings[self.run_from :] if one.kind == "constraint"]
+        self.run_from = len(self.findings)
+        narrates = self._narrates(begin, end)
+        if narrates and self.lexicon.opinion([token.norm for token in self.tokens[begin:end]]) < 0 and themes:
+            self.judged, narrates = -1, False  # "Dickens always makes me fall asleep"
+            return
+        for one in themes:
+            one.loose |= narrates and one.value.relation == "about"  # type: ignore[attr-defined]
         start, stop = self._trimmed(start, stop, named)
-        if self._judges(self.tokens[start:stop], self.tokens[begin:end]) or start == stop:
+        if self._judges(self.tokens[start:stop], self.tokens[begin:end]):
+            for one in themes if self._has_item() else ():
+                one.loose = True  # "Emma was my childhood favourite"
+            return
+        if start == stop:
+            return
+        if not named and self._turns_down(begin, start, stop):
             return
         if is_spaceless(self.tokens[start].norm) and any("的" in t.norm for t in self.tokens[start:stop]):
             while stop < end and self.tokens[stop].norm in self.lexicon.item_words:
@@ -117,8 +137,11 @@ class RunReader:
         if concepts:
             own = [said] if self.lexicon.code in ("en", self.facts.script) else []
             self.critique.meanings[said] = [*own, *(concept_text(concept, self.facts) for concept in concepts)]
+        self.narrates |= narrates or self._is_sentence(begin, end)
+        if self.narrates and not (self.wished or self.mode or named or self.has_reader or self._has_words(words)):
+            return  # "someone is at the door", "then I cannot sleep"
         if self.mode != "known":
-            loose = not named and self._is_loose(begin, start, words)
+            loose = narrates or (not named and self._is_loose(begin, start, words))
             self._add(Finding("text", said, self.sign, self._is_strict() and not named, loose))
 
     def _trimmed(self, start: int, stop: int, named: bool) -> tuple[int, int]:
@@ -149,6 +172,27 @@ class RunReader:
         self.judged = -sign if self.sign < 0 else sign  # "Emma was dull", "the first is not bad"
         return True
 
+    def _turns_down(self, begin: int, start: int, stop: int) -> bool:
+        """Whether a run of unknown words turns down what is named or shown, or praises nothing in particular."""
+        words = self.tokens[start:stop]
+        norms = [token.norm for token in words]
+        sign = self.lexicon.judgement(norms)
+        if sign > 0 and not self._has_item():
+            return True  # "a story from there would be lovely"
+        if self.mode or self._has_words(words):
+            return False
+        before = self.negated_from if self.negated_from >= 0 else len(self.findings)
+        named = self._said_from(self.first_finding)[: before - self.first_finding]
+        told = self.lexicon.telling.intersection(token.norm for token in self.tokens[begin:stop])
+        if self.sign < 0 and named and told:
+            self.judged = -1  # "the third doesn't grab me", "horror isn't my genre"
+            return True
+        refuses = self.sign < 0 or self.lexicon.opinion(norms) < 0
+        if refuses and not self.findings and (self.all_shown or (sign < 0 < self.sign)):
+            self.refused = True  # "that's not what I meant", "all wrong", "I threw Emma away"
+            return True
+        return False
+
     def _is_reader(self, at: int) -> bool:
         """Whether a word such as "son" names who is to read: "for my son", but not "a book about my mother"."""
         lexicon, tokens = self.lexicon, self.tokens
@@ -158,7 +202,7 @@ class RunReader:
             if whose >= 0 and tokens[whose].norm in lexicon.kin_before:
                 if whose and tokens[whose - 1].norm in lexicon.about:
                     return False
-                self.run = None
+                self.run, self.has_reader = None, True
                 return True
         # In Chinese nobody says whose: "孩子喜欢恐龙".
         return lexicon.code == "zh" and (at == 0 or not tokens[at - 1].norm[0].isalnum()) and at + 1 < len(tokens)
@@ -188,10 +232,34 @@ class RunReader:
         )
         return not (led or joins) and not self._has_words(words)
 
+    def _narrates(self, start: int, stop: int) -> bool:
+        """Whether a run that no cue leads to is a sentence, and so no wish: "my flight is only two hours"."""
+        lexicon, norms = self.lexicon, [token.norm for token in self.tokens[start:stop]]
+        if start == self.governed_at or self._has_item() or lexicon.wishing.intersection(norms):
+            return False
+        if lexicon.cue_at(self.tokens, stop, ("negation",)) and norms[0] in lexicon.adverbial:
+            return False  # "für Gedichte bin ich nicht zu haben"
+        led = next(
+            (at for at, norm in enumerate(norms) if norm in lexicon.about and at + start > self.clause_at), len(norms)
+        )
+        content = [norm for norm in norms if norm not in lexicon.function_words and not lexicon.opinion([norm])]
+        return bool(content) and (norms[0] in lexicon.adverbial or bool(lexicon.telling.intersection(norms[:led])))
+
+    def _is_sentence(self, start: int, stop: int) -> bool:
+        """Whether a run that no cue leads to has function words that no wish has: "¿a qué hora cierran hoy?"."""
+        lexicon, norms = self.lexicon, [token.norm for token in self.tokens[start:stop]]
+        if start == self.governed_at or lexicon.code == "zh":
+            return False
+        plain = {norm for norm in norms if norm in lexicon.function_words} - lexicon.indefinite - lexicon.pointing
+        first = next((at for at, norm in enumerate(norms) if norm not in lexicon.function_words), 0)
+        led = norms[0] in lexicon.about or lexicon.about.intersection(norms[first:])
+        return 2 * len(plain) >= len(norms) and not led and not plain & lexicon.wishing
+
     def _has_words(self, words: list[Token]) -> bool:
         """Whether the items have one of these words, in any form."""
-        plain = self.lexicon.function_words
-        spelt = [w for t in words if t.norm not in plain for w in self.facts.words_of(t.norm) if w not in plain]
+        plain = self.lexicon.function_words | self.lexicon.times
+        told = [token.norm for token in words if not (token.norm in plain or self.lexicon.cardinal(token.norm))]
+        spelt = [word for norm in told for word in self.facts.words_of(norm) if word not in plain]
         known = self.facts.vocabulary
         return any(w in known or (not is_spaceless(w) and bool(self.facts.forms_of(w))) for w in spelt)
 
