@@ -157,6 +157,21 @@ def test_a_pause_is_no_wish(text, last):
     assert [*critique.wanted, *critique.unwanted, *critique.constraints] == []
 
 
+@pytest.mark.parametrize("text", ["我对恐怖没什么兴趣", "對恐怖沒多大興趣", "恐怖的我不怎么喜欢", "我不习惯恐怖的"])
+def test_a_verb_of_liking_in_the_negative(text):
+    table = {"title": ["甲", "乙", "丙", "丁"], "类型": ["恐怖", "爱情"] * 2}
+    assert [(one.value, one.weight) for one in read(text, table, last="zh").constraints if one.relation == "is"] == [
+        ("恐怖", -1)
+    ]
+
+
+@pytest.mark.parametrize("text", ["第一个我不喜欢，看着就压抑", "I dislike the first one, it looks sad"])
+def test_how_an_item_seems_is_no_wish(text):
+    critique = read(text, FILMS, shown=[1])
+    assert critique.disliked == [1]
+    assert [*critique.wanted, *critique.constraints] == []
+
+
 @pytest.fixture(scope="module")
 def shop():
     ids, facts = books("zh")

@@ -60,8 +60,8 @@ class CritiqueReader(ClauseReader):
         self.numbers = NumberReader(self.facts, self.lexicon)
         self.quoted = quoted_texts(text)
         self.findings: list[Finding] = []
-        self.topic_at = 0
-        self.is_paused = False
+        self.topic_at = self.first_finding = 0
+        self.is_small_talk = False
         self._begin_clause(0)
         at = self._answer()
         adverbs = self.lexicon.intensifiers
@@ -83,7 +83,8 @@ class CritiqueReader(ClauseReader):
         beyond = self._after_fillers()
         # "OK" alone is an answer, not a filler.
         start = beyond if beyond < len(self.tokens) else 0
-        whole = tuple(token.norm for token in self.tokens[start:] if token.norm[0].isalnum())
+        particles = self.lexicon.particles
+        whole = tuple(t.norm for t in self.tokens[start:] if t.norm[0].isalnum() and t.norm not in particles)
         if self.pending is not None and whole in self.lexicon.answers:
             kind = self.lexicon.answers[whole]
             if kind != "other" or self.pending.relation == "is":
@@ -299,9 +300,9 @@ class CritiqueReader(ClauseReader):
             self._flush()
         elif kind == "but":
             self._end_clause(at + cue.n_tokens)
-        elif kind in ("asides", "pauses"):
+        elif kind in ("asides", "small_talk"):
             self._flush()
-            self.is_paused |= kind == "pauses"
+            self.is_small_talk |= kind == "small_talk"
         elif kind == "want":
             self.wished, self.undated = True, False
             self.rivals = self.lexicon.rivals(cue.value)

@@ -21,7 +21,7 @@ LATIN = ("en", "de", "fr", "es")
 _LISTS = (
     *("want", "negation", "softly_less", "softly_more", "like", "unlike", "love", "hate", "known", "only", "by"),
     *("all_shown", "none", "reject", "restart", "and", "or", "but", "item_words", "number_signs"),
-    *("between", "range_to", "than", "before_christ", "century", "enough", "compared", "lesser", "pauses"),
+    *("between", "range_to", "than", "before_christ", "century", "enough", "compared", "lesser", "small_talk"),
     *("asides", "same_kind", "decade"),
 )
 _SCALES = (
@@ -102,6 +102,9 @@ class Lexicon:
             {fold(word) for word in data[name]}
             for name in ("telling", "wishing", "adverbial", "pointing", "pointing_alone")
         )
+        self.impressions, self.particles = (
+            {fold(word) for word in data[name]} for name in ("impressions", "particles")
+        )
         self.verdicts = {fold(word): int(sign) for sign, words in data["verdicts"].items() for word in words}
         self.joining = set(data["and"])
         self._rivals = {fold(word): {fold(rival) for rival in rivals} for word, rivals in data["preferences"].items()}
@@ -127,6 +130,11 @@ class Lexicon:
             self.cues.setdefault(spell(phrase), []).append((kind, value))
         for link, noun in itertools.product(data["same_kind_links"], data["same_kind_nouns"]):
             self.cues.setdefault(spell(f"{link} {noun}"), []).append(("same_kind", noun))
+        for start, variants in data.get("variants", {}).items():  # "没什么兴趣" is "没兴趣"
+            for phrase in data["hate"]:
+                if phrase.startswith(start):
+                    for variant in variants:
+                        self.cues.setdefault(spell(variant + phrase.removeprefix(start)), [("hate", phrase)])
         for phrase, kinds in list(self.cues.items()):  # "短一点儿" is "短一点"
             self.cues.setdefault(tuple(word.replace("点", "点儿") for word in phrase), kinds)
         self.longest = max(map(len, self.cues))

@@ -29,6 +29,9 @@ class ClauseReader(NameReader):
         if self.refused and not self.judged and any(one.kind == "item" for one in self.findings[self.first_finding :]):
             self.judged = -1
         self.critique.reject_shown |= bool(self.refused and self.shown and not self.findings)
+        if self._is_impression():
+            for one in self.findings[self.first_finding :]:
+                one.loose |= one.kind in ("constraint", "text")
         if self.mode in ("love", "hate") and self.referred_from > 0:
             for one in self.findings[self.referred_from :]:  # "I read Emma and hated every page of it"
                 one.loose |= one.kind == "text" and not self._is_of_items(str(one.value)) and self._names_item()
@@ -82,6 +85,11 @@ class ClauseReader(NameReader):
     def _names_item(self) -> bool:
         return any(one.kind in ("item", "known") for one in self.findings[min(self.topic_at, self.first_finding) :])
 
+    def _is_impression(self) -> bool:
+        """Whether a clause says how the items of the one before seem: "the third one is not for me, it looks sad"."""
+        first = [token.norm for token in self.tokens[self.clause_at : self.clause_at + 2]]
+        return not (self.mode or self.wished) and self.after_item and bool({*first} & self.lexicon.impressions)
+
     def _is_of_items(self, text: str) -> bool:
         return any(self.facts.forms_of(word) for word in self.facts.words_of(text))
 
@@ -103,7 +111,7 @@ class ClauseReader(NameReader):
         comparisons: list[tuple[str, bool, bool]] = []
         referred: list[int] = []
         said = self._said_from(0)
-        is_understood = said or critique.restart or critique.reject_shown or critique.answer or self.is_paused
+        is_understood = said or critique.restart or critique.reject_shown or critique.answer or self.is_small_talk
         for one in said if is_understood else self.findings:
             if one.kind == "known":
                 critique.known.append(one.value)  # type: ignore[arg-type]

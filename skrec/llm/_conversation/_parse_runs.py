@@ -17,7 +17,7 @@ REFERENCES = ("like", "unlike", "love", "hate", "known")
 CUES = (
     *("none", "reject", "restart", "known", "hate", "unlike", "love", "like", "only"),
     *("negation", "softly_less", "softly_more"),
-    *("want", "same_kind", "asides", "all_shown", "but", "or", "and", "enough", "compared", "lesser", "pauses"),
+    *("want", "same_kind", "asides", "all_shown", "but", "or", "and", "enough", "compared", "lesser", "small_talk"),
 )
 GOVERNING = ("want", "like", "love", "hate", "negation", "softly_less", "softly_more")
 """Cues that say what the words after them are: "something with dragons"."""
@@ -58,7 +58,8 @@ class RunReader:
     critique: Critique
     findings: list[Finding]
     topic_at: int
-    is_paused: bool
+    first_finding: int
+    is_small_talk: bool
 
     def __init__(self, facts: ItemFacts, shown: Sequence[int], pending: Question | None) -> None:
         self.facts = facts
@@ -78,6 +79,7 @@ class RunReader:
         self.judged, self.wished, self.undated = 0, False, False
         self.rivals: set[str] = set()
         self.clause_at = at
+        self.after_item = any(one.kind in ("item", "known") for one in self.findings[self.first_finding :])
         self.first_finding = self.run_from = len(self.findings)
         self.narrates = self.refused = self.has_reader = False
 
