@@ -263,7 +263,8 @@ class CritiqueReader(ClauseReader):
             not norm[0].isalnum()
             or norm in self.lexicon.item_words | self.lexicon.function_words
             or bool(
-                self._label_at(after) or self.lexicon.cue_at(self.tokens, after, ("than", "and", "or", "but", "want"))
+                self._label_at(after)
+                or self.lexicon.cue_at(self.tokens, after, ("than", "and", "or", "but", "want", "adjectives"))
             )
         )
 
