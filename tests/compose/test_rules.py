@@ -74,6 +74,15 @@ def test_filters_of_items(rule, expected):
     assert lists(ruled(rule), [99]) == [expected]
 
 
+@pytest.mark.parametrize("cell", ["小说、讽刺", "小说，讽刺", "小说；讽刺", "小说｜讽刺", "小说|讽刺", "讽刺 / 小说"])
+def test_lists_in_the_separators_of_all_scripts(cell):
+    X = pd.DataFrame({"user": [1, 1, 2, 2], "item": [1, 2, 1, 3]})
+    table = pd.DataFrame({"item": [1, 2, 3], "类型": ["小说", cell, "诗歌"]})
+    rec = RuleRecommender(PopularRecommender(), [FilterRule("类型", "contains", "讽刺")])
+    items = rec.fit(X, item_features=FeatureTable(table)).recommend([9], k=3).items[0].tolist()
+    assert items == [2, None, None]
+
+
 def test_filters_by_a_column_of_the_user():
     region = FilterRule("region", "contains", user="region")
     assert lists(ruled(region), [0, 1, 2, 99], k=7)[0] == [0, 1, 2, 3, 4, 5, None]

@@ -142,6 +142,14 @@ def test_describe_text_in_a_language(tag, head, scripts):
     assert given == describe_text(["监狱", "電視", "Два"])
 
 
+@pytest.mark.parametrize(
+    ("text", "script"),
+    [("ｶﾀｶﾅ ﾃｽﾄ", "Japanese"), ("Ｒ＆Ｄ ｘ", "Latin"), ("ﾡﾢ", "Hangul"), ("שלום مرحبا hi", "Arabic"), ("😀🎉", "none")],
+)
+def test_scripts_of_odd_texts(text, script):
+    assert list(describe_text([text])[0].scripts) == [script]
+
+
 def test_describe_text_in_the_nearest_language():
     with pytest.warns(TemplateLanguageWarning, match="'pt' has no templates; the texts are in Spanish .*zh\\.$"):
         shown = describe_text(["监狱", "\u16a0"], language="pt")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator as op
-import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skrec.compose._rules._cells import Cells
+from skrec.utils import list_members
 
 Missing = Literal["drop", "keep"]
 
@@ -44,7 +44,7 @@ class FilterRule:
         item to the last event of all, in the unit of X (seconds for date-times), 0 for an item without events.
     operator : {"==", "!=", "<", "<=", ">", ">=", "in", "not in", "contains", "does not contain"}
         The column stands on the left. For "in" and "contains" a text is the list of its pieces between commas,
-        semicolons or bars. Date-times compare as ISO text.
+        semicolons, bars or slashes of any script ("小说、讽刺"). Date-times compare as ISO text.
     value : object, default=None
         What the column is compared with.
     user : str, default=None
@@ -130,7 +130,7 @@ class FilterRule:
 def _members(value: Any) -> Collection[Any]:
     """What a list of values holds: a text is that of its pieces."""
     if isinstance(value, str):
-        return {piece.strip() for piece in re.split(r"[,;|]", value)}
+        return set(list_members(value))
     return value if isinstance(value, Collection) else (value,)
 
 

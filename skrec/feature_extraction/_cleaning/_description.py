@@ -180,10 +180,11 @@ def _script(text: str) -> str:
 
 
 def _letter_script(letter: str) -> str:
-    """First word of a letter's Unicode name, which is its script: "LATIN SMALL LETTER A"."""
+    """First word of a letter's Unicode name but for its width, which is its script: "LATIN SMALL LETTER A"."""
     if letter.isascii():
         return "Latin"
-    return unicodedata.name(letter, "unnamed").split()[0].split("-")[0].capitalize()
+    name = unicodedata.name(letter, "unnamed").removeprefix("HALFWIDTH ").removeprefix("FULLWIDTH ")
+    return name.split()[0].split("-")[0].capitalize()
 
 
 def _cells(row: ColumnDescription, language: str) -> tuple[str, ...]:

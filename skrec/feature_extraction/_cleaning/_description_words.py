@@ -25,7 +25,6 @@ _SCRIPTS = {
     "Ethiopic": ("Äthiopisch", "éthiopien", "etíope", "埃塞俄比亚文"),
     "Tibetan": ("Tibetisch", "tibétain", "tibetano", "藏文"),
     "Mongolian": ("Mongolisch", "mongol", "mongol", "蒙古文"),
-    "Fullwidth": ("Vollbreit", "pleine chasse", "ancho completo", "全角"),
     "none": ("keine", "aucune", "ninguna", "无"),
 }
 _ORDER = ("de", "fr", "es", "zh")

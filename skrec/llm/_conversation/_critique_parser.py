@@ -102,7 +102,7 @@ class CritiqueReader(ClauseReader):
                 if self.pending is not None and (kind != "other" or self.pending.relation == "is"):
                     self.critique.answer = kind
                     return stop
-                return stop if kind in ("yes", "no") and stop == len(self.tokens) else beyond
+                return stop if kind == "any" or (kind in ("yes", "no") and stop == len(self.tokens)) else beyond
         return beyond
 
     def _after_fillers(self) -> int:
@@ -370,7 +370,7 @@ class CritiqueReader(ClauseReader):
             self.critique.restart = True
             self.findings.clear()
             self.run = None
-        elif kind == "reject" and not self.mode and self._has_item():
+        elif kind == "reject" and self.mode in ("", "like") and self._has_item():
             self.mode, self.referred_from = "hate", len(self.findings)  # "the third, something else please"
         elif kind == "none" or whole or not any(one.sign < 0 for one in self.findings):
             # "Not the fourth, something else": something else than the fourth.

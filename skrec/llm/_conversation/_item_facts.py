@@ -68,7 +68,7 @@ _PEOPLE = (
     "导演",
 )
 _SUBTITLE = re.compile(r"\s*(?:[:;(]|, or,? )")
-_LONGEST_LABEL, _MOST_WORDS = 40, 4
+_LONGEST_LABEL, _LONGEST_SPACELESS, _MOST_WORDS = 40, 16, 4
 _LONG_SHARE = 0.1
 _MOST_COLUMNS = 50
 _SAMPLED = 200
@@ -344,7 +344,7 @@ def _labels(column: list[Any]) -> dict[str, NDArray[np.int64]] | None:
         members = list(dict.fromkeys(_members(cell)))
         for member in members:
             n_members += 1
-            if len(member) > _LONGEST_LABEL or len(member.split()) > _MOST_WORDS:
+            if _is_sentence(member):
                 n_long += 1
             else:
                 items.setdefault(member, []).append(row)
@@ -354,6 +354,12 @@ def _labels(column: list[Any]) -> dict[str, NDArray[np.int64]] | None:
     if not items or len(items) == n_members > 1:
         return None
     return _merged(items)
+
+
+def _is_sentence(text: str) -> bool:
+    """Whether a text is too long for a label: by its words, and where it has no spaces by its signs."""
+    longest = _LONGEST_SPACELESS if is_spaceless(text) else _LONGEST_LABEL
+    return len(text) > longest or len(text.split()) > _MOST_WORDS
 
 
 def _merged(items: dict[str, list[int]]) -> dict[str, NDArray[np.int64]]:

@@ -130,11 +130,8 @@ class Lexicon:
             self.cues.setdefault(spell(phrase), []).append((kind, value))
         for link, noun in itertools.product(data["same_kind_links"], data["same_kind_nouns"]):
             self.cues.setdefault(spell(f"{link} {noun}"), []).append(("same_kind", noun))
-        for start, variants in data.get("variants", {}).items():  # "没什么兴趣" is "没兴趣"
-            for phrase in data["hate"]:
-                if phrase.startswith(start):
-                    for variant in variants:
-                        self.cues.setdefault(spell(variant + phrase.removeprefix(start)), [("hate", phrase)])
+        for kind, value, phrase in _varied(data):
+            self.cues.setdefault(spell(phrase), [(kind, value)])
         for phrase, kinds in list(self.cues.items()):  # "短一点儿" is "短一点"
             self.cues.setdefault(tuple(word.replace("点", "点儿") for word in phrase), kinds)
         self.longest = max(map(len, self.cues))
@@ -278,6 +275,14 @@ class Lexicon:
         # A word may belong to several themes: "war" ranks higher for war than for violence.
         length, rank, concept = min(found)
         return Concept(concept, -length, rank < _CENTRAL)
+
+
+def _varied(data: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Kind, phrase and variant of each phrase with another beginning: "没什么兴趣" for "没兴趣"."""
+    for kind, starts in data.get("variants", {}).items():
+        for start, phrase in itertools.product(starts, data[kind]):
+            if phrase.startswith(start):
+                yield from ((kind, phrase, other + phrase.removeprefix(start)) for other in starts[start])
 
 
 def _scaled(data: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
