@@ -7,7 +7,7 @@ import itertools
 from skrec.llm._conversation._critique import Critique
 from skrec.llm._conversation._detection import detect_language
 from skrec.llm._conversation._lexicon import Cue, load_lexicon
-from skrec.llm._conversation._parse_clauses import ClauseReader
+from skrec.llm._conversation._parse_answers import SIGNS, AnswerReader
 from skrec.llm._conversation._parse_numbers import NumberReader
 from skrec.llm._conversation._parse_runs import CUES, GOVERNING, REFERENCES, Finding
 from skrec.llm._conversation._spelling import corrected
@@ -19,7 +19,7 @@ from skrec.utils import quoted_texts
 _NEAR = 5
 
 
-class CritiqueReader(ClauseReader):
+class CritiqueReader(AnswerReader):
     """Parses one text.
 
     Parameters
@@ -73,60 +73,22 @@ class CritiqueReader(ClauseReader):
         while at < len(self.tokens):
             at += self._step(at)
         self._end_clause(at)
+        has_objects = any(one.kind != "text" for one in self.findings)
+        if self.pending is not None and self.critique.answer is None and not has_objects:
+            self.critique.answer = self._late_answer()
+            self.findings = [] if self.critique.answer else self.findings
+            self.critique.reject_shown &= self.critique.answer is None
         self._settle()
         return self.critique
-
-    # Answers ---------------------------------------------------------------------------------------
-
-    def _answer(self) -> int:
-        """Read an answer to the last question at the start of the text; the number of its tokens."""
-        beyond = self._after_fillers()
-        # "OK" alone is an answer, not a filler.
-        start = beyond if beyond < len(self.tokens) else 0
-        particles = self.lexicon.particles
-        whole = tuple(t.norm for t in self.tokens[start:] if t.norm[0].isalnum() and t.norm not in particles)
-        if self.pending is not None and whole in self.lexicon.answers:
-            kind = self.lexicon.answers[whole]
-            if kind != "other" or self.pending.relation == "is":
-                self.critique.answer = kind
-                return len(self.tokens)
-        stops = [at for at, token in enumerate(self.tokens) if at > start and not token.norm[0].isalnum()]
-        first = next((at for at, token in enumerate(self.tokens) if not token.norm[0].isalnum()), 0)
-        if self.pending is not None and self.lexicon.answers.get(self._norms(0, first)) in ("yes", "no"):
-            self.critique.answer = self.lexicon.answers[self._norms(0, first)]
-            return first  # "nein, eher was mit Rittern"
-        for stop in [*stops[:1], len(self.tokens)]:
-            phrase = tuple(token.norm for token in self.tokens[start:stop])
-            if phrase in self.lexicon.answers:
-                kind = self.lexicon.answers[phrase]
-                if self.pending is not None and (kind != "other" or self.pending.relation == "is"):
-                    self.critique.answer = kind
-                    return stop
-                return stop if kind == "any" or (kind in ("yes", "no") and stop == len(self.tokens)) else beyond
-        return beyond
-
-    def _after_fillers(self) -> int:
-        """Position of the first token that is not a filler or a sign: 1 for "hmm no"."""
-        at = 0
-        while at < len(self.tokens):
-            lengths = [length for length in (2, 1) if self._norms(at, length) in self.lexicon.fillers]
-            if lengths:
-                at += lengths[0]
-            elif at and not self.tokens[at].norm[0].isalnum():
-                at += 1
-            else:
-                break
-        return at
-
-    def _norms(self, at: int, length: int) -> tuple[str, ...]:
-        return tuple(token.norm for token in self.tokens[at : at + length])
 
     # One step ----------------------------------------------------------------------------------------
 
     def _step(self, at: int) -> int:
         token = self.tokens[at]
-        if token.norm in ",;:.!?()…\n":
+        if token.norm in SIGNS:
             return self._sign_between(at)
+        if at == self.clause_at and self._ends_clause(at + 1) and (token.norm,) in self.lexicon.fillers:
+            return 1  # "War and Peace? God, so dull"
         for read in (
             self._fresh_start,
             self._title,
@@ -264,7 +226,9 @@ class CritiqueReader(ClauseReader):
             or norm in self.lexicon.item_words | self.lexicon.function_words
             or bool(
                 self._label_at(after)
-                or self.lexicon.cue_at(self.tokens, after, ("than", "and", "or", "but", "want", "adjectives"))
+                or self.lexicon.cue_at(
+                    self.tokens, after, ("than", "and", "or", "but", "want", "negation", "adjectives")
+                )
             )
         )
 
@@ -274,6 +238,11 @@ class CritiqueReader(ClauseReader):
         cue = self.lexicon.cue_at(self.tokens, at, CUES)
         if cue is None:
             return 0
+        after = at + cue.n_tokens
+        if cue.kind == "like" and at == self.clause_at and after == at + 1 and self._tells(after):
+            return 1  # "wie ist das Wetter?"
+        if cue.kind == "reject" and after < len(self.tokens) and self.tokens[after].norm in self.lexicon.times:
+            return cue.n_tokens + 1  # "next week"
         is_run = self.run is not None
         n_tokens = self._read_cue(at, cue)
         joined = cue.kind in ("and", "or") and is_run and bool(self.findings) and not self.findings[-1].loose
@@ -299,6 +268,12 @@ class CritiqueReader(ClauseReader):
             return self._reject(at, cue.n_tokens, kind)
         elif kind in ("and", "or"):
             self._flush()
+            if (
+                self.mode in ("love", "hate", "known")
+                and not self._said_from(self.referred_from)
+                and self._names_item()
+            ):
+                self._end_clause(at + cue.n_tokens)  # "the fifth I know and the third I don't like"
         elif kind == "but":
             self._end_clause(at + cue.n_tokens)
         elif kind in ("asides", "small_talk"):
@@ -322,6 +297,8 @@ class CritiqueReader(ClauseReader):
         elif kind in ("negation", "softly_less", "softly_more"):
             self._flush()
             self.sign, self.soft = (1 if kind == "softly_more" else -1), kind != "negation"
+            self.negation_at = at
+            self.negates_verb = kind == "negation" and cue.value.split()[-1] in self.lexicon.verbal_negations
             self.negated_at = at + cue.n_tokens if kind == "negation" else -1
             self.negated_from = len(self.findings)
         else:
@@ -395,6 +372,4 @@ class CritiqueReader(ClauseReader):
         return 0
 
     def _begins_clause(self, at: int) -> bool:
-        return (
-            self.tokens[at].norm in ",;:.!?()…\n" or self.lexicon.cue_at(self.tokens, at, ("but", "want")) is not None
-        )
+        return self.tokens[at].norm in SIGNS or self.lexicon.cue_at(self.tokens, at, ("but", "want")) is not None

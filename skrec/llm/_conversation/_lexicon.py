@@ -89,6 +89,7 @@ class Lexicon:
         self.already = {fold(word) for word in data["already"]}
         self.fresh_starts = [tuple({fold(word) for word in words} for words in pair) for pair in data["fresh_starts"]]
         self.function_words = {fold(word) for word in data["function_words"]}
+        self.function_words |= {fold(word) for word in data["naming"]}
         self.attribute_names = {fold(word) for word in self.attribute_words.values()}
         self.item_words = {fold(word) for word in data["item_words"]}
         self.exclusive = {spell(phrase) for phrase in data["exclusive"]}
@@ -98,9 +99,12 @@ class Lexicon:
         self.times, self.about, self.indefinite, self.kin, self.kin_before = (
             {fold(word) for word in data[name]} for name in ("times", "about", "indefinite", "kin", "kin_before")
         )
-        self.telling, self.wishing, self.adverbial, self.pointing, self.pointing_alone = (
+        self.telling, self.wishing, self.adverbial, self.pointing, self.pointing_alone, self.naming, self.relative = (
             {fold(word) for word in data[name]}
-            for name in ("telling", "wishing", "adverbial", "pointing", "pointing_alone")
+            for name in ("telling", "wishing", "adverbial", "pointing", "pointing_alone", "naming", "relative")
+        )
+        self.verbal_negations, self.deciding = (
+            {fold(word) for word in data[name]} for name in ("verbal_negations", "deciding")
         )
         self.impressions, self.particles = (
             {fold(word) for word in data[name]} for name in ("impressions", "particles")
@@ -159,7 +163,7 @@ class Lexicon:
         starts = [words for words, begins, *_ in self._concept_words if begins and len(words) == 1]
         self._vocabulary = self.function_words | self.item_words | {word for phrase in self.cues for word in phrase}
         self._vocabulary |= {word for table in (self.answers, self.synonyms, self.fillers) for p in table for word in p}
-        self._vocabulary |= self._judgements.keys() | self.already | self.intensifiers
+        self._vocabulary |= self._judgements.keys() | self.already | self.intensifiers | self._numerals.keys()
         self._vocabulary |= {word for words, *_ in self._concept_words for word in words}
         self._starts = tuple(words[0] for words in starts)
 
@@ -191,6 +195,21 @@ class Lexicon:
         """Whether a word, folded, is a function word, or in Chinese some of them: "看个"."""
         plain = self.function_words
         return word in plain or (self.code == "zh" and len(word) < LONG_NAME and all(sign in plain for sign in word))
+
+    def answer(self, words: tuple[str, ...]) -> str | None:
+        """The kind of an answer, whoever it is for: "spielt keine Rolle", "das spielt für mich keine Rolle"."""
+        if words in self.answers:
+            return self.answers[words]
+        bare = self._bare(words)
+        return self._bare_answers.get(bare) if len(bare) > 1 else None
+
+    def _bare(self, words: tuple[str, ...]) -> tuple[str, ...]:
+        plain = self.telling | self.adverbial | self.pointing | self.intensifiers
+        return tuple(word for word in words if word not in plain)
+
+    @cached_property
+    def _bare_answers(self) -> dict[tuple[str, ...], str]:
+        return {self._bare(phrase): kind for phrase, kind in self.answers.items()}
 
     def knows_plain(self, word: str) -> bool:
         """Whether a word, folded, is a function word, or joins two others, or asks politely."""

@@ -23,7 +23,9 @@ class ClauseReader(NameReader):
     def _end_clause(self, at: int) -> None:
         trailing = self.negated_at == len(self.tokens)
         self._flush()
-        trailing |= self.sign < 0 and not self._said_from(max(self.negated_from, self.first_finding))
+        since = self._said_from(max(self.negated_from, self.first_finding))
+        relative = any(token.norm in self.lexicon.relative for token in self.tokens[self.clause_at : self.negation_at])
+        trailing |= self.sign < 0 and not since and not (self.negates_verb and (self.wished or relative))
         # "Davon sagt mir keins zu"
         self.refused |= self.all_shown and self.sign < 0
         if self.refused and not self.judged and any(one.kind == "item" for one in self.findings[self.first_finding :]):
@@ -38,11 +40,19 @@ class ClauseReader(NameReader):
         if self.mode in ("love", "hate") and not self._said_from(self.first_finding) and not self._names_item():
             for one in self.findings[self.first_finding :]:
                 one.loose = False  # the verb is about it
+        if self.negates_verb and any(one.kind == "item" for one in self.findings[self.first_finding :]):
+            for one in self.findings[self.first_finding :]:  # "Didn't get on with Emma"
+                one.loose |= one.kind == "text" and not self._is_of_items(str(one.value))
         if trailing and self.mode == "love":
             self.mode = "hate"  # "von denen mag ich keins"
         clause = self._said_from(self.first_finding)
         # "The third, I have read it": a verb without items of its own is about those just before.
         about = clause or self._said_from(self.topic_at)
+        judges = self.judged < 0 or self.mode in ("hate", "known")
+        if judges and clause and all(one.is_bound for one in clause) and self._names_item():
+            for one in clause:
+                one.loose = True  # "War and Peace? I gave up after a hundred pages"
+            clause, about = [], self._said_from(self.topic_at)
         if self.mode == "hate" or self.judged < 0:  # "we read Emma in school, I hated it" is not about schools
             items = [one for one in about if one.kind in ("item", "known")]
             for one in about if items else ():
@@ -68,12 +78,15 @@ class ClauseReader(NameReader):
         if is_topic and not self.mode and self.sign > 0 and self._says_already(at):
             for one in clause:
                 one.kind = "known" if one.kind == "item" and one.sign > 0 else one.kind
-        self.topic_at = self.first_finding if is_topic else len(self.findings)
+        if len(self.findings) > self.first_finding or self.mode or self.wished:
+            self.topic_at = self.first_finding if is_topic else len(self.findings)
         self._begin_clause(at)
 
     def _read_verb(self, about: list[Finding]) -> None:
         """Apply "I love", "I hate" or "I know" to what was named before it."""
+        items = [one for one in about if one.kind in ("item", "known")]
         for one in about:
+            one.loose |= bool(items) and self.mode == "known" and one not in items
             if one.kind == "item" or (one.kind == "known" and self.mode != "known"):
                 one.kind = "known" if self.mode == "known" else "item"
                 one.sign = -1 if self.mode == "hate" else 1
@@ -81,9 +94,6 @@ class ClauseReader(NameReader):
                 one.sign, one.strict = -1, True
         # "Not my thing" and nothing else is about the last list.
         self.critique.reject_shown |= self.mode == "hate" and not self.findings and bool(self.shown)
-
-    def _names_item(self) -> bool:
-        return any(one.kind in ("item", "known") for one in self.findings[min(self.topic_at, self.first_finding) :])
 
     def _is_impression(self) -> bool:
         """Whether a clause says how the items of the one before seem: "the third one is not for me, it looks sad"."""
@@ -152,7 +162,7 @@ class ClauseReader(NameReader):
     def _compare(self, kind: str, up: bool, absolute: bool, referred: list[int]) -> None:
         column = self.facts.column_of(kind)
         relation = ">=" if up else "<="
-        if absolute and any(one.attribute == column is not None for one in self.critique.constraints):
+        if any(one.attribute == column is not None for one in self.critique.constraints):
             return  # "a short one, under 200 pages", "300 pages long": the number says it
         scale = kind + ("+" if up else "-")
         if column is None:

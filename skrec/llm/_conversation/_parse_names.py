@@ -25,6 +25,10 @@ class NameReader(RunReader):
                     self._item(code)
                     return len(inside)
                 return 0
+        named = self.lexicon.naming.intersection(t.norm for t in self.tokens[max(at - 3, 0) : at])
+        if named and self.has_reader and token.capital:
+            self.run = None
+            return 1  # "my daughter is called Emma"
         longest = min(self.facts.longest_title, len(self.tokens) - at)
         for length in range(longest, 0, -1):
             part = self.tokens[at : at + length]
@@ -161,15 +165,15 @@ class NameReader(RunReader):
         lexicon, tokens = self.lexicon, self.tokens
         if not self.shown or tokens[at].norm not in lexicon.pointing or (at and tokens[at - 1].norm == ","):
             return 0
-        has_head, is_linked, stop = tokens[at].norm in lexicon.pointing_alone, False, at + 1
+        alone, has_head, is_linked, stop = tokens[at].norm in lexicon.pointing_alone, False, False, at + 1
         told: list[str] = []
         while stop < len(tokens) and not (told and (has_head or is_linked)):
             norm = tokens[stop].norm
             if norm in lexicon.item_words:
                 has_head = True
             elif norm in lexicon.about:
-                is_linked = has_head
-                if not has_head:
+                is_linked = has_head or (alone and not told)
+                if not is_linked:
                     return 0
             elif lexicon.cue_at(tokens, stop, ("ordinals", "first_places")) is not None:
                 return 0
@@ -178,19 +182,31 @@ class NameReader(RunReader):
                     return 0
                 told.append(norm)
             stop += 1
-        if not told or not has_head:
+        if not told or not (has_head or is_linked):
             return 0
         fitting = self.facts.items_with([form for word in told for form in [*self.facts.forms_of(word), word]])
         codes = [code for code in self.shown if fitting[code]]
         if len(codes) != 1:
             return 0
         self._item(codes[0])
+        while stop < len(tokens) and self._tells_of(stop, codes[0]):
+            stop += 1  # "the one about the time machine"
         return stop - at
+
+    def _tells_of(self, at: int, code: int) -> bool:
+        """Whether a word is in the texts of an item, in any form."""
+        forms = self.facts.forms_of(self.tokens[at].norm)
+        return bool(forms) and bool(self.facts.items_with(forms)[code])
 
     def _stands_alone(self, at: int, after: int) -> bool:
         """Whether a place goes without the word that follows: "das dritte tauschen", "第三本能换吗"."""
         if self.lexicon.code == "de" and not self.tokens[after].capital:
             return True  # it is no noun
+        unknown = not self._has_words([self.tokens[after]]) and self.lexicon.concept_at(self.tokens, after) is None
+        if unknown and not self.tokens[after].capital and self.lexicon.code in ("en", "fr", "es"):
+            led = at == self.clause_at or self.tokens[at - 1].norm in self.lexicon.pointing
+            led &= at < 2 or self.tokens[at - 2].norm not in self.lexicon.about  # "about the second world war"
+            return led or self._is_structure(after)  # "el tercero suena bien"
         return (self.lexicon.code == "zh" and len(self.tokens[at].norm) > 2) or self._is_structure(after)
 
     def _is_structure(self, at: int) -> bool:
@@ -223,7 +239,9 @@ class NameReader(RunReader):
             return n_tokens  # "X was great, what else is like that"
         if self.negated_at == at and self.mode not in REFERENCES and not self._said_from(self.topic_at):
             self.critique.reject_shown = True  # "not that one", but not "horror, so not that"
-        if self.mode == "hate" and self.negated_at >= 0:  # "I don't fancy any of those"
+        if self.mode in ("love", "hate", "known") and self._names_item():
+            return n_tokens  # "we did Emma in school, so I know that one"
+        if self.mode == "hate":  # "I don't fancy any of those"
             self.critique.reject_shown = True
         elif self.mode in REFERENCES and self.shown:
             self._flush()

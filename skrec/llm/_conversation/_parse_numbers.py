@@ -16,6 +16,8 @@ from skrec.llm._conversation._word_forms import name_words
 _YEARS = range(1000, 2200)
 _ROMAN = {"i": 1, "v": 5, "x": 10}
 _AROUND = 0.2
+_DASH = 3
+"""Signs between the numbers of "200 - 300 pages"."""
 _LARGEST = 1e15
 Bounds = list[tuple[str, float]]
 
@@ -60,14 +62,16 @@ class NumberReader:
             return None
         middle = start + first[1]
         to = self.lexicon.cue_at(tokens, middle, ("range_to",))
-        last = self._number(tokens, middle + to.n_tokens) if to else None
-        if to is None or last is None:
+        dashed = middle < len(tokens) and 0 < tokens[middle].start - tokens[middle - 1].stop <= _DASH
+        n_tokens = to.n_tokens if to else 0
+        last = self._number(tokens, middle + n_tokens) if to or dashed else None
+        if last is None:
             return None
         low, high = sorted((first[0], last[0]))
         kind = last[2] or first[2] or _year_kind(low, high)
-        if cue is None and (kind is None or to.value in self.lexicon.joining):
+        if cue is None and (kind is None or (to and to.value in self.lexicon.joining)):
             return None  # "2 and 3"
-        return [(">=", low), ("<=", high)], kind, middle + to.n_tokens + last[1] - at
+        return [(">=", low), ("<=", high)], kind, middle + n_tokens + last[1] - at
 
     def _bound(self, tokens: list[Token], at: int) -> tuple[Bounds, str | None, int] | None:
         """Under a, before a, at least a, about a."""

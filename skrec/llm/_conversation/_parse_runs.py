@@ -34,6 +34,11 @@ class Finding:
     loose: bool = False  # words that no cue leads to and no item has: of the user, not of what is wanted
 
     @property
+    def is_bound(self) -> bool:
+        """Whether it is a limit of a number."""
+        return self.kind == "constraint" and self.value.relation in ("<=", ">=")  # type: ignore[attr-defined]
+
+    @property
     def is_theme(self) -> bool:
         """Whether it says what items are like: "long" does, "longer" asks for others."""
         return self.kind in ("constraint", "text") or (self.kind == "comparison" and self.value[2])  # type: ignore[index]
@@ -81,7 +86,8 @@ class RunReader:
         self.clause_at = at
         self.after_item = any(one.kind in ("item", "known") for one in self.findings[self.first_finding :])
         self.first_finding = self.run_from = len(self.findings)
-        self.narrates = self.refused = self.has_reader = False
+        self.negation_at = -1
+        self.narrates = self.refused = self.has_reader = self.negates_verb = False
 
     def _is_strict(self) -> bool:
         return self.sign < 0 and not self.soft
@@ -110,7 +116,7 @@ class RunReader:
         self.run, self.run_named, self.run_concepts = None, False, []
         themes = [one for one in self.findings[self.run_from :] if one.kind == "constraint"]
         self.run_from = len(self.findings)
-        narrates = self._narrates(begin, end)
+        narrates = self._narrates(begin, end, named)
         if narrates and self.lexicon.opinion([token.norm for token in self.tokens[begin:end]]) < 0 and themes:
             self.judged, narrates = -1, False  # "Dickens always makes me fall asleep"
             return
@@ -143,7 +149,10 @@ class RunReader:
         if self.narrates and not (self.wished or self.mode or named or self.has_reader or self._has_words(words)):
             return  # "someone is at the door", "then I cannot sleep"
         if self.mode != "known":
-            loose = narrates or (not named and self._is_loose(begin, start, words))
+            loose = narrates or self._is_loose(begin, start, words)
+            loose |= self.negates_verb and begin == self.governed_at and self._tells(self.clause_at, stop)
+            loose |= self.has_reader and begin != self.governed_at
+            loose &= narrates or not named
             self._add(Finding("text", said, self.sign, self._is_strict() and not named, loose))
 
     def _trimmed(self, start: int, stop: int, named: bool) -> tuple[int, int]:
@@ -179,15 +188,25 @@ class RunReader:
         words = self.tokens[start:stop]
         norms = [token.norm for token in words]
         sign = self.lexicon.judgement(norms)
-        if sign > 0 and not self._has_item():
-            return True  # "a story from there would be lovely"
+        if (sign > 0 and not self._has_item()) or (
+            sign < 0 < self.sign and begin != self.governed_at and self.findings
+        ):
+            return True  # "a story from there would be lovely", "what a bore"
+        if self.sign > 0 > self.lexicon.opinion(norms) and self.all_shown is False and not self._has_words(words):
+            self.refused |= sign < 0 and begin != self.governed_at
+            return True  # "you have dreadful taste"
+        if self.all_shown and self.mode == "like" and not self._has_words(words):
+            return True  # "these all look like bricks"
         if self.mode or self._has_words(words):
             return False
+        if len(words) > 1 and begin != self.governed_at and self.sign > 0 < self.lexicon.opinion(norms):
+            return True  # "lovely weather"
         before = self.negated_from if self.negated_from >= 0 else len(self.findings)
         named = self._said_from(self.first_finding)[: before - self.first_finding]
-        told = self.lexicon.telling.intersection(token.norm for token in self.tokens[begin:stop])
-        if self.sign < 0 and named and told:
-            self.judged = -1  # "the third doesn't grab me", "horror isn't my genre"
+        told = self._tells(begin, stop)
+        told |= self._tells(self.clause_at, start) and (self.negates_verb or not named)
+        if self.sign < 0 and named and (told or any(one.kind == "item" for one in named)):
+            self.judged = self.judged if self.wished else -1  # "the third doesn't grab me", "horror isn't my genre"
             return True
         refuses = self.sign < 0 or self.lexicon.opinion(norms) < 0
         if refuses and not self.findings and (self.all_shown or (sign < 0 < self.sign)):
@@ -206,6 +225,10 @@ class RunReader:
                     return False
                 self.run, self.has_reader = None, True
                 return True
+        joined = lexicon.cue_at(tokens, at + 1, ("and",)) is not None and at + 2 < len(tokens)
+        if joined and tokens[at + 2].norm in lexicon.telling:
+            self.run = None
+            return True  # "the children and I"
         # In Chinese nobody says whose: "孩子喜欢恐龙".
         return lexicon.code == "zh" and (at == 0 or not tokens[at - 1].norm[0].isalnum()) and at + 1 < len(tokens)
 
@@ -234,12 +257,17 @@ class RunReader:
         )
         return not (led or joins) and not self._has_words(words)
 
-    def _narrates(self, start: int, stop: int) -> bool:
+    def _tells(self, start: int, stop: int | None = None) -> bool:
+        """Whether there are words of sentences about the user, such as "I" and "is", from one token on."""
+        stop = start + 1 if stop is None else stop
+        return not self.lexicon.telling.isdisjoint(token.norm for token in self.tokens[start:stop])
+
+    def _narrates(self, start: int, stop: int, named: bool) -> bool:
         """Whether a run that no cue leads to is a sentence, and so no wish: "my flight is only two hours"."""
         lexicon, norms = self.lexicon, [token.norm for token in self.tokens[start:stop]]
         if start == self.governed_at or self._has_item() or lexicon.wishing.intersection(norms):
             return False
-        if lexicon.cue_at(self.tokens, stop, ("negation",)) and norms[0] in lexicon.adverbial:
+        if named and lexicon.cue_at(self.tokens, stop, ("negation",)) and norms[0] in lexicon.adverbial:
             return False  # "für Gedichte bin ich nicht zu haben"
         led = next(
             (at for at, norm in enumerate(norms) if norm in lexicon.about and at + start > self.clause_at), len(norms)
@@ -254,7 +282,10 @@ class RunReader:
             return False
         plain = {norm for norm in norms if norm in lexicon.function_words} - lexicon.indefinite - lexicon.pointing
         first = next((at for at, norm in enumerate(norms) if norm not in lexicon.function_words), 0)
-        led = norms[0] in lexicon.about or lexicon.about.intersection(norms[first:])
+        rest = norms[first:]
+        while rest and rest[-1] in lexicon.function_words:
+            rest.pop()
+        led = norms[0] in lexicon.about - lexicon.relative or lexicon.about.intersection(rest)
         return 2 * len(plain) >= len(norms) and not led and not plain & lexicon.wishing
 
     def _has_words(self, words: list[Token]) -> bool:
@@ -272,6 +303,9 @@ class RunReader:
 
     def _has_item(self) -> bool:
         return any(one.kind == "item" for one in self.findings[self.first_finding :])
+
+    def _names_item(self) -> bool:
+        return any(one.kind in ("item", "known") for one in self.findings[min(self.topic_at, self.first_finding) :])
 
     def _item(self, code: int) -> None:
         self._flush()
