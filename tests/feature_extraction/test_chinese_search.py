@@ -45,6 +45,11 @@ def test_fifty_labelled_queries(titles, recommender, queries):
     assert np.mean(recalls) >= 0.6  # .955 when it was written
 
 
+def test_traditional_signs_find_what_simplified_ones_find(recommender, queries):
+    found = recommender.search(["监狱", "监狱里的发明", "海上的冒险"], k=10).items
+    assert recommender.search(["監獄", "監獄裡的發明", "海上的冒險"], k=10).items.tolist() == found.tolist()
+
+
 def test_prisons_by_request_and_in_conversation(shop, titles, recommender, queries):
     prisons = queries["监狱"]
     by_request = recommender.recommend(["somebody new"], k=10, request=["监狱"])

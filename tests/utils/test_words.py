@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from skrec.exceptions import DamagedStateError
 from skrec.feature_extraction import HashingTextEncoder, KeywordExtractor, LLMTextEmbedder
-from skrec.utils import WordPattern, WordSplitter, content_words, list_members, main_script, quoted_texts
+from skrec.utils import WordPattern, WordSplitter, content_words, list_members, main_script, quoted_texts, simplified
 from skrec.utils._words import _splitter
 
 BLURB = "监狱里的囚犯想要逃跑，看守却睡着了。"
@@ -217,3 +217,24 @@ def test_quotes_of_all_scripts(marks):
 )
 def test_the_main_script(text, language):
     assert main_script(text) == language
+
+
+@pytest.mark.parametrize(
+    ("traditional", "expected"),
+    [
+        ("推薦關係無所謂", "推荐关系无所谓"),
+        ("後來說話嗎麼裡麵", "后来说话吗么里面"),
+        ("説閲讀臺灣颱風懸疑驚悚尋寶", "说阅读台湾台风悬疑惊悚寻宝"),
+        ("乾隆皇帝, naïve 恐怖", "乾隆皇帝, naïve 恐怖"),
+    ],
+)
+def test_traditional_signs_become_simplified_ones(traditional, expected):
+    assert simplified(traditional) == expected
+    assert simplified(expected) == expected
+
+
+def test_borders_are_those_of_known_words():
+    pytest.importorskip("rjieba")
+    assert WordSplitter().borders("但别血腥") == {0, 1, 2, 4}
+    assert WordSplitter(list).borders("外星人") == {0, 1, 2, 3}
+    assert WordSplitter(use_libraries=False).borders("外星人") == {0, 1, 2, 3}

@@ -2,15 +2,20 @@
 
 import unicodedata
 
+from skrec.utils import simplified
+
 _VARIANTS = ((0xFE00, 0xFE0F), (0xE0100, 0xE01EF))  # how the character before is drawn
 _HAN = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF))
 
 
 def fold_text(text: str) -> str:
-    """Text in Unicode's NFKC, without case, invisible marks (writing direction, zero width) and lone surrogates."""
+    """Text in Unicode's NFKC, without case, invisible marks (writing direction, zero width) and lone surrogates.
+
+    Traditional Chinese signs become simplified ones, so that either finds the other.
+    """
     if text.isascii():
         return text.lower()
-    return unicodedata.normalize("NFKC", text.translate(_VISIBLE)).casefold()
+    return simplified(unicodedata.normalize("NFKC", text.translate(_VISIBLE)).casefold())
 
 
 def words_of(text: str) -> list[str]:

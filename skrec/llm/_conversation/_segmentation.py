@@ -96,7 +96,7 @@ class Segmenter:
 
     def pieces(self, run: str) -> list[Piece]:
         """The pieces of a run, in order and without gaps."""
-        borders = {edge for span in self.splitter.spans(run) for edge in span}
+        borders = self.splitter.borders(run)
         found: list[Piece] = []
         rest = at = 0
         while at < len(run):

@@ -23,6 +23,14 @@ def _cutter(library: str) -> Callable[[str], list[str]]:
     return {"rjieba": _rjieba, "sudachipy": _sudachi, "kiwipiepy": _kiwi}[library]()
 
 
+def known_words(text: str) -> list[str]:
+    """The words of a Chinese text that the dictionary of rjieba has, and single signs; none is guessed."""
+    import rjieba
+
+    words: list[str] = rjieba.cut(text, hmm=False)
+    return words
+
+
 def _rjieba() -> Callable[[str], list[str]]:
     import rjieba
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from skrec.utils._loading import check_kind, refuse_state
-from skrec.utils._words._libraries import LIBRARIES, MODULES, NAMES, cut
+from skrec.utils._words._libraries import LIBRARIES, MODULES, NAMES, cut, known_words
 from skrec.utils._words._patterns import WordPattern
 from skrec.utils._words._scripts import HAN, HANGUL, KANA, SOUTH_EAST_ASIAN, is_simple, is_spaceless, main_script
 from skrec.utils._words._stop_words import FUNCTION_WORDS
@@ -103,6 +103,15 @@ class WordSplitter:
             spans += self._split_run(text, start, stop, japanese)
         return spans
 
+    def borders(self, run: str) -> set[int]:
+        """Where words of a run of Chinese begin or end; of those that the dictionary has, where there is one.
+
+        A dictionary guesses words that it does not have, "但别" (but not) for one, which would hide both.
+        """
+        if self.tokenizer is None and self._library("zh") == "rjieba":
+            return {edge for span in _located(run, known_words(run), 0) for edge in span}
+        return {edge for span in self.spans(run) for edge in span}
+
     def _tokenized(self, text: str) -> list[str]:
         assert self.tokenizer is not None
         given = self.tokenizer(text)
@@ -135,13 +144,16 @@ class WordSplitter:
         return spans
 
     def _split_piece(self, piece: str, language: str) -> list[tuple[int, int]]:
-        library = self.libraries.get(language)
-        if library is None and language:
-            library = LIBRARIES[language] if _is_installed(LIBRARIES[language]) else ""
-            self.libraries[language] = library
+        library = self._library(language) if language else ""
         if library:
             return list(_located(piece, cut(library, piece), 0))
         return [(0, len(piece))] if language == "ko" else _pairs(piece)
+
+    def _library(self, language: str) -> str:
+        """What splits a language; empty where nothing is installed."""
+        if language not in self.libraries:
+            self.libraries[language] = LIBRARIES[language] if _is_installed(LIBRARIES[language]) else ""
+        return self.libraries[language]
 
 
 def check_splitter(value: object, name: str) -> None:
