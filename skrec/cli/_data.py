@@ -16,7 +16,7 @@ import narwhals as nw
 
 from skrec.cli._errors import CommandError
 from skrec.cli._output import say
-from skrec.interactions import EventLog, FeatureTable, read_log, read_text_table
+from skrec.interactions import EventLog, FeatureTable, file_kind, read_json_table, read_log, read_text_table
 from skrec.utils import installed_frame_library
 
 
@@ -30,9 +30,9 @@ class Tables:
 
 def add_tables(parser: argparse.ArgumentParser) -> None:
     """Arguments of the tables."""
-    parser.add_argument("events", help="CSV or Parquet file, one row per event")
-    parser.add_argument("--items", metavar="FILE", help="CSV or Parquet file, one row per item")
-    parser.add_argument("--users", metavar="FILE", help="CSV or Parquet file, one row per user")
+    parser.add_argument("events", help="CSV, Parquet or JSON file, one row per event")
+    parser.add_argument("--items", metavar="FILE", help="CSV, Parquet or JSON file, one row per item")
+    parser.add_argument("--users", metavar="FILE", help="CSV, Parquet or JSON file, one row per user")
     add_columns(parser)
 
 
@@ -97,8 +97,13 @@ def read_features_file(path: str, ids: Any) -> Any:
         raise CommandError(f"There is no file {path}.")
     try:
         backend: Any = installed_frame_library()
-        if Path(path).suffix.lower() in (".parquet", ".pq"):
+        kind = file_kind(Path(path))
+        if kind == "parquet":
             return nw.read_parquet(path, backend=backend).to_native()
+        if kind == "excel":
+            raise ValueError("it is a spreadsheet; save it as CSV")
+        if kind == "json":
+            return _json_frame(path, ids, backend)
         with plain_csv(path) as plain:
             frame = nw.read_csv(plain, backend=backend)
             name = ids.name if ids.name in frame.columns else frame.columns[0]
@@ -108,6 +113,20 @@ def read_features_file(path: str, ids: Any) -> Any:
     except Exception as error:  # each library raises its own
         raise CommandError(f"{path} cannot be read as a table: {error!s:.500}") from error
     return frame.select(name, nw.exclude(name)).to_native()
+
+
+def _json_frame(path: str, ids: Any, backend: Any) -> Any:
+    table, _ = read_json_table(Path(path), None)
+    cells = {name: [_listed(cell) for cell in column] for name, column in table.items()}
+    name = ids.name if ids.name in cells else next(iter(cells))
+    if not ids.dtype.is_numeric():
+        cells[name] = [str(cell) for cell in cells[name]]
+    return nw.from_dict({name: cells.pop(name), **cells}, backend=backend).to_native()
+
+
+def _listed(cell: Any) -> Any:
+    """A cell; a list as its entries side by side."""
+    return ", ".join(map(str, cell)) if isinstance(cell, list) else cell
 
 
 @contextlib.contextmanager

@@ -27,8 +27,8 @@ NAME = "demo"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Those of ``skrec demo``."""
-    parser.add_argument("events", nargs="?", help="CSV or Parquet file, one row per event; default: the bookshop")
-    parser.add_argument("items", nargs="?", help="CSV or Parquet file, one row per item")
+    parser.add_argument("events", nargs="?", help="CSV, Parquet or JSON file, one row per event; default: the bookshop")
+    parser.add_argument("items", nargs="?", help="CSV, Parquet or JSON file, one row per item")
     parser.add_argument("--language", choices=["en", "zh"], default="en", help="of the bookshop")
     parser.add_argument("--config", metavar="FILE", help="TOML of the estimator; default: a hybrid that converses")
     add_columns(parser)

@@ -34,7 +34,8 @@ from skrec.interactions._id_index import IdIndex, check_index, unknown_ids
 from skrec.interactions._interactions import Interactions
 from skrec.interactions._links import LinkSource, LinkTable, UserLinks, as_whole, check_links, read_links
 from skrec.interactions._log_report import ColumnReport, LogReport
-from skrec.interactions._log_text import read_text_table
+from skrec.interactions._log_sources import file_kind
+from skrec.interactions._log_text import read_json_table, read_text_table
 from skrec.interactions._log_values import unit_of_numbers
 from skrec.interactions._plain_input import (
     as_frame,

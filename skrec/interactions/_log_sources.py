@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from skrec.interactions._columns import Column, as_column
-from skrec.interactions._log_text import read_text_table
+from skrec.interactions._log_text import read_json_table, read_text_table
 from skrec.interactions._log_values import objects
 from skrec.interactions._plain_input import plain_array, plain_series
 from skrec.interactions._types import Ids
@@ -21,6 +21,8 @@ from skrec.interactions._types import Ids
 POSITIONS = ("user", "item", "rating", "timestamp")  # the order of Surprise, and of triples everywhere
 _TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".data")
 _PARQUET_SUFFIXES = (".parquet", ".pq")
+_JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
+_EXCEL_SUFFIXES = (".xlsx", ".xls", ".ods")
 _FIRST_OF_TIMES = 1e8
 
 IdNames = Ids | Mapping[Any, int] | None
@@ -93,26 +95,44 @@ def open_source(
     if isinstance(source, np.ndarray | list | tuple):
         return _open_rows(source, columns, "array" if isinstance(source, np.ndarray) else "list of rows")
     raise TypeError(
-        f"source is a {type(source).__name__}; expected a frame, a path of a CSV or Parquet file, a lazy frame, a "
-        "SciPy matrix of users x items, a list of (user, item[, rating[, timestamp]]) rows, or a mapping of columns."
+        f"source is a {type(source).__name__}; expected a frame, the path of a CSV, Parquet or JSON file, a lazy "
+        "frame, a SciPy matrix of users x items, a list of (user, item[, rating[, timestamp]]) rows, or a mapping of "
+        "columns."
     )
 
 
 def _open_file(path: Path, columns: Sequence[str] | None, encoding: str | None, delimiter: str | None) -> LogSource:
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {str(path)!r}.")
-    suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
-    if suffix.lower() in _PARQUET_SUFFIXES:
+    kind = file_kind(path)
+    if kind == "parquet":
         return _open_parquet(path)
-    if suffix.lower() not in _TEXT_SUFFIXES and encoding is None and delimiter is None:
+    if kind == "json":
+        table, found = read_json_table(path, encoding)
+        opened = _of_columns(table, path.name)
+        opened.found = found
+        return opened
+    if kind == "excel":
         raise ValueError(
-            f"{path.name} ends in {suffix!r}; expected one of {list(_TEXT_SUFFIXES + _PARQUET_SUFFIXES)} (or .csv.gz). "
-            "Pass delimiter=',' to read it as delimited text."
+            f"{path.name} is a spreadsheet; save it as CSV, or pass the frame: read_log(pandas.read_excel(path))."
+        )
+    if kind is None and encoding is None and delimiter is None:
+        known = [*_TEXT_SUFFIXES, *_PARQUET_SUFFIXES, *_JSON_SUFFIXES]
+        raise ValueError(
+            f"{path.name} ends in {path.suffix!r}; expected one of {known} (or .csv.gz, .jsonl.gz). Pass delimiter=',' "
+            "to read it as delimited text."
         )
     table, found = read_text_table(path, encoding, delimiter, columns)
     return LogSource(
         path.name, list(table), lambda names: {name: objects(table[name]) for name in names}, is_text=True, found=found
     )
+
+
+def file_kind(path: Path) -> str | None:
+    """ "text", "parquet", "json" or "excel", by the end of the name, or None."""
+    suffix = (Path(path.stem).suffix if path.suffix == ".gz" else path.suffix).lower()
+    kinds = {"text": _TEXT_SUFFIXES, "parquet": _PARQUET_SUFFIXES, "json": _JSON_SUFFIXES, "excel": _EXCEL_SUFFIXES}
+    return next((kind for kind, suffixes in kinds.items() if suffix in suffixes), None)
 
 
 def _open_parquet(path: Path) -> LogSource:

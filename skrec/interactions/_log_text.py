@@ -1,10 +1,12 @@
-"""Text files become columns of text: encoding, delimiter, header."""
+"""Text files become columns: encoding, delimiter and header of delimited text, objects of JSON."""
 
 import csv
 import gzip
 import io
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 DELIMITERS = (",", ";", "\t", "|", "::")
 _SAMPLED_LINES = 50
@@ -37,8 +39,7 @@ def read_text_table(
     ValueError
         If the encoding or the delimiter cannot be determined, if there is no header, or if lines have different widths.
     """
-    raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    text, encoding = _decode(raw, encoding, path)
+    text, encoding = _decode(_unpacked(path), encoding, path)
     if not text.strip():
         raise ValueError(f"{path.name} is empty; expected a header line and one line per event.")
     delimiter = delimiter or _find_delimiter(text, path)
@@ -58,6 +59,66 @@ def read_text_table(
     by_column = zip(*cells, strict=True) if cells else [()] * len(header)
     table = {name: [cell.strip() or None for cell in column] for name, column in zip(header, by_column, strict=True)}
     return table, found
+
+
+def read_json_table(path: Path, encoding: str | None) -> tuple[dict[str, list[Any]], dict[str, str]]:
+    """Columns of a file of JSON objects, one a line or all in one list.
+
+    An object inside an object becomes columns with a dot, as ``product.id``; what an object lacks is None.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in .gz where the file is compressed.
+    encoding : str or None
+        None finds it out.
+
+    Returns
+    -------
+    columns : dict from name to list
+    found : dict
+        Encoding.
+
+    Raises
+    ------
+    ValueError
+        If the file is empty or holds something else; the message names the line.
+    """
+    text, encoding = _decode(_unpacked(path), encoding, path)
+    rows = [dict(_flat(row)) for row in _json_objects(text, path)]
+    if not rows:
+        raise ValueError(f"{path.name} is empty; expected one JSON object per event.")
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return {name: [row.get(name) for row in rows] for name in names}, {"encoding": encoding}
+
+
+def _json_objects(text: str, path: Path) -> Iterator[dict[str, Any]]:
+    is_list = text.lstrip().startswith("[")
+    lines = [(1, text)] if is_list else [(n, line) for n, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    for number, line in lines:
+        try:
+            value = json.loads(line)
+        except ValueError as error:
+            raise ValueError(f"{path.name}, line {number}, is not JSON: {error}.") from None
+        for row in value if is_list else [value]:
+            if not isinstance(row, dict):
+                raise ValueError(
+                    f"{path.name}, line {number}, holds {json.dumps(row)[:60]}; expected one object per event, as in "
+                    '{"user": "u1", "item": "i7"}.'
+                )
+            yield row
+
+
+def _flat(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in row.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _unpacked(path: Path) -> bytes:
+    return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
 
 
 def _decode(raw: bytes, encoding: str | None, path: Path) -> tuple[str, str]:

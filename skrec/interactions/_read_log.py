@@ -79,10 +79,11 @@ def read_log(
     Parameters
     ----------
     source : path, frame, lazy frame, sparse matrix, array, list or mapping
-        A CSV or Parquet file (also ``.csv.gz``); a frame of pandas, polars or pyarrow; a lazy frame or a DuckDB
-        relation, of which the needed columns are collected; a SciPy matrix of users x items, or the pair
-        (interactions, weights) of LightFM; rows ``(user, item[, rating[, timestamp]])``, as in Surprise, whose
-        datasets and trainsets are read too; dicts; or a mapping from names to columns.
+        A CSV, Parquet or JSON file (one object a line, or a list of them; also ``.csv.gz`` and ``.jsonl.gz``); a frame
+        of pandas, polars or pyarrow; a lazy frame or a DuckDB relation, of which the needed columns are collected; a
+        SciPy matrix of users x items, or the pair (interactions, weights) of LightFM; rows ``(user, item[, rating[,
+        timestamp]])``, as in Surprise, whose datasets and trainsets are read too; dicts; or a mapping from names to
+        columns.
     user, item : str or int, default=None
         The columns of the ids, by name or position. None finds them by name, as ``user_id`` or ``customer``.
     timestamp, rating : str, int, False or None, default=None
@@ -120,7 +121,8 @@ def read_log(
     -----
     The ids of a text file become integers only where every one is written as one; ``007`` stays text. Numbers
     as times are kept as they are, and the report says which unit their size suggests. Ratings may have a decimal comma.
-    A column that stands in a text file twice, with the same name and cells, is read once.
+    A column that stands in a text file twice, with the same name and cells, is read once. An object inside an object of
+    JSON becomes columns with a dot, as ``product.id``.
 
     Examples
     --------

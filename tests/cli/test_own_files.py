@@ -218,3 +218,17 @@ def test_a_table_of_items_in_gbk_with_semicolons(tmp_path, capsys):
     with pytest.raises(CommandError, match="or pass --drop-missing to drop"):
         own_tables(str(tmp_path / "gaps.csv"), None)
     assert len(own_tables(str(tmp_path / "gaps.csv"), None, drop_missing=True).log) == 1
+
+
+def test_tables_of_json(tmp_path):
+    events = [{"user": f"u{at % 7}", "product": {"id": f"00{at % 4}"}} for at in range(28)]
+    items = [{"product.id": f"00{at}", "title": f"第{at}本书", "tags": ["新", "短"]} for at in range(4)]
+    (tmp_path / "events.jsonl").write_text("\n".join(map(json.dumps, events)), encoding="utf-8")
+    (tmp_path / "items.json").write_text(json.dumps(items), encoding="utf-8")
+    tables = own_tables(str(tmp_path / "events.jsonl"), str(tmp_path / "items.json"))
+    frame = tables.features["item_features"].table
+    assert frame["product.id"].tolist() == ["000", "001", "002", "003"]
+    assert frame["tags"].tolist() == ["新, 短"] * 4
+    (tmp_path / "items.xlsx").write_bytes(b"PK")
+    with pytest.raises(CommandError, match="spreadsheet; save it as CSV"):
+        own_tables(str(tmp_path / "events.jsonl"), str(tmp_path / "items.xlsx"))

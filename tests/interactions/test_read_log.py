@@ -3,6 +3,7 @@
 import builtins
 import gzip
 import importlib.util
+import json
 from datetime import datetime
 from types import SimpleNamespace
 
@@ -62,12 +63,15 @@ def _sources(tmp_path):
         "bom": _csv(tmp_path, CSV, "bom.csv", "utf-8-sig"),
         "utf-16": _csv(tmp_path, CSV, "wide.csv", "utf-16"),
         "crlf": _csv(tmp_path, CSV.replace("\n", "\r\n"), "crlf.csv"),
+        "json lines": _csv(tmp_path, FRAME.to_json(orient="records", lines=True), "log.jsonl"),
+        "json list": _csv(tmp_path, FRAME.to_json(orient="records"), "log.json"),
     }
 
 
 FORMS = (
     "pandas", "pandas with an index", "polars", "pyarrow", "lazy", "csv", "csv path as text", "gzip", "parquet",
     "dicts", "columns", "semicolons", "tabs", "double colons", "bom", "utf-16", "crlf",
+    "json lines", "json list",
 )  # fmt: skip
 
 
@@ -410,3 +414,30 @@ def test_a_duckdb_relation():
             ItemKNNRecommender().fit(relation)
         with pytest.raises(TypeError, match=r"lazy DuckDBPyRelation; pass item_features=.*table.df\(\) of DuckDB"):
             ItemKNNRecommender().fit(log.X, item_features=relation)
+
+
+def test_objects_inside_objects_of_json(tmp_path):
+    """As events of web pages are logged; ids beyond 2**53 stay whole, and what an object lacks is missing."""
+    rows = [
+        {"event": "buy", "user": {"id": 12345678901234567}, "product": {"id": 3, "tags": ["new"]}, "at": "2024-01-02"},
+        {"event": "view", "user": {"id": 2}, "product": {"id": 5}, "at": "2024-01-03"},
+    ]
+    path = _csv(tmp_path, "\n".join(map(json.dumps, rows)) + "\n\n", "log.ndjson")
+    log = read_log(path, timestamp="at", context=["event"])
+    assert log.X.iloc[:, :3].to_numpy().tolist() == [[12345678901234567, 3, "buy"], [2, 5, "view"]]
+    assert log.report.unused == ["product.tags"]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "message"),
+    [
+        ("", "a.jsonl", "a.jsonl is empty; expected one JSON object per event"),
+        ('{"user": 1, "item": 2}\n[1, 2]', "a.jsonl", r"line 2, holds \[1, 2\]; expected one object per event"),
+        ('{"user": 1, "item": 2}\n{"user": 1', "a.jsonl", "line 2, is not JSON"),
+        ("PK", "a.xlsx", r"a spreadsheet; save it as CSV, or pass the frame"),
+        ("a", "a.doc", r"ends in '.doc'; expected one of .*'.jsonl'"),
+    ],
+)
+def test_files_that_hold_no_log(text, name, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        read_log(_csv(tmp_path, text, name))
