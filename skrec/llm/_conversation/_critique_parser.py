@@ -264,6 +264,8 @@ class CritiqueReader(AnswerReader):
             self.lesser_from = len(self.findings)
         elif kind == "only":
             self.only = True
+        elif kind == "asking":
+            self.asks = True
         elif kind in ("reject", "none", "restart"):
             return self._reject(at, cue.n_tokens, kind)
         elif kind in ("and", "or"):
@@ -292,6 +294,9 @@ class CritiqueReader(AnswerReader):
                 self.sign, self.soft, self.mode = 1, False, ""
             else:
                 self.negated_at = at + cue.n_tokens
+        elif kind == "negation" and cue.value in self.lexicon.more_of and self._means_more(at + cue.n_tokens):
+            self._flush()
+            self.sign, self.soft = 1, True  # "plus de Wells, moins d'Austen"
         elif kind == "softly_more" and self._is_negated(at):
             pass  # "don't give me any more horror"
         elif kind in ("negation", "softly_less", "softly_more"):
@@ -304,6 +309,12 @@ class CritiqueReader(AnswerReader):
         else:
             self._refer(at, cue.n_tokens, kind)
         return cue.n_tokens
+
+    def _means_more(self, at: int) -> bool:
+        """Whether "plus de" is "more of": before a person, or beside "moins de"."""
+        found = self._label_at(at) if at < len(self.tokens) else None
+        less = (self.lexicon.cue_at(self.tokens, other, ("softly_less",)) for other in range(at, len(self.tokens)))
+        return (found is not None and self.facts.is_person(found[0][0])) or any(less)
 
     def _have_enough(self, at: int, n_tokens: int) -> int:
         """ "Enough horror", unlike "long enough", begins its clause."""
@@ -349,7 +360,7 @@ class CritiqueReader(AnswerReader):
             self.run = None
         elif kind == "reject" and self.mode in ("", "like") and self._has_item():
             self.mode, self.referred_from = "hate", len(self.findings)  # "the third, something else please"
-        elif kind == "none" or whole or not any(one.sign < 0 for one in self.findings):
+        elif kind == "none" or whole or not any(one.sign < 0 for one in self._said_from(0)):
             # "Not the fourth, something else": something else than the fourth.
             self.critique.reject_shown = True
         self._end_clause(at + n_tokens)

@@ -22,7 +22,7 @@ _LISTS = (
     *("want", "negation", "softly_less", "softly_more", "like", "unlike", "love", "hate", "known", "only", "by"),
     *("all_shown", "none", "reject", "restart", "and", "or", "but", "item_words", "number_signs"),
     *("between", "range_to", "than", "before_christ", "century", "enough", "compared", "lesser", "small_talk"),
-    *("asides", "same_kind", "decade"),
+    *("asides", "same_kind", "decade", "asking"),
 )
 _SCALES = (
     "comparatives",
@@ -103,9 +103,11 @@ class Lexicon:
             {fold(word) for word in data[name]}
             for name in ("telling", "wishing", "adverbial", "pointing", "pointing_alone", "naming", "relative")
         )
-        self.verbal_negations, self.deciding = (
-            {fold(word) for word in data[name]} for name in ("verbal_negations", "deciding")
+        self.verbal_negations, self.deciding, self.there = (
+            {fold(word) for word in data[name]} for name in ("verbal_negations", "deciding", "there")
         )
+        self.more_of = set(data["more_of"])
+        self.contractions: dict[str, list[str]] = data["contractions"]
         self.impressions, self.particles = (
             {fold(word) for word in data[name]} for name in ("impressions", "particles")
         )
@@ -132,8 +134,9 @@ class Lexicon:
                     self.cues.setdefault(spell(phrase), []).append((kind, value))
         for kind, value, phrase in _scaled(data):
             self.cues.setdefault(spell(phrase), []).append((kind, value))
-        for link, noun in itertools.product(data["same_kind_links"], data["same_kind_nouns"]):
-            self.cues.setdefault(spell(f"{link} {noun}"), []).append(("same_kind", noun))
+        for kind in ("same_kind", "reject"):
+            for link, noun in itertools.product(data[f"{kind}_links"], data[f"{kind}_nouns"]):
+                self.cues.setdefault(spell(f"{link} {noun}"), []).append((kind, noun))
         for kind, value, phrase in _varied(data):
             self.cues.setdefault(spell(phrase), [(kind, value)])
         for phrase, kinds in list(self.cues.items()):  # "短一点儿" is "短一点"
@@ -210,6 +213,16 @@ class Lexicon:
     @cached_property
     def _bare_answers(self) -> dict[tuple[str, ...], str]:
         return {self._bare(phrase): kind for phrase, kind in self.answers.items()}
+
+    def parted(self, word: str) -> tuple[str, str] | None:
+        """The two words that are written as one without an apostrophe: "doesnt", "gibts", "cest"."""
+        for end in self.contractions["ends"]:
+            if word.endswith(end) and word[: -len(end)] in self.function_words:
+                return word[: -len(end)], end
+        for start in self.contractions["starts"]:
+            if word.startswith(start) and word[len(start) :] in self.function_words and len(word) > len(start) + 1:
+                return start, word[len(start) :]
+        return None
 
     def knows_plain(self, word: str) -> bool:
         """Whether a word, folded, is a function word, or joins two others, or asks politely."""

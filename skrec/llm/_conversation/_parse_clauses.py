@@ -45,6 +45,8 @@ class ClauseReader(NameReader):
                 one.loose |= one.kind == "text" and not self._is_of_items(str(one.value))
         if trailing and self.mode == "love":
             self.mode = "hate"  # "von denen mag ich keins"
+        if self.asks:
+            del self.findings[self.first_finding :]  # "how long is the third one?"
         clause = self._said_from(self.first_finding)
         # "The third, I have read it": a verb without items of its own is about those just before.
         about = clause or self._said_from(self.topic_at)
@@ -99,9 +101,6 @@ class ClauseReader(NameReader):
         """Whether a clause says how the items of the one before seem: "the third one is not for me, it looks sad"."""
         first = [token.norm for token in self.tokens[self.clause_at : self.clause_at + 2]]
         return not (self.mode or self.wished) and self.after_item and bool({*first} & self.lexicon.impressions)
-
-    def _is_of_items(self, text: str) -> bool:
-        return any(self.facts.forms_of(word) for word in self.facts.words_of(text))
 
     def _says_already(self, at: int) -> bool:
         """Whether a clause has "already": "Emma is on my shelf already"."""

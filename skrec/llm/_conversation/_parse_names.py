@@ -169,6 +169,8 @@ class NameReader(RunReader):
         told: list[str] = []
         while stop < len(tokens) and not (told and (has_head or is_linked)):
             norm = tokens[stop].norm
+            if not norm[0].isalnum() or lexicon.cue_at(tokens, stop, ("negation", "but", "and", "or")):
+                return 0
             if norm in lexicon.item_words:
                 has_head = True
             elif norm in lexicon.about:

@@ -17,7 +17,20 @@ REFERENCES = ("like", "unlike", "love", "hate", "known")
 CUES = (
     *("none", "reject", "restart", "known", "hate", "unlike", "love", "like", "only"),
     *("negation", "softly_less", "softly_more"),
-    *("want", "same_kind", "asides", "all_shown", "but", "or", "and", "enough", "compared", "lesser", "small_talk"),
+    *(
+        "asking",
+        "want",
+        "same_kind",
+        "asides",
+        "all_shown",
+        "but",
+        "or",
+        "and",
+        "enough",
+        "compared",
+        "lesser",
+        "small_talk",
+    ),
 )
 GOVERNING = ("want", "like", "love", "hate", "negation", "softly_less", "softly_more")
 """Cues that say what the words after them are: "something with dragons"."""
@@ -87,6 +100,7 @@ class RunReader:
         self.after_item = any(one.kind in ("item", "known") for one in self.findings[self.first_finding :])
         self.first_finding = self.run_from = len(self.findings)
         self.negation_at = -1
+        self.asks = False
         self.narrates = self.refused = self.has_reader = self.negates_verb = False
 
     def _is_strict(self) -> bool:
@@ -122,12 +136,15 @@ class RunReader:
             return
         for one in themes:
             one.loose |= narrates and one.value.relation == "about"  # type: ignore[attr-defined]
+        if is_place := not self.lexicon.there.isdisjoint(token.norm for token in self.tokens[begin:end]):
+            for one in self.findings:  # "we are off to Paris, a story set there"
+                one.loose &= one.kind != "text" or not self._is_of_items(str(one.value))
         start, stop = self._trimmed(start, stop, named)
         if self._judges(self.tokens[start:stop], self.tokens[begin:end]):
             for one in themes if self._has_item() else ():
                 one.loose = True  # "Emma was my childhood favourite"
             return
-        if start == stop:
+        if start == stop or (is_place and not named and not self._has_words(self.tokens[start:stop])):
             return
         if not named and self._turns_down(begin, start, stop):
             return
@@ -145,7 +162,7 @@ class RunReader:
         if concepts:
             own = [said] if self.lexicon.code in ("en", self.facts.script) else []
             self.critique.meanings[said] = [*own, *(concept_text(concept, self.facts) for concept in concepts)]
-        self.narrates |= narrates or self._is_sentence(begin, end)
+        self.narrates |= narrates or self._is_sentence(begin, end) or self._gives_reason()
         if self.narrates and not (self.wished or self.mode or named or self.has_reader or self._has_words(words)):
             return  # "someone is at the door", "then I cannot sleep"
         if self.mode != "known":
@@ -188,14 +205,15 @@ class RunReader:
         words = self.tokens[start:stop]
         norms = [token.norm for token in words]
         sign = self.lexicon.judgement(norms)
-        if (sign > 0 and not self._has_item()) or (
+        if (sign > 0 and (self.sign < 0 or begin != self.governed_at) and not self._has_item()) or (
             sign < 0 < self.sign and begin != self.governed_at and self.findings
         ):
             return True  # "a story from there would be lovely", "what a bore"
         if self.sign > 0 > self.lexicon.opinion(norms) and self.all_shown is False and not self._has_words(words):
             self.refused |= sign < 0 and begin != self.governed_at
             return True  # "you have dreadful taste"
-        if self.all_shown and self.mode == "like" and not self._has_words(words):
+        answers = self.critique.answer is not None and not self.wished
+        if (self.all_shown or answers) and self.mode == "like" and not self._has_words(words):
             return True  # "these all look like bricks"
         if self.mode or self._has_words(words):
             return False
@@ -265,8 +283,10 @@ class RunReader:
     def _narrates(self, start: int, stop: int, named: bool) -> bool:
         """Whether a run that no cue leads to is a sentence, and so no wish: "my flight is only two hours"."""
         lexicon, norms = self.lexicon, [token.norm for token in self.tokens[start:stop]]
-        if start == self.governed_at or self._has_item() or lexicon.wishing.intersection(norms):
+        if start == self.governed_at or lexicon.wishing.intersection(norms):
             return False
+        if self._has_item():
+            return not (self.mode or self.wished) and self._tells(start, stop)  # "Dracula scared the life out of me"
         if named and lexicon.cue_at(self.tokens, stop, ("negation",)) and norms[0] in lexicon.adverbial:
             return False  # "für Gedichte bin ich nicht zu haben"
         led = next(
@@ -274,6 +294,11 @@ class RunReader:
         )
         content = [norm for norm in norms if norm not in lexicon.function_words and not lexicon.opinion([norm])]
         return bool(content) and (norms[0] in lexicon.adverbial or bool(lexicon.telling.intersection(norms[:led])))
+
+    def _gives_reason(self) -> bool:
+        """Whether a clause begins as one that tells why: ", que llaman a la puerta"."""
+        begins = self.clause_at > 0 and self.tokens[self.clause_at - 1].norm == ","
+        return begins and self.tokens[self.clause_at].norm in self.lexicon.relative
 
     def _is_sentence(self, start: int, stop: int) -> bool:
         """Whether a run that no cue leads to has function words that no wish has: "¿a qué hora cierran hoy?"."""
@@ -306,6 +331,9 @@ class RunReader:
 
     def _names_item(self) -> bool:
         return any(one.kind in ("item", "known") for one in self.findings[min(self.topic_at, self.first_finding) :])
+
+    def _is_of_items(self, text: str) -> bool:
+        return any(self.facts.forms_of(word) for word in self.facts.words_of(text))
 
     def _item(self, code: int) -> None:
         self._flush()

@@ -31,6 +31,11 @@ def corrected(text: str, tokens: list[Token], facts: ItemFacts, lexicon: Lexicon
     parts, done = [], 0
     for token in tokens:
         word = token.norm
+        known = lexicon.knows_whole(word) or word in facts.vocabulary
+        if not known and (two := lexicon.parted(word)) is not None:
+            parts += [text[done : token.start], " ".join(two)]
+            done = token.stop
+            continue
         if len(word) < _LEAST or not word.isalpha() or is_spaceless(word) or _is_known(word, facts, lexicon):
             continue
         for has in (lambda near: near in facts.vocabulary, lexicon.knows_whole):
