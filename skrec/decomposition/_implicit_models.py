@@ -13,8 +13,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from skrec.base import PartialFitMixin, VectorRecommender, text_space
+from skrec.decomposition._implicit_fold_in import ShrunkenMean
 from skrec.decomposition._popularity_weight import best_popularity_weight, log_popularity
-from skrec.decomposition._shrunken_mean import ShrunkenMean
 from skrec.decomposition._state_checks import check_ridge
 from skrec.interactions import Histories, Interactions, Queries
 from skrec.utils import (
@@ -224,7 +224,7 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
             self.item_factors_[described], self.item_biases_[described] = predicted[:, :-1], predicted[:, -1]
 
     def _scale_fold_in(self) -> None:
-        chosen = self._chosen_items(self._histories)
+        chosen = self._chosen_items(self._histories) != 0
         found = ShrunkenMean.fitted(chosen, self.user_factors_, self.item_factors_)
         self.fold_in_scale_, self.fold_in_prior_ = found.scale, found.prior
         self._fold_in_means = np.stack([found.mean_user, found.mean_item])
@@ -253,19 +253,26 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
     # Rank ------------------------------------------------------------------------------------------
 
     def _chosen_items(self, histories: Histories) -> sp.csr_array:
-        """Ones for the distinct items of each row."""
+        """The strength of the distinct items of each row."""
         chosen = histories.to_csr(len(self._item_index))
         chosen.eliminate_zeros()
-        chosen.data[:] = 1
+        chosen.sort_indices()
         return chosen
 
-    def _fold_in(self, histories: Histories) -> NDArray[np.float32]:
+    def _fold_in(self, chosen: sp.csr_array) -> NDArray[np.float32]:
         """What a row's distinct items say of it; see :class:`ShrunkenMean`."""
-        chosen = self._chosen_items(histories)
         n_chosen = np.diff(chosen.indptr)
         factor, added = self._shrunken_mean.per_item(n_chosen)
-        folded: NDArray[np.float32] = factor * (chosen @ self.item_factors_) + n_chosen[:, None] * added
+        folded: NDArray[np.float32] = factor * ((chosen != 0) @ self.item_factors_) + n_chosen[:, None] * added
         return folded.astype(np.float32)
+
+    def _fold_in_parts(self, chosen: sp.csr_array) -> NDArray[np.float32]:
+        """What each entry adds to the vector of its row, in the order of ``chosen.indices``."""
+        n_chosen = np.diff(chosen.indptr)
+        factor, added = self._shrunken_mean.per_item(n_chosen)
+        owner = np.repeat(np.arange(len(n_chosen)), n_chosen)
+        parts: NDArray[np.float32] = factor[owner] * self.item_factors_[chosen.indices] + added[owner]
+        return parts
 
     @property
     def _shrunken_mean(self) -> ShrunkenMean:
@@ -278,7 +285,7 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
         fitted = self._histories.lengths_of(queries.users)
         more = np.flatnonzero(queries.histories.lengths != fitted)
         if len(more):
-            folded = self._fold_in(queries.histories.take(more))
+            folded = self._fold_in(self._chosen_items(queries.histories.take(more)))
             vectors[more] = np.where(~is_zero_row(folded)[:, None], folded, vectors[more])
         if queries.features is not None and self.user_map_ is not None:
             histories = queries.histories
@@ -296,15 +303,13 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
         histories = queries.histories
         rows, chosen = histories.row_of_event(), histories.y > 0
         # An item counts once, however often it was chosen: its contribution is divided among its events.
-        pairs = rows * np.int64(len(self._item_index)) + histories.items
-        distinct, number = np.unique(pairs[chosen], return_inverse=True)
-        n_distinct = np.bincount(distinct // len(self._item_index), minlength=len(histories))
-        factor, shift = self._shrunken_mean.per_item(n_distinct)
+        entries = self._chosen_items(histories)
+        owner = np.repeat(np.arange(len(histories)), np.diff(entries.indptr))
+        of_entries = np.einsum("ij,ij->i", self._fold_in_parts(entries), self.item_factors_[items[owner]])
+        pairs = rows[chosen] * np.int64(len(self._item_index)) + histories.items[chosen]
+        _, number = np.unique(pairs, return_inverse=True)
         added = np.zeros(len(rows))
-        factors, owner = self.item_factors_, rows[chosen]
-        vectors = factor[owner] * factors[histories.items[chosen]] + shift[owner]
-        products = np.einsum("ij,ij->i", vectors, factors[items[owner]])
-        added[chosen] = products / np.bincount(number)[number]
+        added[chosen] = (of_entries / np.bincount(number, minlength=len(of_entries)))[number]
         return added
 
 

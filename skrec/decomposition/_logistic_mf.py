@@ -7,13 +7,16 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 from scipy.stats import loguniform, randint
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
 from skrec.base import SampleWeightMixin
+from skrec.decomposition._implicit_fold_in import LogisticUserLoss
 from skrec.decomposition._implicit_models import SHARED_CONSTRAINTS, ImplicitFactorRecommender
-from skrec.utils import Verbose, check_array
+from skrec.interactions import Interactions
+from skrec.utils import Matrix, Verbose, check_array
 
 
 class LogisticMFRecommender(SampleWeightMixin, ImplicitFactorRecommender):
@@ -65,9 +68,9 @@ class LogisticMFRecommender(SampleWeightMixin, ImplicitFactorRecommender):
     user_biases_, item_biases_ : float32 arrays of shape (n_users,) and (n_items,)
         Scores do not include ``user_biases_``, which changes no ranking: the log odds are the score plus it.
     fold_in_scale_, fold_in_prior_ : float
-        A new user with n distinct items has the sum of their vectors, times ``fold_in_scale_ / (n + fold_in_prior_)``.
-        Where that is nearer to fitted users, the mean item is taken off and the mean user added, more of both the
-        more events there are.
+        The shrunken mean of n distinct items, from which a new user starts, is the sum of their vectors, times
+        ``fold_in_scale_ / (n + fold_in_prior_)``. Where that is nearer to fitted users, the mean item is taken off and
+        the mean user added, more of both the more events there are.
     popularity_weight_ : float
         The weight used.
     user_map_, item_map_ : Ridge or None
@@ -86,9 +89,11 @@ class LogisticMFRecommender(SampleWeightMixin, ImplicitFactorRecommender):
     Context is accepted and ignored; order is not used. No object of implicit is kept: ranking is done here,
     and a saved model loads without it.
 
-    *New histories* are folded in without a refit: the user vector is the mean of the item vectors, shrunk by a prior
-    and scaled so that some events of fitted users come nearest to their vectors. A known user with new
-    events is folded in with the whole history. *Items without events* get their vector from their features, or
+    *New histories* are folded in without a refit: the user vector is where the loss of fit is least, given the items
+    and the expected negative samples. Its L2 penalty is on the distance from the mean of the item vectors, shrunk by a
+    prior and scaled so that some events of fitted users come nearest to their vectors: after a few events that says
+    more than fit does, and after many the loss decides. A known user with new events is folded in with the whole
+    history. *Items without events* get their vector from their features, or
     without features the least bias and zero factors. Users without events get theirs from their features, or
     popular items.
 
@@ -112,6 +117,9 @@ class LogisticMFRecommender(SampleWeightMixin, ImplicitFactorRecommender):
     array([[3],
            [4]])
     """
+
+    user_biases_: NDArray[np.float32]
+    _mean_user: NDArray[np.float32]
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **SHARED_CONSTRAINTS,
@@ -180,10 +188,48 @@ class LogisticMFRecommender(SampleWeightMixin, ImplicitFactorRecommender):
         chosen.data = 1 + np.float32(self.alpha) * chosen.data
         return chosen
 
+    def _add_rows(self, items: Matrix | None, users: Matrix | None, data: Interactions) -> None:
+        added = np.zeros(data.n_users - len(self.user_biases_), np.float32)
+        self.user_biases_ = np.concatenate([self.user_biases_, added])
+        super()._add_rows(items, users, data)
+
+    def _scale_fold_in(self) -> None:
+        super()._scale_fold_in()
+        fitted = np.column_stack([self.user_factors_, self.user_biases_])[self._user_is_active]
+        self._mean_user = fitted.mean(axis=0) if len(fitted) else np.zeros(self.n_factors + 1, np.float32)
+
+    def _fold_in(self, chosen: sp.csr_array) -> NDArray[np.float32]:
+        """Where the loss of fit is least, its L2 penalty on the distance from the shrunken mean of the items."""
+        users, _ = self._users_and_prior(chosen)
+        return np.ascontiguousarray(users[:, :-1])
+
+    def _fold_in_parts(self, chosen: sp.csr_array) -> NDArray[np.float32]:
+        moved = self._user_loss.parts(*self._users_and_prior(chosen), self._entries(chosen.copy()))
+        parts: NDArray[np.float32] = super()._fold_in_parts(chosen) + moved[:, :-1]
+        return parts
+
+    def _users_and_prior(self, chosen: sp.csr_array) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Both end with a bias."""
+        mean, shrunken = self._mean_user, super()._fold_in(chosen)
+        prior = np.column_stack([shrunken, np.full(len(shrunken), mean[-1], np.float32)])
+        return self._user_loss.users(prior, mean, self._entries(chosen.copy())), prior
+
+    @property
+    def _user_loss(self) -> LogisticUserLoss:
+        return LogisticUserLoss(
+            self.item_factors_,
+            self.item_biases_,
+            self._item_counts,
+            self.popularity_weight_,
+            self.n_negatives,
+            self.regularization,
+        )
+
     def _check_state(self) -> None:
         super()._check_state()
         if self.__dict__.get("_is_fitted", False):
             check_array(self.user_biases_, "user_biases_", (len(self._user_index),), dtype=np.float32)
+            check_array(self._mean_user, "_mean_user", (self.user_factors_.shape[1] + 1,), dtype=np.float32)
 
     def _read(self, model: Any) -> None:
         # Column -2 is ones for users and the bias for items; column -1 the reverse.

@@ -83,13 +83,13 @@ class NegativeSamples:
         if is_pairwise:
             n_events = np.bincount(state.histories.items, minlength=len(factors)).astype(np.float64)
             center = vectors.mean(axis=0, dtype=np.float64)
-            hessian = _scatter(vectors - center, np.full(len(vectors), 1 / len(vectors)))
-            hessian = (hessian + _scatter(factors - center, n_events / max(1.0, n_events.sum()))) / 4
+            hessian = scatter(vectors - center, np.full(len(vectors), 1 / len(vectors)))
+            hessian = (hessian + scatter(factors - center, n_events / max(1.0, n_events.sum()))) / 4
         else:
             scores = vectors @ state.user_factors.mean(axis=0) + biases[sample]
             share = np.exp(scores - scores.max(), dtype=np.float64)
             share /= share.sum()
-            hessian = _scatter(vectors - share @ vectors, share)
+            hessian = scatter(vectors - share @ vectors, share)
         variances, rotation = np.linalg.eigh(hessian)
         variances, rotation = np.maximum(variances, 0).astype(np.float32), rotation.astype(np.float32)
         beyond = (state.users - state.user_prior)[state.active_users, : factors.shape[1]]
@@ -124,7 +124,7 @@ class NegativeSamples:
         stay = n_old[:, None] * self.variances + penalty[:, None]
         curvature = events.sum(axis=1)[:, None] * self.variances + stay
         of_events = self._pairwise_slope(events) if self.is_pairwise else self._softmax_slope(events)
-        rows = _descend(lambda rows: of_events(rows) - stay * (rows - base), base, curvature)
+        rows = descend(lambda rows: of_events(rows) - stay * (rows - base), base, curvature)
         back: NDArray[np.float32] = rows @ self.rotation.T
         return back
 
@@ -152,14 +152,14 @@ class NegativeSamples:
         -------
         float32 array of shape (n_events,)
         """
-        rows, owner, chosen = users @ self.rotation, _row_of_entry(events), self.item_vectors[events.indices]
+        rows, owner, chosen = users @ self.rotation, row_of_entry(events), self.item_vectors[events.indices]
         scored = (self.item_vectors[items] / penalty[:, None])[owner]
         if not self.is_pairwise:
             beyond = chosen - (self._shares(rows) @ self.vectors)[owner]
-            return events.data * _row_products(beyond, scored)
+            return events.data * row_products(beyond, scored)
         added = np.empty(len(owner), np.float32)
         for at, directions in self._pairwise_directions(rows, events, owner):
-            added[at] = _row_products(directions, scored[at])
+            added[at] = row_products(directions, scored[at])
         return added
 
     def _shares(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -175,7 +175,7 @@ class NegativeSamples:
         return lambda rows: chosen - n_events * (self._shares(rows) @ self.vectors)
 
     def _pairwise_slope(self, events: sp.csr_array) -> Slope:
-        owner = _row_of_entry(events)
+        owner = row_of_entry(events)
 
         def slope(rows: NDArray[np.float32]) -> NDArray[np.float32]:
             total = np.zeros_like(rows)
@@ -194,7 +194,7 @@ class NegativeSamples:
         for start in range(0, len(owner), n):
             at = slice(start, start + n)
             items = events.indices[at]
-            own = _row_products(rows[owner[at]], self.item_vectors[items]) + self.item_biases[items]
+            own = row_products(rows[owner[at]], self.item_vectors[items]) + self.item_biases[items]
             errors = scores[owner[at]]
             errors -= own[:, None]
             errors /= 2
@@ -204,7 +204,7 @@ class NegativeSamples:
             yield at, errors.sum(axis=1)[:, None] * self.item_vectors[items] - errors @ self.vectors
 
 
-def _descend(slope: Slope, start: NDArray[np.float32], curvature: NDArray[np.float32]) -> NDArray[np.float32]:
+def descend(slope: Slope, start: NDArray[np.float32], curvature: NDArray[np.float32]) -> NDArray[np.float32]:
     """Where the loss of each row is least, by steps of Newton's method.
 
     A step that goes too far is halved. The next one is longer or shorter by the curvature that the last one met.
@@ -216,28 +216,28 @@ def _descend(slope: Slope, start: NDArray[np.float32], curvature: NDArray[np.flo
         step[~open_rows] = 0
         moved = rows + step
         further = slope(moved)
-        rise, left = _row_products(downhill, step), _row_products(further, step)
+        rise, left = row_products(downhill, step), row_products(further, step)
         fits = left >= -_MOST_BEYOND * rise
         met = np.maximum(rise - left, rise / _LONGEST_SHARE)  # the curvature along the step, over the one assumed
         share[:, 0] *= np.where(fits, rise / np.maximum(met, _TINY), 0.5)
         rows, downhill = np.where(fits[:, None], moved, rows), np.where(fits[:, None], further, downhill)
-        open_rows &= _row_products(step, step) > _TOLERANCE**2 * _row_products(moved, moved)
+        open_rows &= row_products(step, step) > _TOLERANCE**2 * row_products(moved, moved)
         if not open_rows.any():
             break
     return rows
 
 
-def _scatter(vectors: NDArray, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+def scatter(vectors: NDArray, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """The weighted sum of the outer products."""
     vectors = vectors.astype(np.float64)
     scatter: NDArray[np.float64] = vectors.T @ (weights[:, None] * vectors)
     return scatter
 
 
-def _row_of_entry(events: sp.csr_array) -> NDArray[np.int64]:
+def row_of_entry(events: sp.csr_array) -> NDArray[np.int64]:
     return np.repeat(np.arange(events.shape[0]), np.diff(events.indptr))
 
 
-def _row_products(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+def row_products(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
     products: NDArray[np.float32] = np.einsum("ij,ij->i", a, b)
     return products

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from skrec.decomposition._shrunken_mean import ShrunkenMean
+from skrec.decomposition._implicit_fold_in import ShrunkenMean
 
 N_USERS, N_ITEMS, N_FACTORS = 300, 400, 6
 
