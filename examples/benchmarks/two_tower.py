@@ -31,8 +31,9 @@ RANKING = {
 }  # fmt: skip
 """Epochs from validation: the rows of ``ua.base`` are sorted by item, so that the last ones of a user tell nothing."""
 COLD = {
-    "n_factors": 256, "id_dropout": 0.5, "loss": "sampled_softmax", "learning_rate": 1e-3, "temperature": 0.25,
-    "max_iter": 6, "early_stopping": False, "random_state": 0,
+    "n_factors": 256, "id_dropout": 0.5, "cold_smoothing": 0.6, "loss": "sampled_softmax", "n_negatives": 1024,
+    "temperature": 0.25, "learning_rate": 3e-3, "learning_rate_schedule": "cosine", "warmup": 0.1, "batch_size": 4096,
+    "max_iter": 4, "early_stopping": False, "random_state": 0,
 }  # fmt: skip
 PROBABILITY = {"loss": "bce", "n_negatives": 0, "threshold": 4, "calibration": "sigmoid", "random_state": 0}
 

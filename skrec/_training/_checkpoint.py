@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from skrec._training._settings import TrainerSettings
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 def write_checkpoint(settings: TrainerSettings, state: dict[str, Any]) -> None:

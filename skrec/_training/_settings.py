@@ -34,8 +34,9 @@ class TrainerSettings:
         Batches per step. The loss of a step is the mean over all of their targets.
     mixed_precision : bool
         On a GPU: bfloat16 where it has it, else float16 with a scaled loss.
-    patience : int or None
-        Epochs without a better validation score before training stops; None never stops.
+    patience : int, "auto" or None
+        Epochs without a better validation score before training stops; None never stops. "auto" is five, or as many as
+        make 400 steps: where an epoch is a handful of steps, its score rises by less than chance moves it.
     seed : int
     checkpoint : str or None
         File that an interrupted run is continued from. It is written after each epoch and now and then within.
@@ -55,7 +56,7 @@ class TrainerSettings:
     max_norm: float | None = 5.0
     accumulation: int = 1
     mixed_precision: bool = True
-    patience: int | None = None
+    patience: int | Literal["auto"] | None = None
     seed: int = 0
     checkpoint: str | None = None
     checkpoint_seconds: float = 300.0

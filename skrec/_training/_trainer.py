@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import torch
 
 _LARGEST_WEIGHT = 1e15
+_PATIENT_EPOCHS, _PATIENT_STEPS = 5, 400
 
 
 class Trainer:
@@ -78,7 +79,7 @@ class _Run:
         self.rng = np.random.default_rng(settings.seed)
         task.generator.manual_seed(settings.seed + processes.rank)  # equal batches, but different random draws
         self.stepper = Stepper(task, settings, processes)
-        self.epoch, self.step, self.n_steps = 0, 0, 0
+        self.epoch, self.step, self.n_steps, self.steps_since_best = 0, 0, 0, 0
         self.total, self.n_targets = 0.0, 0
         self.loss_curve: list[float] = []
         self.validation_scores: list[float] = []
@@ -93,11 +94,15 @@ class _Run:
         """Whether no epoch is left."""
         if self.stopped_by is None and self.epoch >= self.settings.max_iter:
             self.stopped_by = "max_iter"
-        patience = self.settings.patience
-        is_patient = patience is None or not self.validation_scores or self.epoch - self.best_epoch < patience
-        if self.stopped_by is None and not is_patient:
+        if self.stopped_by is None and self.validation_scores and self._is_out_of_patience():
             self.stopped_by = "patience"
         return self.stopped_by is not None
+
+    def _is_out_of_patience(self) -> bool:
+        patience, waited = self.settings.patience, self.epoch - self.best_epoch
+        if patience == "auto":
+            return waited >= _PATIENT_EPOCHS and self.steps_since_best >= _PATIENT_STEPS
+        return patience is not None and waited >= patience
 
     def train_epoch(self) -> EpochReport:
         """Train for what is left of an epoch."""
@@ -113,6 +118,7 @@ class _Run:
             rate *= self.settings.learning_rate
             total, n_targets = self.stepper.step(groups[number], rate)
             self.total, self.n_targets, self.step = self.total + total, self.n_targets + n_targets, number + 1
+            self.steps_since_best += 1
             self._bar.update()
             self._save_sometimes(number + 1 < len(groups))
         return self._finish_epoch(rate, len(groups))
@@ -130,7 +136,7 @@ class _Run:
         if score is not None:
             self.validation_scores.append(score)
         if is_best:
-            self.best_epoch, self.best_weights = self.epoch + 1, weights
+            self.best_epoch, self.best_weights, self.steps_since_best = self.epoch + 1, weights, 0
         self.epoch, self.step, self.total, self.n_targets = self.epoch + 1, 0, 0.0, 0
         note = f"loss {loss:.4f}" + ("" if score is None else f", NDCG@10 {score:.4f}")
         self._bar.reach(self.epoch * n_groups)
@@ -217,6 +223,7 @@ _KEPT = (
     "epoch",
     "step",
     "n_steps",
+    "steps_since_best",
     "total",
     "n_targets",
     "loss_curve",

@@ -113,8 +113,9 @@ class GraphRecommender(LinksInFitMixin, LearningMixin, PartialFitMixin, VectorRe
     validation_fraction : float in (0, 1), default=0.1
         Share of the users with three events or more of whom one event, drawn at random, is held out: 10,000 at most,
         and 1,000 at least where their events are less than a fiftieth of all.
-    n_iter_no_change : int, default=5
-        Epochs without a better NDCG@10 of held-out events before training stops.
+    n_iter_no_change : int or "auto", default="auto"
+        Epochs without a better NDCG@10 of held-out events before training stops; "auto" is 5, or as many as make 400
+        steps where an epoch has few.
     device : str or None, default=None
         Where torch trains: None for the CPU, "auto" for CUDA where there is one.
     random_state : int, RandomState or None, default=None
@@ -199,7 +200,7 @@ class GraphRecommender(LinksInFitMixin, LearningMixin, PartialFitMixin, VectorRe
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "device": [str, None],
         "random_state": ["random_state"],
         "verbose": [StrOptions({"auto"}), "verbose"],
@@ -246,7 +247,7 @@ class GraphRecommender(LinksInFitMixin, LearningMixin, PartialFitMixin, VectorRe
         max_iter: int = 40,
         early_stopping: bool = True,
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 5,
+        n_iter_no_change: int | Literal["auto"] = "auto",
         device: str | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: Verbose = "auto",

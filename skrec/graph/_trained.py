@@ -73,7 +73,7 @@ class TrainedMixin:
             learning_rate=float(self.learning_rate),
             max_iter=int(self.max_iter),
             regularization=0.0,
-            patience=int(self.n_iter_no_change),
+            patience=self.n_iter_no_change,
             seed=self._seed,
             label=type(self).__name__,
         )

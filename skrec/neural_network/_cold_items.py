@@ -15,7 +15,7 @@ _CELLS = 1 << 24
 
 
 def with_like_items(
-    vectors: NDArray[np.float32], active: NDArray[np.bool_], item_matrix: Matrix, share: float
+    vectors: NDArray[np.float32], active: NDArray[np.bool_], item_matrix: Matrix | None, share: float
 ) -> NDArray[np.float32]:
     """The vectors, where those of items without events have a share from the trained items nearest to them.
 
@@ -24,11 +24,13 @@ def with_like_items(
     vectors : float32 array of shape (n_items, n_factors)
     active : bool array of shape (n_items,)
         Items seen in training; their vectors stay.
-    item_matrix : matrix of shape (n_items, n_features)
+    item_matrix : matrix of shape (n_items, n_features), or None
         Encoded features. An item whose row is zero, or near to none, keeps its vector.
     share : float
         Of the mean of the nearest trained items, weighted by a power of the cosine.
     """
+    if item_matrix is None or not share:
+        return vectors
     has_features = ~is_zero_row(item_matrix)
     cold, known = np.flatnonzero(~active & has_features), np.flatnonzero(active & has_features)
     if not len(cold) or not len(known):

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from os import PathLike
-from typing import Self, TypeVar
+from typing import Literal, Self, TypeVar
 
+import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.utils import check_random_state
 
-from skrec._training import Callback, EpochsMixin, FitOptions, TrainingResult, with_training_arguments
+from skrec._training import (
+    Callback,
+    EpochsMixin,
+    FitOptions,
+    TrainerSettings,
+    TrainingResult,
+    with_training_arguments,
+)
 from skrec.interactions import FeatureSource, History, Table
 from skrec.utils import atomic_update, fit_context
 
@@ -27,6 +36,8 @@ _ATTRIBUTES = """loss_curve_ : list of float
     feature_names_in_ : ndarray of str
         Their names, where X is a frame."""
 
+_MAX_SEED = 2**31 - 1
+
 _Model = TypeVar("_Model", bound=type)
 
 
@@ -40,7 +51,14 @@ def with_training_attributes(model: _Model) -> _Model:
 class EpochFitMixin(EpochsMixin):
     """``fit`` with ``validation_data``, ``callbacks`` and ``checkpoint``, and a second training on all events."""
 
+    learning_rate: float
+    learning_rate_schedule: Literal["constant", "linear", "cosine"]
+    warmup: float
+    regularization: float
+    max_iter: int
+    n_iter_no_change: int | Literal["auto"]
     refit: bool
+    random_state: int | np.random.RandomState | None
 
     @with_training_arguments
     @fit_context(prefer_skip_nested_validation=True)
@@ -89,3 +107,16 @@ class EpochFitMixin(EpochsMixin):
     ) -> None:
         """As every model by epochs; once more on all events where ``refit`` says so and events were held out."""
         super()._train_epochs(train, train_on_all if self.refit else None)
+
+    def _trainer_settings(self) -> TrainerSettings:
+        """How it is trained, by its parameters."""
+        return TrainerSettings(
+            learning_rate=float(self.learning_rate),
+            max_iter=int(self.max_iter),
+            regularization=float(self.regularization),
+            schedule=self.learning_rate_schedule,
+            warmup=float(self.warmup),
+            patience=self.n_iter_no_change,
+            seed=int(check_random_state(self.random_state).randint(_MAX_SEED)),
+            label=type(self).__name__,
+        )

@@ -209,11 +209,8 @@ class LearningMixin:
         network = published(network, active)
         has_features = np.zeros(len(active), bool) if features is None else ~is_zero_row(features)
         self._network, self._active, self._usable = network, active, active | has_features
-        self._item_vectors = network.item_vectors(features, active)
-        if self.cold_smoothing and features is not None:
-            self._item_vectors = with_like_items(
-                self._item_vectors, active, self._item_matrix, float(self.cold_smoothing)
-            )
+        vectors = network.item_vectors(features, active)
+        self._item_vectors = with_like_items(vectors, active, self._item_matrix, float(self.cold_smoothing))
         self._item_bias = network.arrays["item_biases"]
 
 

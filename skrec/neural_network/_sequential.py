@@ -10,10 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import loguniform, uniform
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from skrec._training import TrainerSettings
 from skrec.base import PartialFitMixin, VectorRecommender, text_space
 from skrec.exceptions import ColdStartWarning
 from skrec.interactions import Interactions, Queries, check_histories
@@ -33,8 +31,6 @@ from skrec.utils import (
     check_number,
     refuse_state,
 )
-
-_MAX_SEED = 2**31 - 1
 
 
 @with_training_attributes
@@ -103,8 +99,9 @@ class SequentialRecommender(LearningMixin, EpochFitMixin, PartialFitMixin, Vecto
     validation_fraction : float in (0, 1), default=0.1
         Share of the users with three events or more whose last event is held out: 10,000 at most, and 1,000 at least
         where their events are less than a fiftieth of all.
-    n_iter_no_change : int, default=5
-        Epochs without a better NDCG@10 of held-out events before training stops.
+    n_iter_no_change : int or "auto", default="auto"
+        Epochs without a better NDCG@10 of held-out events before training stops; "auto" is 5, or as many as make 400
+        steps where an epoch has few.
     refit : bool, default=False
         Whether to train again on all events, for as many epochs as were best.
     device : str or None, default=None
@@ -174,7 +171,7 @@ class SequentialRecommender(LearningMixin, EpochFitMixin, PartialFitMixin, Vecto
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "refit": ["boolean"],
         "device": [str, None],
         "random_state": ["random_state"],
@@ -207,14 +204,14 @@ class SequentialRecommender(LearningMixin, EpochFitMixin, PartialFitMixin, Vecto
         id_dropout: float = 0.0,
         cold_smoothing: float = 0.0,
         learning_rate: float = 1e-3,
-        learning_rate_schedule: str = "constant",
+        learning_rate_schedule: Literal["constant", "linear", "cosine"] = "constant",
         warmup: float = 0.0,
         regularization: float = 0.01,
         batch_size: int = 128,
         max_iter: int = 30,
         early_stopping: bool = True,
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 5,
+        n_iter_no_change: int | Literal["auto"] = "auto",
         refit: bool = False,
         device: str | None = None,
         random_state: int | np.random.RandomState | None = None,
@@ -276,19 +273,8 @@ class SequentialRecommender(LearningMixin, EpochFitMixin, PartialFitMixin, Vecto
             )
 
     def _solver(self) -> SequenceSolver:
-        schedule: Any = self.learning_rate_schedule
-        settings = TrainerSettings(
-            learning_rate=float(self.learning_rate),
-            max_iter=int(self.max_iter),
-            regularization=float(self.regularization),
-            schedule=schedule,
-            warmup=float(self.warmup),
-            patience=int(self.n_iter_no_change),
-            seed=int(check_random_state(self.random_state).randint(_MAX_SEED)),
-            label=type(self).__name__,
-        )
         return SequenceSolver(
-            settings,
+            self._trainer_settings(),
             self.loss,
             int(self.n_negatives),
             int(self.batch_size),

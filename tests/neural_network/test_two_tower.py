@@ -31,6 +31,7 @@ from skrec.exceptions import (
 from skrec.feature_extraction import HashingTextEncoder, LLMTextEmbedder
 from skrec.interactions import FeatureTable, Histories
 from skrec.neural_network import TwoTowerRecommender
+from skrec.neural_network._cold_items import with_like_items
 from skrec.neural_network._ranking_loss import RankingLoss
 from skrec.neural_network._two_tower._events import held_out_events
 from skrec.neural_network._two_tower._history_task import HistoryTask
@@ -258,6 +259,29 @@ def test_new_items_and_users_by_features_and_histories(fitted):
     assert shares_of_own_kind(fitted, (900, 901), user_features=([900, 901], np.eye(2))) == 1
     assert shares_of_own_kind(fitted, (900, 901), history=[[900, 2], [900, 4], [901, 3], [901, 7]]) == 1
     assert_array_equal(fitted.recommend([900], k=3).scores[0], np.sort(fitted.popularity_)[::-1][:3])
+
+
+@pytest.mark.parametrize("interaction", ["dot", "cosine"])
+def test_items_without_events_lean_on_trained_items_with_like_features(interaction):
+    features = np.random.default_rng(0).normal(size=(N_ITEMS + 4, 3)).astype(np.float32)
+    table = np.arange(N_ITEMS + 4), features
+    options = {"interaction": interaction, "max_iter": 2}
+    plain = small(**options).fit(tastes(), item_features=table)
+    smoothed = small(**options, cold_smoothing=0.6).fit(tastes(), item_features=table)
+    vectors = plain.item_vectors()
+    expected = with_like_items(vectors, np.arange(N_ITEMS + 4) < N_ITEMS, features, 0.6)
+    if interaction == "cosine":  # a mean of directions is a direction again
+        expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    assert_allclose(smoothed.item_vectors(), expected, rtol=1e-4, atol=1e-6)
+    assert np.abs(smoothed.item_vectors()[N_ITEMS:] - vectors[N_ITEMS:]).max() > 0.1
+
+
+def test_the_learning_rate_falls():
+    rates = []
+    small(learning_rate_schedule="linear", warmup=0.25).fit(tastes(), callbacks=lambda r: rates.append(r.learning_rate))
+    assert rates[1] == max(rates)
+    assert np.all(np.diff(rates[1:]) < 0)
+    assert rates[-1] < 0.1 * rates[1]
 
 
 def test_partial_fit_takes_new_users_items_and_events(fitted):

@@ -93,6 +93,25 @@ def test_the_weights_are_those_of_the_best_epoch():
     assert _equal(dict(seen)[2], task.weights())
 
 
+@pytest.mark.parametrize(("n", "batch_size", "n_epochs"), [(40, 4, 40), (40, 1, 10), (240, 2, 5)])
+def test_patience_is_of_four_hundred_steps_where_epochs_are_short(tmp_path, n, batch_size, n_epochs):
+    scores = [0.1, 0.2] + [0.1] * 60
+    settings = replace(SETTINGS, max_iter=60, patience="auto", checkpoint=str(tmp_path / "run.pt"))
+    task = Task(scores=scores, n=n, batch_size=batch_size)
+
+    def kill(report):
+        if report.epoch == 5:
+            raise SystemExit
+
+    with pytest.raises(SystemExit):
+        Trainer(settings, [kill]).run(task)
+    task.n_validations = 4  # the checkpoint is of the epoch before
+    result = Trainer(settings).run(task)
+    assert (result.stopped_by, result.best_epoch, len(result.loss_curve)) == ("patience", 2, 2 + n_epochs)
+    by_epochs = replace(settings, patience=3, checkpoint=None)
+    assert len(Trainer(by_epochs).run(Task(scores=scores, batch_size=batch_size)).loss_curve) == 5
+
+
 def test_a_callback_sees_each_epoch_and_may_stop():
     reports = []
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from skrec._training import RankedEvents, TrainingResult
 from skrec.interactions import Histories, Interactions, Queries
+from skrec.neural_network._cold_items import with_like_items
 from skrec.neural_network._components import FeatureComponents
 from skrec.neural_network._preparation import ContextScale, LaterEvents, numbers_of_new_events, validation_events
 from skrec.neural_network._two_tower._calibration import fit_calibrator
@@ -22,7 +23,7 @@ from skrec.neural_network._two_tower._events import (
 from skrec.neural_network._two_tower._network import TowerNetwork, latest
 from skrec.neural_network._two_tower._shape import TowerShape
 from skrec.neural_network._two_tower._solver import SideComponents, TowerSolver
-from skrec.utils import Matrix, is_zero_row, with_rows
+from skrec.utils import Matrix, is_zero_row, unit_rows, with_rows
 
 
 class TowerLearningMixin:
@@ -255,7 +256,11 @@ class TowerLearningMixin:
         has_features = np.zeros(len(active), bool) if features.items is None else ~is_zero_row(features.items)
         self._network, self._active_users, self._active = network, active_users, active
         self._usable = active | has_features
-        self._item_vectors = network.item_vectors(features.items)
+        vectors = network.item_vectors(features.items)
+        if self.cold_smoothing:
+            vectors = with_like_items(vectors, active, self._item_matrix, float(self.cold_smoothing))
+            vectors = unit_rows(vectors) if self.interaction == "cosine" else vectors
+        self._item_vectors = vectors
         self._item_bias = network.arrays["item_biases"]
         self._history_vectors = network.history_vectors(features.items)
 

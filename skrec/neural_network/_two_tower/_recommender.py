@@ -10,12 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import loguniform, uniform
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skrec._training import TrainerSettings
 from skrec.base import PartialFitMixin, VectorRecommender, text_space
 from skrec.exceptions import ColdStartWarning
 from skrec.interactions import Interactions, Queries, Table
@@ -35,7 +33,6 @@ from skrec.utils import (
     row_dots,
 )
 
-_MAX_SEED = 2**31 - 1
 _PAIR_BLOCK = 1 << 16
 
 
@@ -99,8 +96,15 @@ class TwoTowerRecommender(TowerLearningMixin, EpochFitMixin, PartialFitMixin, Ve
     id_dropout : float in [0, 1), default=0.2
         Share of the learned vectors of users and items that a step leaves out where features or a history stand for
         them too: so that new ones are served by these alone.
+    cold_smoothing : float in [0, 1], default=0
+        Share of the vector of an item without events that is the mean of the trained items with the most similar
+        features; the rest is that of its own features.
     learning_rate : float in (0, 1], default=3e-3
         Of AdamW.
+    learning_rate_schedule : {"constant", "linear", "cosine"}, default="constant"
+        How the learning rate falls, to nothing at ``max_iter``.
+    warmup : float in [0, 1), default=0
+        Share of all steps in which the learning rate rises.
     regularization : float, default=0.01
         Decoupled weight decay of AdamW.
     batch_size : int, default=1024
@@ -114,8 +118,9 @@ class TwoTowerRecommender(TowerLearningMixin, EpochFitMixin, PartialFitMixin, Ve
         Share of the users with three events or more of whom an event is held out: the last one where X has a
         ``timestamp``, any one where it has not. It is 10,000 users at most, and 1,000 at least where their events are
         less than a fiftieth of all. With ``calibration``, the share of each user's events, the last ones.
-    n_iter_no_change : int, default=5
-        Epochs without a better NDCG@10 of held-out events before training stops.
+    n_iter_no_change : int or "auto", default="auto"
+        Epochs without a better NDCG@10 of held-out events before training stops; "auto" is 5, or as many as make 400
+        steps where an epoch has few.
     refit : bool, default=False
         Whether to train again on all events, for as many epochs as were best.
     device : str or None, default=None
@@ -177,13 +182,16 @@ class TwoTowerRecommender(TowerLearningMixin, EpochFitMixin, PartialFitMixin, Ve
         "calibration": [StrOptions({"sigmoid", "isotonic"}), None],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "id_dropout": [Interval(Real, 0, 1, closed="left")],
+        "cold_smoothing": [Interval(Real, 0, 1, closed="both")],
         "learning_rate": [Interval(Real, 0, 1, closed="right")],
+        "learning_rate_schedule": [StrOptions({"constant", "linear", "cosine"})],
+        "warmup": [Interval(Real, 0, 1, closed="left")],
         "regularization": [Interval(Real, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "refit": ["boolean"],
         "device": [str, None],
         "random_state": ["random_state"],
@@ -215,13 +223,16 @@ class TwoTowerRecommender(TowerLearningMixin, EpochFitMixin, PartialFitMixin, Ve
         calibration: str | None = None,
         dropout: float = 0.2,
         id_dropout: float = 0.2,
+        cold_smoothing: float = 0.0,
         learning_rate: float = 3e-3,
+        learning_rate_schedule: Literal["constant", "linear", "cosine"] = "constant",
+        warmup: float = 0.0,
         regularization: float = 0.01,
         batch_size: int = 1024,
         max_iter: int = 30,
         early_stopping: bool = True,
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 5,
+        n_iter_no_change: int | Literal["auto"] = "auto",
         refit: bool = False,
         device: str | None = None,
         random_state: int | np.random.RandomState | None = None,
@@ -242,7 +253,10 @@ class TwoTowerRecommender(TowerLearningMixin, EpochFitMixin, PartialFitMixin, Ve
         self.calibration = calibration
         self.dropout = dropout
         self.id_dropout = id_dropout
+        self.cold_smoothing = cold_smoothing
         self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.warmup = warmup
         self.regularization = regularization
         self.batch_size = batch_size
         self.max_iter = max_iter
@@ -277,16 +291,8 @@ class TwoTowerRecommender(TowerLearningMixin, EpochFitMixin, PartialFitMixin, Ve
             )
 
     def _solver(self) -> TowerSolver:
-        settings = TrainerSettings(
-            learning_rate=float(self.learning_rate),
-            max_iter=int(self.max_iter),
-            regularization=float(self.regularization),
-            patience=int(self.n_iter_no_change),
-            seed=int(check_random_state(self.random_state).randint(_MAX_SEED)),
-            label=type(self).__name__,
-        )
         return TowerSolver(
-            settings,
+            self._trainer_settings(),
             self.loss,
             int(self.n_negatives),
             int(self.batch_size),
