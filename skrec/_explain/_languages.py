@@ -15,7 +15,11 @@ _NAMES = {
     **{"pt": "Portuguese", "ja": "Japanese", "ko": "Korean", "zh-hans": "Simplified Chinese"},
     **{"zh-hant": "Traditional Chinese", "zh-cn": "Simplified Chinese", "zh-tw": "Traditional Chinese"},
 }
-_CODES = {name.lower(): code for code, name in _NAMES.items()}
+_OWN_NAMES = {
+    **{"deutsch": "de", "français": "fr", "español": "es", "中文": "zh", "汉语": "zh", "漢語": "zh"},
+    **{"简体中文": "zh-hans", "繁体中文": "zh-hant", "簡體中文": "zh-hans", "繁體中文": "zh-hant"},
+}
+_CODES = {name.lower(): code for code, name in _NAMES.items()} | _OWN_NAMES
 _ASKED_FOR = re.compile(r"(?:in this language:|, in)\s+([^\W\d_][\w-]*(?: [^\W\d_]\w*)?)(?=[.,;\n]|$)")
 _TAG = re.compile(r"[a-z]{2,3}(?:[-_]\w{2,8})*", re.IGNORECASE)
 _NEAREST = {

@@ -125,9 +125,10 @@ def test_describe_text():
     ("tag", "head", "scripts"),
     [
         ("zh", "列", "中文 67%、西里尔文 33%"),
+        ("繁體中文", "列", "中文 67%、西里尔文 33%"),
         ("zh-Hant-TW", "列", "中文 67%、西里尔文 33%"),
         ("de-AT", "Spalte", "Chinesisch 67%, Kyrillisch 33%"),
-        ("fr", "colonne", "chinois 67%, cyrillique 33%"),
+        ("Français", "colonne", "chinois 67%, cyrillique 33%"),
         ("Spanish", "columna", "chino 67%, cirílico 33%"),
         ("en", "column", "Chinese 67%, Cyrillic 33%"),
     ],
