@@ -165,6 +165,33 @@ def test_a_verb_of_liking_in_the_negative(text):
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "signs"),
+    [
+        ("恐怖以外的都行", {"恐怖": -1}),
+        ("恐怖之外的爱情小说", {"恐怖": -1, "爱情": 1}),
+        ("恐怖和爱情都不要", {"恐怖": -1, "爱情": -1}),
+        ("恐怖的除外", {"恐怖": -1}),
+        ("怎么全是恐怖", {"恐怖": -1}),
+        ("别老推恐怖的", {"恐怖": -1}),
+        ("少来点恐怖", {"恐怖": -1}),
+        ("我不介意恐怖的", {"恐怖": 1}),
+        ("我十岁的儿子喜欢爱情", {"爱情": 1}),
+    ],
+)
+def test_what_is_turned_down_in_chinese(text, signs):
+    table = {"title": ["甲", "乙", "丙", "丁"], "类型": ["恐怖", "爱情"] * 2}
+    found = [one for one in read(text, table, last="zh").constraints if one.relation == "is"]
+    assert {one.value: np.sign(one.weight) for one in found} == signs
+
+
+@pytest.mark.parametrize("last", ["第一个和第二个都不要", "第一第二个都不喜欢", "前两个换掉", "前两个都没意思"])
+def test_places_that_are_turned_down_in_chinese(last):
+    critique = read(last, FILMS, shown=[0, 2, 1], last="zh")
+    assert critique.disliked == [0, 2]
+    assert not critique.reject_shown
+
+
 @pytest.mark.parametrize("text", ["第一个我不喜欢，看着就压抑", "I dislike the first one, it looks sad"])
 def test_how_an_item_seems_is_no_wish(text):
     critique = read(text, FILMS, shown=[1])

@@ -262,6 +262,11 @@ class CritiqueReader(AnswerReader):
             self.mode = "compare"
         elif kind == "lesser":
             self.lesser_from = len(self.findings)
+        elif kind == "excepted":  # "恐怖以外的都行"
+            self._flush()
+            for one in self.findings[self.first_finding :]:
+                one.sign, one.strict, one.loose = -1, True, False
+            self.sign, self.negated_at = 1, -1
         elif kind == "only":
             self.only = True
         elif kind == "asking":

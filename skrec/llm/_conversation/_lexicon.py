@@ -21,8 +21,8 @@ LATIN = ("en", "de", "fr", "es")
 _LISTS = (
     *("want", "negation", "softly_less", "softly_more", "like", "unlike", "love", "hate", "known", "only", "by"),
     *("all_shown", "none", "reject", "restart", "and", "or", "but", "item_words", "number_signs"),
-    *("between", "range_to", "than", "before_christ", "century", "enough", "compared", "lesser", "small_talk"),
-    *("asides", "same_kind", "decade", "asking"),
+    *("between", "range_to", "than", "before_christ", "century", "enough", "compared", "lesser"),
+    *("excepted", "small_talk", "asides", "same_kind", "decade", "asking"),
 )
 _SCALES = (
     "comparatives",

@@ -27,14 +27,19 @@ class AnswerReader(ClauseReader):
             self.critique.answer = self.lexicon.answers[self._norms(0, first)]
             return first  # "nein, eher was mit Rittern"
         for stop in [*stops[:1], len(self.tokens)]:
-            phrase = tuple(token.norm for token in self.tokens[start:stop])
+            phrase = tuple(token.norm for token in self.tokens[start:stop] if token.norm not in particles)
             if phrase in self.lexicon.answers:
                 kind = self.lexicon.answers[phrase]
                 if self.pending is not None and (kind != "other" or self.pending.relation == "is"):
                     self.critique.answer = kind
                     return stop
-                return stop if kind == "any" or (kind in ("yes", "no") and stop == len(self.tokens)) else beyond
+                return stop if kind == "any" or (kind in ("yes", "no") and self._is_polite(stop)) else beyond
         return beyond
+
+    def _is_polite(self, at: int) -> bool:
+        """Whether nothing but thanks and the like follows: "no, thank you"."""
+        fillers = self.lexicon.fillers
+        return all((t.norm,) in fillers or not t.norm[0].isalnum() for t in self.tokens[at:])
 
     def _late_answer(self) -> str | None:
         """An answer at the start or end of a clause of a text that says nothing else: "um, not really, no"."""

@@ -209,7 +209,11 @@ class NameReader(RunReader):
             led = at == self.clause_at or self.tokens[at - 1].norm in self.lexicon.pointing
             led &= at < 2 or self.tokens[at - 2].norm not in self.lexicon.about  # "about the second world war"
             return led or self._is_structure(after)  # "el tercero suena bien"
-        return (self.lexicon.code == "zh" and len(self.tokens[at].norm) > 2) or self._is_structure(after)
+        if self.lexicon.code == "zh" and (
+            len(self.tokens[at].norm) > 2 or self.lexicon.cue_at(self.tokens, after, ("ordinals",))
+        ):
+            return True  # "第二第三本"
+        return self._is_structure(after)
 
     def _is_structure(self, at: int) -> bool:
         """Whether a word is a function word or a cue."""

@@ -17,20 +17,8 @@ REFERENCES = ("like", "unlike", "love", "hate", "known")
 CUES = (
     *("none", "reject", "restart", "known", "hate", "unlike", "love", "like", "only"),
     *("negation", "softly_less", "softly_more"),
-    *(
-        "asking",
-        "want",
-        "same_kind",
-        "asides",
-        "all_shown",
-        "but",
-        "or",
-        "and",
-        "enough",
-        "compared",
-        "lesser",
-        "small_talk",
-    ),
+    *("asking", "want", "same_kind", "asides", "all_shown", "but", "or", "and", "enough", "compared"),
+    *("lesser", "excepted", "small_talk"),
 )
 GOVERNING = ("want", "like", "love", "hate", "negation", "softly_less", "softly_more")
 """Cues that say what the words after them are: "something with dragons"."""
@@ -247,6 +235,9 @@ class RunReader:
         if joined and tokens[at + 2].norm in lexicon.telling:
             self.run = None
             return True  # "the children and I"
+        if at > 1 and tokens[at - 1].norm == "的" and lexicon.cue_at(tokens, at - 2, ("units",)) is not None:
+            self.run, self.has_reader = None, True
+            return True  # "我十岁的儿子"
         # In Chinese nobody says whose: "孩子喜欢恐龙".
         return lexicon.code == "zh" and (at == 0 or not tokens[at - 1].norm[0].isalnum()) and at + 1 < len(tokens)
 
@@ -265,7 +256,13 @@ class RunReader:
     def _is_loose(self, start: int, first: int, words: list[Token]) -> bool:
         """Whether a run from ``start`` on tells of the user: "I read fast", "sorry", "for my train ride"."""
         led = (start == self.governed_at) or any(t.norm in self.lexicon.about for t in self.tokens[start:first])
-        if len(words) == 1 and is_spaceless(words[0].norm) and len(words[0].norm) == 1 and not self._has_words(words):
+        if (
+            not led
+            and len(words) == 1
+            and is_spaceless(words[0].norm)
+            and len(words[0].norm) == 1
+            and not self._has_words(words)
+        ):
             return True
         after = self.run_stop
         joins = (
