@@ -285,7 +285,7 @@ class CritiqueReader(AnswerReader):
             self._end_clause(at + cue.n_tokens)
         elif kind in ("asides", "small_talk"):
             self._flush()
-            self.is_small_talk |= kind == "small_talk"
+            self.chats |= kind == "small_talk"
         elif kind == "want":
             self.wished, self.undated = True, False
             self.rivals = self.lexicon.rivals(cue.value)

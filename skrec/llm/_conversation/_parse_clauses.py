@@ -31,7 +31,8 @@ class ClauseReader(NameReader):
         if self.refused and not self.judged and any(one.kind == "item" for one in self.findings[self.first_finding :]):
             self.judged = -1
         self.critique.reject_shown |= bool(self.refused and self.shown and not self.findings)
-        if self._is_impression():
+        self.is_small_talk |= self.chats
+        if self._is_impression() or (self.chats and not (self.wished or self.mode)):
             for one in self.findings[self.first_finding :]:
                 one.loose |= one.kind in ("constraint", "text")
         if self.mode in ("love", "hate") and self.referred_from > 0:

@@ -82,7 +82,7 @@ class RunReader:
         self.lesser_from = self.negated_at = self.negated_from = self.referred_from = self.governed_at = (
             self.run_stop
         ) = -1
-        self.judged, self.wished, self.undated = 0, False, False
+        self.judged, self.wished, self.undated, self.chats = 0, False, False, False
         self.rivals: set[str] = set()
         self.clause_at = at
         self.after_item = any(one.kind in ("item", "known") for one in self.findings[self.first_finding :])
