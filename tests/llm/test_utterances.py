@@ -150,9 +150,16 @@ def test_the_lesser_of_two_wishes(text, signs):
 
 
 @pytest.mark.parametrize(
-    ("text", "last"), [("等一下，有人敲门", "zh"), ("hold on, someone is at the door", "en"), ("un instant", "fr")]
+    ("text", "last"),
+    [
+        ("等一下，有人敲门", "zh"),
+        ("哈哈哈你真逗", "zh"),
+        ("請問你們幾點關門？", "zh"),
+        ("hold on, someone is at the door", "en"),
+        ("un instant", "fr"),
+    ],
 )
-def test_a_pause_is_no_wish(text, last):
+def test_small_talk_is_no_wish(text, last):
     critique = read(text, FILMS, last=last)
     assert [*critique.wanted, *critique.unwanted, *critique.constraints] == []
 

@@ -31,6 +31,12 @@ the half that was not looked at meanwhile (44 of 100 before) 63 were understood:
 Spanish 14, Chinese 14 of 20. The last 20 lines of each language were written after what these misread was mended, and
 are the newest figure: 81 of 100 at their first look, 52 with the phrases of before; English 18, German 17, French 17,
 Spanish 16, Chinese 13 of 20. The 50 to 52 lines between served to mend.
+
+The last 80 lines of Chinese, of people who write as they speak, were written before any phrase was read, and looked at
+in four blocks of 20: each block once, then what it misread was mended by kinds (the lesser of two wishes; a verb of
+liking in the negative; particles; how an item seems; small talk; traditional signs), then the next. At their first
+looks 14, 16, 18 and 18 of 20 were understood; the phrases of before understood 14, 16, 18 and 17. So the newest figure
+for Chinese is 18 of 20 (95 % interval .70 to .97), and most of what was mended is of the kinds of the first blocks.
 """
 
 import re
