@@ -215,7 +215,7 @@ class Lexicon:
         return {self._bare(phrase): kind for phrase, kind in self.answers.items()}
 
     def parted(self, word: str) -> tuple[str, str] | None:
-        """The two words that are written as one without an apostrophe: "doesnt", "gibts", "cest"."""
+        """The two words that are written as one without an apostrophe: "gibts", "cest"."""
         for end in self.contractions["ends"]:
             if word.endswith(end) and word[: -len(end)] in self.function_words:
                 return word[: -len(end)], end
