@@ -45,6 +45,7 @@ _DEGREES = {
     "very": ("adjectives", 1),
 }
 _CENTRAL = 6
+_NONE: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,9 @@ class Lexicon:
             if len(phrase) == 1 and stem(phrase[0]) in themes:
                 continue  # "loves" is said of readers, "love" of books
             self._by_stems.setdefault(tuple(map(stem, phrase)), []).extend(k for k in kinds if k[0] in inflected)
+        self._kinds_from: dict[str, set[str]] = {}
+        for phrase, kinds in itertools.chain(self.cues.items(), self._by_stems.items()):
+            self._kinds_from.setdefault(phrase[0], set()).update(kind for kind, _ in kinds)
         self._lengths: dict[str, int] = {}
         for phrase in (*self.cues, *self._by_stems):
             self._lengths[phrase[0]] = max(self._lengths.get(phrase[0], 0), len(phrase))
@@ -284,6 +288,8 @@ class Lexicon:
             return None
         norm = tokens[at].norm
         base = stem(norm)
+        if all(self._kinds_from.get(word, _NONE).isdisjoint(kinds) for word in (norm, base)):
+            return None
         longest = max(self._lengths.get(norm, 0), self._lengths.get(base, 0))
         for length in range(min(longest, len(tokens) - at), 0, -1):
             phrase = tuple(token.norm for token in tokens[at : at + length])

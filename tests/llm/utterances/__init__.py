@@ -37,6 +37,14 @@ in four blocks of 20: each block once, then what it misread was mended by kinds 
 liking in the negative; particles; how an item seems; small talk; traditional signs), then the next. At their first
 looks 14, 16, 18 and 18 of 20 were understood; the phrases of before understood 14, 16, 18 and 17. So the newest figure
 for Chinese is 18 of 20 (95 % interval .70 to .97), and most of what was mended is of the kinds of the first blocks.
+
+The last 80 lines of English, German, French and Spanish came from someone who had not seen the parser, and were looked
+at in four blocks of 20 a language, each once before it served to mend (the last after all mending). Understood at that
+look, with the parser of before in brackets: 60 of 80 (the same), 65 (59), 70 (62), and of the last block, the newest
+figure, 65 (60): English 16 (15), German 16 (15), French 19 (17), Spanish 14 (13) of 20. So .81 of free utterances is
+what to expect, .9 in French alone. What the rules of this round are about is in ``test_utterance_rules.py``. No label
+was taken out; three of the fifteen that failed last were understood and compared too strictly ("comedies" is no
+"comedy", "sci-fi" no "science fiction", "to laugh" beside a comedy), and count as failed.
 """
 
 import re
