@@ -130,7 +130,7 @@ class CritiqueReader(AnswerReader):
 
     def _sign_between(self, at: int) -> int:
         """A comma within "no horror, war or crime" continues the clause; every other sign ends it."""
-        if self.tokens[at].norm == "," and self.negated_at == at and at:
+        if self.tokens[at].norm == "," and self.negated_at == at and at and not self.all_shown:
             self.negated_at = at + 1  # "nichts, was nach 1900 erschienen ist"
         elif self.tokens[at].norm == "," and (self.lesser_from >= 0 or (self.sign < 0 and self._is_listed(at + 1))):
             self._flush()

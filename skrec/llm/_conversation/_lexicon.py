@@ -144,7 +144,9 @@ class Lexicon:
             self.cues.setdefault(tuple(word.replace("点", "点儿") for word in phrase), kinds)
         self.longest = max(map(len, self.cues))
         # "sounds" and "sounded" are one form: a phrase that is not listed as it is said may be in another form.
-        inflected = (*_INFLECTED, *(["comparatives"] if code in _ROMANCE else []))
+        # "News" is no form of "new": English adjectives have none.
+        inflected = {*_INFLECTED, *(["comparatives"] if code in _ROMANCE else [])}
+        inflected -= {"adjectives"} if code == "en" else set()
         self._by_stems: dict[tuple[str, ...], list[tuple[str, str]]] = {}
         themes = {word for patterns in self.concepts.values() for word in patterns}
         for phrase, kinds in self.cues.items():
