@@ -1,14 +1,15 @@
-"""The closed-form graph filter on public data: settings from validation, one look at the test.
+"""Graphs on public data, filters and trained vectors: settings from validation, one look at the test.
 
     python examples/benchmarks/graph.py FOLDER [FOLDER ...] [--validation] [--trained]
     python examples/benchmarks/graph.py --memory
 
 Folders, splits and protocols are those of ``published_tables.py``; times are left out, since neither split is by time.
 The settings of the filter are those with the largest NDCG@10 of the validation events, from a small grid: the mean
-over three random draws of them. It is then fitted to all training events, and compared on the test with EASE (up to
-5,000 items) and HybridMF as they come; the 95 % intervals are a paired bootstrap over users. With ``--validation`` the
-test is not looked at. ``--trained`` looks at validation alone too: what vectors that are trained over the graph
-(LightGCN) reach alone, and with the filter, on the first draw.
+over three random draws of them. Beyond 5,000 items it is tried on the same draws with vectors that are trained over
+the graph (LightGCN). The best is then fitted to all training events, and compared on the test with EASE (up to 5,000
+items) and HybridMF as they come, and with the filter alone; the 95 % intervals are a paired bootstrap over users. With
+``--validation`` the test is not looked at. ``--trained`` looks at validation alone too: what trained vectors reach
+alone, and with the filter, on the first draw.
 
 ``--memory`` trains one epoch of LightGCN on made data: 5 million events of 200,000 users with 50,000 items, and a
 million links between users. It prints the peak memory of the process.
@@ -43,6 +44,12 @@ LARGE: list[Setting] = [
     (100, 0.9, 0.0, 0.3, 0.25, None),
     *((128, 1.0, damping, 0.3, 0.25, c) for damping, c in ((0.01, None), (0.05, 0.15), (0.1, 0.05))),
 ]
+# Vectors trained beside the filter.
+TRAINED: list[dict[str, Any]] = [
+    {"filter_weight": 0.5},
+    {"filter_weight": 0.2},
+    {"filter_weight": 0.2, "early_stopping": False, "max_iter": 11},
+]
 N_DRAWS = 3
 
 
@@ -68,19 +75,22 @@ def validation_draws(task: Task) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
     return [(task.X.iloc[train], task.X.iloc[held_out]) for train, held_out in splits]
 
 
-def choose(task: Task, grid: list[Setting]) -> Setting:
-    """The setting that is best on the validation events."""
+def choose(task: Task, grid: list[Setting], trained: list[dict[str, Any]]) -> tuple[Setting, dict[str, Any]]:
+    """The setting that is best on the validation events, and the options of training, none where the filter is best."""
     draws = validation_draws(task)
 
-    def mean_score(model: Any) -> float:
-        return float(np.mean([model.fit(train).score(held_out) for train, held_out in draws]))
+    def mean_score(name: object, model: Any) -> float:
+        score = float(np.mean([model.fit(train).score(held_out) for train, held_out in draws]))
+        print(f"  validation {name}: {score:.4f}", flush=True)
+        return score
 
-    scores = {}
-    for setting in grid:
-        scores[setting] = mean_score(graph(setting))
-        print(f"  validation {setting}: {scores[setting]:.4f}", flush=True)
-    print(f"  validation HybridMF: {mean_score(HybridMFRecommender(random_state=0)):.4f}", flush=True)
-    return max(scores, key=lambda setting: scores[setting])
+    score, best = max((mean_score(setting, graph(setting)), at) for at, setting in enumerate(grid))
+    setting, found = grid[best], [(score, -1)]
+    for at, options in enumerate(trained):
+        found.append((mean_score(options, graph(setting, trainable=True, **options)), at))
+    mean_score("HybridMF", HybridMFRecommender(random_state=0))
+    at = max(found)[1]
+    return setting, {} if at < 0 else {"trainable": True, **trained[at]}
 
 
 def measure_training(task: Task, setting: Setting) -> None:
@@ -137,18 +147,19 @@ def main() -> None:
         task.X, task.X_test = (events[["user", "item"]] for events in (task.X, task.X_test))
         n_items = task.X["item"].nunique()
         print(f"{task.name}: {task.protocol}", flush=True)
-        best = choose(task, SMALL if n_items <= LARGEST_DENSE else LARGE)
-        print(f"  chosen: {best}", flush=True)
+        best, training = choose(task, *((SMALL, []) if n_items <= LARGEST_DENSE else (LARGE, TRAINED)))
+        print(f"  chosen: {best} {training}", flush=True)
         if arguments.trained:
             measure_training(task, best)
         if arguments.validation or arguments.trained:
             continue
         start = time.process_time()
-        rec = graph(best).fit(task.X)
+        rec = graph(best, **training).fit(task.X)
         print(f"  fitted in {time.process_time() - start:.1f} CPU s", flush=True)
         own = evaluate(rec, task.X_test, metrics="ndcg@10", random_state=0).iloc[0]
         print(f"  test NDCG@10 {own['mean']:.4f} ({own.ci_low:.4f} to {own.ci_high:.4f})", flush=True)
-        others = [HybridMFRecommender(random_state=0)] + [EASERecommender()] * (n_items <= LARGEST_DENSE)
+        others: list[Any] = [HybridMFRecommender(random_state=0)] + [EASERecommender()] * (n_items <= LARGEST_DENSE)
+        others += [graph(best)] * bool(training)
         for other in others:
             row = compare(rec, other.fit(task.X), task.X_test, metrics="ndcg@10", random_state=0, verbose=False).iloc[0]
             print(

@@ -85,7 +85,8 @@ class GraphRecommender(LinksInFitMixin, LearningMixin, PartialFitMixin, VectorRe
     trainable : bool, default=False
         Whether vectors are trained.
     filter_weight : float in [0, 1], default=0.5
-        Weight of the filter against the trained vectors, both on one scale. 0 serves the trained vectors alone.
+        Weight of the filter against the trained vectors, both on one scale. 0 serves the trained vectors alone. Sparse
+        logs may want less, such as 0.2.
     loss : {"auto", "softmax", "sampled_softmax", "bpr"}, default="auto"
         "softmax" compares each event with the whole catalogue; "sampled_softmax" with ``n_negatives`` items drawn by
         their popularity, corrected for it; "bpr" with as many drawn uniformly, one by one. "auto" is "softmax" where
@@ -211,6 +212,7 @@ class GraphRecommender(LinksInFitMixin, LearningMixin, PartialFitMixin, VectorRe
         "damping": loguniform(1e-2, 1),
         "user_exponent": uniform(0, 0.6),
         "item_exponent": uniform(0, 0.6),
+        "score_exponent": uniform(0, 0.6),
     }
 
     _training_space: ClassVar[dict[str, Any]] = {
