@@ -81,17 +81,32 @@ class Lexicon:
         self.code = code
         self.messages: dict[str, str] = data["messages"]
         self.joiner, self.comma, self.list_comma = ("；", "，", "、") if code == "zh" else ("; ", ", ", ", ")
+        self._read_themes(data)
+        self._read_words(data)
+        self._read_values(data)
+        self._read_cues(data)
+        self._index_cues()
+        self._index_themes()
+        self._vocabulary = self.function_words | self.item_words | {word for phrase in self.cues for word in phrase}
+        self._vocabulary |= {word for table in (self.answers, self.synonyms, self.fillers) for p in table for word in p}
+        self._vocabulary |= self._judgements.keys() | self.already | self.intensifiers | self._numerals.keys()
+        self._vocabulary |= {word for words, *_ in self._concept_words for word in words}
+
+    def _read_themes(self, data: dict[str, Any]) -> None:
+        """Themes and attributes: their words, names and texts."""
         self.concept_names: dict[str, str] = data["concept_names"]
         # Most encoders and item texts are English; a sentence is more similar to such texts than a word.
         self.concept_texts: dict[str, str] = data.get("concept_texts", {})
         self.concepts: dict[str, list[str]] = data["concepts"]
         self.attribute_words: dict[str, str] = data["attribute_words"]
         self.attribute_texts: dict[str, str] = data["attribute_texts"]
+        self.attribute_names = {fold(word) for word in self.attribute_words.values()}
+
+    def _read_words(self, data: dict[str, Any]) -> None:
+        """Sets of words and of phrases, by what they do in a clause."""
         self.already = {fold(word) for word in data["already"]}
         self.fresh_starts = [tuple({fold(word) for word in words} for words in pair) for pair in data["fresh_starts"]]
-        self.function_words = {fold(word) for word in data["function_words"]}
-        self.function_words |= {fold(word) for word in data["naming"]}
-        self.attribute_names = {fold(word) for word in self.attribute_words.values()}
+        self.function_words = {fold(word) for word in (*data["function_words"], *data["naming"])}
         self.item_words = {fold(word) for word in data["item_words"]}
         self.exclusive = {spell(phrase) for phrase in data["exclusive"]}
         self.year_bounds = {spell(phrase) for phrase in data["year_bounds"]}
@@ -112,8 +127,11 @@ class Lexicon:
         self.impressions, self.particles = (
             {fold(word) for word in data[name]} for name in ("impressions", "particles")
         )
-        self.verdicts = {fold(word): int(sign) for sign, words in data["verdicts"].items() for word in words}
         self.joining = set(data["and"])
+
+    def _read_values(self, data: dict[str, Any]) -> None:
+        """Words and phrases that stand for a value: a number, a sign, a label or an answer."""
+        self.verdicts = {fold(word): int(sign) for sign, words in data["verdicts"].items() for word in words}
         self._rivals = {fold(word): {fold(rival) for rival in rivals} for word, rivals in data["preferences"].items()}
         self._cardinals = {fold(word): place for place, word in enumerate(data["cardinals"], start=1)}
         self._numerals = {fold(word): int(value) for value, words in data["numerals"].items() for word in words}
@@ -125,6 +143,9 @@ class Lexicon:
             for phrase in phrases:
                 self.synonyms.setdefault(spell(phrase), []).append(label)
         self.answers = {spell(phrase): kind for kind, phrases in data["answers"].items() for phrase in phrases}
+
+    def _read_cues(self, data: dict[str, Any]) -> None:
+        """Phrases that lead to what a text asks for, with their kinds and values."""
         self.cues: dict[tuple[str, ...], list[tuple[str, str]]] = {}
         for kind in _LISTS:
             for phrase in data.get(kind, ()):
@@ -143,10 +164,13 @@ class Lexicon:
         for phrase, kinds in list(self.cues.items()):  # "短一点儿" is "短一点"
             self.cues.setdefault(tuple(word.replace("点", "点儿") for word in phrase), kinds)
         self.longest = max(map(len, self.cues))
+
+    def _index_cues(self) -> None:
+        """The phrases by their stems, and by first word their kinds and greatest length."""
         # "sounds" and "sounded" are one form: a phrase that is not listed as it is said may be in another form.
         # "News" is no form of "new": English adjectives have none.
-        inflected = {*_INFLECTED, *(["comparatives"] if code in _ROMANCE else [])}
-        inflected -= {"adjectives"} if code == "en" else set()
+        inflected = {*_INFLECTED, *(["comparatives"] if self.code in _ROMANCE else [])}
+        inflected -= {"adjectives"} if self.code == "en" else set()
         self._by_stems: dict[tuple[str, ...], list[tuple[str, str]]] = {}
         themes = {word for patterns in self.concepts.values() for word in patterns}
         for phrase, kinds in self.cues.items():
@@ -159,22 +183,20 @@ class Lexicon:
         self._lengths: dict[str, int] = {}
         for phrase in (*self.cues, *self._by_stems):
             self._lengths[phrase[0]] = max(self._lengths.get(phrase[0], 0), len(phrase))
+
+    def _index_themes(self) -> None:
+        """The words of the themes, by first letter."""
         self._concept_words = [
             (spell(pattern.rstrip("*")), pattern.endswith("*"), concept, rank)
             for concept, patterns in self.concepts.items()
             for rank, pattern in enumerate(patterns)
         ]
-        if code == "zh":  # "推荐一本 sci-fi" has English words
+        if self.code == "zh":  # "推荐一本 sci-fi" has English words
             self._concept_words += load_lexicon("en").concept_words
         self._concepts_by_letter: dict[str, list[tuple[tuple[str, ...], bool, str, int]]] = {}
         for one in self._concept_words:
             self._concepts_by_letter.setdefault(one[0][0][0], []).append(one)
-        starts = [words for words, begins, *_ in self._concept_words if begins and len(words) == 1]
-        self._vocabulary = self.function_words | self.item_words | {word for phrase in self.cues for word in phrase}
-        self._vocabulary |= {word for table in (self.answers, self.synonyms, self.fillers) for p in table for word in p}
-        self._vocabulary |= self._judgements.keys() | self.already | self.intensifiers | self._numerals.keys()
-        self._vocabulary |= {word for words, *_ in self._concept_words for word in words}
-        self._starts = tuple(words[0] for words in starts)
+        self._starts = tuple(words[0] for words, begins, *_ in self._concept_words if begins and len(words) == 1)
 
     @property
     def concept_words(self) -> list[tuple[tuple[str, ...], bool, str, int]]:
