@@ -60,6 +60,7 @@ class CritiqueReader(AnswerReader):
         self.numbers = NumberReader(self.facts, self.lexicon)
         self.quoted = quoted_texts(text)
         self.findings: list[Finding] = []
+        self.run_labels = {}
         self.topic_at = self.first_finding = 0
         self.is_small_talk = False
         self._begin_clause(0)
@@ -294,7 +295,9 @@ class CritiqueReader(AnswerReader):
                 for one in self.findings[self.lesser_from :]:
                     one.sign, one.loose = (-1 if one.kind in ("constraint", "text") else one.sign), False
                 self.lesser_from = -1
-            if self.negated_at != at:
+            if self.mode == "hate" and self.governed_at == at:
+                pass  # "I can't be bothered with anything over 400 pages"
+            elif self.negated_at != at:
                 self._flush()
                 self.sign, self.soft, self.mode = 1, False, ""
             else:
@@ -345,6 +348,7 @@ class CritiqueReader(AnswerReader):
         if kind == "love" and self.sign < 0 and len(self.findings) == self.negated_from:
             kind = "hate"  # "I never liked it", "hat mir noch nie gefallen"
         negated = self.negated_at == at
+        self.has_topic = not (self.mode or self.wished) and bool(self._said_from(self.first_finding))
         self.referred_from = len(self.findings)
         self.mode, self.soft = kind, kind in ("like", "unlike")
         if kind in ("hate", "unlike"):

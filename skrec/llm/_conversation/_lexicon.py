@@ -35,7 +35,7 @@ _SCALES = (
     "period_parts",
     "century_numbers",
 )
-_INFLECTED = ("love", "hate", "known", "adjectives")
+_INFLECTED = ("love", "hate", "known", "adjectives", "century_numbers")
 _ROMANCE = ("fr", "es")
 """Where a comparative is a word and an adjective, "plus longs"; "longer" is no form of "long" to :func:`stem`."""
 _DEGREES = {

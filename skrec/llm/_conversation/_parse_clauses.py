@@ -36,8 +36,9 @@ class ClauseReader(NameReader):
             for one in self.findings[self.first_finding :]:
                 one.loose |= one.kind in ("constraint", "text")
         if self.mode in ("love", "hate") and self.referred_from > 0:
-            for one in self.findings[self.referred_from :]:  # "I read Emma and hated every page of it"
-                one.loose |= one.kind == "text" and not self._is_of_items(str(one.value)) and self._names_item()
+            for one in self.findings[self.referred_from :]:  # "I read Emma and hated every page", "war bores me stiff"
+                is_unknown = one.kind == "text" and not self._is_of_items(str(one.value))
+                one.loose |= is_unknown and (self.has_topic or self._names_item())
         if self.mode in ("love", "hate") and not self._said_from(self.first_finding) and not self._names_item():
             for one in self.findings[self.first_finding :]:
                 one.loose = False  # the verb is about it

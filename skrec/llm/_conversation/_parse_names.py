@@ -277,6 +277,7 @@ class NameReader(RunReader):
             self._add(Finding("constraint", Constraint("", "about", concept.name), self.sign, self._is_strict()))
             self._extend(at, length, named=True, concept=concept.name)
         self._extend(at, length, named=True)
+        self.run_labels[at, at + length] = value
         return length
 
     def _is_a_story(self, at: int, label: str) -> bool:

@@ -66,6 +66,7 @@ class RunReader:
     topic_at: int
     first_finding: int
     is_small_talk: bool
+    run_labels: dict[tuple[int, int], str]
 
     def __init__(self, facts: ItemFacts, shown: Sequence[int], pending: Question | None) -> None:
         self.facts = facts
@@ -88,7 +89,7 @@ class RunReader:
         self.after_item = any(one.kind in ("item", "known") for one in self.findings[self.first_finding :])
         self.first_finding = self.run_from = len(self.findings)
         self.negation_at = -1
-        self.asks = False
+        self.asks = self.has_topic = False
         self.narrates = self.refused = self.has_reader = self.negates_verb = False
 
     def _is_strict(self) -> bool:
@@ -140,7 +141,7 @@ class RunReader:
             while stop < end and self.tokens[stop].norm in self.lexicon.item_words:
                 stop += 1  # "大海的伤感小说" without its last word is no phrase
         words = self.tokens[start:stop]
-        said = self.text[words[0].start : words[-1].stop]
+        said = self._as_named(start, stop)
         if self.mode in REFERENCES and not named and words[0].capital:
             code = find_title(self.facts, [token.norm for token in words])
             if code is not None:
@@ -159,6 +160,14 @@ class RunReader:
             loose |= self.has_reader and begin != self.governed_at
             loose &= narrates or not named
             self._add(Finding("text", said, self.sign, self._is_strict() and not named, loose))
+
+    def _as_named(self, start: int, stop: int) -> str:
+        """A run of words as it is said; a label as the items have it, where they lack the words: "comedies"."""
+        words = self.tokens[start:stop]
+        label = self.run_labels.get((start, stop))
+        if label is not None and any(word.norm not in self.facts.vocabulary for word in words):
+            return label
+        return self.text[words[0].start : words[-1].stop]
 
     def _trimmed(self, start: int, stop: int, named: bool) -> tuple[int, int]:
         """A run of words without the function words at its ends."""
@@ -302,7 +311,7 @@ class RunReader:
         lexicon, norms = self.lexicon, [token.norm for token in self.tokens[start:stop]]
         if start == self.governed_at or lexicon.code == "zh":
             return False
-        plain = {norm for norm in norms if norm in lexicon.function_words} - lexicon.indefinite - lexicon.pointing
+        plain = lexicon.function_words.intersection(norms) - lexicon.indefinite - lexicon.pointing - lexicon.item_words
         first = next((at for at, norm in enumerate(norms) if norm not in lexicon.function_words), 0)
         rest = norms[first:]
         while rest and rest[-1] in lexicon.function_words:
