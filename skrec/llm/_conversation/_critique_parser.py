@@ -350,6 +350,7 @@ class CritiqueReader(AnswerReader):
         negated = self.negated_at == at
         self.has_topic = not (self.mode or self.wished) and bool(self._said_from(self.first_finding))
         self.referred_from = len(self.findings)
+        self.chooses = any(token.norm in self.lexicon.choosing for token in self.tokens[at : at + n_tokens])
         self.mode, self.soft = kind, kind in ("like", "unlike")
         if kind in ("hate", "unlike"):
             self.sign = -1

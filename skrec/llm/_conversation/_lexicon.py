@@ -119,8 +119,8 @@ class Lexicon:
             {fold(word) for word in data[name]}
             for name in ("telling", "wishing", "adverbial", "pointing", "pointing_alone", "naming", "relative")
         )
-        self.verbal_negations, self.deciding, self.there = (
-            {fold(word) for word in data[name]} for name in ("verbal_negations", "deciding", "there")
+        self.verbal_negations, self.choosing, self.deciding, self.there = (
+            {fold(word) for word in data[name]} for name in ("verbal_negations", "choosing", "deciding", "there")
         )
         self.more_of = set(data["more_of"])
         self.contractions: dict[str, list[str]] = data["contractions"]

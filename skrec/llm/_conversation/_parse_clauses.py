@@ -34,12 +34,14 @@ class ClauseReader(NameReader):
         self.is_small_talk |= self.chats
         if self._is_impression() or (self.chats and not (self.wished or self.mode)):
             for one in self.findings[self.first_finding :]:
-                one.loose |= one.kind in ("constraint", "text")
-        if self.mode in ("love", "hate") and self.referred_from > 0:
+                one.loose |= one.kind in ("constraint", "text", "comparison")
+        if self.mode in ("love", "hate") and self.referred_from >= 0:
             for one in self.findings[self.referred_from :]:  # "I read Emma and hated every page", "war bores me stiff"
                 is_unknown = one.kind == "text" and not self._is_of_items(str(one.value))
-                one.loose |= is_unknown and (self.has_topic or self._names_item())
-        if self.mode in ("love", "hate") and not self._said_from(self.first_finding) and not self._names_item():
+                one.loose |= is_unknown and (self.has_topic or self.chooses or self._names_item())
+        if self.mode in ("love", "hate") and not (
+            self.chooses or self._said_from(self.first_finding) or self._names_item()
+        ):
             for one in self.findings[self.first_finding :]:
                 one.loose = False  # the verb is about it
         if self.negates_verb and any(one.kind == "item" for one in self.findings[self.first_finding :]):

@@ -89,7 +89,7 @@ class RunReader:
         self.after_item = any(one.kind in ("item", "known") for one in self.findings[self.first_finding :])
         self.first_finding = self.run_from = len(self.findings)
         self.negation_at = -1
-        self.asks = self.has_topic = False
+        self.asks = self.chooses = self.has_topic = False
         self.narrates = self.refused = self.has_reader = self.negates_verb = False
 
     def _is_strict(self) -> bool:
@@ -133,7 +133,11 @@ class RunReader:
             for one in themes if self._has_item() else ():
                 one.loose = True  # "Emma was my childhood favourite"
             return
-        if start == stop or (is_place and not named and not self._has_words(self.tokens[start:stop])):
+        if (
+            start == stop
+            or self._is_time_before(begin, start, stop)
+            or (is_place and not named and not self._has_words(self.tokens[start:stop]))
+        ):
             return
         if not named and self._turns_down(begin, start, stop):
             return
@@ -168,6 +172,12 @@ class RunReader:
         if label is not None and any(word.norm not in self.facts.vocabulary for word in words):
             return label
         return self.text[words[0].start : words[-1].stop]
+
+    def _is_time_before(self, begin: int, start: int, stop: int) -> bool:
+        """Whether a run is but a time that was named before: "one from that period"."""
+        words = {token.norm for token in self.tokens[start:stop]}
+        pointed = any(token.norm in self.lexicon.pointing for token in self.tokens[begin:start])
+        return pointed and words <= self.lexicon.times and bool(self.findings)
 
     def _trimmed(self, start: int, stop: int, named: bool) -> tuple[int, int]:
         """A run of words without the function words at its ends."""
