@@ -71,7 +71,67 @@ RULES = {
         ("de", "wie lang ist das dritte?", "none"),
         ("es", "¿cuántas páginas tiene el tercero?", "none"),
     ],
+    "what is said of a topic with a verb of dislike is no wish": [
+        ("en", "war stories bore me rigid", "not:war"),
+        ("de", "Kriegsgeschichten langweilen mich zu Tode", "not:Krieg"),
+        ("fr", "les histoires de guerre m'ennuient à mourir", "not:guerre"),
+        ("es", "las historias de guerra me aburren mortalmente", "not:guerra"),
+        ("en", "I can't be bothered with anything over 400 pages", "pages<=400"),
+        ("de", "alles über 400 Seiten ist mir zu viel", "pages<=400"),
+    ],
+    "too much of a theme asks for less": [
+        ("en", "too much murder in these", "not:murder"),
+        ("de", "zu viel Mord dabei", "not:Mord"),
+        ("fr", "trop de meurtres là-dedans", "not:meurtre"),
+        ("es", "demasiados asesinatos", "not:asesinato"),
+    ],
+    "more of this and less of that, in either order": [
+        ("fr", "moins de romance, plus de pirates", "not:romance want:pirates"),
+        ("fr", "je veux plus d'aventure et moins de romance", "want:aventure not:romance"),
+    ],
+    "an experience with an item is no theme": [
+        ("en", "The Metamorphosis made me laugh, something in that vein please", "like:b16"),
+        ("de", "bei Emma hab ich geheult, sowas nochmal", "like:b03"),
+        ("fr", "j'ai pleuré sur Emma, j'en veux un autre comme ça", "like:b03"),
+        ("es", "La metamorfosis me hizo reír, algo por el estilo", "like:b16"),
+        ("es", "leí La isla del tesoro de niño", "known:b07"),
+    ],
+    "a label in another form is what the items call it": [
+        ("en", "comedies, ideally short ones", "want:comedy pages<"),
+        ("en", "sci-fi pls", "want:science fiction"),
+    ],
+    "what is chosen and no item has tells of the user": [
+        ("en", "I'll take the ferry, so at least 700 pages", "pages>=700"),
+        ("fr", "Je prends le Transsibérien, il me faut au moins 700 pages", "pages>=700"),
+    ],
+    "a time named before": [
+        ("en", "I collect 19th-century books, so one from that period please", "year>=1800 year<=1900"),
+        ("es", "colecciono libros del siglo XIX, uno de esa época por favor", "year>=1800 year<=1900"),
+    ],
+    "a place by a number word after a verb": [
+        ("en", "number two please, and drop number five", "like:b04 dislike:b11"),
+        ("fr", "le numéro deux s'il vous plaît, et virez le cinq", "like:b04 dislike:b11"),
+        ("es", "el número dos, por favor, y quita el cinco", "like:b04 dislike:b11"),
+        ("en", "I've read numbers one to three", "known:b01 known:b04 known:b05"),
+        ("de", "Nummer eins bis drei hab ich gelesen", "known:b01 known:b04 known:b05"),
+    ],
+    "a pronoun after a theme": [
+        ("en", "any monsters? my lad is mad about them", "want:monster"),
+        ("de", "Monster? mein Sohn ist verrückt danach", "want:Monster"),
+    ],
+    "why always this": [
+        ("en", "why do you keep showing me romance?", "not:romance"),
+        ("de", "warum zeigst du mir dauernd Liebesromane?", "not:Liebesroman"),
+        ("fr", "pourquoi tu me montres toujours de la romance ?", "not:romance"),
+        ("es", "¿por qué me enseñas siempre romance?", "not:romance"),
+    ],
+    "a fresh start rejects nothing else": [
+        ("en", "this is hopeless, start over", "restart"),
+        ("fr", "ça ne mène à rien, recommençons", "restart"),
+        ("es", "esto no lleva a nada, empecemos de nuevo", "restart"),
+    ],
     "ranges, centuries and numbers in words": [
+        ("de", "nur neunzehntes Jahrhundert", "year>=1800 year<=1900"),
         ("en", "200-300 pages would be ideal", "pages>=200 pages<=300"),
         ("en", "it should be from the 1800s", "year>=1800 year<=1899"),
         ("en", "shorter than three hundred pages", "pages<=299"),

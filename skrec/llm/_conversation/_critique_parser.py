@@ -321,7 +321,7 @@ class CritiqueReader(AnswerReader):
     def _means_more(self, at: int) -> bool:
         """Whether "plus de" is "more of": before a person, or beside "moins de"."""
         found = self._label_at(at) if at < len(self.tokens) else None
-        less = (self.lexicon.cue_at(self.tokens, other, ("softly_less",)) for other in range(at, len(self.tokens)))
+        less = (self.lexicon.cue_at(self.tokens, other, ("softly_less",)) for other in range(len(self.tokens)))
         return (found is not None and self.facts.is_person(found[0][0])) or any(less)
 
     def _have_enough(self, at: int, n_tokens: int) -> int:

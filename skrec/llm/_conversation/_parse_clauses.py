@@ -144,7 +144,7 @@ class ClauseReader(NameReader):
                 if one.strict:
                     critique.constraints.append(Constraint("", "about", str(one.value), -1.0, True))
         people = [one for one in critique.constraints if one.weight > 0 and self.facts.is_person(one.attribute)]
-        critique.reject_shown &= not people  # "is there anything else by Wells?"
+        critique.reject_shown &= not (people or critique.restart)  # "is there anything else by Wells?"
         for kind, up, absolute in comparisons:
             if absolute and (kind, not up, False) in comparisons:
                 continue  # "they are rather old, have you got newer ones?"

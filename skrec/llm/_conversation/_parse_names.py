@@ -112,8 +112,9 @@ class NameReader(RunReader):
         if sign and after < len(tokens) and (place := lexicon.cardinal(tokens[after].norm)):
             return self._point(place) and after + 1 - at
         alone = len([t for t in tokens if t.norm[0].isalnum()]) == 1
-        if tokens[at].norm.isdigit() and len(tokens[at].norm) <= 2 and (alone or self.mode in REFERENCES):
-            return self._point(int(tokens[at].norm))
+        place = lexicon.cardinal(tokens[at].norm) if alone or self.mode in REFERENCES else 0
+        if (tokens[at].norm.isdigit() and 0 < place < 100) or (place > 1 and self._ends_clause(at + 1)):
+            return self._point(place)  # "drop the five"
         cue = lexicon.cue_at(tokens, at, ("ordinals",))
         if cue and at and tokens[at - 1].norm in lexicon.indefinite | {"to"}:
             return 0  # "wait a second", "it has to last"
@@ -148,10 +149,14 @@ class NameReader(RunReader):
             ):
                 joined |= tokens[next_at].norm not in lexicon.pointing
                 next_at += 1
+            until = None if joined else lexicon.cue_at(tokens, next_at, ("range_to",))
+            next_at += until.n_tokens if until else 0
+            joined |= until is not None
             place = lexicon.cardinal(tokens[next_at].norm) if joined and next_at < len(tokens) else 0
             if not place:
                 break
-            places, stop = [*places, place], next_at + 1
+            between = range(places[-1] + 1, place) if until else ()  # "one to three"
+            places, stop = [*places, *between, place], next_at + 1
         if len(places) < 2 or max(places) > len(self.shown) or not all(places):
             return 0
         if stop < len(tokens) and tokens[stop].norm[0].isalnum() and not self._is_structure(stop):
@@ -245,8 +250,8 @@ class NameReader(RunReader):
             return n_tokens  # "X was great, what else is like that"
         if self.negated_at == at and self.mode not in REFERENCES and not self._said_from(self.topic_at):
             self.critique.reject_shown = True  # "not that one", but not "horror, so not that"
-        if self.mode in ("love", "hate", "known") and self._names_item():
-            return n_tokens  # "we did Emma in school, so I know that one"
+        if self.mode in ("love", "hate", "known") and (self._names_item() or self._said_from(self.topic_at)):
+            return n_tokens  # "monsters? My lad loves them", "we did Emma in school, so I know that one"
         if self.mode == "hate":  # "I don't fancy any of those"
             self.critique.reject_shown = True
         elif self.mode in REFERENCES and self.shown:
