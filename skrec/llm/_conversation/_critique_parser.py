@@ -131,13 +131,17 @@ class CritiqueReader(AnswerReader):
 
     def _sign_between(self, at: int) -> int:
         """A comma within "no horror, war or crime" continues the clause; every other sign ends it."""
-        if self.tokens[at].norm == "," and self.negated_at == at and at and not self.all_shown:
+        if self.tokens[at].norm == "," and self.negated_at == at and at and not (self.all_shown or self._is_no(at - 1)):
             self.negated_at = at + 1  # "nichts, was nach 1900 erschienen ist"
         elif self.tokens[at].norm == "," and (self.lesser_from >= 0 or (self.sign < 0 and self._is_listed(at + 1))):
             self._flush()
         elif self.tokens[at].norm != ":":
             self._end_clause(at + 1)
         return 1
+
+    def _is_no(self, at: int) -> bool:
+        """Whether a word turns down what was said before: "Poe? No, more like Wells"."""
+        return at == self.clause_at and self.lexicon.verdicts.get(self.tokens[at].norm, 0) < 0
 
     def _is_listed(self, at: int) -> bool:
         for distance, token in enumerate(self.tokens[at : at + 8]):

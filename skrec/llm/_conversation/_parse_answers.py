@@ -33,6 +33,8 @@ class AnswerReader(ClauseReader):
                 if self.pending is not None and (kind != "other" or self.pending.relation == "is"):
                     self.critique.answer = kind
                     return stop
+                if self.lexicon.answer(tuple(t.norm for t in self.tokens[stop:] if t.norm[0].isalnum())) == kind:
+                    return len(self.tokens)  # "no sé, elige tú"
                 return stop if kind == "any" or (kind in ("yes", "no") and self._is_polite(stop)) else beyond
         return beyond
 

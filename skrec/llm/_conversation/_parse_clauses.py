@@ -45,8 +45,11 @@ class ClauseReader(NameReader):
             for one in self.findings[self.first_finding :]:
                 one.loose = False  # the verb is about it
         if self.negates_verb and any(one.kind == "item" for one in self.findings[self.first_finding :]):
-            for one in self.findings[self.first_finding :]:  # "Didn't get on with Emma"
+            for place, one in enumerate(self.findings[self.first_finding :], start=self.first_finding):
+                # "Didn't get on with Emma", "Don Quichotte ne me fait pas rire"
                 one.loose |= one.kind == "text" and not self._is_of_items(str(one.value))
+                if one.is_theme and 0 < self.negated_from <= place and not (self.wished or self.mode):
+                    one.loose, self.judged = True, -1
         if trailing and self.mode == "love":
             self.mode = "hate"  # "von denen mag ich keins"
         if self.asks:

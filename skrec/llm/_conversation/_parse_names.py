@@ -308,6 +308,8 @@ class NameReader(RunReader):
                     if found is not None:
                         return found, length
             plain = length == 1 and part[0].norm in self.lexicon.function_words
+            if found is not None and self.facts.is_person(found[0]) and length == 1:
+                plain |= all(len(part[0].norm) < len(w) - 1 for w in name_words(found[1]) if w.startswith(part[0].norm))
             if found is not None and not (plain and found[1].lower() != part[0].norm):
                 return found, length
         return None

@@ -71,7 +71,8 @@ class NumberReader:
         kind = last[2] or first[2] or _year_kind(low, high)
         if cue is None and (kind is None or (to and to.value in self.lexicon.joining)):
             return None  # "2 and 3"
-        return [(">=", low), ("<=", high)], kind, middle + n_tokens + last[1] - at
+        stop = middle + n_tokens + last[1]
+        return [(">=", low), ("<=", high)], kind, stop + self._cue_after(tokens, stop)[1] - at  # ", not more"
 
     def _bound(self, tokens: list[Token], at: int) -> tuple[Bounds, str | None, int] | None:
         """Under a, before a, at least a, about a."""
@@ -154,7 +155,7 @@ class NumberReader:
     def _edge(self, relation: str, value: float, exclusive: bool) -> Bounds:
         if not exclusive:
             return [(relation, value)]
-        step = 1.0 if value.is_integer() else 1e-6 * max(abs(value), 1)
+        step = 1.0 if float(value).is_integer() else 1e-6 * max(abs(value), 1)
         return [(relation, value - step if relation == "<=" else value + step)]
 
     def _period_alone(self, tokens: list[Token], at: int) -> tuple[Bounds, str | None, int] | None:
@@ -230,6 +231,8 @@ class NumberReader:
                     return low + int(decade), low + int(decade) + 9, gap + 3
                 return low, low + 99, gap + 1
         is_decade = number in _YEARS and number % 10 == 0 and at + 1 < len(tokens)
+        if is_decade and tokens[at + 1].norm == "s" and self.lexicon.code == "fr":
+            return None  # "1800 s'il vous plaît"
         if is_decade and number % 100 == 0 and tokens[at + 1].norm == "s":
             return number, number + 99, 2  # "the 1800s"
         if is_decade and tokens[at + 1].norm in ("s", "er", "ern", "年代"):
