@@ -130,7 +130,35 @@ RULES = {
         ("fr", "ça ne mène à rien, recommençons", "restart"),
         ("es", "esto no lleva a nada, empecemos de nuevo", "restart"),
     ],
+    "a fault found with an item": [
+        ("en", "the second one is too long", "dislike:b04 pages<"),
+        ("de", "das zweite ist zu lang", "dislike:b04 pages<"),
+        ("fr", "le Dostoïevski est trop long", "dislike:b05 pages<"),
+        ("es", "el de Dostoyevski es demasiado largo", "dislike:b05 pages<"),
+        ("en", "Don Quixote just isn't funny", "dislike:b14"),
+        ("fr", "Don Quichotte ne me fait pas rire", "dislike:b14"),
+    ],
+    "what is granted is no wish": [
+        ("en", "I know it's a classic but Don Quixote just isn't funny", "dislike:b14"),
+        ("fr", "je sais que c'est un classique mais Don Quichotte ne me fait pas rire", "dislike:b14"),
+        ("es", "no me importa que sea largo", "none"),
+    ],
+    "a no to what was said before": [
+        ("en", "Poe? no, more like Wells", "want:Wells"),
+        ("es", "no sé, elige tú", "none"),
+    ],
+    "a name in full": [
+        ("de", "dick darf es ruhig sein", "pages>"),
+        ("fr", "notre chien s'appelle Dracula", "none"),
+        ("es", "nuestro perro se llama Drácula", "none"),
+    ],
+    "a bound joined with a word that no item has": [
+        ("en", "at least 800 pages and Russian if possible", "pages>=800 want:Russian"),
+        ("es", "al menos 800 páginas y ruso si puede ser", "pages>=800 want:ruso"),
+    ],
     "ranges, centuries and numbers in words": [
+        ("fr", "après 1800 s'il vous plaît", "year>=1801"),
+        ("de", "zwischen 150 und 250 Seiten, mehr nicht", "pages>=150 pages<=250"),
         ("de", "nur neunzehntes Jahrhundert", "year>=1800 year<=1900"),
         ("en", "200-300 pages would be ideal", "pages>=200 pages<=300"),
         ("en", "it should be from the 1800s", "year>=1800 year<=1899"),

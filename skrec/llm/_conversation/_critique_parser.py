@@ -248,9 +248,9 @@ class CritiqueReader(AnswerReader):
             return 1  # "wie ist das Wetter?"
         if cue.kind == "reject" and after < len(self.tokens) and self.tokens[after].norm in self.lexicon.times:
             return cue.n_tokens + 1  # "next week"
-        is_run = self.run is not None
-        n_tokens = self._read_cue(at, cue)
-        joined = cue.kind in ("and", "or") and is_run and bool(self.findings) and not self.findings[-1].loose
+        is_run, n_tokens = self.run is not None, self._read_cue(at, cue)
+        last = self.findings[-1] if self.findings else None
+        joined = cue.kind in ("and", "or") and last is not None and not last.loose and (is_run or last.is_bound)
         if joined or cue.kind in GOVERNING:
             self.governed_at = at + n_tokens
         return n_tokens

@@ -30,26 +30,10 @@ class ClauseReader(NameReader):
         self.refused |= self.all_shown and self.sign < 0
         if self.refused and not self.judged and any(one.kind == "item" for one in self.findings[self.first_finding :]):
             self.judged = -1
+        self.judged = self.judged or -self._finds_fault()
         self.critique.reject_shown |= bool(self.refused and self.shown and not self.findings)
         self.is_small_talk |= self.chats
-        if self._is_impression() or (self.chats and not (self.wished or self.mode)):
-            for one in self.findings[self.first_finding :]:
-                one.loose |= one.kind in ("constraint", "text", "comparison")
-        if self.mode in ("love", "hate") and self.referred_from >= 0:
-            for one in self.findings[self.referred_from :]:  # "I read Emma and hated every page", "war bores me stiff"
-                is_unknown = one.kind == "text" and not self._is_of_items(str(one.value))
-                one.loose |= is_unknown and (self.has_topic or self.chooses or self._names_item())
-        if self.mode in ("love", "hate") and not (
-            self.chooses or self._said_from(self.first_finding) or self._names_item()
-        ):
-            for one in self.findings[self.first_finding :]:
-                one.loose = False  # the verb is about it
-        if self.negates_verb and any(one.kind == "item" for one in self.findings[self.first_finding :]):
-            for place, one in enumerate(self.findings[self.first_finding :], start=self.first_finding):
-                # "Didn't get on with Emma", "Don Quichotte ne me fait pas rire"
-                one.loose |= one.kind == "text" and not self._is_of_items(str(one.value))
-                if one.is_theme and 0 < self.negated_from <= place and not (self.wished or self.mode):
-                    one.loose, self.judged = True, -1
+        self._leave_asides()
         if trailing and self.mode == "love":
             self.mode = "hate"  # "von denen mag ich keins"
         if self.asks:
@@ -65,7 +49,7 @@ class ClauseReader(NameReader):
         if self.mode == "hate" or self.judged < 0:  # "we read Emma in school, I hated it" is not about schools
             items = [one for one in about if one.kind in ("item", "known")]
             for one in about if items else ():
-                one.loose = one not in items
+                one.loose = one not in items and (one.is_theme or one.kind != "comparison")
             about = items or about
         if self.mode in ("love", "hate", "known") and not self._said_from(self.referred_from) and not self.judged:
             # "The second one I know", "这些我都不喜欢": the verb of a clause may follow its items.
@@ -91,6 +75,27 @@ class ClauseReader(NameReader):
             self.topic_at = self.first_finding if is_topic else len(self.findings)
         self._begin_clause(at)
 
+    def _leave_asides(self) -> None:
+        """Leave what the user tells beside the verb of a clause: "hated every page of it"."""
+        if self._is_impression() or (self.chats and not (self.wished or self.mode)):
+            for one in self.findings[self.first_finding :]:
+                one.loose |= one.kind in ("constraint", "text", "comparison")
+        if self.mode in ("love", "hate") and self.referred_from >= 0:
+            for one in self.findings[self.referred_from :]:  # "I read Emma and hated every page", "war bores me stiff"
+                is_unknown = one.kind == "text" and not self._is_of_items(str(one.value))
+                one.loose |= is_unknown and (self.has_topic or self.chooses or self._names_item())
+        if self.mode in ("love", "hate") and not (
+            self.chooses or self._said_from(self.first_finding) or self._names_item()
+        ):
+            for one in self.findings[self.first_finding :]:
+                one.loose = False  # the verb is about it
+        if self.negates_verb and any(one.kind == "item" for one in self.findings[self.first_finding :]):
+            for place, one in enumerate(self.findings[self.first_finding :], start=self.first_finding):
+                # "Didn't get on with Emma", "Don Quichotte ne me fait pas rire"
+                one.loose |= one.kind == "text" and not self._is_of_items(str(one.value))
+                if one.is_theme and 0 < self.negated_from <= place and not (self.wished or self.mode):
+                    one.loose, self.judged = True, -1
+
     def _read_verb(self, about: list[Finding]) -> None:
         """Apply "I love", "I hate" or "I know" to what was named before it."""
         items = [one for one in about if one.kind in ("item", "known")]
@@ -103,6 +108,12 @@ class ClauseReader(NameReader):
                 one.sign, one.strict = -1, True
         # "Not my thing" and nothing else is about the last list.
         self.critique.reject_shown |= self.mode == "hate" and not self.findings and bool(self.shown)
+
+    def _finds_fault(self) -> bool:
+        """Whether a clause says what is wrong with an item: "the second one is too long"."""
+        said = self.findings[self.first_finding :]
+        compares = bool(said) and said[-1].kind == "comparison" and not said[-1].is_theme and said[-1].sign > 0
+        return compares and said[0].kind == "item" and not (self.mode or self.wished) and len(said) == 2
 
     def _is_impression(self) -> bool:
         """Whether a clause says how the items of the one before seem: "the third one is not for me, it looks sad"."""

@@ -170,6 +170,8 @@ class NameReader(RunReader):
         lexicon, tokens = self.lexicon, self.tokens
         if not self.shown or tokens[at].norm not in lexicon.pointing or (at and tokens[at - 1].norm == ","):
             return 0
+        if (author := self._by_shown_author(at + 1)) > 0:
+            return 1 + author
         alone, has_head, is_linked, stop = tokens[at].norm in lexicon.pointing_alone, False, False, at + 1
         told: list[str] = []
         while stop < len(tokens) and not (told and (has_head or is_linked)):
@@ -199,6 +201,19 @@ class NameReader(RunReader):
         while stop < len(tokens) and self._tells_of(stop, codes[0]):
             stop += 1  # "the one about the time machine"
         return stop - at
+
+    def _by_shown_author(self, at: int) -> int:
+        """The one shown item of a person of whom something is said: "the Dostoevsky is too long"."""
+        found = self._label_at(at) if at < len(self.tokens) else None
+        stop = at + (found[1] if found else 0)
+        if found is None or not self.facts.is_person(found[0][0]) or not self._tells(stop):
+            return 0
+        rows = self.facts.items_with([self.tokens[stop - 1].norm])
+        codes = [code for code in self.shown if rows[code]]
+        if len(codes) != 1 or self.wished:
+            return 0
+        self._item(codes[0])
+        return found[1]
 
     def _tells_of(self, at: int, code: int) -> bool:
         """Whether a word is in the texts of an item, in any form."""
