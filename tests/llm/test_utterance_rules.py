@@ -140,8 +140,13 @@ RULES = {
     ],
     "what is granted is no wish": [
         ("en", "I know it's a classic but Don Quixote just isn't funny", "dislike:b14"),
-        ("fr", "je sais que c'est un classique mais Don Quichotte ne me fait pas rire", "dislike:b14"),
+        ("es", "sé que es un clásico, pero Don Quijote me aburrió", "dislike:b14"),
         ("es", "no me importa que sea largo", "none"),
+    ],
+    "one more verb about an item that is turned down": [
+        ("en", "Moby-Dick was a slog, gave up halfway", "dislike:b08"),
+        ("de", "Den Don Quijote habe ich längst durch.", "known:b14"),
+        ("fr", "La Métamorphose, on l'a déjà étudiée au lycée l'an dernier", "known:b16"),
     ],
     "a no to what was said before": [
         ("en", "Poe? no, more like Wells", "want:Wells"),
@@ -154,7 +159,7 @@ RULES = {
     ],
     "a bound joined with a word that no item has": [
         ("en", "at least 800 pages and Russian if possible", "pages>=800 want:Russian"),
-        ("es", "al menos 800 páginas y ruso si puede ser", "pages>=800 want:ruso"),
+        ("es", "al menos 800 páginas y ruso, por favor", "pages>=800 want:ruso"),
     ],
     "ranges, centuries and numbers in words": [
         ("fr", "après 1800 s'il vous plaît", "year>=1801"),

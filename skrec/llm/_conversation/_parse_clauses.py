@@ -80,13 +80,12 @@ class ClauseReader(NameReader):
         if self._is_impression() or (self.chats and not (self.wished or self.mode)):
             for one in self.findings[self.first_finding :]:
                 one.loose |= one.kind in ("constraint", "text", "comparison")
+        is_told = self.chooses or self._names_item() or self._goes_on()
         if self.mode in ("love", "hate") and self.referred_from >= 0:
             for one in self.findings[self.referred_from :]:  # "I read Emma and hated every page", "war bores me stiff"
                 is_unknown = one.kind == "text" and not self._is_of_items(str(one.value))
-                one.loose |= is_unknown and (self.has_topic or self.chooses or self._names_item())
-        if self.mode in ("love", "hate") and not (
-            self.chooses or self._said_from(self.first_finding) or self._names_item()
-        ):
+                one.loose |= is_unknown and (is_told or self.has_topic)
+        if self.mode in ("love", "hate") and not (is_told or self._said_from(self.first_finding)):
             for one in self.findings[self.first_finding :]:
                 one.loose = False  # the verb is about it
         if self.negates_verb and any(one.kind == "item" for one in self.findings[self.first_finding :]):
@@ -108,6 +107,11 @@ class ClauseReader(NameReader):
                 one.sign, one.strict = -1, True
         # "Not my thing" and nothing else is about the last list.
         self.critique.reject_shown |= self.mode == "hate" and not self.findings and bool(self.shown)
+
+    def _goes_on(self) -> bool:
+        """Whether a clause goes on about an item that the one before turns down: "a slog, gave up halfway"."""
+        before = self.findings[: self.referred_from]
+        return self.mode == "hate" and self.after_item and bool(before) and before[-1].sign < 0
 
     def _finds_fault(self) -> bool:
         """Whether a clause says what is wrong with an item: "the second one is too long"."""

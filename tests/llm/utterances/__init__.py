@@ -45,6 +45,13 @@ figure, 65 (60): English 16 (15), German 16 (15), French 19 (17), Spanish 14 (13
 what to expect, .9 in French alone. What the rules of this round are about is in ``test_utterance_rules.py``. No label
 was taken out; three of the fifteen that failed last were understood and compared too strictly ("comedies" is no
 "comedy", "sci-fi" no "science fiction", "to laugh" beside a comedy), and count as failed.
+
+The last 40 lines of these four languages are of a later author who had not seen the parser either, looked at in two
+blocks of 20 a language; in brackets what the parser of before this round understood. The first block, after mending by
+other sentences only: 70 of 80 (71), English 16, German, French and Spanish 18 of 20. The last, after the first had
+served to mend and before it did itself, the newest figure: 65 of 80 (63), English 17 (17), German 14 (13), French 17
+(17), Spanish 17 (16) of 20, which is .81 (95 % interval .71 to .88). So the rules of this round, which read most of
+what they were made for, won hardly anything on sentences of others; .9 was reached in none of the four languages.
 """
 
 import re
