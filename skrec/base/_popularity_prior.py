@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from skrec.interactions import Histories
-from skrec.utils import check_number
+from skrec.utils import Matrix, check_number
 
 _MAX_EVENTS, _MIN_EVENTS, _CELLS = 1000, 200, 1 << 24
 _ROUNDS = 5
@@ -60,11 +61,21 @@ class HeldOutEvents:
         back = np.repeat(self.places, self.histories.lengths) - place
         return np.where(back > 0, back, back - 1)
 
+    def is_edge(self, graph: Matrix) -> NDArray[np.bool_]:
+        """Which events of the histories reach the held-out item in an item graph; only these count in its score."""
+        if not sp.issparse(graph):
+            return np.ones(len(self.histories.items), dtype=bool)
+        return graph[self.histories.items, self.items[self.histories.row_of_event()]] != 0
+
     @property
     def is_repeat(self) -> NDArray[np.bool_]:
         """Whether the history has the held-out item too."""
-        row = self.histories.row_of_event()
-        return np.bincount(row[self.histories.items == self.items[row]], minlength=len(self)) > 0
+        return np.bincount(self.histories.row_of_event()[self.is_same], minlength=len(self)) > 0
+
+    @property
+    def is_same(self) -> NDArray[np.bool_]:
+        """Which events of the histories are of the held-out item."""
+        return self.histories.items == self.items[self.histories.row_of_event()]
 
     @classmethod
     def sample(cls, histories: Histories, n_items: int, *, by_time: bool) -> HeldOutEvents:

@@ -4,6 +4,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.stats import loguniform, uniform
 from sklearn.base import BaseEstimator
@@ -249,21 +250,50 @@ class EASERecommender(PopularityPriorMixin, PartialFitMixin, ItemGraphRecommende
         self._set_graph(self.weights_, self._weighted_popularity(is_update=True))
 
     def _leave_one_out_scores(self, events: HeldOutEvents) -> NDArray[np.float32]:
-        """The scores less what the pairs of the held-out events have brought about, to first order."""
-        from skrec.linear_model._closed_form import penalties
+        """The scores less what the pairs of the held-out events have brought about.
 
-        n_items, histories = len(self._item_index), events.histories
-        strength = np.bincount(
-            self._histories.items, weights=self._histories.y.astype(np.float64) ** 2, minlength=n_items
-        )
-        diagonal = strength + penalties(
-            self._histories, n_items, self._fitted_regularization, self.regularization_exponent
-        )
-        weights, row = self._history_weights(histories), histories.row_of_event()
-        scores = self._graph_scores(self.weights_, histories)
-        pairs = weights * histories.y / diagonal[histories.items]
+        The weights of an item are those of a ridge regression on the others. Without the event they are lower by
+        A^-1 d, where A is the Gram matrix of the others and d holds the pairs of the event. Where the inverse is not
+        known, it is that of the diagonal of A.
+        """
+        histories = events.histories
+        weights, scores = self._history_weights(histories), self._graph_scores(self.weights_, histories)
+        pairs = np.where(events.is_same, 0, histories.y.astype(np.float64))
         if self._use_time:
             pairs *= 1 + self.order_weight * self.pair_decay ** np.abs(events.steps()).astype(np.float64)
-        own = events.y * np.bincount(row, weights=pairs, minlength=len(events))
-        scores[np.arange(len(events)), events.items] -= own.astype(np.float32)
+        if self._inverse_diagonal is None:
+            own = self._own_by_diagonal(events, weights * pairs)
+        else:
+            own = self._own_by_inverse(events, weights, pairs, scores)
+        scores[np.arange(len(events)), events.items] -= (events.y * own).astype(np.float32)
         return scores
+
+    def _own_by_inverse(
+        self, events: HeldOutEvents, weights: NDArray, pairs: NDArray[np.float64], scores: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        """w A^-1 d of each held-out event; w holds the weights of its history, without the held-out item.
+
+        The inverse P of the whole Gram matrix follows from the weights of the items, I - P / diag(P), and so w P from
+        w and its scores. Taking the row and column i of an item out of the matrix leaves P - P_i P_i / P_ii.
+        """
+        assert self._inverse_diagonal is not None
+        histories, row = events.histories, events.histories.row_of_event()
+        n, items, held = len(events), histories.items, events.items[row]
+        diagonal = self._inverse_diagonal.astype(np.float64)
+        totals = sp.csr_array((weights, items, histories.indptr), shape=scores.shape)
+        repeats = np.bincount(row, weights=weights * events.is_same, minlength=n)
+        of_others = scores[row, items] - repeats[row] * self.weights_[held, items]
+        through = pairs * (totals[row, items] - of_others) * diagonal[items]
+        own, at = (np.bincount(row, part, minlength=n) for part in (through, pairs * self.weights_[items, held]))
+        return own - scores[np.arange(n), events.items] * at * diagonal[events.items]
+
+    def _own_by_diagonal(self, events: HeldOutEvents, products: NDArray[np.floating]) -> NDArray[np.float64]:
+        """w D^-1 d of each held-out event: ``products`` of w and d over the diagonal of the Gram matrix."""
+        from skrec.linear_model._closed_form import penalties
+
+        histories, n_items = events.histories, len(self._item_index)
+        strength = self._histories.y.astype(np.float64) ** 2 * (1 + self.order_weight * self._use_time)
+        penalty = penalties(self._histories, n_items, self._fitted_regularization, self.regularization_exponent)
+        diagonal = np.bincount(self._histories.items, strength, minlength=n_items) + penalty
+        terms = products / diagonal[histories.items] * events.is_edge(self.weights_)
+        return np.bincount(histories.row_of_event(), terms, minlength=len(events)).astype(np.float64)

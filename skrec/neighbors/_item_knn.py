@@ -345,7 +345,7 @@ class ItemKNNRecommender(PopularityPriorMixin, PartialFitMixin, ItemGraphRecomme
             steps = events.steps()
             at = np.minimum(np.abs(steps), len(forward) - 1)
             pairs = pairs * np.where(np.abs(steps) < len(forward), np.where(steps > 0, forward[at], backward[at]), 0)
-        own = np.bincount(histories.row_of_event(), weights=pairs, minlength=len(events))
+        own = np.bincount(histories.row_of_event(), pairs * events.is_edge(self.similarity_), len(events))
         own *= events.y * (1.0 + events.lengths) ** -length_exponent * column_scale[events.items] * self._graph_scale
         scores = self._graph_scores(self.similarity_, histories)
         scores[np.arange(len(events)), events.items] -= own.astype(np.float32)

@@ -113,6 +113,55 @@ def test_item_knn_scores_as_if_the_event_had_not_been(order, by_time):
     assert checked > 3
 
 
+@pytest.mark.parametrize(
+    ("order", "repeats", "options", "off"),
+    [
+        ("none", False, {}, 1e-4),
+        ("none", True, {}, 1e-4),
+        ("time", False, {}, 2e-3),  # the events that follow the held-out one move together
+        ("time", True, {}, 5e-3),
+        ("none", False, {"n_neighbors": 6}, 0.05),  # the inverse is not known: by the diagonal
+        ("time", False, {"n_neighbors": 6}, 0.037),
+    ],
+)
+def test_ease_scores_as_if_the_event_had_not_been(order, repeats, options, off):
+    import pandas as pd
+
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.integers(0, 60, 900), (rng.random(900) ** 2 * 20).astype(int)])
+    X = X if repeats else rng.permutation(np.unique(X, axis=0))
+    frame = pd.DataFrame({"u": X[:, 0], "i": X[:, 1], "timestamp": np.arange(len(X))})
+    options = {"regularization": 5, "popularity_prior": 0, "order": order} | options
+    rec = EASERecommender(**options).fit(frame)
+    events = HeldOutEvents.sample(rec._histories, len(rec.items_), by_time=False)
+    raw, scores = rec._graph_scores(rec.weights_, events.histories), rec._leave_one_out_scores(events)
+    differences = []
+    for number in range(0, len(events), 9):
+        user, item = rec.users_[events.rows[number]], rec.items_[events.items[number]]
+        held = frame.index[frame.u == user][events.places[number]]
+        assert frame.i[held] == item
+        refitted = EASERecommender(**options).fit(frame.drop(index=held))
+        history = events.histories.take(np.array([number]))
+        expected = refitted._graph_scores(refitted.weights_, history)[0, events.items[number]]
+        differences.append([abs(expected - found[number, events.items[number]]) for found in (scores, raw)])
+    own, untouched = np.mean(differences, axis=0)
+    assert own < off
+    assert untouched > 2 * off
+
+
+@pytest.mark.parametrize("model", [EASERecommender, ItemKNNRecommender])
+def test_what_has_no_edge_to_the_item_takes_nothing_from_its_score(model):
+    """A pair of items that a graph does not keep has added nothing to the score either."""
+    rec = model(n_neighbors=2, order="none").fit(np.unique(_by_chance(), axis=0))
+    events = HeldOutEvents.sample(rec._histories, len(rec.items_), by_time=False)
+    graph = rec.weights_ if model is EASERecommender else rec.similarity_
+    without = np.bincount(events.histories.row_of_event(), events.is_edge(graph), minlength=len(events)) == 0
+    assert 10 < without.sum() < len(events) - 10
+    scores = rec._leave_one_out_scores(events)[np.arange(len(events)), events.items]
+    assert (scores[without] == 0).all()
+    assert (scores[~without] != 0).mean() > 0.5
+
+
 def test_ranks_agree_with_a_sort():
     rng = np.random.default_rng(0)
     scores = rng.integers(0, 4, (5, 12)).astype(np.float32)
