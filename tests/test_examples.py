@@ -204,7 +204,7 @@ CHINESE = {
     "plot_cold_start": [],
     "plot_requests": [],
     "plot_context": ["23:00, 床上: "],
-    "explain_recommendations": ["因为您选过", "海盗"],
+    "explain_recommendations": ["因为您选过", "海底"],
     "plot_counterfactual": ["'安娜·卡列尼娜' is listed: False"],
     "plot_llm_rerank": ["乘船去"],
     "conversation": ["不要战争", "呐喊，鲁迅"],
