@@ -116,11 +116,12 @@ def read_features_file(path: str, ids: Any) -> Any:
 
 
 def _json_frame(path: str, ids: Any, backend: Any) -> Any:
+    """A table of JSON objects as a frame, the ids first."""
     table, _ = read_json_table(Path(path), None)
     cells = {name: [_listed(cell) for cell in column] for name, column in table.items()}
     name = ids.name if ids.name in cells else next(iter(cells))
     if not ids.dtype.is_numeric():
-        cells[name] = [str(cell) for cell in cells[name]]
+        cells[name] = [None if cell is None else str(cell) for cell in cells[name]]
     return nw.from_dict({name: cells.pop(name), **cells}, backend=backend).to_native()
 
 

@@ -220,6 +220,8 @@ class PartsMixin(CompositionMixin, RecommenderMixin, PersistenceMixin, _BaseComp
         return self
 
     def _check_has(self, method: str) -> None:
+        if method == "recommend":
+            return  # a part without it is refused in fit
         have = [hasattr(part, method) for _, part in self._parts]
         if not (all(have) if method == "partial_fit" else any(have)):
             which = "some part" if any(have) else "every part"

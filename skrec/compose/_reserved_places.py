@@ -116,7 +116,7 @@ class ReservedPlacesReranker(ItemDataRecommender):
                 raise ValueError(f"reserved[{name!r}]={places!r} is a share, at most 1; pass an int for places.")
             rule = groups[name]
             if isinstance(rule, FilterRule) and not rule.is_of_items:
-                raise ValueError(f"The group {name!r} goes by a column of users or contexts; {rule.label!r} must not.")
+                raise ValueError(f"The group {name!r} uses a column of users or contexts; {rule.label!r} must not.")
 
     def _reserved(self) -> Mapping[str, int | float]:
         return {"new": 2} if self.reserved is None else self.reserved

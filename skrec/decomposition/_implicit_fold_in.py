@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from skrec.decomposition._popularity_weight import log_popularity
-from skrec.decomposition._sgd_fold_in import descend, row_of_entry, row_products, scatter
+from skrec.decomposition._sgd_fold_in import descend, row_of_entry, scatter
+from skrec.utils import row_dots
 
 _MOST_USERS = 500
 _SIZES = 2 ** np.arange(6)
@@ -126,7 +127,7 @@ class LogisticUserLoss:
         curvature = (events.sum(axis=1) + n_negatives)[:, None] * np.maximum(variances, 0).astype(np.float32)
 
         def slope(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-            by_row.data = events.data * expit(-row_products(rows[owner], chosen) - of_chosen)
+            by_row.data = events.data * expit(-row_dots(rows[owner], chosen) - of_chosen)
             down = n_negatives[:, None] * (expit(rows @ sampled.T + of_sampled) @ sampled)
             falling: NDArray[np.float32] = by_row @ chosen - down / np.float32(_N_SAMPLES)
             return falling - np.float32(self._penalty) * (rows - start)
@@ -143,7 +144,7 @@ class LogisticUserLoss:
         distance is what the negative samples did: each event has an equal share of it.
         """
         owner, (chosen, of_chosen) = row_of_entry(events), self._read(events.indices)
-        beyond = events.data * expit(-row_products(users[owner], chosen) - of_chosen) / np.float32(self._penalty)
+        beyond = events.data * expit(-row_dots(users[owner], chosen) - of_chosen) / np.float32(self._penalty)
         by_row = sp.csr_array((beyond, np.arange(len(owner)), events.indptr), shape=(len(users), len(owner)))
         rest = (users - prior - by_row @ chosen) / np.maximum(np.diff(events.indptr), 1)[:, None]
         moved: NDArray[np.float32] = beyond[:, None] * chosen + rest[owner]

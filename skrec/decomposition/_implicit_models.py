@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from skrec.base import PartialFitMixin, VectorRecommender, text_space
 from skrec.decomposition._implicit_fold_in import ShrunkenMean
 from skrec.decomposition._popularity_weight import best_popularity_weight, log_popularity
+from skrec.decomposition._sgd_fold_in import row_of_entry
 from skrec.decomposition._state_checks import check_ridge
 from skrec.interactions import Histories, Interactions, Queries
 from skrec.utils import (
@@ -304,7 +305,7 @@ class ImplicitFactorRecommender(PartialFitMixin, VectorRecommender):
         rows, chosen = histories.row_of_event(), histories.y > 0
         # An item counts once, however often it was chosen: its contribution is divided among its events.
         entries = self._chosen_items(histories)
-        owner = np.repeat(np.arange(len(histories)), np.diff(entries.indptr))
+        owner = row_of_entry(entries)
         of_entries = np.einsum("ij,ij->i", self._fold_in_parts(entries), self.item_factors_[items[owner]])
         pairs = rows[chosen] * np.int64(len(self._item_index)) + histories.items[chosen]
         _, number = np.unique(pairs, return_inverse=True)

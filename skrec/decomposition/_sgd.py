@@ -16,7 +16,7 @@ from skrec.decomposition._fold_in_penalty import scale_by_length, scale_by_ranks
 from skrec.decomposition._growth import grow
 from skrec.decomposition._held_out import HeldOutRank
 from skrec.decomposition._hyperparameters import column_scale
-from skrec.decomposition._sgd_fold_in import NegativeSamples
+from skrec.decomposition._sgd_fold_in import NegativeSamples, row_of_entry
 from skrec.decomposition._sgd_problem import Problem, split
 from skrec.decomposition._sgd_state import EventScales, SGDState
 from skrec.decomposition._solver import Solver
@@ -238,7 +238,7 @@ class SGDSolver(Solver[SGDState]):
         """The weight of each event: its share of the weight of its pair of user and item."""
         n_items, row = len(state.items), histories.row_of_event()
         weights, sums = self._weights(state, histories), self.entries(histories, n_items)
-        pairs = np.repeat(np.arange(len(histories)), np.diff(sums.indptr)) * n_items + sums.indices
+        pairs = row_of_entry(sums) * n_items + sums.indices
         counted = np.flatnonzero(histories.y > 0)
         at = np.searchsorted(pairs, row[counted] * n_items + histories.items[counted])
         shares = np.zeros(len(row), np.float32)

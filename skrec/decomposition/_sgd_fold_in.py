@@ -19,6 +19,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from skrec.decomposition._factor_state import FactorState
+from skrec.utils import row_dots
 
 _MAX_SAMPLES = 512
 _MAX_STEPS = 12
@@ -156,10 +157,10 @@ class NegativeSamples:
         scored = (self.item_vectors[items] / penalty[:, None])[owner]
         if not self.is_pairwise:
             beyond = chosen - (self._shares(rows) @ self.vectors)[owner]
-            return events.data * row_products(beyond, scored)
+            return events.data * row_dots(beyond, scored)
         added = np.empty(len(owner), np.float32)
         for at, directions in self._pairwise_directions(rows, events, owner):
-            added[at] = row_products(directions, scored[at])
+            added[at] = row_dots(directions, scored[at])
         return added
 
     def _shares(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -194,7 +195,7 @@ class NegativeSamples:
         for start in range(0, len(owner), n):
             at = slice(start, start + n)
             items = events.indices[at]
-            own = row_products(rows[owner[at]], self.item_vectors[items]) + self.item_biases[items]
+            own = row_dots(rows[owner[at]], self.item_vectors[items]) + self.item_biases[items]
             errors = scores[owner[at]]
             errors -= own[:, None]
             errors /= 2
@@ -216,12 +217,12 @@ def descend(slope: Slope, start: NDArray[np.float32], curvature: NDArray[np.floa
         step[~open_rows] = 0
         moved = rows + step
         further = slope(moved)
-        rise, left = row_products(downhill, step), row_products(further, step)
+        rise, left = row_dots(downhill, step), row_dots(further, step)
         fits = left >= -_MOST_BEYOND * rise
         met = np.maximum(rise - left, rise / _LONGEST_SHARE)  # the curvature along the step, over the one assumed
         share[:, 0] *= np.where(fits, rise / np.maximum(met, _TINY), 0.5)
         rows, downhill = np.where(fits[:, None], moved, rows), np.where(fits[:, None], further, downhill)
-        open_rows &= row_products(step, step) > _TOLERANCE**2 * row_products(moved, moved)
+        open_rows &= row_dots(step, step) > _TOLERANCE**2 * row_dots(moved, moved)
         if not open_rows.any():
             break
     return rows
@@ -235,9 +236,5 @@ def scatter(vectors: NDArray, weights: NDArray[np.float64]) -> NDArray[np.float6
 
 
 def row_of_entry(events: sp.csr_array) -> NDArray[np.int64]:
+    """The row of each stored entry."""
     return np.repeat(np.arange(events.shape[0]), np.diff(events.indptr))
-
-
-def row_products(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    products: NDArray[np.float32] = np.einsum("ij,ij->i", a, b)
-    return products

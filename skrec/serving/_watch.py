@@ -17,7 +17,7 @@ _logger = logging.getLogger("skrec.serving")
 
 
 class FileWatcher:
-    """Looks at a file, and hands on what has changed.
+    """Looks at a file, and passes on what has changed.
 
     Parameters
     ----------

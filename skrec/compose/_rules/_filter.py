@@ -141,16 +141,19 @@ def _check_kinds(left: list[Any], right: list[Any]) -> None:
 
 
 def check_source(value: Any, user: Any, context: Any, name: str) -> None:
+    """Refuse a rule that does not have exactly one source of its values."""
     if sum(source is not None for source in (value, user, context)) != 1:
         raise ValueError(f"Pass exactly one of {name}, user and context; got {value!r}, {user!r} and {context!r}.")
 
 
 def check_missing(missing: Any) -> None:
+    """Refuse a ``missing`` that is none of the two."""
     if missing not in ("drop", "keep"):
         raise ValueError(f"missing must be 'drop' or 'keep'; got {missing!r}.")
 
 
 def source_label(value: Any, user: str | None, context: str | int | None) -> str:
+    """Where the values of a rule come from, in words."""
     if user is not None:
         return f"{user} of the user"
     return repr(value) if context is None else f"{context} of the context"

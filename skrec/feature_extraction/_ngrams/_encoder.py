@@ -79,9 +79,8 @@ class NgramTextEncoder(ClassNamePrefixFeaturesOutMixin, TextTransformer):
     -----
     Texts are compared after Unicode normalisation (NFKC: half-width and full-width forms are the same), without case
     and without invisible marks such as those of writing direction; traditional Chinese signs are read as simplified
-    ones. A missing text, and one that shares nothing with
-    those of ``fit``, give a row of zeros. In a catalogue of many languages one that few texts are written in gets few
-    of the axes: raise ``n_components`` there.
+    ones. A missing text, and one that shares nothing with those of ``fit``, give a row of zeros. In a catalogue of many
+    languages one that few texts are written in gets few of the axes: raise ``n_components`` there.
 
     References
     ----------
