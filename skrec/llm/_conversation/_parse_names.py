@@ -173,15 +173,15 @@ class NameReader(RunReader):
         if (author := self._by_shown_author(at + 1)) > 0:
             return 1 + author
         alone, has_head, is_linked, stop = tokens[at].norm in lexicon.pointing_alone, False, False, at + 1
-        told: list[str] = []
-        while stop < len(tokens) and not (told and (has_head or is_linked)):
+        described: list[str] = []
+        while stop < len(tokens) and not (described and (has_head or is_linked)):
             norm = tokens[stop].norm
             if not norm[0].isalnum() or lexicon.cue_at(tokens, stop, ("negation", "but", "and", "or")):
                 return 0
             if norm in lexicon.item_words:
                 has_head = True
             elif norm in lexicon.about:
-                is_linked = has_head or (alone and not told)
+                is_linked = has_head or (alone and not described)
                 if not is_linked:
                     return 0
             elif lexicon.cue_at(tokens, stop, ("ordinals", "first_places")) is not None:
@@ -189,11 +189,11 @@ class NameReader(RunReader):
             elif norm not in lexicon.function_words | lexicon.pointing:
                 if has_head and not is_linked:
                     return 0
-                told.append(norm)
+                described.append(norm)
             stop += 1
-        if not told or not (has_head or is_linked):
+        if not described or not (has_head or is_linked):
             return 0
-        fitting = self.facts.items_with([form for word in told for form in [*self.facts.forms_of(word), word]])
+        fitting = self.facts.items_with([form for word in described for form in [*self.facts.forms_of(word), word]])
         codes = [code for code in self.shown if fitting[code]]
         if len(codes) != 1:
             return 0

@@ -228,9 +228,9 @@ class RunReader:
             return True  # "lovely weather"
         before = self.negated_from if self.negated_from >= 0 else len(self.findings)
         named = self._said_from(self.first_finding)[: before - self.first_finding]
-        told = self._tells(begin, stop)
-        told |= self._tells(self.clause_at, start) and (self.negates_verb or not named)
-        if self.sign < 0 and named and (told or any(one.kind == "item" for one in named)):
+        narrated = self._tells(begin, stop)
+        narrated |= self._tells(self.clause_at, start) and (self.negates_verb or not named)
+        if self.sign < 0 and named and (narrated or any(one.kind == "item" for one in named)):
             self.judged = self.judged if self.wished else -1  # "the third doesn't grab me", "horror isn't my genre"
             return True
         refuses = self.sign < 0 or self.lexicon.opinion(norms) < 0
@@ -332,8 +332,8 @@ class RunReader:
     def _has_words(self, words: list[Token]) -> bool:
         """Whether the items have one of these words, in any form."""
         plain = self.lexicon.function_words | self.lexicon.times
-        told = [token.norm for token in words if not (token.norm in plain or self.lexicon.cardinal(token.norm))]
-        spelt = [word for norm in told for word in self.facts.words_of(norm) if word not in plain]
+        content = [token.norm for token in words if not (token.norm in plain or self.lexicon.cardinal(token.norm))]
+        spelt = [word for norm in content for word in self.facts.words_of(norm) if word not in plain]
         known = self.facts.vocabulary
         return any(w in known or (not is_spaceless(w) and bool(self.facts.forms_of(w))) for w in spelt)
 
